@@ -1,0 +1,58 @@
+// Host functions, defined by their signature. Knows types, never the VM: what a function may touch arrives as its
+// last argument.
+
+import type { Value } from '../runtime/value.ts';
+import { UsageError } from '../spec/errors.ts';
+import { typeNamed, type ValType } from '../spec/types.ts';
+
+/** What a host function may touch of the VM that calls it. */
+export interface HostContext {
+  /** The bytes of the caller's exported or first memory. Fetch it anew after anything that may have grown it. */
+  memory(name?: string): Uint8Array;
+  /** Calls an export of the caller's instance. That inner call cannot be suspended. */
+  call(name: string, ...args: Value[]): Value[];
+}
+
+export type HostBody = (...args: [...Value[], HostContext]) => unknown;
+
+export interface HostFunction {
+  /** `async`: the VM suspends until the results are delivered. */
+  readonly kind: 'sync' | 'async';
+  readonly params: readonly ValType[];
+  readonly results: readonly ValType[];
+  readonly body: HostBody;
+}
+
+/** A type, or its short name (`i32`, `i64`, `f32`, `f64`, `v128`, `funcref`, `externref`, …). */
+export type TypeLike = ValType | string;
+
+function valType(type: TypeLike): ValType {
+  if (typeof type !== 'string') return type;
+  const named = typeNamed(type);
+  if (named === undefined) throw new UsageError(`${JSON.stringify(type)} is not the name of a value type`);
+  return named;
+}
+
+function define(
+  kind: HostFunction['kind'],
+  params: readonly TypeLike[],
+  results: readonly TypeLike[],
+  body: HostBody,
+): HostFunction {
+  if (typeof body !== 'function') throw new UsageError('a host function needs a function as its body');
+  return { kind, params: params.map(valType), results: results.map(valType), body };
+}
+
+/**
+ * A host function that answers at once. One result is returned as it is, several as an array, none as undefined.
+ * Throws UsageError for an unknown type.
+ */
+export const hostFunction = (params: readonly TypeLike[], results: readonly TypeLike[], body: HostBody): HostFunction =>
+  define('sync', params, results, body);
+
+/** A host function whose answer comes later: the VM suspends with a pending call, and may be saved and moved meanwhile. */
+export const asyncHostFunction = (
+  params: readonly TypeLike[],
+  results: readonly TypeLike[],
+  body: HostBody,
+): HostFunction => define('async', params, results, body);

@@ -1,0 +1,217 @@
+// Calls host functions for the engines: typed arguments in, checked results out, and whatever they throw made a
+// HostError. Which host function stands for which import is found out in vm.ts.
+
+import type { HostPort } from '../runtime/engine.ts';
+import { exported } from '../runtime/instance.ts';
+import type { InstanceInst, PendingCall, Store } from '../runtime/store.ts';
+import { type Ref, readValues, type Value, writeValues } from '../runtime/value.ts';
+import type { DefType } from '../spec/deftypes.ts';
+import { CrashError, ExhaustionError, HostError, LinkError, UsageError } from '../spec/errors.ts';
+import { type FuncAddr, type FuncType, slotsOfAll, type ValType } from '../spec/types.ts';
+import type { HostContext, HostFunction } from './define.ts';
+
+/** Guest and host calling each other use the thread's own stack, which is small and not ours to check. */
+const maxHostDepth = 100;
+
+/** Calls a function of the guest to its end. */
+export type Invoke = (func: Ref, args: readonly Value[]) => Value[];
+
+export class Port implements HostPort {
+  /** Whether the guest may be suspended: not while a host function runs below it. */
+  mayWait = false;
+  /** By function address. */
+  private readonly bound: (HostFunction | undefined)[] = [];
+  private readonly addrs = new Map<HostFunction, FuncAddr[]>();
+
+  constructor(
+    private readonly store: Store,
+    private readonly invoke: Invoke,
+  ) {}
+
+  /** The address of a host function under this name and type; the same one each time. */
+  provide(module: string, name: string, type: DefType, host: HostFunction): FuncAddr {
+    const known = this.addrs.get(host)?.find((addr) => {
+      const inst = this.store.funcs[addr];
+      return inst?.kind === 'host' && inst.type === type && inst.module === module && inst.name === name;
+    });
+    if (known !== undefined) return known;
+    const addr = this.store.addFunc({ kind: 'host', type, module, name });
+    this.bind(addr, host);
+    return addr;
+  }
+
+  bind(addr: FuncAddr, host: HostFunction): void {
+    this.bound[addr] = host;
+    const addrs = this.addrs.get(host);
+    if (addrs === undefined) this.addrs.set(host, [addr]);
+    else addrs.push(addr);
+  }
+
+  /** Binds what another VM's port has bound, for a store with the same addresses. */
+  bindAll(other: Port): void {
+    other.bound.forEach((host, addr) => {
+      if (host !== undefined) this.bind(addr, host);
+    });
+  }
+
+  call(func: FuncAddr, base: number): boolean {
+    return this.callFrom(this.caller(), func, base);
+  }
+
+  /** The instance whose code runs in the top frame. */
+  caller(): InstanceInst | undefined {
+    const { stack, funcs } = this.store;
+    const inst = stack.depth === 0 ? undefined : funcs[stack.func(stack.depth - 1)];
+    return inst?.kind === 'wasm' ? inst.instance : undefined;
+  }
+
+  /** As `call`, with the instance that the host function sees as its caller. */
+  callFrom(caller: InstanceInst | undefined, func: FuncAddr, base: number): boolean {
+    const host = this.hostAt(func);
+    const { params, results } = this.store.funcType(func);
+    const args = readValues(this.store.stack.words, base, params, this.store);
+    if (host.kind === 'async') {
+      this.wait(func, args);
+      return false;
+    }
+    const values = resultList(this.name(func), results, this.perform(host, func, args, caller));
+    this.write(func, base, results, values);
+    return true;
+  }
+
+  private hostAt(func: FuncAddr): HostFunction {
+    const host = this.bound[func];
+    if (host === undefined) throw new CrashError(`host function ${func} is not bound`);
+    return host;
+  }
+
+  private wait(func: FuncAddr, args: readonly Value[]): void {
+    if (!this.mayWait)
+      throw new UsageError(
+        `${this.name(func)} answers later, and this call cannot wait for it: use VM.start and VM.runAsync, not from inside a host function`,
+      );
+    this.store.pending = { id: ++this.store.calls, func, args };
+  }
+
+  private perform(
+    host: HostFunction,
+    func: FuncAddr,
+    args: readonly Value[],
+    caller: InstanceInst | undefined,
+  ): unknown {
+    const { store } = this;
+    if (store.hostDepth >= maxHostDepth) throw new ExhaustionError(`${maxHostDepth} host functions call each other`);
+    store.hostDepth++;
+    try {
+      return host.body(...args, this.context(caller));
+    } catch (cause) {
+      throw hostError(this.name(func), cause);
+    } finally {
+      store.hostDepth--;
+    }
+  }
+
+  private write(func: FuncAddr, base: number, types: readonly ValType[], values: readonly Value[]): void {
+    const { stack } = this.store;
+    stack.reserveSlots(base + slotsOfAll(types));
+    try {
+      writeValues(stack.words, base, types, values, this.store, 'result');
+    } catch (cause) {
+      throw badResult(this.name(func), cause);
+    }
+  }
+
+  private context(caller: InstanceInst | undefined): HostContext {
+    return new Context(this.store, caller, this.invoke);
+  }
+
+  /** How messages call a host function. */
+  name(func: FuncAddr): string {
+    const inst = this.store.funcs[func];
+    return inst?.kind === 'host' ? `host function ${inst.module}.${inst.name}` : `function ${func}`;
+  }
+
+  /** Runs the host function of a pending call to its end; rejects with HostError. The results are checked on delivery. */
+  async answer({ func, args }: PendingCall): Promise<Value[]> {
+    const host = this.hostAt(func);
+    const name = this.name(func);
+    try {
+      const value = await host.body(...args, this.context(this.caller()));
+      return resultList(name, this.store.funcType(func).results, value);
+    } catch (cause) {
+      throw cause instanceof HostError ? cause : hostError(name, cause);
+    }
+  }
+
+  failed(func: FuncAddr, cause: unknown): HostError {
+    return hostError(this.name(func), cause);
+  }
+
+  /** Puts the results of the pending call on the stack, where its caller goes on. Throws UsageError. */
+  deliver({ func }: PendingCall, values: readonly Value[]): void {
+    const { stack } = this.store;
+    const { results }: FuncType = this.store.funcType(func);
+    stack.reserveSlots(stack.top + slotsOfAll(results));
+    writeValues(stack.words, stack.top, results, values, this.store, `result of ${this.name(func)}`);
+    stack.top += slotsOfAll(results);
+  }
+}
+
+const hostError = (name: string, cause: unknown): HostError => new HostError(`${name} threw ${told(cause)}`, { cause });
+
+function told(cause: unknown): string {
+  if (cause instanceof Error) return `${cause.name}: ${cause.message}`;
+  return typeof cause === 'object' ? 'an object' : String(cause);
+}
+
+const badResult = (name: string, cause: unknown): HostError =>
+  new HostError(`${name} returned what it must not: ${cause instanceof Error ? cause.message : cause}`, { cause });
+
+/** None, one as it is, several as an array. What a function without results returns is not looked at. */
+function resultList(name: string, types: readonly ValType[], value: unknown): Value[] {
+  if (types.length === 1) return [value];
+  if (types.length > 1) {
+    if (Array.isArray(value)) return value;
+    throw badResult(name, new UsageError(`${types.length} results are given as an array`));
+  }
+  if (value instanceof Promise) {
+    value.catch(() => undefined);
+    throw badResult(name, new UsageError('a promise, for which asyncHostFunction is made'));
+  }
+  return [];
+}
+
+class Context implements HostContext {
+  constructor(
+    private readonly store: Store,
+    private readonly caller: InstanceInst | undefined,
+    private readonly invoke: Invoke,
+  ) {}
+
+  memory(name?: string): Uint8Array {
+    const caller = this.instance();
+    if (name === undefined && caller.memories.length === 0) throw new UsageError('the caller has no memory');
+    const addr = name === undefined ? caller.memories[0] : this.export('memory', name);
+    const memory = this.store.memories[addr as number];
+    if (memory === undefined) throw new UsageError('the VM was disposed of or sent away');
+    return memory.bytes;
+  }
+
+  call(name: string, ...args: Value[]): Value[] {
+    return this.invoke(this.store.ref('func', this.export('func', name)), args);
+  }
+
+  private instance(): InstanceInst {
+    return this.caller ?? fail('this host function was not called by a module');
+  }
+
+  private export(kind: 'func' | 'memory', name: string): number {
+    const found = exported(this.instance(), name);
+    if (found === undefined) throw new LinkError(`unknown export ${JSON.stringify(name)}`);
+    return found.kind === kind ? found.addr : fail(`export ${JSON.stringify(name)} is a ${found.kind}, not a ${kind}`);
+  }
+}
+
+function fail(message: string): never {
+  throw new UsageError(message);
+}

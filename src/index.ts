@@ -1,0 +1,57 @@
+// The public names of wasbox. Nothing here needs Node; thread pools are in `wasbox/pool`.
+
+export type { HostBody, HostContext, HostFunction, TypeLike } from './host/define.ts';
+export { asyncHostFunction, hostFunction } from './host/define.ts';
+export type { Outcome, SuspendReason } from './runtime/engine.ts';
+export { Module } from './runtime/module.ts';
+export { defaultLimits, type VmLimits } from './runtime/store.ts';
+export { Ref, type Value } from './runtime/value.ts';
+export { Snapshot } from './snapshot/snapshot.ts';
+export {
+  CrashError,
+  type ErrorCode,
+  ExhaustionError,
+  HostError,
+  InvalidError,
+  LimitError,
+  LinkError,
+  MalformedError,
+  SnapshotError,
+  type TraceFrame,
+  Trap,
+  UsageError,
+  WasboxError,
+} from './spec/errors.ts';
+export { type TrapKind, trapKinds } from './spec/traps.ts';
+export {
+  type AddrType,
+  type ExternKind,
+  externref,
+  type FuncType,
+  funcref,
+  type GlobalType,
+  type HeapType,
+  type Limits,
+  type MemType,
+  type RefType,
+  type TableType,
+  typeName,
+  type ValType,
+} from './spec/types.ts';
+export {
+  type Extern,
+  type FrameView,
+  GlobalRef,
+  type Importable,
+  type Imports,
+  Instance,
+  type InstantiateOptions,
+  MemoryRef,
+  type RestoreOptions,
+  type RunOptions,
+  type Status,
+  TableRef,
+  TagRef,
+  VM,
+  type VmOptions,
+} from './vm.ts';

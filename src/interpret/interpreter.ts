@@ -1,0 +1,389 @@
+// The interpreter as an engine: takes over frames of the store, runs the loop, and does what the loop leaves to it:
+// calls that leave the instance, lowering, growing the stack, fuel and pauses. When it stops, all frames are canonical.
+
+import { CrashError, Trap } from '../spec/errors.ts';
+import { type FuncAddr, slotsOfAll } from '../spec/types.ts';
+import type { Budget, Engine, HostPort, Stop } from '../runtime/engine.ts';
+import { frameWords } from '../runtime/frame.ts';
+import type { FuncInst, Store } from '../runtime/store.ts';
+import { type Lowered, offsetOf, originOf, pointAt } from './code.ts';
+import { loop } from './loop.ts';
+import { lower } from './lower.ts';
+import { Exit, Machine } from './machine.ts';
+import { opNamed } from './ops.ts';
+
+/** Fuel between two looks at the pause flag: well under a millisecond of work. */
+const quantum = 50_000;
+
+type WasmFunc = FuncInst & { kind: 'wasm' };
+
+class Run {
+  private readonly m: Machine;
+  /** Fuel not yet handed to the machine. */
+  private reserve: number;
+  /** Fuel handed to the machine. */
+  private granted = 0;
+  /** The machine has frames in its own form. */
+  private taken = false;
+
+  constructor(
+    private readonly store: Store,
+    private readonly floor: number,
+    private readonly budget: Budget,
+    private readonly host: HostPort,
+  ) {
+    this.m = new Machine(store, budget.steps !== undefined);
+    this.m.steps = budget.steps ?? 0;
+    this.reserve = budget.fuel - store.debt;
+  }
+
+  run(): Stop {
+    try {
+      return this.begin() ?? this.loop();
+    } catch (error) {
+      this.fault();
+      throw error;
+    } finally {
+      this.settleFuel();
+    }
+  }
+
+  private begin(): Stop | undefined {
+    if (this.store.stack.depth === this.floor) return 'returned';
+    if (this.reserve < 0) return 'fuel';
+    if (this.paused()) return 'pause';
+    this.refill();
+    this.takeOver();
+    return undefined;
+  }
+
+  private loop(): Stop {
+    for (;;) {
+      const stop = this.attend(loop(this.m));
+      if (stop !== undefined) return stop;
+    }
+  }
+
+  /** Does what the loop was left for; a Stop ends the run. */
+  private attend(exit: Exit): Stop | undefined {
+    switch (exit) {
+      case Exit.fuel:
+        return this.outOfFuel();
+      case Exit.returned:
+        return this.returned();
+      case Exit.call:
+        return this.call(this.calleeAt(this.word(1)), this.word(2), 3);
+      case Exit.callIndirect:
+        return this.call(this.element(this.word(1), this.word(2), this.word(3)), this.word(4), 5);
+      case Exit.callRef:
+        return this.call(this.reference(this.word(1)), this.word(2), 3);
+      case Exit.tailCall:
+        return this.tailCall();
+      case Exit.stack:
+        this.store.stack.reserveSlots((this.m.fp + this.word(2)) / 2 + 1);
+        this.m.refreshStack();
+        return undefined;
+      case Exit.step:
+        return this.stop('step');
+      case Exit.handover:
+        this.giveBack();
+        this.takeOver();
+        return undefined;
+      case Exit.unreachable:
+        throw new Trap('unreachable');
+      case Exit.outOfBounds:
+        throw new Trap('out of bounds memory access');
+      default:
+        throw new CrashError(`the interpreter met the unknown op ${this.word(0)}`);
+    }
+  }
+
+  private word(k: number): number {
+    return this.m.code[this.m.pc + k] as number;
+  }
+
+  // Fuel and pauses
+
+  private paused(): boolean {
+    return this.budget.pause !== undefined && Atomics.load(this.budget.pause, 0) !== 0;
+  }
+
+  /** Hands the machine its next quantum. */
+  private refill(): void {
+    const more = Math.min(quantum, this.reserve);
+    this.reserve -= more;
+    this.granted += more;
+    this.m.fuel += more;
+  }
+
+  private outOfFuel(): Stop | undefined {
+    while (this.m.fuel < 0 && this.reserve > 0) this.refill();
+    if (this.m.fuel < 0) return this.stop('fuel');
+    return this.paused() ? this.stop('pause') : undefined;
+  }
+
+  /** Tells the store what this run has charged, and what it owes. */
+  private settleFuel(): void {
+    const { store, m } = this;
+    store.fuelUsed += this.granted - m.fuel;
+    store.debt = Math.max(0, -(this.reserve + m.fuel));
+  }
+
+  private stop(stop: Stop): Stop {
+    this.giveBack();
+    return stop;
+  }
+
+  // Frames
+
+  /** Enters the store's top frame: its pc becomes a place in code. */
+  private takeOver(): void {
+    const { m, store } = this;
+    const { stack } = store;
+    const i = stack.depth - 1;
+    const func = store.funcs[stack.func(i)] as WasmFunc;
+    const pc = stack.pc(i);
+    m.enterInstance(func.instance);
+    const { lowered, offset } = this.place(func, pc);
+    stack.reserveSlots(stack.base(i) + lowered.slots);
+    m.refreshStack();
+    m.refreshCode();
+    m.refreshMemory();
+    m.fi = i * frameWords;
+    m.floor = m.fi;
+    m.fp = 2 * stack.base(i);
+    m.pc = offset;
+    this.taken = true;
+  }
+
+  /** Where code goes on at a pc: in folded code if that can be entered there and nobody counts steps. */
+  private place(func: WasmFunc, pc: number): { lowered: Lowered; offset: number } {
+    const { moduleCode, stepping } = this.m;
+    const folded = stepping ? undefined : lower(moduleCode, func.index, 'folded');
+    const offset = folded === undefined ? -1 : offsetOf(folded, pc);
+    if (folded !== undefined && offset >= 0) return { lowered: folded, offset };
+    const plain = lower(moduleCode, func.index, 'plain');
+    const plainOffset = offsetOf(plain, pc);
+    if (plainOffset < 0) throw new CrashError(`function ${func.index} cannot be entered at pc ${pc}`);
+    return { lowered: plain, offset: plainOffset };
+  }
+
+  /** Makes all frames canonical again; the machine stands at a point of its code. */
+  private giveBack(): void {
+    const { m, store } = this;
+    const { stack } = store;
+    stack.depth = m.fi / frameWords + 1;
+    m.FR[m.fi + 1] = m.pc;
+    const top = stack.depth - 1;
+    for (let i = m.floor / frameWords; i <= top; i++) {
+      const lowered = this.loweredAt(i);
+      const point = pointAt(lowered, stack.pc(i));
+      if (point < 0) throw new CrashError(`code offset ${stack.pc(i)} is no point of its function`);
+      stack.setPc(i, lowered.pointPcs[point] as number);
+      if (i === top) stack.top = stack.base(i) + (lowered.pointTops[point] as number);
+    }
+    this.taken = false;
+  }
+
+  /** The code that a frame of this machine is in. */
+  private loweredAt(i: number): Lowered {
+    const { stack, funcs } = this.store;
+    const func = funcs[stack.func(i)] as WasmFunc;
+    return this.m.moduleCode.holding(func.index, stack.pc(i));
+  }
+
+  /** After a throw: frames become canonical for the trace; the top one stands at the instruction that failed. */
+  private fault(): void {
+    if (!this.taken) return;
+    const { m, store } = this;
+    const { stack } = store;
+    const top = m.fi / frameWords;
+    stack.depth = top + 1;
+    m.FR[m.fi + 1] = m.pc;
+    for (let i = m.floor / frameWords; i <= top; i++) {
+      const lowered = this.loweredAt(i);
+      const point = i === top ? -1 : pointAt(lowered, stack.pc(i));
+      stack.setPc(i, point >= 0 ? (lowered.pointPcs[point] as number) : originOf(lowered, stack.pc(i)));
+    }
+    this.taken = false;
+  }
+
+  /** The lowest frame of the machine returned: done, or on with the canonical frame below. */
+  private returned(): Stop | undefined {
+    const { m, store } = this;
+    const { stack } = store;
+    const base = stack.base(m.floor / frameWords);
+    stack.depth = m.floor / frameWords;
+    stack.top = base;
+    this.taken = false;
+    if (stack.depth === this.floor) return 'returned';
+    this.takeOver();
+    return undefined;
+  }
+
+  // Calls
+
+  private calleeAt(index: number): FuncAddr {
+    return this.m.instance.funcs[index] as FuncAddr;
+  }
+
+  /** The function in a table's element, checked to be of the type. */
+  private element(table: number, index: number, typeId: number): FuncAddr {
+    const { m } = this;
+    const { elements, size, type } = m.tables[table] as Machine['tables'][number];
+    const at = m.fp + index;
+    const wide = type.addr === 'i64' ? ((m.I[at + 1] as number) >>> 0) * 0x1_0000_0000 : 0;
+    const i = wide + ((m.I[at] as number) >>> 0);
+    if (i >= size) throw new Trap('undefined element', String(i));
+    if (elements[2 * i + 1] === 0) throw new Trap('uninitialized element', String(i));
+    const addr = elements[2 * i] as FuncAddr;
+    const func = m.funcs[addr] as FuncInst;
+    if (func.type.id !== typeId && !func.type.chain.some((t) => t.id === typeId)) throw new Trap('indirect call type mismatch');
+    return addr;
+  }
+
+  private reference(register: number): FuncAddr {
+    const at = this.m.fp + register;
+    if (this.m.I[at + 1] === 0) throw new Trap('null function reference');
+    return this.m.I[at] as FuncAddr;
+  }
+
+  /** Calls a function from the op at `pc`, which has `words` words; arguments stand at register `base`. */
+  private call(addr: FuncAddr, base: number, words: number): Stop | undefined {
+    const { m, store } = this;
+    const { stack } = store;
+    const func = store.funcs[addr] as FuncInst;
+    if (func.kind === 'host') return this.callHost(addr, base, words);
+    stack.reserveFrames(m.fi / frameWords + 2);
+    m.refreshStack();
+    const args = m.fp + base;
+    m.pc += words;
+    if (func.instance === m.instance) return this.enterOwn(addr, func, args);
+    this.giveBack();
+    return this.enter(addr, func, args / 2);
+  }
+
+  /** Enters a function of the same instance, as the loop itself does. */
+  private enterOwn(addr: FuncAddr, func: WasmFunc, args: number): undefined {
+    const { m } = this;
+    const lowered = lower(m.moduleCode, func.index, m.form);
+    m.refreshCode();
+    m.FR[m.fi + 1] = m.pc;
+    m.fi += frameWords;
+    m.FR[m.fi] = addr;
+    m.FR[m.fi + 2] = args / 2;
+    m.fp = args;
+    m.pc = lowered.entry;
+    return undefined;
+  }
+
+  /** Pushes a frame on the canonical stack, its arguments in place, and goes on in it. */
+  private enter(addr: FuncAddr, func: WasmFunc, base: number): undefined {
+    const { m, store } = this;
+    store.stack.push(addr, 0, base);
+    m.enterInstance(func.instance);
+    const lowered = lower(m.moduleCode, func.index, m.form);
+    m.refreshStack();
+    m.refreshCode();
+    m.refreshMemory();
+    m.fi = (store.stack.depth - 1) * frameWords;
+    m.floor = m.fi;
+    m.fp = 2 * base;
+    m.pc = lowered.entry;
+    this.taken = true;
+    return undefined;
+  }
+
+  private callHost(addr: FuncAddr, base: number, words: number): Stop | undefined {
+    const { m, store } = this;
+    const { stack } = store;
+    const args = (m.fp + base) / 2;
+    stack.depth = m.fi / frameWords + 1;
+    stack.top = args + slotsOfAll(store.funcType(addr).params);
+    stack.reserveSlots(stack.top);
+    if (!this.host.call(addr, args)) {
+      m.pc += words;
+      this.giveBack();
+      stack.top = args;
+      return 'host';
+    }
+    m.pc += words;
+    m.refreshStack();
+    m.refreshMemory();
+    m.refreshCode();
+    return undefined;
+  }
+
+  /** The frame of the caller becomes that of the callee. */
+  private tailCall(): Stop | undefined {
+    const { m, store } = this;
+    const op = this.word(0);
+    const direct = op === tailOps.direct;
+    const addr = direct
+      ? this.calleeAt(this.word(1))
+      : op === tailOps.indirect
+        ? this.element(this.word(1), this.word(2), this.word(3))
+        : this.reference(this.word(1));
+    const base = this.word(op === tailOps.indirect ? 4 : 2);
+    const words = this.word(op === tailOps.indirect ? 5 : 3);
+    const func = store.funcs[addr] as FuncInst;
+    store.stack.reserveSlots((m.fp + words) / 2);
+    m.refreshStack();
+    m.I.copyWithin(m.fp, m.fp + base, m.fp + base + words);
+    if (func.kind === 'host') return this.tailHost(addr);
+    return this.replace(addr, func);
+  }
+
+  private replace(addr: FuncAddr, func: WasmFunc): Stop | undefined {
+    const { m } = this;
+    if (func.instance !== m.instance && m.fi > m.floor) {
+      m.fi -= frameWords;
+      const base = m.fp / 2;
+      m.pc = m.FR[m.fi + 1] as number;
+      this.giveBack();
+      return this.enter(addr, func, base);
+    }
+    m.enterInstance(func.instance);
+    const lowered = lower(m.moduleCode, func.index, m.form);
+    m.refreshCode();
+    m.FR[m.fi] = addr;
+    m.pc = lowered.entry;
+    return undefined;
+  }
+
+  /** A host function called last: its results are those of the frame that called it, which is gone then. */
+  private tailHost(addr: FuncAddr): Stop | undefined {
+    const { m, store, host } = this;
+    const { stack } = store;
+    const base = m.fp / 2;
+    stack.depth = m.fi / frameWords + 1;
+    stack.top = base + slotsOfAll(store.funcType(addr).params);
+    const done = host.call(addr, base);
+    m.refreshStack();
+    m.refreshMemory();
+    if (done && m.fi === m.floor) return this.returned();
+    m.fi -= frameWords;
+    if (m.fi < m.floor) {
+      this.taken = false;
+      stack.depth = m.floor / frameWords;
+    } else {
+      m.pc = m.FR[m.fi + 1] as number;
+      m.fp = 2 * (m.FR[m.fi + 2] as number);
+      if (done) return undefined;
+      this.giveBack();
+    }
+    stack.top = base;
+    return 'host';
+  }
+}
+
+const tailOps = {
+  direct: opNamed('return_call'),
+  indirect: opNamed('return_call_indirect'),
+};
+
+/** Runs guests by interpreting them. */
+export const interpreter: Engine = {
+  supports: () => true,
+  run: (store, floor, budget, host) => new Run(store, floor, budget, host).run(),
+};

@@ -1,0 +1,123 @@
+// What the loop and the slow path share while a store's frames run: views, places and budgets of the current instance.
+
+import { frameWords } from '../runtime/frame.ts';
+import type { MemoryInst } from '../runtime/memory.ts';
+import type { FuncInst, InstanceInst, Store } from '../runtime/store.ts';
+import { globalWords } from '../runtime/store.ts';
+import type { TableInst } from '../runtime/table.ts';
+import { codeOf, type Form, type ModuleCode } from './code.ts';
+
+/** Why the loop was left. */
+export const Exit = {
+  /** Fuel fell below zero, just after a charge. */
+  fuel: 0,
+  /** The frame at the floor returned. */
+  returned: 1,
+  /** A call that is no plain call within the instance: `pc` is at the op. */
+  call: 2,
+  callIndirect: 3,
+  callRef: 4,
+  tailCall: 5,
+  /** The stack's slots are used up: `pc` is at `enter`. */
+  stack: 6,
+  step: 7,
+  /** Plain code reached a loop and nobody counts steps. */
+  handover: 8,
+  unreachable: 9,
+  outOfBounds: 10,
+  throw: 11,
+  unknown: 12,
+} as const;
+export type Exit = (typeof Exit)[keyof typeof Exit];
+
+const noMemory = new DataView(new ArrayBuffer(0));
+
+export class Machine {
+  I: Int32Array;
+  F: Float32Array;
+  D: Float64Array;
+  G: Int32Array;
+  FR: Int32Array;
+  mem: DataView = noMemory;
+  memLen = 0;
+
+  code: Int32Array = new Int32Array(0);
+  entries: Int32Array = new Int32Array(0);
+  /** Tables of the instance, by index. */
+  tables: TableInst[] = [];
+  memories: MemoryInst[] = [];
+  funcs: FuncInst[];
+  instance!: InstanceInst;
+  moduleCode!: ModuleCode;
+  /** Word offset in `G` by global index. */
+  globalAt: Int32Array = new Int32Array(0);
+  /** Function address minus function index, for functions of the instance itself. */
+  funcDelta = 0;
+
+  /** Place in the code; the current frame's first word in `I`; its place in `FR`. */
+  pc = 0;
+  fp = 0;
+  fi = 0;
+  /** Place in `FR` of the lowest frame that this machine has taken over; those below are canonical. */
+  floor = 0;
+  /** A call from a frame at or above this place in `FR` needs more room there. */
+  lastFrame = 0;
+  fuel = 0;
+  steps = 0;
+
+  constructor(
+    readonly store: Store,
+    /** Instructions are counted: only plain code runs. */
+    readonly stepping: boolean,
+  ) {
+    const { stack } = store;
+    this.I = stack.words;
+    this.F = stack.floats;
+    this.D = stack.doubles;
+    this.G = store.globalWords;
+    this.FR = stack.frames;
+    this.funcs = store.funcs;
+    this.lastFrame = this.FR.length - frameWords;
+  }
+
+  get form(): Form {
+    return this.stepping ? 'plain' : 'folded';
+  }
+
+  /** Views of the stack, which moves when it grows. */
+  refreshStack(): void {
+    const { stack } = this.store;
+    this.I = stack.words;
+    this.F = stack.floats;
+    this.D = stack.doubles;
+    this.FR = stack.frames;
+    this.lastFrame = this.FR.length - frameWords;
+  }
+
+  refreshMemory(): void {
+    const memory = this.memories[0];
+    this.mem = memory?.view ?? noMemory;
+    this.memLen = memory?.size ?? 0;
+    this.G = this.store.globalWords;
+  }
+
+  refreshCode(): void {
+    this.code = this.moduleCode.words;
+    this.entries = this.moduleCode.entries[this.form];
+  }
+
+  enterInstance(instance: InstanceInst): void {
+    if (this.instance === instance) return;
+    const { store } = this;
+    const { context } = instance.module;
+    this.instance = instance;
+    this.moduleCode = codeOf(instance.module);
+    this.tables = instance.tables.map((addr) => store.tables[addr] as TableInst);
+    this.memories = instance.memories.map((addr) => store.memories[addr] as MemoryInst);
+    this.globalAt = Int32Array.from(instance.globals, (addr) => addr * globalWords);
+    this.funcDelta = (instance.funcs[context.importedFuncs] ?? 0) - context.importedFuncs;
+    this.refreshCode();
+    this.refreshMemory();
+  }
+
+}

@@ -1,0 +1,197 @@
+// The interpreter's own instructions: register form, one Int32Array of words, each op its number followed by its
+// operands. What they do is JavaScript text, from which generate.ts prints loop.ts; their numbers are their places here.
+//
+// Registers are word offsets from the frame's base `fp` (a slot has two words). Names in the texts: `I`, `F`, `D` view
+// the stack's slots as int32, float32, float64; `code` and `pc` are the words and the place in them; `mem` and `memLen`
+// the first memory; `FR` and `fi` the frames and the current one's place in them. `break oob` traps, `break run` leaves
+// the loop with `exit` set.
+
+import { type Instruction, instructions, type OperandType } from '../spec/instructions.ts';
+
+export interface Op {
+  readonly name: string;
+  /** Words it takes, 0 where that varies. */
+  readonly words: number;
+  readonly text: string;
+}
+
+const word = (k: number): string => `code[pc + ${k}]!`;
+const reg = (k: number): string => `I[fp + ${word(k)}]!`;
+
+const mentions = (semantics: string, name: string): boolean => new RegExp(`\\b${name}\\b`).test(semantics);
+
+/** Statements that read one operand of a row under the names that its semantics use. */
+function readOperand(letter: string, type: OperandType, k: number, semantics: string): string {
+  const uses = (name: string) => mentions(semantics, name);
+  const at = `fp + ${word(k)}`;
+  switch (type) {
+    case 'i32':
+      return `const ${letter} = I[${at}]!;`;
+    case 'f32':
+      return uses(letter) ? `const ${letter} = F[${at}]!;` : `const ${letter}i = I[${at}]!;`;
+    default:
+      if (type === 'f64' && uses(letter)) return `const ${letter} = D[(${at}) >> 1]!;`;
+      return `const p${letter} = ${at}${uses(`${letter}l`) ? `, ${letter}l = I[p${letter}]!` : ''}${uses(`${letter}h`) ? `, ${letter}h = I[p${letter} + 1]!` : ''};`;
+  }
+}
+
+/** The second operand as a constant in the code: an i64 is the sign extension of its word. */
+function readConstant(type: OperandType, k: number, semantics: string): string {
+  if (type !== 'i64') return `const b = ${word(k)};`;
+  return `const bl = ${word(k)}${mentions(semantics, 'bh') ? ', bh = bl >> 31' : ''};`;
+}
+
+/** Splits semantics into statements and the one or two result expressions, and says whether they are raw bits. */
+export function parts(row: Instruction): { raw: boolean; statements: string[]; results: string[] } {
+  const raw = row.semantics.startsWith('#');
+  const list = (raw ? row.semantics.slice(1) : row.semantics).split(' ; ').map((part) => part.trim());
+  const result = row.results[0];
+  const wide = result === 'i64' || (result === 'f64' && raw);
+  const count = result === undefined ? 0 : wide ? 2 : 1;
+  return { raw, statements: list.slice(0, list.length - count), results: list.slice(list.length - count) };
+}
+
+/** Statements that compute a row's semantics and write the result at word `k`. */
+function compute(row: Instruction, k: number): string {
+  const { raw, statements, results } = parts(row);
+  const before = statements.map((s) => `${s};`).join(' ');
+  const at = `fp + ${word(k)}`;
+  const [first, second] = results;
+  if (second !== undefined) return `${before} const lo = ${first}, hi = ${second}, r = ${at}; I[r] = lo; I[r + 1] = hi;`;
+  if (first === undefined) return before;
+  if (row.results[0] === 'f64') return `${before} D[(${at}) >> 1] = ${first};`;
+  return `${before} ${row.results[0] === 'f32' && !raw ? 'F' : 'I'}[${at}] = ${first};`;
+}
+
+export const isMemory = (row: Instruction): boolean => row.immediates[0]?.startsWith('memarg') === true;
+export const accessBytes = (row: Instruction): number => Number(row.immediates[0]?.slice(6));
+const isPlain = (row: Instruction): boolean => row.special === undefined && row.semantics !== '' && !isMemory(row);
+export const isCondition = (row: Instruction): boolean => row.semantics.endsWith(' ? 1 : 0');
+const isInteger = (type: unknown): boolean => type === 'i32' || type === 'i64';
+const letters = ['a', 'b', 'c'];
+
+function numericOps(row: Instruction): Op[] {
+  const reads = row.params.map((type, i) => readOperand(letters[i] as string, type, 2 + i, row.semantics));
+  const words = 2 + row.params.length;
+  const made = [{ name: row.name, words, text: `${reads.join(' ')} ${compute(row, 1)}` }];
+  if (row.params.length === 2 && isInteger(row.params[1])) {
+    const constant = [reads[0], readConstant(row.params[1] as OperandType, 3, row.semantics)].join(' ');
+    made.push({ name: `${row.name} k`, words, text: `${constant} ${compute(row, 1)}` });
+  }
+  return made;
+}
+
+/** Compare and branch in one: the comparison's operands, then the target. */
+function branchOps(row: Instruction): Op[] {
+  const condition = row.semantics.slice(0, -' ? 1 : 0'.length);
+  const reads = row.params.map((type, i) => readOperand(letters[i] as string, type, 1 + i, row.semantics));
+  const target = 1 + row.params.length;
+  const words = target + 1;
+  const jump = (reading: string, test: string) => `${reading} if (${test}) { pc = ${word(target)}; continue; }`;
+  const made = [{ name: `br_if ${row.name}`, words, text: jump(reads.join(' '), condition) }];
+  if (row.params.length === 2 && isInteger(row.params[1])) {
+    const constant = [reads[0], readConstant(row.params[1] as OperandType, 2, row.semantics)].join(' ');
+    made.push({ name: `br_if ${row.name} k`, words, text: jump(constant, condition) });
+  } else made.push({ name: `br_unless ${row.name}`, words, text: jump(reads.join(' '), `!(${condition})`) });
+  return made;
+}
+
+/** Loads: dst, address register, offset. Stores: address register, offset, value register. */
+function memoryOps(row: Instruction): Op[] {
+  const store = row.results.length === 0;
+  const address = `const ea = (${reg(store ? 1 : 2)} >>> 0) + ${word(store ? 2 : 3)}; if (ea + ${accessBytes(row)} > memLen) break oob;`;
+  const value = store ? readOperand('b', row.params[1] as OperandType, 3, row.semantics) : '';
+  return [{ name: row.name, words: 4, text: `${address} ${value} ${store ? `${row.semantics.replaceAll(' ; ', '; ')};` : compute(row, 1)}` }];
+}
+
+const op = (name: string, words: number, text: string): Op => ({ name, words, text });
+
+/** Makes the callee's frame; `index` and `base` are texts. The callee's `enter` does the rest. */
+const enterCallee = (index: string, base: string, words: number): string =>
+  `FR[fi + 1] = pc + ${words}; fi += 3; fp += ${base}; FR[fi] = ${index} + funcDelta; FR[fi + 2] = fp >> 1; pc = e; continue;`;
+
+const leaveCallee = 'fi -= 3; if (fi < floor) { exit = Exit.returned; break run; } pc = FR[fi + 1]!; fp = FR[fi + 2]! << 1; continue;';
+
+/** Ops that are no row of the table: moves, control, calls. */
+const ownOps: Op[] = [
+  op('copy', 3, `const s = fp + ${word(2)}, d = fp + ${word(1)}; I[d] = I[s]!; I[d + 1] = I[s + 1]!;`),
+  op('copy32', 3, `I[fp + ${word(1)}] = ${reg(2)};`),
+  op('const32', 3, `I[fp + ${word(1)}] = ${word(2)};`),
+  op('const64', 4, `const d = fp + ${word(1)}; I[d] = ${word(2)}; I[d + 1] = ${word(3)};`),
+  op('select', 5, `const d = fp + ${word(1)}, s = fp + (${reg(4)} !== 0 ? ${word(2)} : ${word(3)}); I[d] = I[s]!; I[d + 1] = I[s + 1]!;`),
+  op('global.get', 3, `const g = globalAt[${word(2)}]!, d = fp + ${word(1)}; I[d] = G[g]!; I[d + 1] = G[g + 1]!;`),
+  op('global.set', 3, `const g = globalAt[${word(1)}]!, s = fp + ${word(2)}; G[g] = I[s]!; G[g + 1] = I[s + 1]!;`),
+  op('ref.is_null', 3, `I[fp + ${word(1)}] = I[fp + ${word(2)} + 1] === 0 ? 1 : 0;`),
+  op('br', 2, `pc = ${word(1)}; continue;`),
+  op('br_if', 3, `if (${reg(1)} !== 0) { pc = ${word(2)}; continue; }`),
+  op('br_unless', 3, `if (${reg(1)} === 0) { pc = ${word(2)}; continue; }`),
+  // index register, count of targets without the default, targets, default
+  op('br_table', 0, `const i = ${reg(1)} >>> 0, n = ${word(2)}; pc = code[pc + 3 + (i < n ? i : n)]!; continue;`),
+  // fuel
+  op('charge', 2, `fuel -= ${word(1)}; pc += 2; if (fuel < 0) { exit = Exit.fuel; break run; } continue;`),
+  // fuel, words of the frame, words of parameters, words of all locals
+  op(
+    'enter',
+    5,
+    `if (fp + ${word(2)} > I.length) { exit = Exit.stack; break run; }
+      for (let i = fp + ${word(3)}, end = fp + ${word(4)}; i < end; i++) I[i] = 0;
+      fuel -= ${word(1)}; pc += 5; if (fuel < 0) { exit = Exit.fuel; break run; } continue;`,
+  ),
+  // function index, register of the first argument
+  op(
+    'call',
+    3,
+    `const e = entries[${word(1)}]!; if (e < 0 || fi >= lastFrame) { exit = Exit.call; break run; }
+      ${enterCallee(word(1), word(2), 3)}`,
+  ),
+  // table index, register of the element index, id of the type, register of the first argument
+  op(
+    'call_indirect',
+    5,
+    `const t = tables[${word(1)}]!, i = ${reg(2)} >>> 0; exit = Exit.callIndirect;
+      if (i >= t.size || t.elements[2 * i + 1] === 0) break run;
+      const f = funcs[t.elements[2 * i]!]!; if (f.kind !== 'wasm' || f.type.id !== ${word(3)} || f.instance !== instance) break run;
+      const e = entries[f.index]!; if (e < 0 || fi >= lastFrame) break run;
+      ${enterCallee('f.index', word(4), 5)}`,
+  ),
+  // register of the reference, register of the first argument
+  op('call_ref', 3, 'exit = Exit.callRef; break run;'),
+  // as the calls above, then the words of the arguments
+  op('return_call', 4, 'exit = Exit.tailCall; break run;'),
+  op('return_call_indirect', 6, 'exit = Exit.tailCall; break run;'),
+  op('return_call_ref', 4, 'exit = Exit.tailCall; break run;'),
+  op('return0', 1, leaveCallee),
+  op('return1', 2, `const s = fp + ${word(1)}; I[fp] = I[s]!; I[fp + 1] = I[s + 1]!; ${leaveCallee}`),
+  // first register, count of words
+  op('return', 3, `const s = fp + ${word(1)}, n = ${word(2)}; for (let i = 0; i < n; i++) I[fp + i] = I[s + i]!; ${leaveCallee}`),
+  op('unreachable', 1, 'exit = Exit.unreachable; break run;'),
+  // words of this op, number of the routine, first register, immediates: all that is rare, in rare.ts
+  op(
+    'rare',
+    0,
+    `m.pc = pc; rare[${word(2)}]!(m, pc + 4, fp + ${word(3)}); I = m.I; F = m.F; D = m.D; G = m.G; mem = m.mem; memLen = m.memLen; pc += ${word(1)}; continue;`,
+  ),
+  // Code that can stop at every instruction (lower.ts, `plain`) has a `step` before each.
+  op('step', 1, 'if (m.steps <= 0) { exit = Exit.step; break run; } m.steps--;'),
+  // fuel; hands over to folded code where nobody counts steps
+  op('charge plain', 2, `fuel -= ${word(1)}; pc += 2; if (fuel < 0) { exit = Exit.fuel; break run; } if (!m.stepping) { exit = Exit.handover; break run; } continue;`),
+];
+
+export const ops: readonly Op[] = [
+  ...ownOps,
+  ...instructions.filter(isPlain).flatMap(numericOps),
+  ...instructions.filter((row) => isPlain(row) && isCondition(row)).flatMap(branchOps),
+  ...instructions.filter((row) => isMemory(row) && row.semantics !== '').flatMap(memoryOps),
+];
+
+const numbers = new Map(ops.map((o, i) => [o.name, i]));
+
+/** The number of an op, or undefined. */
+export const opNumber = (name: string): number | undefined => numbers.get(name);
+
+/** The number of an op that must exist. */
+export function opNamed(name: string): number {
+  const number = numbers.get(name);
+  if (number === undefined) throw new RangeError(`the interpreter has no op ${name}`);
+  return number;
+}

@@ -1,0 +1,122 @@
+// Evaluates constant expressions, which validation let pass, to slot words. It runs no code of a function.
+// https://webassembly.github.io/spec/core/valid/instructions.html#constant-expressions
+
+import { InstructionReader } from '../binary/instruction.ts';
+import type { Expr } from '../binary/module.ts';
+import { globalWords, type Store } from '../runtime/store.ts';
+import { refKinds } from '../runtime/value.ts';
+import { CrashError } from '../spec/errors.ts';
+import type { FuncAddr, GlobalAddr } from '../spec/types.ts';
+
+/** Words of one value: a v128 takes all four. */
+const valueWords = 4;
+
+/** The index spaces of the instance, as far as they are allocated. */
+export interface Scope {
+  readonly funcs: readonly FuncAddr[];
+  readonly globals: readonly GlobalAddr[];
+}
+
+/** One row for each instruction that a constant expression may hold. */
+const steps = new Map<string, (machine: Machine) => void>([
+  ['end', () => undefined],
+  ['i32.const', (m) => m.push(m.reader.x, 0)],
+  ['f32.const', (m) => m.push(m.reader.x, 0)],
+  ['i64.const', (m) => m.push(m.reader.x, m.reader.y)],
+  ['f64.const', (m) => m.push(m.reader.x, m.reader.y)],
+  ['v128.const', (m) => m.pushWords(m.reader.vector)],
+  ['i32.add', (m) => m.i32((a, b) => a + b)],
+  ['i32.sub', (m) => m.i32((a, b) => a - b)],
+  ['i32.mul', (m) => m.i32(Math.imul)],
+  ['i64.add', (m) => m.i64((a, b) => a + b)],
+  ['i64.sub', (m) => m.i64((a, b) => a - b)],
+  ['i64.mul', (m) => m.i64((a, b) => a * b)],
+  ['ref.null', (m) => m.push(0, refKinds.null)],
+  ['ref.func', (m) => m.push(m.scope.funcs[m.reader.x] as FuncAddr, refKinds.func)],
+  ['global.get', (m) => m.global(m.scope.globals[m.reader.x] as GlobalAddr)],
+  // References keep their kind as they are converted.
+  ['any.convert_extern', () => undefined],
+  ['extern.convert_any', () => undefined],
+  // Constructors of GC objects go here: they allocate in the store, then push the object's reference.
+]);
+
+/** Evaluates the constant expressions of one instance. */
+export class Evaluator {
+  private readonly machine: Machine;
+
+  constructor(store: Store, scope: Scope, bytes: Uint8Array) {
+    this.machine = new Machine(store, scope, new InstructionReader(bytes));
+  }
+
+  /** The words of the value: two, or four of a v128. They are overwritten by the next call. */
+  evaluate(expr: Expr): Int32Array {
+    const { reader } = this.machine;
+    reader.pos = expr.start;
+    this.machine.height = 0;
+    while (reader.pos < expr.end) {
+      reader.next();
+      (steps.get(reader.row.name) ?? unknown(reader.row.name))(this.machine);
+    }
+    return this.machine.top();
+  }
+}
+
+function unknown(name: string): never {
+  throw new CrashError(`${name} in a constant expression is not evaluated`);
+}
+
+class Machine {
+  height = 0;
+  private stack = new Int32Array(8 * valueWords);
+  private readonly result = new Int32Array(valueWords);
+
+  constructor(
+    private readonly store: Store,
+    readonly scope: Scope,
+    readonly reader: InstructionReader,
+  ) {}
+
+  top(): Int32Array {
+    this.result.set(this.stack.subarray((this.height - 1) * valueWords, this.height * valueWords));
+    return this.result;
+  }
+
+  push(lo: number, hi: number): void {
+    this.pushWords([lo, hi, 0, 0]);
+  }
+
+  pushWords(words: ArrayLike<number>): void {
+    const at = this.height++ * valueWords;
+    if (at === this.stack.length) {
+      const wider = new Int32Array(this.stack.length * 2);
+      wider.set(this.stack);
+      this.stack = wider;
+    }
+    this.stack.set(words, at);
+  }
+
+  global(addr: GlobalAddr): void {
+    const at = addr * globalWords;
+    this.pushWords(this.store.globalWords.subarray(at, at + globalWords));
+  }
+
+  i32(apply: (a: number, b: number) => number): void {
+    this.height -= 2;
+    this.push(apply(this.word(0), this.word(valueWords)), 0);
+  }
+
+  i64(apply: (a: bigint, b: bigint) => bigint): void {
+    this.height -= 2;
+    const result = apply(this.long(0), this.long(valueWords));
+    this.push(Number(BigInt.asIntN(32, result)), Number(BigInt.asIntN(32, result >> 32n)));
+  }
+
+  /** The words above the stack's top, where operands stood. */
+  private word(i: number): number {
+    return this.stack[this.height * valueWords + i] as number;
+  }
+
+  private long(i: number): bigint {
+    return (BigInt(this.word(i + 1)) << 32n) | BigInt(this.word(i) >>> 0);
+  }
+}

@@ -1,0 +1,120 @@
+// What the main thread and its workers say to each other: one order and one reply a slice, each explained field by
+// field. pool.ts writes orders and reads replies, worker.ts the reverse. Nothing here is ever kept by a worker.
+
+import type { VmLimits } from '../runtime/store.ts';
+import type { SnapshotMessage, VmOptions } from '../vm.ts';
+import type { ErrorData } from './errors.ts';
+import type { Parcel } from './parcel.ts';
+
+/** Where a job is in its program. */
+export interface Progress {
+  /** The step to run once the guest has returned from the call that it is in; at once where it is in none. */
+  readonly then: string;
+  /** What that step gets as its state. */
+  readonly state: Parcel;
+}
+
+/** A job's VM, wherever it is. */
+export type VmState =
+  /** Not made yet: an instance of the module, by hash, its start function pending. */
+  | { readonly kind: 'new'; readonly module: string }
+  /** Between two slices: owned by whoever holds the message, once. */
+  | { readonly kind: 'moving'; readonly message: SnapshotMessage }
+  /** A copy in bytes, as `Snapshot.encode` writes it; can be used any number of times. */
+  | { readonly kind: 'saved'; readonly bytes: Parcel };
+
+/** What a service answered to a pending host call, by the call's id. */
+export type Answer =
+  | { readonly id: number; readonly status: 'returned'; readonly value: Parcel }
+  | { readonly id: number; readonly status: 'failed'; readonly error: ErrorData };
+
+/** A module that the order needs. */
+export interface ModuleParcel {
+  readonly hash: string;
+  /** Only where this worker does not hold the module yet. */
+  readonly bytes?: Uint8Array;
+}
+
+/** Main thread to worker: do a slice. */
+export interface Order {
+  /** The worker's word in `WorkerData.pause`. */
+  readonly slot: number;
+  readonly modules: readonly ModuleParcel[];
+  /** Hashes of modules that the worker is to forget; the main thread keeps the books. */
+  readonly forget: readonly string[];
+  readonly vm: VmState;
+  readonly progress: Progress;
+  /** URL of the job module; absent for a job that calls one export. */
+  readonly program: string | undefined;
+  /** URL of a module of host functions. */
+  readonly host: string | undefined;
+  /** Import modules that the main thread answers for. */
+  readonly services: readonly string[];
+  readonly limits: Partial<VmLimits>;
+  readonly engine: VmOptions['engine'];
+  readonly answer: Answer | undefined;
+  readonly task:
+    /** Run until one of the ways to stop; with `checkpoint`, also save what then is. */
+    | { readonly kind: 'run'; readonly fuel: number; readonly checkpoint: boolean }
+    /** Run nothing; save what is. */
+    | { readonly kind: 'save' };
+  /** When the order was sent, in ms since 1970, for the statistics. */
+  readonly sentAt: number;
+}
+
+/** A VM that comes back. */
+interface Returned {
+  readonly vm: SnapshotMessage;
+  readonly progress: Progress;
+  /** The same as a copy, where the order asked for a checkpoint. */
+  readonly checkpoint: Parcel | undefined;
+}
+
+/** How a slice ended. */
+export type SliceEnd =
+  /** The guest has more to do: its fuel was used up, or the pause word was set. */
+  | (Returned & { readonly kind: 'rested'; readonly reason: 'fuel' | 'pause' })
+  /** The guest waits for a service. `args` is a list of values. */
+  | (Returned & {
+      readonly kind: 'called';
+      readonly id: number;
+      readonly module: string;
+      readonly name: string;
+      readonly args: Parcel;
+    })
+  /** The answer to a `save`: the VM in bytes. It is nowhere else now. */
+  | { readonly kind: 'saved'; readonly bytes: Parcel; readonly progress: Progress }
+  /** The program has its output. */
+  | { readonly kind: 'done'; readonly output: Parcel }
+  /** A trap, a host function that threw, a link error, … */
+  | { readonly kind: 'failed'; readonly error: ErrorData };
+
+/** What a slice cost. */
+export interface SliceReport {
+  /** Fuel charged so far in the VM's whole life, and how much of that nobody has granted yet. */
+  readonly fuelUsed: number;
+  readonly debt: number;
+  /** Bytes of all memories of the VM. */
+  readonly memory: number;
+  /** Time in the guest and its host functions. */
+  readonly guestMs: number;
+  /** Time to take the VM out of the order and put it into the reply, and the order's time on the way. */
+  readonly movingMs: number;
+  /** When the reply was sent, in ms since 1970. */
+  readonly sentAt: number;
+}
+
+/** Worker to main thread. */
+export interface Reply {
+  readonly end: SliceEnd;
+  readonly report: SliceReport;
+}
+
+/** What a worker is born with. */
+export interface WorkerData {
+  /** One word a worker, on shared memory: non-zero asks the running slice to stop at the next safe point. */
+  readonly pause: Int32Array;
+}
+
+/** Milliseconds since 1970, with fractions, the same on all threads. */
+export const clock = (): number => performance.timeOrigin + performance.now();

@@ -1,0 +1,185 @@
+// Who runs next, and where. Pure bookkeeping: it knows nothing of threads, messages or VMs, and never waits.
+//
+// Stride scheduling: each job has a `pass`; the job with the least runs next, and each slice moves its pass on by one
+// stride. A new job starts at the current pass, so it runs before the next slice of any job that is under way: long
+// jobs cannot starve short ones. A stride is 2^-priority: a job of priority 1 gets two slices for one of priority 0,
+// and one of priority 10 all but shuts others out, yet nobody starves.
+// Among jobs of equal pass affinity decides: `keep` goes where it ran last, `spread` anywhere else.
+
+import { UsageError } from '../spec/errors.ts';
+
+export type Affinity = 'keep' | 'spread';
+export type ThreadId = number;
+
+export const priorities = { least: -20, most: 20 } as const;
+
+/** What the scheduler keeps for a job. */
+export interface Ticket {
+  readonly priority: number;
+  readonly affinity: Affinity;
+  /** Where it ran last. */
+  thread: ThreadId | undefined;
+  /** It holds memory: it has run before. Only so many may at a time. */
+  live: boolean;
+  /** Its turn; the scheduler's business. */
+  pass: number;
+  /** Breaks ties by order of arrival; the scheduler's business. */
+  arrival: number;
+}
+
+/** A ticket for a job that has not run yet. */
+export function ticket(priority: number, affinity: Affinity): Ticket {
+  if (!(priority >= priorities.least && priority <= priorities.most))
+    throw new UsageError(`a priority is a number from ${priorities.least} to ${priorities.most}, not ${priority}`);
+  return { priority, affinity, thread: undefined, live: false, pass: Number.NEGATIVE_INFINITY, arrival: 0 };
+}
+
+export interface Assignment<T extends Ticket> {
+  readonly job: T;
+  readonly thread: ThreadId;
+}
+
+const isBefore = (a: Ticket, b: Ticket): boolean => a.pass < b.pass || (a.pass === b.pass && a.arrival < b.arrival);
+
+/** Jobs that wait, in order. */
+class Queue<T extends Ticket> {
+  readonly jobs: T[] = [];
+
+  get head(): T | undefined {
+    return this.jobs[0];
+  }
+
+  private place(job: Ticket): number {
+    let low = 0;
+    let high = this.jobs.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (isBefore(this.jobs[middle] as T, job)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  add(job: T): void {
+    this.jobs.splice(this.place(job), 0, job);
+  }
+
+  remove(job: T): boolean {
+    const at = this.place(job);
+    if (this.jobs[at] !== job) return false;
+    this.jobs.splice(at, 1);
+    return true;
+  }
+}
+
+/** How many waiting jobs are looked at for the one that suits a thread best. */
+const lookAhead = 64;
+
+export class Scheduler<T extends Ticket> {
+  /** Jobs that have run before, and such as wait for their first slice. */
+  private readonly begun = new Queue<T>();
+  private readonly fresh = new Queue<T>();
+  private readonly alive = new Set<ThreadId>();
+  private readonly idle = new Set<ThreadId>();
+  /** The pass of the last job that was sent off. */
+  private now = 0;
+  private arrivals = 0;
+  private live = 0;
+
+  /** `maxLive`: how many jobs may be under way at once, those that wait for a service included. */
+  constructor(private readonly maxLive: number) {}
+
+  get queued(): number {
+    return this.begun.jobs.length + this.fresh.jobs.length;
+  }
+
+  addThread(thread: ThreadId): void {
+    this.alive.add(thread);
+    this.idle.add(thread);
+  }
+
+  removeThread(thread: ThreadId): void {
+    this.alive.delete(thread);
+    this.idle.delete(thread);
+  }
+
+  /** The thread has finished its slice. */
+  release(thread: ThreadId): void {
+    if (this.alive.has(thread)) this.idle.add(thread);
+  }
+
+  /** Puts a job in line; `urgent` puts it before all others. */
+  enqueue(job: T, urgent = false): void {
+    job.pass = urgent ? Number.NEGATIVE_INFINITY : Math.max(job.pass, this.now);
+    job.arrival = this.arrivals++;
+    this.queueOf(job).add(job);
+  }
+
+  /** Takes a waiting job out of the line; false where it was not in it. */
+  remove(job: T): boolean {
+    return this.queueOf(job).remove(job);
+  }
+
+  /** The job holds no memory any more. */
+  retire(job: T): void {
+    if (job.live) this.live--;
+    job.live = false;
+  }
+
+  private queueOf(job: T): Queue<T> {
+    return job.live ? this.begun : this.fresh;
+  }
+
+  /** The next slice to run: takes the job out of the line and the thread from the idle ones. */
+  next(): Assignment<T> | undefined {
+    if (this.idle.size === 0) return undefined;
+    const found = this.find();
+    if (found !== undefined) this.send(found);
+    return found;
+  }
+
+  private send({ job, thread }: Assignment<T>): void {
+    this.remove(job);
+    if (!job.live) this.live++;
+    job.live = true;
+    if (job.pass > this.now) this.now = job.pass;
+    job.pass = Math.max(job.pass, this.now) + 2 ** -job.priority;
+    job.thread = thread;
+    this.idle.delete(thread);
+  }
+
+  private find(): Assignment<T> | undefined {
+    const jobs = this.firstInLine();
+    const best = jobs[0];
+    if (best === undefined) return undefined;
+    const homecomer = jobs.find((job) => job.pass === best.pass && this.isHome(job));
+    if (homecomer !== undefined) return { job: homecomer, thread: homecomer.thread as ThreadId };
+    for (const job of jobs) {
+      const thread = this.threadFor(job);
+      if (thread !== undefined) return { job, thread };
+    }
+    return undefined;
+  }
+
+  /** The jobs that may run, in order, as far as we look. */
+  private firstInLine(): T[] {
+    const begun = this.begun.jobs.slice(0, lookAhead);
+    const fresh = this.live < this.maxLive ? this.fresh.jobs.slice(0, lookAhead) : this.urgentFresh();
+    return [...begun, ...fresh].sort((a, b) => (isBefore(a, b) ? -1 : 1));
+  }
+
+  private urgentFresh(): T[] {
+    return this.fresh.head?.pass === Number.NEGATIVE_INFINITY ? [this.fresh.head] : [];
+  }
+
+  private isHome(job: T): boolean {
+    return job.affinity === 'keep' && job.thread !== undefined && this.idle.has(job.thread);
+  }
+
+  /** A spreading job waits for another thread as long as there is another one at all, unless it is urgent. */
+  private threadFor(job: T): ThreadId | undefined {
+    const anywhere = job.affinity === 'keep' || this.alive.size === 1 || job.pass === Number.NEGATIVE_INFINITY;
+    for (const thread of this.idle) if (anywhere || thread !== job.thread) return thread;
+    return undefined;
+  }
+}

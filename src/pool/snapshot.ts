@@ -1,0 +1,70 @@
+// A suspended job: its VM in bytes, and where in its program it was. `encode` and `decode` are a pair; the bytes are
+// hostile until the VM's restore has verified them, and never say what code to load: modules, job module and host
+// functions are named by whoever resumes.
+
+import { SnapshotError, UsageError } from '../spec/errors.ts';
+import { Snapshot } from '../snapshot/snapshot.ts';
+import type { JobSpec } from './options.ts';
+import { pack, shareBytes, unpack } from './parcel.ts';
+import { lastPlainStep } from './program.ts';
+import type { Parcel } from './parcel.ts';
+import type { Progress } from './protocol.ts';
+
+/**
+ * A container: these 8 bytes, then the length of what follows as u32, little-endian, and that many bytes of a parcel
+ * of `{ then, state }`; the rest is what `Snapshot.encode` wrote. Without the 8 bytes all of it is the latter: a VM that
+ * some other program of wasbox has saved.
+ */
+const magic = new TextEncoder().encode('wasbxjb1');
+const headerBytes = magic.length + 4;
+
+export class JobSnapshot {
+  constructor(
+    /** The VM, as `Snapshot.encode` writes it. */
+    readonly bytes: Parcel,
+    readonly progress: Progress,
+    /** What the job was submitted with, where it was suspended in this process. */
+    readonly spec?: JobSpec,
+  ) {}
+
+  /** The VM alone, e.g. for `VM.restore` or an inspector. */
+  get vm(): Snapshot {
+    return Snapshot.decode(this.bytes.slice());
+  }
+
+  /** Bytes for a file, a database, a queue. `JobSnapshot.decode` and `pool.resume` take them. */
+  encode(): Uint8Array {
+    const { then, state } = this.progress;
+    const meta = pack({ then, state: state.slice() }, 'the progress of a job');
+    const bytes = new Uint8Array(headerBytes + meta.length + this.bytes.length);
+    bytes.set(magic);
+    new DataView(bytes.buffer).setUint32(magic.length, meta.length, true);
+    bytes.set(meta, headerBytes);
+    bytes.set(this.bytes, headerBytes + meta.length);
+    return bytes;
+  }
+
+  /** Takes what `JobSnapshot.encode` or `Snapshot.encode` wrote. Throws SnapshotError. */
+  static decode(bytes: Uint8Array): JobSnapshot {
+    if (!(bytes instanceof Uint8Array)) throw new UsageError('a snapshot is decoded from a Uint8Array');
+    if (!magic.every((byte, i) => bytes[i] === byte)) return JobSnapshot.of(bytes);
+    if (bytes.length < headerBytes) throw new SnapshotError('the snapshot is cut off', 'header');
+    const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(magic.length, true);
+    if (headerBytes + length > bytes.length) throw new SnapshotError('the snapshot is cut off', 'job state');
+    const meta = bytes.subarray(headerBytes, headerBytes + length);
+    return new JobSnapshot(shareBytes(bytes.subarray(headerBytes + length)), progressOf(unpack(meta)));
+  }
+
+  /** A VM that was saved outside of a pool: the job's output will be the results of the call that it is in. */
+  static of(vm: Uint8Array | Snapshot): JobSnapshot {
+    const bytes = vm instanceof Uint8Array ? vm : vm.encode();
+    return new JobSnapshot(shareBytes(bytes), { then: lastPlainStep, state: pack(undefined, 'nothing') });
+  }
+}
+
+function progressOf(meta: unknown): Progress {
+  const { then, state } = (meta ?? {}) as Partial<Progress>;
+  if (typeof then !== 'string' || !(state instanceof Uint8Array))
+    throw new SnapshotError('the progress of the job is damaged', 'job state');
+  return { then, state: shareBytes(state) };
+}

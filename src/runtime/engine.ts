@@ -1,0 +1,60 @@
+// What an engine is: it runs the top frame of a store until an outcome. The driver (vm.ts) sees nothing else of it.
+
+import type { HostError, Trap } from '../spec/errors.ts';
+import type { FuncAddr } from '../spec/types.ts';
+import type { Module } from './module.ts';
+import type { Store } from './store.ts';
+import type { Value } from './value.ts';
+
+export type SuspendReason =
+  /** The fuel of this run is used up. */
+  | { readonly kind: 'fuel' }
+  /** Another thread set the pause flag. */
+  | { readonly kind: 'pause' }
+  /** The asked number of instructions was executed. */
+  | { readonly kind: 'step' }
+  /** The guest called a host function that answers later; `VM.deliver` takes the answer. */
+  | {
+      readonly kind: 'host';
+      readonly id: number;
+      readonly module: string;
+      readonly name: string;
+      readonly args: readonly Value[];
+    };
+
+/** How a run ended. `words` are the values' slots (frame.ts), for those who need each bit of a NaN. */
+export type Outcome =
+  | { readonly status: 'returned'; readonly values: Value[]; readonly words: Int32Array }
+  | { readonly status: 'trapped'; readonly trap: Trap | HostError }
+  | { readonly status: 'suspended'; readonly reason: SuspendReason };
+
+export interface Budget {
+  /** Units of fuel (validate/safepoints.ts) that this run may use; Infinity for no bound. */
+  readonly fuel: number;
+  /** Instructions that this run may execute; undefined to run at full speed, uncounted. */
+  readonly steps?: number | undefined;
+  /** A word that another thread makes non-zero to pause this run. */
+  readonly pause?: Int32Array | undefined;
+}
+
+/** How an engine calls the host: arguments stand in the stack's slots from `base` on, results go to the same place. */
+export interface HostPort {
+  /**
+   * Calls the host function. Returns true when its results are in place; false when they come later: then
+   * `store.pending` is set and the engine suspends. Throws HostError where the function threw.
+   */
+  call(func: FuncAddr, base: number): boolean;
+}
+
+/** Why an engine stopped: done with all frames above the floor, or suspended. Traps and host errors are thrown. */
+export type Stop = 'returned' | 'fuel' | 'pause' | 'step' | 'host';
+
+export interface Engine {
+  /** True, or why this engine cannot run the module. */
+  supports(module: Module): true | string;
+  /**
+   * Runs the store's top frame, and those below it, until only `floor` frames are left: the results of the last one
+   * then stand in the slots from its base on. On any other stop, and on a throw, the stack is canonical again.
+   */
+  run(store: Store, floor: number, budget: Budget, host: HostPort): Stop;
+}

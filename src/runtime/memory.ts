@@ -1,0 +1,161 @@
+// Linear memories. Each lives in a `WebAssembly.Memory` of the host, so that an engine that runs native code can use
+// it as it is; a shared one crosses threads without a copy. Memories that are given back are used again, because a
+// process can hold only some thousands: each reserves gigabytes of address space.
+// https://webassembly.github.io/spec/core/exec/runtime.html#memory-instances
+
+import { LimitError } from '../spec/errors.ts';
+import type { MemType } from '../spec/types.ts';
+
+/** Pages of 64 KiB that one memory can have at the most, whatever its type says. */
+const hostMaxPages = 65536;
+const hostPage = 65536;
+
+/** What all memories of one store may take together, in bytes. */
+export interface MemoryBudget {
+  limit: number;
+  used: number;
+}
+
+export class MemoryInst {
+  buffer: ArrayBufferLike;
+  bytes: Uint8Array;
+  view: DataView;
+
+  constructor(
+    readonly type: MemType,
+    readonly host: WebAssembly.Memory,
+    /** Size in bytes; less than the host's memory where the guest's pages are smaller than the host's. */
+    public size: number,
+    private readonly budget: MemoryBudget,
+  ) {
+    this.buffer = host.buffer;
+    this.bytes = new Uint8Array(this.buffer, 0, size);
+    this.view = new DataView(this.buffer, 0, size);
+  }
+
+  get pageSize(): number {
+    return 2 ** this.type.pageLog2;
+  }
+
+  /** Size in pages of the memory's own type. */
+  get pages(): number {
+    return this.size / this.pageSize;
+  }
+
+  get shared(): boolean {
+    return !(this.buffer instanceof ArrayBuffer);
+  }
+
+  /** Grows by `delta` pages; returns the old size in pages, or -1 where the type, the host or the limit forbid it. */
+  grow(delta: number): number {
+    const old = this.pages;
+    const size = (old + delta) * this.pageSize;
+    if (old + delta > maxPages(this.type) || size > hostMaxPages * hostPage) return -1;
+    if (this.budget.used + size - this.size > this.budget.limit) return -1;
+    const hostDelta = hostPages(size) - this.buffer.byteLength / hostPage;
+    if (hostDelta > 0 && !grownHost(this.host, hostDelta)) return -1;
+    this.budget.used += size - this.size;
+    this.resize(size);
+    return old;
+  }
+
+  private resize(size: number): void {
+    this.size = size;
+    this.buffer = this.host.buffer;
+    this.bytes = new Uint8Array(this.buffer, 0, size);
+    this.view = new DataView(this.buffer, 0, size);
+  }
+
+  /** Gives the host's memory back for another one to use. The instance must not be touched after this. */
+  release(): void {
+    this.budget.used -= this.size;
+    giveBack(this.host, this.type, this.shared);
+  }
+
+  /** Lets go of the memory without giving it back: another thread has it now. */
+  forget(): void {
+    this.budget.used -= this.size;
+  }
+}
+
+const hostPages = (size: number): number => Math.ceil(size / hostPage);
+
+function maxPages(type: MemType): number {
+  const most = type.addr === 'i64' ? 2 ** (64 - type.pageLog2) : 2 ** (32 - type.pageLog2);
+  return type.limits.max === undefined ? most : Math.min(Number(type.limits.max), most);
+}
+
+function grownHost(host: WebAssembly.Memory, delta: number): boolean {
+  try {
+    host.grow(delta);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Released memories by what makes them interchangeable: shared or not, and the host's maximum. */
+const free = new Map<string, WebAssembly.Memory[]>();
+const mostFree = 64;
+/** A memory larger than this is not kept: clearing it costs more than a new one. */
+const mostFreePages = 64;
+
+const kindOf = (shared: boolean, max: number): string => `${shared} ${max}`;
+
+function giveBack(host: WebAssembly.Memory, type: MemType, shared: boolean): void {
+  const pages = host.buffer.byteLength / hostPage;
+  const kind = kindOf(shared, hostMax(type));
+  const list = free.get(kind) ?? [];
+  if (pages > mostFreePages || list.length >= mostFree) return;
+  list.push(host);
+  free.set(kind, list);
+}
+
+const hostMax = (type: MemType): number =>
+  Math.min(hostMaxPages, hostPages(Math.min(maxPages(type), 2 ** 32) * 2 ** type.pageLog2));
+
+function takeBack(kind: string, pages: number): WebAssembly.Memory | undefined {
+  const list = free.get(kind);
+  const i = list?.findIndex((host) => host.buffer.byteLength <= pages * hostPage) ?? -1;
+  if (list === undefined || i < 0) return undefined;
+  const host = list.splice(i, 1)[0] as WebAssembly.Memory;
+  new Uint8Array(host.buffer).fill(0);
+  const missing = pages - host.buffer.byteLength / hostPage;
+  return missing === 0 || grownHost(host, missing) ? host : undefined;
+}
+
+/**
+ * A new memory of `pages` pages of its own type, all zero. `shared` asks for one that can cross threads.
+ * Throws LimitError where the store's limit or the host forbids it.
+ */
+export function allocateMemory(
+  type: MemType,
+  shared: boolean,
+  budget: MemoryBudget,
+  pages = Number(type.limits.min),
+): MemoryInst {
+  const size = pages * 2 ** type.pageLog2;
+  if (size > hostMaxPages * hostPage || budget.used + size > budget.limit)
+    throw new LimitError(`a memory of ${size} bytes is over the limit (${budget.limit - budget.used} bytes are left)`);
+  const max = hostMax(type);
+  const initial = hostPages(size);
+  const wanted = shared || type.shared;
+  const host = takeBack(kindOf(wanted, max), initial) ?? newHost(initial, Math.max(initial, max), wanted, size);
+  budget.used += size;
+  return new MemoryInst(type, host, size, budget);
+}
+
+function newHost(initial: number, maximum: number, shared: boolean, size: number): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial, maximum, shared });
+  } catch (cause) {
+    throw new LimitError(`the host has no memory of ${size} bytes left`, { cause });
+  }
+}
+
+/** A memory that came from another thread. */
+export function adoptMemory(type: MemType, host: WebAssembly.Memory, size: number, budget: MemoryBudget): MemoryInst {
+  if (budget.used + size > budget.limit) throw new LimitError(`a memory of ${size} bytes is over the limit`);
+  budget.used += size;
+  return new MemoryInst(type, host, size, budget);
+}

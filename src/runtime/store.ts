@@ -1,0 +1,200 @@
+// The store of one VM: everything that its modules allocate, its stack, and the call that it waits for. Plain data: no
+// closure of the host, no thread and no engine stands in it, so that it can be saved and moved.
+// https://webassembly.github.io/spec/core/exec/runtime.html#store
+
+import { type DefType, heapMatches, topOf } from '../spec/deftypes.ts';
+import { LimitError } from '../spec/errors.ts';
+import type {
+  FuncAddr,
+  FuncIdx,
+  FuncType,
+  GlobalAddr,
+  GlobalType,
+  InstanceAddr,
+  MemAddr,
+  RefType,
+  TableAddr,
+  TagAddr,
+} from '../spec/types.ts';
+import { Stack } from './frame.ts';
+import type { MemoryBudget, MemoryInst } from './memory.ts';
+import type { Module } from './module.ts';
+import type { TableInst } from './table.ts';
+import { Ref, refKinds, type Value } from './value.ts';
+
+/** What one VM may use. All are counts or bytes over the VM's whole life, not per call. */
+export interface VmLimits {
+  /** Bytes of all linear memories together. */
+  readonly memory: number;
+  /** Frames on the stack. */
+  readonly frames: number;
+  /** Bytes of the stack's slots. */
+  readonly stack: number;
+  /** Elements of all tables together. */
+  readonly tables: number;
+  /** Instances, and functions, globals, … of all instances together. */
+  readonly instances: number;
+}
+
+export const defaultLimits: VmLimits = {
+  memory: 4 * 1024 ** 3,
+  frames: 131_072,
+  stack: 64 * 1024 ** 2,
+  tables: 20_000_000,
+  instances: 10_000,
+};
+
+/** A module with its addresses in the store. Index spaces are arrays of addresses, imports first. */
+export interface InstanceInst {
+  readonly addr: InstanceAddr;
+  readonly module: Module;
+  readonly funcs: readonly FuncAddr[];
+  readonly tables: readonly TableAddr[];
+  readonly memories: readonly MemAddr[];
+  readonly globals: readonly GlobalAddr[];
+  readonly tags: readonly TagAddr[];
+  /** Element segments as references, two words each; a dropped one is empty. */
+  readonly elems: Int32Array[];
+  /** Whether a data segment was dropped. */
+  readonly droppedDatas: Uint8Array;
+}
+
+export type FuncInst =
+  | { readonly kind: 'wasm'; readonly type: DefType; readonly instance: InstanceInst; readonly index: FuncIdx }
+  /** Known by name and type; what it is bound to is the VM's business. */
+  | { readonly kind: 'host'; readonly type: DefType; readonly module: string; readonly name: string };
+
+/** Values stand in `Store.globalWords`, four words each (room for a v128). */
+export interface GlobalInst {
+  readonly type: GlobalType;
+}
+export const globalWords = 4;
+
+export interface TagInst {
+  readonly type: DefType;
+}
+
+/** A host call whose results the VM waits for. The top frame is its caller, its arguments already taken. */
+export interface PendingCall {
+  /** Counts the host calls of this VM, so that a result is delivered once. */
+  readonly id: number;
+  readonly func: FuncAddr;
+  readonly args: readonly Value[];
+}
+
+export class Store {
+  readonly instances: InstanceInst[] = [];
+  readonly funcs: FuncInst[] = [];
+  readonly tables: TableInst[] = [];
+  readonly memories: MemoryInst[] = [];
+  readonly globals: GlobalInst[] = [];
+  globalWords = new Int32Array(16 * globalWords);
+  readonly tags: TagInst[] = [];
+  /** Values of the host that the guest holds as externref. */
+  readonly externs: unknown[] = [];
+  readonly stack: Stack;
+  pending: PendingCall | null = null;
+  /** Host calls made so far that had to wait. */
+  calls = 0;
+  /** Fuel charged so far. */
+  fuelUsed = 0;
+  /** Fuel charged beyond what was granted; the next grant pays it first. Never negative. */
+  debt = 0;
+  /** Depth of host functions that are running now; frames below cannot be suspended while it is above zero. */
+  hostDepth = 0;
+  readonly memoryBudget: MemoryBudget;
+
+  private tableElements = 0;
+  private readonly externIndex = new Map<unknown, number>();
+  private readonly refs = new Map<string, WeakRef<Ref>>();
+
+  constructor(readonly limits: VmLimits) {
+    this.stack = new Stack({ frames: limits.frames, slots: Math.floor(limits.stack / 8) });
+    this.memoryBudget = { limit: limits.memory, used: 0 };
+  }
+
+  addFunc(func: FuncInst): FuncAddr {
+    return this.funcs.push(func) - 1;
+  }
+
+  addTable(table: TableInst): TableAddr {
+    const sum = this.tableElements + table.size;
+    if (sum > this.limits.tables)
+      throw new LimitError(`tables of ${sum} elements are over the limit of ${this.limits.tables}`);
+    this.tableElements = sum;
+    return this.tables.push(table) - 1;
+  }
+
+  /** Grows a table as `TableInst.grow` does, within the limit of all tables: -1 past it. */
+  growTable(table: TableInst, delta: number, lo: number, hi: number): number {
+    if (this.tableElements + delta > this.limits.tables) return -1;
+    const old = table.grow(delta, lo, hi);
+    if (old >= 0) this.tableElements += delta;
+    return old;
+  }
+
+  /** Forgets the tables from an address on, where an instantiation failed. */
+  dropTables(from: TableAddr): void {
+    for (const { size } of this.tables.splice(from)) this.tableElements -= size;
+  }
+
+  addMemory(memory: MemoryInst): MemAddr {
+    return this.memories.push(memory) - 1;
+  }
+
+  /** Adds a global; its words are zero until the caller writes them at `addr * globalWords`. */
+  addGlobal(type: GlobalType): GlobalAddr {
+    const addr = this.globals.push({ type }) - 1;
+    if ((addr + 1) * globalWords > this.globalWords.length) {
+      const wider = new Int32Array(this.globalWords.length * 2);
+      wider.set(this.globalWords);
+      this.globalWords = wider;
+    }
+    return addr;
+  }
+
+  funcType(addr: FuncAddr): FuncType {
+    return (this.funcs[addr] as FuncInst).type.comp as FuncType;
+  }
+
+  /** The one Ref object for a reference. */
+  ref(kind: Ref['kind'], payload: number): Ref {
+    const key = `${kind} ${payload}`;
+    const known = this.refs.get(key)?.deref();
+    if (known !== undefined) return known;
+    const made = new Ref(this, kind, payload);
+    this.refs.set(key, new WeakRef(made));
+    return made;
+  }
+
+  /** The words of a host value as a reference of the type, or undefined where it is none. */
+  refWords(value: Value, type: RefType): readonly [number, number] | undefined {
+    if (value === null) return type.nullable ? [0, refKinds.null] : undefined;
+    if (value instanceof Ref)
+      return value.store === this && this.fits(value, type) ? [value.payload, refKinds[value.kind]] : undefined;
+    return type.heap === 'extern' || type.heap === 'any' ? [this.extern(value), refKinds.extern] : undefined;
+  }
+
+  private fits(ref: Ref, type: RefType): boolean {
+    if (type.heap === 'extern') return true;
+    if (ref.kind === 'func') return heapMatches((this.funcs[ref.payload] as FuncInst).type, type.heap);
+    if (ref.kind === 'i31') return heapMatches('i31', type.heap);
+    return topOf(type.heap) === (ref.kind === 'exn' ? 'exn' : 'any');
+  }
+
+  private extern(value: unknown): number {
+    const known = this.externIndex.get(value);
+    if (known !== undefined) return known;
+    const index = this.externs.push(value) - 1;
+    this.externIndex.set(value, index);
+    return index;
+  }
+
+  /** Fills an empty store's host values, as a restore does. */
+  restoreExterns(values: readonly unknown[]): void {
+    for (const value of values) {
+      this.externIndex.set(value, this.externs.length);
+      this.externs.push(value);
+    }
+  }
+}

@@ -1,0 +1,49 @@
+// Tables of references, two int32 words an element, as in a frame's slot (value.ts).
+// https://webassembly.github.io/spec/core/exec/runtime.html#table-instances
+
+import { LimitError } from '../spec/errors.ts';
+import type { TableType } from '../spec/types.ts';
+
+/** Elements that one table can have at the most, as in the JS API's implementation limits. */
+export const maxTableSize = 10_000_000;
+
+export class TableInst {
+  /** Two words an element; longer than `size` where room was made ahead. */
+  elements: Int32Array;
+  size: number;
+
+  constructor(
+    readonly type: TableType,
+    size = Number(type.limits.min),
+  ) {
+    if (size > maxTableSize) throw new LimitError(`a table of ${size} elements is over the limit of ${maxTableSize}`);
+    this.size = size;
+    this.elements = new Int32Array(size * 2);
+  }
+
+  /** Grows by `delta` elements, each the reference (lo, hi); returns the old size, or -1. */
+  grow(delta: number, lo: number, hi: number): number {
+    const old = this.size;
+    const size = old + delta;
+    const max = this.type.limits.max;
+    if (size > maxTableSize || (max !== undefined && BigInt(size) > max)) return -1;
+    if (size * 2 > this.elements.length) this.reserve(size);
+    this.size = size;
+    this.fill(old, delta, lo, hi);
+    return old;
+  }
+
+  private reserve(size: number): void {
+    const wider = new Int32Array(Math.min(maxTableSize, Math.max(size, this.size * 2)) * 2);
+    wider.set(this.elements);
+    this.elements = wider;
+  }
+
+  /** The range must be within the table. */
+  fill(start: number, count: number, lo: number, hi: number): void {
+    for (let i = start * 2; i < (start + count) * 2; i += 2) {
+      this.elements[i] = lo;
+      this.elements[i + 1] = hi;
+    }
+  }
+}

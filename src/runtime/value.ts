@@ -1,0 +1,163 @@
+// Values: how JavaScript sees them, and how they stand in a slot (frame.ts).
+//
+// A reference is two words, (payload, kind). Nothing in it points outside the store:
+//   null     0, 0
+//   func     function address, 1
+//   extern   index into the store's host values, 2
+//   object   address in the store's heap, 3 (a struct or an array)
+//   i31      the number, 4
+//   exn      address of an exception in the store, 5
+// A reference keeps its kind when it is converted between extern and any.
+
+import { topOf } from '../spec/deftypes.ts';
+import { UsageError } from '../spec/errors.ts';
+import { isRef, slotsOf, typeName, type ValType } from '../spec/types.ts';
+import type { Store } from './store.ts';
+
+export const refKinds = { null: 0, func: 1, extern: 2, object: 3, i31: 4, exn: 5 } as const;
+
+/** A reference to something in a store, as the host holds it. Equal references are the same object. */
+export class Ref {
+  constructor(
+    readonly store: Store,
+    readonly kind: 'func' | 'object' | 'i31' | 'exn',
+    readonly payload: number,
+  ) {}
+}
+
+/** i32, f32, f64: number; i64: bigint; v128: 16 bytes; references: null, a Ref, or for extern any value of the host. */
+export type Value = unknown;
+
+const half = new Int32Array(2);
+const double = new Float64Array(half.buffer);
+const single = new Float32Array(half.buffer);
+
+/** Reads the value of a type from the slot at `slot` of `words`. */
+export function readValue(words: Int32Array, slot: number, type: ValType, store: Store): Value {
+  const lo = words[slot * 2] as number;
+  const hi = words[slot * 2 + 1] as number;
+  switch (type) {
+    case 'i32':
+      return lo;
+    case 'i64':
+      return BigInt.asIntN(64, (BigInt(hi) << 32n) | BigInt(lo >>> 0));
+    case 'f32':
+      half[0] = lo;
+      return single[0];
+    case 'f64':
+      half[0] = lo;
+      half[1] = hi;
+      return double[0];
+    case 'v128':
+      return new Uint8Array(words.slice(slot * 2, slot * 2 + 4).buffer);
+    default:
+      return readRef(lo, hi, store);
+  }
+}
+
+function readRef(lo: number, hi: number, store: Store): Value {
+  switch (hi) {
+    case refKinds.null:
+      return null;
+    case refKinds.func:
+      return store.ref('func', lo);
+    case refKinds.extern:
+      return store.externs[lo];
+    case refKinds.object:
+      return store.ref('object', lo);
+    case refKinds.i31:
+      return store.ref('i31', lo);
+    default:
+      return store.ref('exn', lo);
+  }
+}
+
+/**
+ * Writes a value to the slot at `slot`, all of its words. Throws UsageError, naming `what`, for a value that is not of
+ * the type; numbers must be in range, nothing is converted silently.
+ */
+export function writeValue(
+  words: Int32Array,
+  slot: number,
+  type: ValType,
+  value: Value,
+  store: Store,
+  what: string,
+): void {
+  const at = slot * 2;
+  if (isRef(type)) {
+    const [lo, hi] = store.refWords(value, type) ?? misfit(value, type, what);
+    words[at] = lo;
+    words[at + 1] = hi;
+    return;
+  }
+  if (type === 'v128') {
+    if (!(value instanceof Uint8Array) || value.length !== 16) misfit(value, type, what);
+    words.set(new Int32Array(value.slice().buffer), at);
+    return;
+  }
+  writeNumber(type, value, what);
+  words[at] = half[0] as number;
+  words[at + 1] = half[1] as number;
+}
+
+/** Leaves the words of a number in `half`. */
+function writeNumber(type: 'i32' | 'i64' | 'f32' | 'f64', value: Value, what: string): void {
+  half[1] = 0;
+  if (type === 'i64') {
+    if (typeof value !== 'bigint' || (value !== BigInt.asIntN(64, value) && value !== BigInt.asUintN(64, value)))
+      misfit(value, type, what);
+    half[0] = Number(BigInt.asIntN(32, value));
+    half[1] = Number(BigInt.asIntN(32, value >> 32n));
+    return;
+  }
+  if (typeof value !== 'number') misfit(value, type, what);
+  if (type === 'f64') double[0] = value;
+  else if (type === 'f32') single[0] = value;
+  else if (Number.isInteger(value) && value >= -0x8000_0000 && value <= 0xffff_ffff) half[0] = value;
+  else misfit(value, type, what);
+}
+
+function misfit(value: Value, type: ValType, what: string): never {
+  throw new UsageError(`${what} must be of type ${typeName(type)}, and ${describe(value)} is not`);
+}
+
+function describe(value: Value): string {
+  if (typeof value === 'bigint') return `the bigint ${value}`;
+  if (typeof value === 'object' || typeof value === 'function')
+    return value === null ? 'null' : `a ${value.constructor?.name ?? typeof value}`;
+  return typeof value === 'string' ? JSON.stringify(value) : String(value);
+}
+
+/** Writes values one after the other from `slot` on. */
+export function writeValues(
+  words: Int32Array,
+  slot: number,
+  types: readonly ValType[],
+  values: readonly Value[],
+  store: Store,
+  what: string,
+): void {
+  if (values.length !== types.length)
+    throw new UsageError(
+      `${what}: ${types.length} ${types.length === 1 ? 'value is' : 'values are'} expected, ${values.length} given`,
+    );
+  let at = slot;
+  types.forEach((type, i) => {
+    writeValue(words, at, type, values[i], store, `${what} ${i}`);
+    at += slotsOf(type);
+  });
+}
+
+export function readValues(words: Int32Array, slot: number, types: readonly ValType[], store: Store): Value[] {
+  let at = slot;
+  return types.map((type) => {
+    const value = readValue(words, at, type, store);
+    at += slotsOf(type);
+    return value;
+  });
+}
+
+/** The hierarchy that a reference of the host belongs to: null fits any nullable type. */
+export const hierarchyOf = (type: ValType): 'func' | 'extern' | 'any' | 'exn' | undefined =>
+  isRef(type) ? topOf(type.heap) : undefined;

@@ -1,0 +1,151 @@
+// A store becomes data. restore.ts is its pair. Everything is copied, so the store may run on; and everything is brought
+// into one form, so that equal states give equal data: dead locals and words that mean nothing are zero.
+
+import { frameWords } from '../runtime/frame.ts';
+import { type FuncInst, globalWords, type InstanceInst, type PendingCall, type Store } from '../runtime/store.ts';
+import { writeValues } from '../runtime/value.ts';
+import { SnapshotError, UsageError } from '../spec/errors.ts';
+import { slotsOf, slotsOfAll, type ValType } from '../spec/types.ts';
+import type { FrameShape } from '../validate/frames.ts';
+import { isLive, liveAt, planOf } from '../validate/safepoints.ts';
+import { bad } from './form.ts';
+import {
+  byKind,
+  formatVersion,
+  type Saved,
+  type SavedCall,
+  type SavedInstance,
+  type SavedLimits,
+  type SnapshotData,
+  spaces,
+} from './format.ts';
+import { type Body, visitFrames } from './frames.ts';
+import { saveOrigins } from './origins.ts';
+import { gatherPages } from './pages.ts';
+
+/** Copies a store. Throws SnapshotError where it holds a value of the host that cannot be copied. */
+export function saveStore(store: Store): SnapshotData {
+  const data = saveAllButMemories(store);
+  tidyGlobals(data.globals, store);
+  tidyFrames(data.slots, store);
+  return { ...data, ...gatherPages(store.memories) };
+}
+
+/** As it is, with no memories. */
+export function saveAllButMemories(store: Store): SnapshotData {
+  if (store.hostDepth > 0) throw new UsageError('a VM cannot be saved while it runs a host function');
+  const hashes = new Map<string, number>();
+  const { stack, calls, fuelUsed, debt } = store;
+  return {
+    version: formatVersion,
+    instances: store.instances.map((instance) => saveInstance(instance, hashes)),
+    modules: [...hashes.keys()],
+    ...saveOrigins(store),
+    tables: store.tables.map(({ elements, size }) => elements.slice(0, size * 2)),
+    memories: [],
+    pages: new Uint8Array(0),
+    globals: store.globalWords.slice(0, store.globals.length * globalWords),
+    pending: store.pending && saveCall(store.pending, store),
+    externs: cloneExterns(store.externs),
+    frames: stack.frames.slice(0, stack.depth * frameWords),
+    slots: stack.words.slice(0, stack.top * 2),
+    calls,
+    fuelUsed,
+    debt,
+    limits: saveLimits(store.limits),
+  };
+}
+
+function saveInstance(instance: InstanceInst, hashes: Map<string, number>): SavedInstance<Int32Array> {
+  const { hash } = instance.module;
+  if (!hashes.has(hash)) hashes.set(hash, hashes.size);
+  return {
+    module: hashes.get(hash) as number,
+    spaces: byKind((kind) => Int32Array.from(spaces[kind].of(instance))),
+    elems: instance.elems.map((words) => words.slice()),
+    droppedDatas: Int32Array.from([...instance.droppedDatas.keys()].filter((i) => instance.droppedDatas[i] !== 0)),
+  };
+}
+
+function saveCall({ id, func, args }: PendingCall, store: Store): SavedCall<Int32Array> {
+  const { params } = store.funcType(func);
+  const words = new Int32Array(slotsOfAll(params) * 2);
+  writeValues(words, 0, params, args, store, 'argument');
+  return { id, func, args: words };
+}
+
+/** At once where that works, so that what they share stays shared; else one by one, to say which it is. */
+function cloneExterns(externs: readonly unknown[]): readonly unknown[] {
+  if (externs.length === 0) return [];
+  try {
+    return structuredClone(externs);
+  } catch {
+    return externs.map(cloneExtern);
+  }
+}
+
+function cloneExtern(value: unknown, i: number): unknown {
+  try {
+    return structuredClone(value);
+  } catch (cause) {
+    throw new SnapshotError('a value of the host that the guest holds cannot be copied', `extern ${i}`, { cause });
+  }
+}
+
+/** No limit at all becomes the largest number, because a container's metadata has no infinity. */
+function saveLimits(limits: SavedLimits): SavedLimits {
+  const most = (limit: number) => Math.min(limit, Number.MAX_SAFE_INTEGER);
+  return {
+    memory: most(limits.memory),
+    frames: most(limits.frames),
+    stack: most(limits.stack),
+    tables: most(limits.tables),
+    instances: most(limits.instances),
+  };
+}
+
+/** How many words of a value mean something. */
+const meantWords = (type: ValType): number => (type === 'v128' ? 4 : type === 'i32' || type === 'f32' ? 1 : 2);
+
+function tidyGlobals(words: Int32Array, store: Store): void {
+  store.globals.forEach(({ type }, addr) => {
+    words.fill(0, addr * globalWords + meantWords(type.type), (addr + 1) * globalWords);
+  });
+}
+
+function tidyFrames(slots: Int32Array, { stack, funcs }: Store): void {
+  const bodyOf = (frame: number): Body => {
+    const func = funcs[stack.func(frame)] as FuncInst;
+    if (func.kind !== 'wasm') return bad('is a host function', `frame ${frame}`);
+    return { context: func.instance.module.context, index: func.index };
+  };
+  visitFrames(
+    stack.depth,
+    bodyOf,
+    (frame) => stack.pc(frame),
+    (frames, body, pc, shape) => {
+      const meant = meantOf(body, pc, shape);
+      for (const frame of frames) tidyFrame(slots, stack.base(frame), stack.end(frame), meant);
+    },
+  );
+}
+
+/** For each word of a frame whether it means something; for a whole frame, so longer than one that waits. */
+function meantOf({ context, index }: Body, pc: number, { locals, operands }: FrameShape): Uint8Array {
+  const live = liveAt(planOf(context, index), pc);
+  const meant = new Uint8Array((slotsOfAll(locals) + slotsOfAll(operands)) * 2);
+  let at = 0;
+  const put = (type: ValType, isMeant: boolean) => {
+    if (isMeant) meant.fill(1, at, at + meantWords(type));
+    at += slotsOf(type) * 2;
+  };
+  locals.forEach((type, i) => {
+    put(type, live === undefined || isLive(live, i));
+  });
+  for (const type of operands) put(type, true);
+  return meant;
+}
+
+function tidyFrame(slots: Int32Array, base: number, end: number, meant: Uint8Array): void {
+  for (let i = 0, at = base * 2; at < end * 2; i++, at++) if (meant[i] === 0) slots[at] = 0;
+}

@@ -1,0 +1,130 @@
+// The failures, kept apart: one class and one stable `code` each. Every room throws these and nothing else.
+// What a trap is made of is in traps.ts; suspension is an outcome (runtime/engine.ts), never an error.
+
+import type { TrapKind } from './traps.ts';
+
+export type ErrorCode =
+  | 'malformed'
+  | 'invalid'
+  | 'link'
+  | 'trap'
+  | 'exhaustion'
+  | 'exception'
+  | 'host'
+  | 'snapshot'
+  | 'limit'
+  | 'usage'
+  | 'suspended'
+  | 'cancelled'
+  | 'worker'
+  | 'crash';
+
+/** One frame of a guest stack as an error tells it: innermost first. */
+export interface TraceFrame {
+  /** Name from the name section, else `func[index]`. */
+  readonly name: string;
+  /** Function index in its module. */
+  readonly func: number;
+  /** Byte offset in the function's instruction sequence. */
+  readonly pc: number;
+  /** Byte offset in the module, as disassemblers print it. */
+  readonly offset: number;
+}
+
+/** What all errors of wasbox have in common. `code` is stable; `message` is for people. */
+export abstract class WasboxError extends Error {
+  abstract readonly code: ErrorCode;
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** The bytes are not a WebAssembly module. `offset` is the byte where that shows. */
+export class MalformedError extends WasboxError {
+  readonly code = 'malformed';
+  constructor(
+    message: string,
+    readonly offset: number,
+  ) {
+    super(`${message} (at byte 0x${offset.toString(16)})`);
+  }
+}
+
+/** The module is well formed but breaks a validation rule. `offset` is the byte where that shows. */
+export class InvalidError extends WasboxError {
+  readonly code = 'invalid';
+  constructor(
+    message: string,
+    readonly offset: number,
+    readonly func?: string,
+  ) {
+    super(`${message} (at byte 0x${offset.toString(16)}${func === undefined ? '' : `, in ${func}`})`);
+  }
+}
+
+/** An import is missing or of the wrong type, or an export is unknown. */
+export class LinkError extends WasboxError {
+  readonly code = 'link';
+}
+
+/** The guest did what the specification forbids; its stack is told, innermost frame first. */
+export class Trap extends WasboxError {
+  readonly code: 'trap' | 'exhaustion' = 'trap';
+  frames: readonly TraceFrame[] = [];
+  /** How many outer frames are not told in `frames`. */
+  omitted = 0;
+  constructor(
+    readonly kind: TrapKind,
+    detail = '',
+  ) {
+    super(detail === '' ? kind : `${kind}: ${detail}`);
+  }
+}
+
+/** The guest ran out of its stack. A trap of its own, so that callers can raise the limit. */
+export class ExhaustionError extends Trap {
+  override readonly code = 'exhaustion';
+  constructor(detail = '') {
+    super('call stack exhausted', detail);
+  }
+}
+
+/** A host function threw, timed out, or returned values of the wrong type; `cause` is what it threw. */
+export class HostError extends WasboxError {
+  readonly code = 'host';
+  frames: readonly TraceFrame[] = [];
+  /** How many outer frames are not told in `frames`. */
+  omitted = 0;
+}
+
+/** Bytes or data that are not a snapshot this VM can resume. */
+export class SnapshotError extends WasboxError {
+  readonly code = 'snapshot';
+  constructor(
+    message: string,
+    /** Which part, e.g. `frame 3`, `memory 0, page 17`. */
+    readonly where: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${message} (${where})`, options);
+  }
+}
+
+/** A limit of the VM, the job or the implementation was reached. */
+export class LimitError extends WasboxError {
+  readonly code = 'limit';
+}
+
+/** The caller asked for what cannot be: a wrong argument count or type, a busy VM, an unknown option. */
+export class UsageError extends WasboxError {
+  readonly code = 'usage';
+}
+
+/** Our own bug. */
+export class CrashError extends WasboxError {
+  readonly code = 'crash';
+  constructor(message: string, options?: ErrorOptions) {
+    super(`${message} — this is a bug in wasbox; please report it with the module that shows it`, options);
+  }
+}

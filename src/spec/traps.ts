@@ -1,0 +1,27 @@
+// Trap kinds. The kind is the message of the specification's test suite.
+
+export const trapKinds = [
+  'unreachable',
+  'integer divide by zero',
+  'integer overflow',
+  'invalid conversion to integer',
+  'out of bounds memory access',
+  'out of bounds table access',
+  'undefined element',
+  'uninitialized element',
+  'indirect call type mismatch',
+  'call stack exhausted',
+  'null reference',
+  'null function reference',
+  'null structure reference',
+  'null array reference',
+  'null i31 reference',
+  'null exception reference',
+  'out of bounds array access',
+  'cast failure',
+  'unaligned atomic',
+  'expected shared memory',
+  'uncaught exception',
+] as const;
+
+export type TrapKind = (typeof trapKinds)[number];

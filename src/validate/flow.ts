@@ -1,0 +1,302 @@
+// One forward pass over a body that keeps what liveness and costs need of it: a list of events (locals read and written,
+// branches, block boundaries, safe points) and the cost of each loop. Unreachable code is left out. liveness.ts reads
+// the events backwards.
+
+import { InstructionReader } from '../binary/instruction.ts';
+import { instructions, type Special } from '../spec/instructions.ts';
+import type { FuncIdx } from '../spec/types.ts';
+import { bodyOf, type ModuleContext } from './context.ts';
+import { slotOfCode } from './rules.ts';
+
+/** What an event is; an event is its argument above `eventBits` bits of code. */
+export const events = {
+  /** A local is read, or written. */
+  read: 0,
+  write: 1,
+  /** Control may go to the label of this depth. */
+  branch: 2,
+  /** Control does not go on. */
+  stop: 3,
+  /** An exception may leave from here. */
+  throw: 4,
+  /** The safe point with this index: after a call, or at a loop's begin. */
+  call: 5,
+  /** The `loop` instruction of the loop with this index. Its safe point is a `loopPoint` event right after. */
+  beginLoop: 6,
+  loopPoint: 7,
+  /** An opening instruction of another kind. */
+  begin: 8,
+  /** An `if`; the argument is 1 if it has an `else`. */
+  beginIf: 9,
+  else: 10,
+  /** A legacy catch clause; the argument is 1 for the first one of its `try`. */
+  catch: 11,
+  end: 12,
+  endLoop: 13,
+  /** Of a `try` with catch clauses, and of a `try_table` with some. */
+  endTry: 14,
+  endTryTable: 15,
+  /** After `endTryTable`: the labels of the clauses, then `handlers`. */
+  handler: 16,
+  handlers: 17,
+} as const;
+export const eventBits = 5;
+
+export interface Loop {
+  /** Of the `loop` instruction. */
+  readonly pc: number;
+  cost: number;
+}
+export interface Point {
+  readonly pc: number;
+  readonly kind: 'loop' | 'call';
+}
+export interface Flow {
+  readonly events: readonly number[];
+  readonly loops: readonly Loop[];
+  /** By pc. */
+  readonly points: readonly Point[];
+  readonly entryCost: number;
+  /** Past the highest local that is read. */
+  readonly locals: number;
+  /** The greatest number of blocks within each other. */
+  readonly depth: number;
+}
+
+interface Open {
+  readonly kind: Special;
+  /** The index of the loop. */
+  readonly loop: number;
+  /** Of the `beginIf` event. */
+  readonly event: number;
+  /** Depths of the labels of a `try_table`. */
+  readonly handlers: readonly number[];
+  hasClause: boolean;
+}
+
+class FlowReader {
+  readonly events: number[] = [];
+  readonly loops: Loop[] = [];
+  readonly points: Point[] = [];
+  readonly reader: InstructionReader;
+  entryCost = 0;
+  locals = 0;
+  depth = 0;
+
+  /** Reachable open blocks; blocks opened in unreachable code are only counted. */
+  private readonly open: Open[] = [];
+  private stopped = false;
+  private deadBlocks = 0;
+  /** Indices of the open loops. */
+  private readonly openLoops: number[] = [];
+  private readonly start: number;
+
+  constructor(context: ModuleContext, func: FuncIdx) {
+    const body = bodyOf(context, func);
+    this.start = body.start;
+    this.reader = new InstructionReader(context.syntax.bytes, body.start, body.end);
+  }
+
+  run(): Flow {
+    const { reader } = this;
+    while (reader.pos < reader.end) {
+      reader.next();
+      const effect = effectsBySlot[slotOfCode(reader.row.code)];
+      if (this.stopped) this.dead();
+      else {
+        this.charge();
+        effect?.(this);
+      }
+    }
+    return this;
+  }
+
+  private charge(): void {
+    const loop = this.loops[this.openLoops[this.openLoops.length - 1] ?? -1];
+    if (loop === undefined) this.entryCost++;
+    else loop.cost++;
+  }
+
+  /** In unreachable code only the end of the clause matters. */
+  private dead(): void {
+    const { special } = this.reader.row;
+    if (special === undefined) return;
+    if (opens.has(special)) this.deadBlocks++;
+    else if (this.deadBlocks > 0) {
+      if (special === 'end' || special === 'delegate') this.deadBlocks--;
+    } else if (resumes.has(special)) {
+      this.stopped = false;
+      this.charge();
+      effectsBySlot[slotOfCode(this.reader.row.code)]?.(this);
+    }
+  }
+
+  emit(code: number, argument = 0): void {
+    this.events.push((argument << eventBits) | code);
+  }
+
+  read(): void {
+    const { x } = this.reader;
+    this.emit(events.read, x);
+    if (x >= this.locals) this.locals = x + 1;
+  }
+
+  stop(): void {
+    this.emit(events.stop);
+    this.stopped = true;
+  }
+
+  /** A label that many entries name counts once. */
+  branchTable(): void {
+    for (const depth of new Set(this.reader.labels)) this.emit(events.branch, depth);
+    this.stop();
+  }
+
+  call(): void {
+    this.emit(events.call, this.points.length);
+    this.points.push({ pc: this.reader.pos - this.start, kind: 'call' });
+  }
+
+  begin(kind: Special): void {
+    const handlers = kind === 'try_table' ? [...new Set(this.reader.catches.map(({ label }) => label))] : [];
+    this.open.push({ kind, loop: this.loops.length, event: this.events.length, handlers, hasClause: false });
+    this.depth = Math.max(this.depth, this.open.length);
+    if (kind === 'loop') this.beginLoop();
+    else this.emit(kind === 'if' ? events.beginIf : events.begin);
+  }
+
+  /** The instruction itself was charged to what is around the loop; its cost belongs to the loop. */
+  private beginLoop(): void {
+    const around = this.loops[this.openLoops[this.openLoops.length - 1] ?? -1];
+    if (around === undefined) this.entryCost--;
+    else around.cost--;
+    this.emit(events.beginLoop, this.loops.length);
+    this.openLoops.push(this.loops.length);
+    this.loops.push({ pc: this.reader.start - this.start, cost: 1 });
+    this.emit(events.loopPoint, this.points.length);
+    this.points.push({ pc: this.reader.pos - this.start, kind: 'loop' });
+  }
+
+  else(): void {
+    const block = this.open[this.open.length - 1] as Open;
+    this.events[block.event] = (1 << eventBits) | events.beginIf;
+    this.emit(events.else);
+  }
+
+  catch(): void {
+    const block = this.open[this.open.length - 1] as Open;
+    this.emit(events.catch, block.hasClause ? 0 : 1);
+    block.hasClause = true;
+  }
+
+  end(): void {
+    const block = this.open.pop();
+    if (block === undefined) return;
+    if (block.kind === 'loop') {
+      this.emit(events.endLoop, block.loop);
+      this.openLoops.pop();
+    } else if (block.handlers.length > 0) {
+      this.emit(events.endTryTable);
+      for (const depth of block.handlers) this.emit(events.handler, depth);
+      this.emit(events.handlers);
+    } else this.emit(block.hasClause ? events.endTry : events.end);
+  }
+}
+
+const opens: ReadonlySet<Special> = new Set(['block', 'loop', 'if', 'try_table', 'try']);
+/** What makes code reachable again. */
+const resumes: ReadonlySet<Special> = new Set(['else', 'catch', 'catch_all', 'end', 'delegate']);
+
+type Effect = (f: FlowReader) => void;
+const none = undefined;
+const write: Effect = (f) => f.emit(events.write, f.reader.x);
+const branch: Effect = (f) => f.emit(events.branch, f.reader.x);
+const stop: Effect = (f) => f.stop();
+const call: Effect = (f) => f.call();
+const throws: Effect = (f) => {
+  f.emit(events.throw);
+  f.stop();
+};
+
+const effects = {
+  unreachable: stop,
+  block: (f) => f.begin('block'),
+  loop: (f) => f.begin('loop'),
+  if: (f) => f.begin('if'),
+  else: (f) => f.else(),
+  end: (f) => f.end(),
+  try_table: (f) => f.begin('try_table'),
+  try: (f) => f.begin('try'),
+  catch: (f) => f.catch(),
+  catch_all: (f) => f.catch(),
+  delegate: (f) => f.end(),
+  rethrow: throws,
+  throw: throws,
+  throw_ref: throws,
+  br: (f) => {
+    branch(f);
+    f.stop();
+  },
+  br_if: branch,
+  br_table: (f) => f.branchTable(),
+  br_on_null: branch,
+  br_on_non_null: branch,
+  br_on_cast: branch,
+  br_on_cast_fail: branch,
+  return: stop,
+  call,
+  call_indirect: call,
+  call_ref: call,
+  return_call: stop,
+  return_call_indirect: stop,
+  return_call_ref: stop,
+  drop: none,
+  select: none,
+  'select t': none,
+  'local.get': (f) => f.read(),
+  'local.set': write,
+  'local.tee': write,
+  'global.get': none,
+  'global.set': none,
+  'table.get': none,
+  'table.set': none,
+  'table.size': none,
+  'table.grow': none,
+  'table.fill': none,
+  'table.copy': none,
+  'table.init': none,
+  'elem.drop': none,
+  'memory.copy': none,
+  'ref.null': none,
+  'ref.is_null': none,
+  'ref.func': none,
+  'ref.as_non_null': none,
+  'ref.i31': none,
+  'ref.test': none,
+  'ref.cast': none,
+  'any.convert_extern': none,
+  'extern.convert_any': none,
+  'struct.new': none,
+  'struct.new_default': none,
+  'struct.get': none,
+  'struct.set': none,
+  'array.new': none,
+  'array.new_default': none,
+  'array.new_fixed': none,
+  'array.new_data': none,
+  'array.new_elem': none,
+  'array.get': none,
+  'array.set': none,
+  'array.fill': none,
+  'array.copy': none,
+  'array.init_data': none,
+  'array.init_elem': none,
+} satisfies Record<Special, Effect | undefined>;
+
+const effectsBySlot: (Effect | undefined)[] = [];
+for (const { code, special } of instructions) {
+  if (special !== undefined) effectsBySlot[slotOfCode(code)] = effects[special];
+}
+
+/** Reads the flow of a function that is no import. */
+export const flowOf = (context: ModuleContext, func: FuncIdx): Flow => new FlowReader(context, func).run();

@@ -1,0 +1,211 @@
+// Drives calls of the guest from outcome to outcome: pushes the first frame, lets the engine run, and leaves the stack
+// as it should be whatever happens. Only this file and the engines change a store's stack between snapshots.
+
+import { Port } from '../host/port.ts';
+import type { Budget, Engine, Outcome, Stop } from '../runtime/engine.ts';
+import type { FuncInst, PendingCall, Store } from '../runtime/store.ts';
+import { readValues, type Value, writeValues } from '../runtime/value.ts';
+import { CrashError, HostError, Trap, UsageError, WasboxError } from '../spec/errors.ts';
+import { type FuncAddr, type FuncType, slotsOf, slotsOfAll, type ValType } from '../spec/types.ts';
+import { planOf } from '../validate/safepoints.ts';
+import { trace } from './frames.ts';
+
+/** `waiting`: a host call is pending. `running`: a host function of the VM is running. */
+export type Status = 'idle' | 'suspended' | 'waiting' | 'running';
+
+/** A host function at the bottom of the stack, where frames of the guest belong: `done` once its results stand there. */
+interface Bottom {
+  readonly func: FuncAddr;
+  readonly done: boolean;
+}
+
+export class Driver {
+  readonly port: Port;
+  private bottom: Bottom | null = null;
+  /** What the next run ends with. */
+  private failure: HostError | null = null;
+
+  constructor(
+    private readonly store: Store,
+    private readonly engine: Engine,
+  ) {
+    this.port = new Port(store, (func, args) => this.invoke(func.payload, args));
+  }
+
+  get status(): Status {
+    if (this.store.hostDepth > 0) return 'running';
+    if (this.store.pending !== null) return 'waiting';
+    return this.store.stack.depth > 0 || this.bottom !== null ? 'suspended' : 'idle';
+  }
+
+  /** Whether the store alone tells how the call goes on. */
+  get isPlain(): boolean {
+    return this.bottom === null && this.failure === null;
+  }
+
+  /** Begins a call. The VM must be idle. Throws UsageError for wrong arguments, ExhaustionError. */
+  start(func: FuncAddr, args: readonly Value[]): void {
+    if (!this.enter(func, args)) this.bottom = { func, done: false };
+  }
+
+  /** Goes on with the call that was started. A VM that waits for a host call tells so again. */
+  run(budget: Budget): Outcome {
+    if (this.store.pending !== null) return this.suspended('host');
+    try {
+      const { results } = this.bottomType();
+      const stop = this.goOn(budget);
+      return stop === 'returned' ? this.returned(results) : this.suspended(stop);
+    } catch (error) {
+      if (error instanceof Trap || error instanceof HostError) return { status: 'trapped', trap: error };
+      throw error;
+    }
+  }
+
+  /** A call to its end, on top of whatever is suspended. It cannot wait. */
+  invoke(func: FuncAddr, args: readonly Value[]): Value[] {
+    const { store } = this;
+    const { stack, debt } = store;
+    const { depth, top } = stack;
+    try {
+      if (this.enter(func, args)) this.drive(depth, top, { fuel: Infinity }, false);
+      else this.guarded(depth, top, false, () => this.port.callFrom(undefined, func, top));
+      return readValues(stack.words, top, store.funcType(func).results, store);
+    } finally {
+      stack.depth = depth;
+      stack.top = top;
+      // What the inner call used is told by `fuelUsed`; it must not pay what the outer one owes.
+      store.debt = debt;
+    }
+  }
+
+  /** The pending call's results. Throws UsageError where they are of the wrong types. */
+  deliver(pending: PendingCall, results: readonly Value[]): void {
+    this.port.deliver(pending, results);
+    this.settle(pending);
+  }
+
+  /** The pending call failed: the next run ends trapped. */
+  fail(pending: PendingCall, error: unknown): void {
+    this.failure = error instanceof HostError ? error : this.port.failed(pending.func, error);
+    this.settle(pending);
+  }
+
+  private settle(pending: PendingCall): void {
+    this.store.pending = null;
+    if (this.store.stack.depth === 0) this.bottom = { func: pending.func, done: true };
+  }
+
+  /** Runs the host function of the pending call, and delivers what it answers. */
+  async answer(): Promise<void> {
+    const { pending } = this.store;
+    if (pending === null) throw new CrashError('no host call is pending');
+    try {
+      const values = await this.port.answer(pending);
+      if (this.store.pending === pending) this.deliver(pending, values);
+    } catch (error) {
+      if (this.store.pending === pending) this.fail(pending, error);
+    }
+  }
+
+  // Frames
+
+  /** Writes the arguments and pushes the first frame. False for a host function, which has none. */
+  private enter(addr: FuncAddr, args: readonly Value[]): boolean {
+    const { stack, funcs } = this.store;
+    const func = funcs[addr] as FuncInst;
+    const { params } = func.type.comp as FuncType;
+    const base = stack.top;
+    const locals = base + slotsOfAll(params);
+    const top = locals + localSlots(func);
+    stack.reserveSlots(top);
+    writeValues(stack.words, base, params, args, this.store, 'argument');
+    stack.words.fill(0, locals * 2, top * 2);
+    if (func.kind === 'wasm') this.push(func, addr, base);
+    stack.top = top;
+    return func.kind === 'wasm';
+  }
+
+  private push(func: FuncInst & { kind: 'wasm' }, addr: FuncAddr, base: number): void {
+    const { entryCost } = planOf(func.instance.module.context, func.index);
+    this.store.stack.push(addr, 0, base);
+    this.store.fuelUsed += entryCost;
+    this.store.debt += entryCost;
+  }
+
+  /** The type of what the call returns: that of its lowest frame, even where that is a tail call's by now. */
+  private bottomType(): FuncType {
+    const { stack } = this.store;
+    return this.store.funcType(stack.depth > 0 ? stack.func(0) : (this.bottom?.func ?? 0));
+  }
+
+  // Running
+
+  private goOn(budget: Budget): Stop {
+    const { bottom, failure } = this;
+    this.bottom = null;
+    this.failure = null;
+    if (failure !== null) return this.unwind(failure, 0, 0);
+    if (bottom === null) return this.drive(0, 0, budget, true);
+    if (bottom.done) return 'returned';
+    return this.callBottom(bottom.func);
+  }
+
+  private callBottom(func: FuncAddr): Stop {
+    const returned = this.guarded(0, 0, true, () => this.port.callFrom(undefined, func, 0));
+    this.store.stack.top = 0;
+    return returned ? 'returned' : 'host';
+  }
+
+  private drive(floor: number, top: number, budget: Budget, mayWait: boolean): Stop {
+    return this.guarded(floor, top, mayWait, () => this.engine.run(this.store, floor, budget, this.port));
+  }
+
+  /** Does it; if that throws, the stack is `floor` frames and `top` slots high again. */
+  private guarded<T>(floor: number, top: number, mayWait: boolean, act: () => T): T {
+    const outer = this.port.mayWait;
+    this.port.mayWait = mayWait;
+    try {
+      return act();
+    } catch (error) {
+      return this.unwind(error, floor, top);
+    } finally {
+      this.port.mayWait = outer;
+    }
+  }
+
+  private unwind(error: unknown, floor: number, top: number): never {
+    const { stack } = this.store;
+    const told = error instanceof WasboxError ? error : new CrashError('the engine failed', { cause: error });
+    if (told instanceof Trap || told instanceof HostError) trace(this.store, floor, told);
+    stack.depth = floor;
+    stack.top = top;
+    throw told;
+  }
+
+  // Outcomes
+
+  private returned(types: readonly ValType[]): Outcome {
+    const { stack } = this.store;
+    const values = readValues(stack.words, 0, types, this.store);
+    const words = stack.words.slice(0, slotsOfAll(types) * 2);
+    stack.clear();
+    return { status: 'returned', values, words };
+  }
+
+  private suspended(kind: Exclude<Stop, 'returned'>): Outcome {
+    if (kind !== 'host') return { status: 'suspended', reason: { kind } };
+    const { pending, funcs } = this.store;
+    const func = funcs[pending?.func ?? -1];
+    if (pending === null || func?.kind !== 'host') throw new CrashError('the engine waits for no host call');
+    const { id, args } = pending;
+    return { status: 'suspended', reason: { kind, id, module: func.module, name: func.name, args } };
+  }
+}
+
+/** Slots of the locals that are no parameters. */
+function localSlots(func: FuncInst): number {
+  if (func.kind === 'host') return 0;
+  const { context, syntax } = func.instance.module;
+  const locals = syntax.funcs[func.index - context.importedFuncs]?.locals ?? [];
+  return locals.reduce((sum, { count, type }) => sum + count * slotsOf(type), 0);
+}

@@ -1,0 +1,86 @@
+// Finds what each import of a module is given, and which host function stands for which name.
+
+import type { HostFunction } from '../host/define.ts';
+import type { Port } from '../host/port.ts';
+import { type ExternType, importTypes, incompatible, matchImport, signature, unknownImport } from '../link/match.ts';
+import type { ExternVal } from '../runtime/instance.ts';
+import type { Module } from '../runtime/module.ts';
+import type { Store } from '../runtime/store.ts';
+import { compMatches, defineFunc } from '../spec/deftypes.ts';
+import { type Extern, externOf, Instance } from './instance.ts';
+
+export type Importable = HostFunction | Extern;
+/** By module name, then name. Read by property access, so that proxies and getters may make up what they hold. */
+export type Imports = Readonly<Record<string, Readonly<Record<string, Importable>> | Instance>>;
+
+interface Name {
+  readonly module: string;
+  readonly name: string;
+}
+type Found = ExternVal | { readonly host: HostFunction };
+
+/** What the module's imports are given, in their order. Host functions are allocated once all of it matches. */
+export function resolveImports(store: Store, port: Port, module: Module, imports: Imports): ExternVal[] {
+  const types = importTypes(module);
+  const wanted = module.syntax.imports.map((what, i) => ({ what, type: types[i] as ExternType }));
+  const found = wanted.map(({ what, type }) => find(store, what, type, imports));
+  return found.map((given, i) => {
+    if (!('host' in given)) return given;
+    const { what, type } = wanted[i] as (typeof wanted)[number];
+    if (type.kind !== 'func') throw incompatible(what, type, 'a host function');
+    return { kind: 'func', addr: port.provide(what.module, what.name, type.type, given.host) };
+  });
+}
+
+function find(store: Store, what: Name, type: ExternType, imports: Imports): Found {
+  const value = lookUp(what, imports);
+  if (isHostFunction(value)) {
+    checkSignature(what, type, value);
+    return { host: value };
+  }
+  const given = externOf(value);
+  if (given === undefined) throw incompatible(what, type, told(value));
+  if (given.store !== store) throw incompatible(what, type, `a ${given.kind} of another VM`);
+  matchImport(store, what, type, given);
+  return given;
+}
+
+function lookUp(what: Name, imports: Imports): unknown {
+  const space: unknown = imports[what.module];
+  if (space instanceof Instance) {
+    if (space.module.exportNamed(what.name) !== undefined) return space.export(what.name);
+  } else if (space !== undefined && space !== null) {
+    const value = (space as Record<string, unknown>)[what.name];
+    if (value !== undefined) return value;
+  }
+  throw unknownImport(what);
+}
+
+function isHostFunction(value: unknown): value is HostFunction {
+  if (typeof value !== 'object' || value === null) return false;
+  const { kind, body, params, results } = value as Partial<HostFunction>;
+  return (kind === 'sync' || kind === 'async') && typeof body === 'function' && [params, results].every(Array.isArray);
+}
+
+function checkSignature(what: Name, type: ExternType, host: HostFunction): void {
+  const given = defineFunc(host.params, host.results);
+  if (type.kind !== 'func' || !compMatches(given.comp, type.type.comp))
+    throw incompatible(what, type, `a host function ${signature(given)}`);
+}
+
+function told(value: unknown): string {
+  if (typeof value === 'function') return 'a plain function, which hostFunction makes a host function,';
+  return value === null ? 'null' : `a ${typeof value}`;
+}
+
+/** Binds the host functions of a restored store by their names. Throws LinkError naming the first that does not fit. */
+export function bindHosts(store: Store, port: Port, imports: Imports): void {
+  store.funcs.forEach((func, addr) => {
+    if (func.kind !== 'host') return;
+    const host = lookUp(func, imports);
+    const type: ExternType = { kind: 'func', type: func.type };
+    if (!isHostFunction(host)) throw incompatible(func, type, told(host));
+    checkSignature(func, type, host);
+    port.bind(addr, host);
+  });
+}

@@ -1,0 +1,282 @@
+// The composition root: joins a store, an engine, host functions and snapshots to a VM. How calls run is in driver.ts;
+// how a VM is scheduled among others is the pool's.
+
+import { interpreter } from '../interpret/interpreter.ts';
+import { allocate, initialise } from '../link/instantiate.ts';
+import type { Engine, Outcome } from '../runtime/engine.ts';
+import { Module } from '../runtime/module.ts';
+import { type PendingCall, Store, type VmLimits } from '../runtime/store.ts';
+import { Ref, type Value } from '../runtime/value.ts';
+import { restoreStore } from '../snapshot/restore.ts';
+import { saveStore } from '../snapshot/save.ts';
+import { receiveStore, type SnapshotMessage, sendStore } from '../snapshot/send.ts';
+import { Snapshot } from '../snapshot/snapshot.ts';
+import { UsageError } from '../spec/errors.ts';
+import type { FuncAddr } from '../spec/types.ts';
+import { Driver, type Status } from './driver.ts';
+import { type FrameView, viewFrames } from './frames.ts';
+import { bindHosts, type Imports, resolveImports } from './imports.ts';
+import { Instance } from './instance.ts';
+import { budgetOf, checkKeys, type RunOptions, vmLimits } from './options.ts';
+
+const engines = { auto: interpreter, interpreter } as const satisfies Record<string, Engine>;
+
+export interface VmOptions {
+  /** What the VM may use; each limit that is left out has its default. */
+  readonly limits?: { readonly [K in keyof VmLimits]?: VmLimits[K] | undefined } | undefined;
+  readonly engine?: keyof typeof engines | undefined;
+  /** Whether memories can cross threads without a copy. */
+  readonly sharedMemory?: boolean | undefined;
+}
+const vmKeys = ['limits', 'engine', 'sharedMemory'] as const satisfies readonly (keyof VmOptions)[];
+
+export interface RestoreOptions extends VmOptions {
+  /** Found by their hash; a snapshot names those that it needs. */
+  readonly modules: readonly Module[];
+  /** The host functions to bind again. */
+  readonly imports?: Imports | undefined;
+}
+
+export interface InstantiateOptions {
+  /** `defer`: the start function is only pushed, and `run` runs it, suspendable as all else. */
+  readonly start?: 'run' | 'defer' | undefined;
+}
+
+/** What a store is restored with. */
+type Surroundings = { readonly modules: readonly Module[]; readonly limits: VmLimits; readonly sharedMemory: boolean };
+
+export class VM {
+  readonly store: Store;
+  private readonly options: VmOptions;
+  private readonly engine: Engine;
+  private readonly driver: Driver;
+  private readonly instances = new Map<number, Instance>();
+  /** Why the VM can no longer be used. */
+  private gone: string | null = null;
+
+  constructor(options?: VmOptions);
+  /** For our own rooms: a VM over a store that came from a snapshot. */
+  constructor(options: VmOptions, store: Store);
+  constructor(options: VmOptions = {}, store?: Store) {
+    checkKeys(options, vmKeys);
+    const { engine = 'auto' } = options;
+    if (!Object.hasOwn(engines, engine)) throw new UsageError(`there is no engine called ${JSON.stringify(engine)}`);
+    this.options = options;
+    this.engine = engines[engine];
+    this.store = store ?? new Store(vmLimits(options.limits));
+    this.driver = new Driver(this.store, this.engine);
+  }
+
+  // Instances
+
+  /**
+   * Makes an instance of the module and runs its start function. Throws LinkError, LimitError, or what the start
+   * function ends with. After a Trap the instance stays in the store, for others may hold its functions.
+   */
+  instantiate(module: Module, imports: Imports = {}, options: InstantiateOptions = {}): Instance {
+    this.checkUsable();
+    if (!(module instanceof Module)) throw new UsageError('instantiate takes a Module; Module.from makes one of bytes');
+    const start = module.syntax.start?.func;
+    const deferred = isDeferred(options) && start !== undefined;
+    if (deferred) this.checkIdle();
+    this.checkSupported(module);
+    const given = resolveImports(this.store, this.driver.port, module, imports);
+    const instance = allocate(this.store, module, given, this.options.sharedMemory === true);
+    initialise(this.store, instance);
+    const func = instance.funcs[start ?? -1];
+    if (deferred) this.driver.start(func as FuncAddr, []);
+    else if (func !== undefined) this.driver.invoke(func, []);
+    return this.instance(instance.addr);
+  }
+
+  private checkSupported(module: Module): void {
+    const supports = this.engine.supports(module);
+    if (supports !== true) throw new UsageError(`the engine cannot run the module: ${supports}`);
+  }
+
+  /** The instance at an address, counted in the order of instantiation. */
+  instance(addr = 0): Instance {
+    this.checkUsable();
+    const inst = this.store.instances[addr];
+    if (inst === undefined) throw new UsageError(`the VM has no instance ${addr}`);
+    const known = this.instances.get(addr) ?? new Instance(this, inst);
+    this.instances.set(addr, known);
+    return known;
+  }
+
+  // Calls
+
+  /** Begins a call: `run` goes on with it. Throws UsageError for a busy VM and for wrong arguments. */
+  start(func: Ref, args: readonly Value[] = []): void {
+    this.checkIdle();
+    this.driver.start(this.funcAddr(func), args);
+  }
+
+  /**
+   * Runs until the call has returned or trapped, or is suspended; after a trap the VM can be used again. One that waits
+   * for a host call tells so again. Throws UsageError for an idle VM.
+   */
+  run(options: RunOptions = {}): Outcome {
+    this.checkRunnable();
+    return this.driver.run(budgetOf(options));
+  }
+
+  /** As `run`, but awaits the host functions that answer later, and goes on. The fuel is for all of it. */
+  async runAsync(options: Omit<RunOptions, 'steps'> = {}): Promise<Outcome> {
+    checkKeys(options, ['fuel', 'pause']);
+    let { fuel } = budgetOf(options);
+    for (;;) {
+      const before = this.paid;
+      const outcome = this.run({ ...options, fuel });
+      if (outcome.status !== 'suspended' || outcome.reason.kind !== 'host') return outcome;
+      fuel = Math.max(0, fuel - (this.paid - before));
+      await this.driver.answer();
+    }
+  }
+
+  /**
+   * Calls a function of the guest to its end and returns its results. It cannot be suspended; host functions may call
+   * back in this way. Throws Trap or HostError; UsageError where it would have to wait for an async host function.
+   */
+  invoke(func: Ref, args: readonly Value[] = []): Value[] {
+    this.checkUsable();
+    return this.driver.invoke(this.funcAddr(func), args);
+  }
+
+  /** Gives the pending host call its results. Throws UsageError for another id and for results of the wrong type. */
+  deliver(id: number, results: readonly Value[]): void {
+    this.driver.deliver(this.pendingCall(id), results);
+  }
+
+  /** Lets the pending host call fail: the next run ends trapped, with a HostError whose cause is `error`. */
+  fail(id: number, error: unknown): void {
+    this.driver.fail(this.pendingCall(id), error);
+  }
+
+  private pendingCall(id: number): PendingCall {
+    this.checkUsable();
+    const { pending } = this.store;
+    if (pending === null) throw new UsageError('no host call is pending');
+    if (pending.id !== id) throw new UsageError(`host call ${id} is not pending, ${pending.id} is`);
+    return pending;
+  }
+
+  get status(): Status {
+    return this.driver.status;
+  }
+
+  /** Fuel that all calls of this VM have used so far. */
+  get fuelUsed(): number {
+    return this.store.fuelUsed;
+  }
+
+  /** Fuel that was charged and granted. */
+  private get paid(): number {
+    return this.store.fuelUsed - this.store.debt;
+  }
+
+  /** The frames of a suspended call, innermost first. */
+  frames(): FrameView[] {
+    this.checkUsable();
+    this.checkNoHost('frames');
+    return viewFrames(this.store);
+  }
+
+  // Snapshots
+
+  /** All of the VM as data. The VM itself goes on unharmed. */
+  save(): Snapshot {
+    this.checkSavable('save');
+    return new Snapshot(saveStore(this.store));
+  }
+
+  /** A VM out of a snapshot. Throws SnapshotError, and LinkError for a host function that is missing. */
+  static restore(from: Uint8Array | Snapshot, options: RestoreOptions): VM {
+    const snapshot = from instanceof Snapshot ? from : Snapshot.decode(from);
+    return VM.over(options, (where) => restoreStore(snapshot.data, where));
+  }
+
+  /** A second VM in the same state. */
+  fork(): VM {
+    this.checkSavable('fork');
+    const { instances, limits } = this.store;
+    const modules = [...new Set(instances.map(({ module }) => module))];
+    const sharedMemory = this.options.sharedMemory === true;
+    const vm = new VM(this.options, restoreStore(saveStore(this.store), { modules, limits, sharedMemory }));
+    vm.driver.port.bindAll(this.driver.port);
+    return vm;
+  }
+
+  /** Moves the VM: what is returned is posted to another thread, which receives it. This VM cannot be used any more. */
+  send(): { message: SnapshotMessage; transfer: Transferable[] } {
+    this.checkSavable('send');
+    const sent = sendStore(this.store);
+    this.gone = 'sent away';
+    return sent;
+  }
+
+  static receive(message: SnapshotMessage, options: RestoreOptions): VM {
+    return VM.over(options, (where) => receiveStore(message, where));
+  }
+
+  private static over(
+    { modules, imports = {}, ...options }: RestoreOptions,
+    restored: (where: Surroundings) => Store,
+  ): VM {
+    checkKeys(options, vmKeys);
+    const sharedMemory = options.sharedMemory === true;
+    const vm = new VM(options, restored({ modules, limits: vmLimits(options.limits), sharedMemory }));
+    for (const { module } of vm.store.instances) vm.checkSupported(module);
+    bindHosts(vm.store, vm.driver.port, imports);
+    return vm;
+  }
+
+  /** Gives the memories back for reuse. The VM and all handles to it cannot be used any more. */
+  dispose(): void {
+    if (this.gone !== null) return;
+    this.checkNoHost('dispose');
+    for (const memory of this.store.memories.splice(0)) memory.release();
+    this.store.stack.clear();
+    this.gone = 'disposed of';
+  }
+
+  // What may be asked when
+
+  private checkUsable(): void {
+    if (this.gone !== null) throw new UsageError(`the VM was ${this.gone}`);
+  }
+
+  private checkIdle(): void {
+    this.checkUsable();
+    if (this.status !== 'idle') throw new UsageError(`the VM is busy: it is ${this.status}`);
+  }
+
+  private checkNoHost(act: string): void {
+    if (this.store.hostDepth > 0) throw new UsageError(`${act}: a host function of the VM is running`);
+  }
+
+  private checkRunnable(): void {
+    this.checkUsable();
+    this.checkNoHost('run');
+    if (this.status === 'idle') throw new UsageError('there is nothing to run: start a call first');
+  }
+
+  private checkSavable(act: string): void {
+    this.checkUsable();
+    this.checkNoHost(act);
+    if (!this.driver.isPlain) throw new UsageError(`${act}: the call is in no function of the guest; run it first`);
+  }
+
+  private funcAddr(func: Ref): FuncAddr {
+    if (!(func instanceof Ref) || func.kind !== 'func') throw new UsageError('only a function can be called');
+    if (func.store !== this.store) throw new UsageError('the function belongs to another VM');
+    return func.payload;
+  }
+}
+
+function isDeferred(options: InstantiateOptions): boolean {
+  checkKeys(options, ['start']);
+  const { start = 'run' } = options;
+  if (start !== 'run' && start !== 'defer') throw new UsageError(`start is "run" or "defer", not ${start}`);
+  return start === 'defer';
+}

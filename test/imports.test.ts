@@ -1,0 +1,159 @@
+// The order of the house: who may import whom, no cycles, and no Node in what also runs in a browser.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+
+const root = fileURLToPath(new URL('../src/', import.meta.url));
+
+/** Built from the ground up: a room imports from itself and from those before it. */
+const rooms = [
+  'spec',
+  'binary',
+  'validate',
+  'runtime',
+  'host',
+  'interpret',
+  'rewrite',
+  'link',
+  'snapshot',
+  'vm',
+  'vm.ts',
+  'js-api',
+  'index.ts',
+  'pool',
+  'cli',
+];
+/** The engines stand side by side: each is complete without the other. */
+const strangers = ['interpret', 'rewrite'];
+/** Rooms that run in Node alone. */
+const nodeRooms = ['pool', 'cli'];
+/** Packages that run in a browser, too. */
+const portablePackages = ['@noble/hashes', 'fflate', 'structured-clone-es'];
+
+interface ImportLine {
+  readonly specifier: string;
+  /** Gone after compiling. */
+  readonly typeOnly: boolean;
+}
+
+const importLine =
+  /^[ \t]*(?:import|export)\b([^'";=()]*?)\bfrom\s*'([^']+)'|^[ \t]*import\s*'([^']+)'|\bimport\(\s*'([^']+)'\s*\)/gm;
+
+/** Import and re-export statements, and dynamic imports of a literal. */
+function importsOf(source: string): ImportLine[] {
+  return Array.from(source.matchAll(importLine), ([, clause = '', ...specifiers]) => ({
+    specifier: specifiers.find((specifier) => specifier !== undefined) as string,
+    typeOnly: clause.trimStart().startsWith('type '),
+  }));
+}
+
+const blockComment = /\/\*[\s\S]*?\*\//g;
+const lineComment = /^\s*\/\/.*$/gm;
+const sourceOf = (file: string) =>
+  readFileSync(join(root, file), 'utf8').replace(blockComment, '').replace(lineComment, '');
+
+const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => file.replaceAll('\\', '/'));
+const imports = new Map(files.map((file) => [file, importsOf(sourceOf(file))]));
+
+const isLocal = (line: ImportLine) => line.specifier.startsWith('.');
+const targetOf = (file: string, line: ImportLine) =>
+  relative(root, resolve(root, dirname(file), line.specifier)).replaceAll('\\', '/');
+const roomOf = (file: string) => file.split('/')[0] as string;
+
+/** Whatever `file` loads, itself included; `follow` says which import lines count. */
+function closure(file: string, follow: (line: ImportLine) => boolean): Set<string> {
+  const seen = new Set([file]);
+  for (const member of seen)
+    for (const line of imports.get(member) ?? []) if (isLocal(line) && follow(line)) seen.add(targetOf(member, line));
+  return seen;
+}
+
+const packageOf = (specifier: string) => /^(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? specifier;
+
+test('import lines are found in all their forms', (t) => {
+  const source = `
+import type { A } from './a.ts';
+import { b, type B } from '../b/b.ts';
+import './c.ts';
+import {
+  d,
+} from 'node:d';
+export * from './e.ts';
+export type { F } from './f.ts';
+const g = await import('./g.ts');
+export const from = 'not this';
+export interface H { code: 'nor' | 'this' }
+`;
+  t.deepEqual(
+    importsOf(source).map((line) => `${line.specifier}${line.typeOnly ? ' (type)' : ''}`),
+    ['./a.ts (type)', '../b/b.ts', './c.ts', 'node:d', './e.ts', './f.ts (type)', './g.ts'],
+  );
+});
+
+test('every file has a room', (t) => {
+  t.deepEqual(
+    files.filter((file) => !rooms.includes(roomOf(file))),
+    [],
+  );
+});
+
+test('imports go one way', (t) => {
+  const wrong = files.flatMap((file) =>
+    (imports.get(file) ?? [])
+      .filter(isLocal)
+      .map((line) => targetOf(file, line))
+      .filter((target) => !allowed(roomOf(file), roomOf(target)))
+      .map((target) => `${file} imports ${target}`),
+  );
+  t.deepEqual(wrong, []);
+});
+
+function allowed(from: string, to: string): boolean {
+  if (from === to) return true;
+  if (strangers.includes(from) && strangers.includes(to)) return false;
+  return rooms.includes(to) && rooms.indexOf(to) < rooms.indexOf(from);
+}
+
+test('imports name files that exist, with their extension', (t) => {
+  const lost = files.flatMap((file) =>
+    (imports.get(file) ?? [])
+      .filter((line) => isLocal(line) && !imports.has(targetOf(file, line)))
+      .map((line) => `${file}: ${line.specifier}`),
+  );
+  t.deepEqual(lost, []);
+});
+
+test('no file loads itself in a circle', (t) => {
+  const value = (line: ImportLine) => !line.typeOnly;
+  const circular = files.filter((file) =>
+    (imports.get(file) ?? []).some(
+      (line) => isLocal(line) && value(line) && closure(targetOf(file, line), value).has(file),
+    ),
+  );
+  t.deepEqual(circular, []);
+});
+
+test('only the pool and the command line know Node', (t) => {
+  const wrong = files
+    .filter((file) => !nodeRooms.includes(roomOf(file)))
+    .flatMap((file) =>
+      (imports.get(file) ?? [])
+        .filter((line) => !isLocal(line) && !portablePackages.includes(packageOf(line.specifier)))
+        .map((line) => `${file} imports ${line.specifier}`)
+        .concat(/\b(?:Buffer|process)\.\w/.test(sourceOf(file)) ? [`${file} uses a global of Node`] : []),
+    );
+  t.deepEqual(wrong, []);
+});
+
+test('what index.ts loads stays out of the rooms that know Node', (t) => {
+  t.true(imports.has('index.ts'));
+  const loaded = [...closure('index.ts', () => true)];
+  t.deepEqual(
+    loaded.filter((file) => nodeRooms.includes(roomOf(file))),
+    [],
+  );
+});

@@ -1,0 +1,254 @@
+import { readFileSync } from 'node:fs';
+import test, { type ExecutionContext } from 'ava';
+import fc from 'fast-check';
+import { decode } from '../../src/binary/decode.ts';
+import { BodyValidator } from '../../src/validate/body.ts';
+import type { ModuleContext } from '../../src/validate/context.ts';
+import { validate } from '../../src/validate/module.ts';
+import { isLive, type LocalSet, liveAt, planOf } from '../../src/validate/safepoints.ts';
+import { contextOf, linesOf, pcAfter, pcOf } from './assembly.ts';
+import { liveLocals } from './oracle.ts';
+
+const localsIn = (live: LocalSet | undefined): number[] =>
+  live === undefined ? [-1] : Array.from({ length: live.length * 32 }, (_, i) => i).filter((i) => isLive(live, i));
+
+test('costs: instructions belong to the innermost loop around them', async (t) => {
+  const context = await contextOf(`(func (param i32)
+    nop nop
+    (loop $outer
+      nop
+      (loop $inner (br_if $inner (local.get 0)))
+      (br_if $outer (local.get 0)))
+    nop)`);
+  const plan = planOf(context, 0);
+  t.is(plan.entryCost, 4);
+  t.deepEqual(
+    [...plan.loopCosts],
+    [
+      [pcOf(context, 'loop', 0), 5],
+      [pcOf(context, 'loop', 1), 4],
+    ],
+  );
+});
+
+test('costs: unreachable code costs nothing, and an empty function costs something', async (t) => {
+  const context = await contextOf('(func) (func return (loop nop) nop)');
+  t.is(planOf(context, 0).entryCost, 1);
+  t.is(planOf(context, 1).entryCost, 2);
+  t.is(planOf(context, 1).loopCosts.size, 0);
+});
+
+test('points: entry, after loop, after calls, and none in unreachable code', async (t) => {
+  const context = await contextOf(`(type $f (func)) (table 1 funcref)
+    (func call 0 (loop (call_indirect (type $f) (i32.const 0)) (call_ref $f (ref.null $f))) return_call 0 (loop call 0))`);
+  t.deepEqual(
+    planOf(context, 0).points.map(({ pc, kind }) => [pc, kind]),
+    [
+      [0, 'entry'],
+      [pcAfter(context, 'call'), 'call'],
+      [pcAfter(context, 'loop'), 'loop'],
+      [pcAfter(context, 'call_indirect'), 'call'],
+      [pcAfter(context, 'call_ref'), 'call'],
+    ],
+  );
+  t.is(liveAt(planOf(context, 0), pcOf(context, 'loop', 1)), undefined);
+});
+
+test('points: code after a block that cannot be left is reachable to validation, and has its points', async (t) => {
+  const context = await contextOf('(func (block unreachable) call 0)');
+  t.deepEqual(
+    planOf(context, 0).points.map(({ kind }) => kind),
+    ['entry', 'call'],
+  );
+});
+
+test('liveness: a parameter that is not read again is dead', async (t) => {
+  const context = await contextOf(
+    '(func (param i32 i32 i32) (drop (local.get 0)) call $g (drop (local.get 2))) (func $g)',
+  );
+  const plan = planOf(context, 0);
+  t.deepEqual(localsIn(plan.points[0]?.live), [0, 2]);
+  t.deepEqual(localsIn(plan.points[1]?.live), [2]);
+});
+
+test('liveness: what a loop reads before it writes is live at its label', async (t) => {
+  const context = await contextOf(`(func (local i32 i32 i32)
+    (loop (drop (local.get 0)) (local.set 1 (i32.const 1)) call $g (local.set 0 (local.get 1)) (br_if 0 (local.get 2))))
+    (func $g)`);
+  const plan = planOf(context, 0);
+  t.deepEqual(localsIn(liveAt(plan, pcAfter(context, 'loop'))), [0, 2]);
+  t.deepEqual(localsIn(liveAt(plan, pcAfter(context, 'call'))), [1, 2]);
+});
+
+test('liveness: a caller that waits keeps what its handlers need', async (t) => {
+  const context = await contextOf(`(func $g) (func (local i32 i32)
+    (block (try_table (catch_all 0) call $g (local.set 0 (i32.const 1)) call $g return))
+    (drop (local.get 0)))`);
+  const plan = planOf(context, 1);
+  t.deepEqual(
+    plan.points.map(({ live }) => localsIn(live)),
+    [[0], [0], [0]],
+  );
+});
+
+test('liveness: legacy handlers too', async (t) => {
+  const context = await contextOf(`(func $g) (func (local i32 i32)
+    try call $g (local.set 0 (i32.const 1)) return catch_all call $g (drop (local.get 0)) end)`);
+  const plan = planOf(context, 1);
+  t.deepEqual(
+    plan.points.map(({ live }) => localsIn(live)),
+    [[0], [0], [0]],
+  );
+});
+
+/** Compares every safe point of a function with the oracle; gives their number. */
+function compare(t: ExecutionContext, context: ModuleContext, func: number): number {
+  const oracle = liveLocals(context, func);
+  const plan = planOf(context, func);
+  for (const { pc, live } of plan.points) {
+    const wanted = [...(oracle.get(pc) ?? [])].sort((a, b) => a - b);
+    if (wanted.join() !== localsIn(live).join()) t.deepEqual(localsIn(live), wanted, `func ${func}, pc ${pc}`);
+  }
+  return plan.points.length;
+}
+
+/** The pcs at which safe points must be: those of the validator's reachable instructions. */
+function reachablePoints(context: ModuleContext, func: number): number[] {
+  const v = new BodyValidator(context, func);
+  const start = v.reader.pos;
+  const pcs = [0];
+  while (!v.done) {
+    v.read();
+    if (!v.unreachable && /^(loop|call.*)$/.test(v.reader.row.name)) pcs.push(v.reader.pos - start);
+    v.apply();
+  }
+  return pcs;
+}
+
+const root = new URL('../../node_modules/', import.meta.url);
+for (const name of ['@cwasm/lodepng/lodepng.wasm', '@chainsafe/as-sha256/build/optimized.wasm']) {
+  test(`plans agree with a data-flow by the book: ${name}`, (t) => {
+    const context = validate(decode(readFileSync(new URL(name, root))));
+    let points = 0;
+    for (let func = context.importedFuncs; func < context.funcs.length; func++) {
+      t.deepEqual(
+        planOf(context, func).points.map(({ pc }) => pc),
+        reachablePoints(context, func),
+      );
+      if (linesOf(context, func).length < 3000) points += compare(t, context, func);
+    }
+    t.true(points > context.syntax.funcs.length / 2);
+  });
+}
+
+/** Statements of a random function with four locals; labels are taken modulo what is there. */
+type Statement = (depth: number) => string;
+const statement: fc.Arbitrary<Statement> = fc.letrec<{ one: Statement; many: Statement }>((tie) => ({
+  one: fc.oneof(
+    { maxDepth: 5, withCrossShrink: true },
+    fc.nat(3).map(
+      (x): Statement =>
+        () =>
+          `(drop (local.get ${x}))`,
+    ),
+    fc.nat(3).map(
+      (x): Statement =>
+        () =>
+          `(local.set ${x} (i32.const 1))`,
+    ),
+    fc.constant<Statement>(() => 'call $g'),
+    fc.nat(9).map(
+      (l): Statement =>
+        (depth) =>
+          `(br_if ${l % (depth + 1)} (call $h))`,
+    ),
+    fc.nat(9).map(
+      (l): Statement =>
+        (depth) =>
+          `br ${l % (depth + 1)}`,
+    ),
+    fc.tuple(fc.nat(9), fc.nat(9)).map(
+      ([l, m]): Statement =>
+        (depth) =>
+          `(br_table ${l % (depth + 1)} ${m % (depth + 1)} (call $h))`,
+    ),
+    fc.constantFrom('return', 'throw 0', 'return_call $g').map(
+      (text): Statement =>
+        () =>
+          text,
+    ),
+    tie('many').map(
+      (s): Statement =>
+        (depth) =>
+          `(block ${s(depth + 1)})`,
+    ),
+    tie('many').map(
+      (s): Statement =>
+        (depth) =>
+          `(loop ${s(depth + 1)})`,
+    ),
+    fc.tuple(tie('many'), tie('many')).map(
+      ([a, b]): Statement =>
+        (depth) =>
+          `(if (call $h) (then ${a(depth + 1)}) (else ${b(depth + 1)}))`,
+    ),
+    tie('many').map(
+      (s): Statement =>
+        (depth) =>
+          `(if (call $h) (then ${s(depth + 1)}))`,
+    ),
+    fc.tuple(fc.nat(9), tie('many')).map(
+      ([l, s]): Statement =>
+        (depth) =>
+          `(try_table (catch_all ${l % (depth + 1)}) ${s(depth + 1)})`,
+    ),
+    fc.tuple(tie('many'), tie('many'), tie('many')).map(
+      ([a, b, c]): Statement =>
+        (depth) =>
+          `try ${a(depth + 1)} catch 0 ${b(depth + 1)} catch_all ${c(depth + 1)} end`,
+    ),
+    tie('many').map(
+      (s): Statement =>
+        (depth) =>
+          `try ${s(depth + 1)} delegate 0`,
+    ),
+  ),
+  many: fc.array(tie('one'), { maxLength: 5 }).map(
+    (list): Statement =>
+      (depth) =>
+        list.map((s) => s(depth)).join(' '),
+  ),
+})).many;
+
+test('plans agree with a data-flow by the book: random control flow', async (t) => {
+  await fc.assert(
+    fc.asyncProperty(statement, async (body) => {
+      const context = await contextOf(
+        `(tag) (func (local i32 i32 i32 i32) ${body(0)}) (func $g) (func $h (result i32) unreachable)`,
+      );
+      t.deepEqual(
+        planOf(context, 0).points.map(({ pc }) => pc),
+        reachablePoints(context, 0),
+      );
+      compare(t, context, 0);
+    }),
+    { numRuns: 400 },
+  );
+  t.pass();
+});
+
+test('a huge function with deep loops and many locals is planned quickly', async (t) => {
+  const locals = 4000;
+  const reads = Array.from(
+    { length: locals },
+    (_, i) => `(local.set ${i} (local.get ${(i * 7 + 1) % locals})) call $g`,
+  );
+  const nest = 300;
+  const context = await contextOf(
+    `(func (local ${'i32 '.repeat(locals)}) ${'(loop (br_if 0 (local.get 5)) '.repeat(nest)} ${reads.join(' ')} ${')'.repeat(nest)}) (func $g)`,
+  );
+  const began = performance.now();
+  const plan = planOf(context, 0);
+  t.is(plan.points.length, 1 + nest + locals);
+  t.true(performance.now() - began < 3000);
+});
