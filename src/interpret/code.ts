@@ -21,6 +21,32 @@ export interface Lowered {
   readonly pointTops: Int32Array;
   /** Where an op stands in the function, for traps: (code offset, pc), ascending. */
   readonly origins: Int32Array;
+  /** In the order of their starts. */
+  readonly regions: readonly Region[];
+}
+
+/** Where an exception goes on. */
+export interface Handler {
+  /** Tag index in the module, -1 for any exception. */
+  readonly tag: number;
+  /** The exception itself follows what the tag carries. */
+  readonly ref: boolean;
+  /** Legacy: the exception itself comes first, hidden below the clause's operands. */
+  readonly hidden: boolean;
+  /** Word offset in the frame where the values go. */
+  readonly base: number;
+  /** Code offset to go on at. */
+  target: number;
+}
+
+/** Code whose exceptions have handlers: offsets [start, end). Regions nest; `parent` is the place of the one around. */
+export interface Region {
+  readonly start: number;
+  end: number;
+  readonly parent: number;
+  readonly handlers: Handler[];
+  /** Legacy `delegate`: the region (or -1) that handles exceptions instead of the one around. */
+  delegate: number | undefined;
 }
 
 export type Form = 'folded' | 'plain';
@@ -68,8 +94,10 @@ const codes = new WeakMap<Module, ModuleCode>();
 
 /** The code of a module, shared by all VMs of this thread. */
 export function codeOf(module: Module): ModuleCode {
-  let code = codes.get(module);
-  if (code === undefined) codes.set(module, (code = new ModuleCode(module)));
+  const known = codes.get(module);
+  if (known !== undefined) return known;
+  const code = new ModuleCode(module);
+  codes.set(module, code);
   return code;
 }
 
@@ -101,4 +129,19 @@ export function pointAt(lowered: Lowered, offset: number): number {
 export function originOf(lowered: Lowered, offset: number): number {
   const i = lastNotAbove(lowered.origins, offset, 2);
   return i < 0 ? 0 : (lowered.origins[2 * i + 1] as number);
+}
+
+/** The handler of an exception thrown at a code offset, from the innermost region outwards. */
+export function findHandler(
+  regions: readonly Region[],
+  offset: number,
+  hasTag: (tag: number) => boolean,
+): Handler | undefined {
+  let place = regions.findLastIndex(({ start, end }) => start <= offset && offset < end);
+  for (let region = regions[place]; region !== undefined; region = regions[place]) {
+    const handler = region.handlers.find(({ tag }) => tag < 0 || hasTag(tag));
+    if (region.delegate === undefined && handler !== undefined) return handler;
+    place = region.delegate ?? region.parent;
+  }
+  return undefined;
 }

@@ -11,9 +11,11 @@ import * as num from './numeric.ts';
 import { rare } from './rare.ts';
 `;
 
-const body = (o: Op): string => (o.text.endsWith('continue;') || o.text.endsWith('break run;') ? o.text : `${o.text} pc += ${o.words}; continue;`);
+const body = (o: Op): string =>
+  o.text.endsWith('continue;') || o.text.endsWith('break run;') ? o.text : `${o.text} pc += ${o.words}; continue;`;
 
-const caseOf = (o: Op, number: number): string => `        // ${o.name}\n        case ${number}: {\n          ${body(o)}\n        }`;
+const caseOf = (o: Op, number: number): string =>
+  `        // ${o.name}\n        case ${number}: {\n          ${body(o)}\n        }`;
 
 const loop = (): string => `
 export function loop(m: Machine): Exit {
@@ -43,7 +45,12 @@ ${ops.map(caseOf).join('\n')}
 function accessCase(row: Instruction): string {
   const label = `    // ${row.name}\n    case ${row.code}: {`;
   if (row.results.length === 0) {
-    const read = row.params[1] === 'i32' ? 'const b = I[at]!;' : row.params[1] === 'f32' ? 'const bi = I[at]!;' : 'const bl = I[at]!, bh = I[at + 1]!; void bh;';
+    const read =
+      row.params[1] === 'i32'
+        ? 'const b = I[at]!;'
+        : row.params[1] === 'f32'
+          ? 'const bi = I[at]!;'
+          : 'const bl = I[at]!, bh = I[at + 1]!; void bh;';
     return `${label} ${read} ${row.semantics.replaceAll(' ; ', '; ')}; return; }`;
   }
   const { statements, results } = parts(row);

@@ -1,12 +1,13 @@
 // The interpreter as an engine: takes over frames of the store, runs the loop, and does what the loop leaves to it:
 // calls that leave the instance, lowering, growing the stack, fuel and pauses. When it stops, all frames are canonical.
 
-import { CrashError, Trap } from '../spec/errors.ts';
-import { type FuncAddr, slotsOfAll } from '../spec/types.ts';
 import type { Budget, Engine, HostPort, Stop } from '../runtime/engine.ts';
 import { frameWords } from '../runtime/frame.ts';
-import type { FuncInst, Store } from '../runtime/store.ts';
-import { type Lowered, offsetOf, originOf, pointAt } from './code.ts';
+import type { ExnInst, FuncInst, Store } from '../runtime/store.ts';
+import { refKinds } from '../runtime/value.ts';
+import { CrashError, Trap, UncaughtError } from '../spec/errors.ts';
+import { type FuncAddr, slotsOfAll, type TagAddr } from '../spec/types.ts';
+import { findHandler, type Handler, type Lowered, offsetOf, originOf, pointAt } from './code.ts';
 import { loop } from './loop.ts';
 import { lower } from './lower.ts';
 import { Exit, Machine } from './machine.ts';
@@ -79,6 +80,10 @@ class Run {
         return this.call(this.reference(this.word(1)), this.word(2), 3);
       case Exit.tailCall:
         return this.tailCall();
+      case Exit.throw:
+        return this.throw(this.word(1), this.word(2), this.word(3));
+      case Exit.throwRef:
+        return this.throwRef(this.word(1));
       case Exit.stack:
         this.store.stack.reserveSlots((this.m.fp + this.word(2)) / 2 + 1);
         this.m.refreshStack();
@@ -238,7 +243,8 @@ class Run {
     if (elements[2 * i + 1] === 0) throw new Trap('uninitialized element', String(i));
     const addr = elements[2 * i] as FuncAddr;
     const func = m.funcs[addr] as FuncInst;
-    if (func.type.id !== typeId && !func.type.chain.some((t) => t.id === typeId)) throw new Trap('indirect call type mismatch');
+    if (func.type.id !== typeId && !func.type.chain.some((t) => t.id === typeId))
+      throw new Trap('indirect call type mismatch');
     return addr;
   }
 
@@ -375,7 +381,70 @@ class Run {
     stack.top = base;
     return 'host';
   }
+
+  // Exceptions
+
+  private throw(tag: number, register: number, words: number): Stop | undefined {
+    const { m, store } = this;
+    const at = m.fp + register;
+    const exception = { tag: m.instance.tags[tag] as TagAddr, words: m.I.slice(at, at + words) };
+    return this.unwind(store.exceptions.push(exception) - 1);
+  }
+
+  private throwRef(register: number): Stop | undefined {
+    const at = this.m.fp + register;
+    if (this.m.I[at + 1] === 0) throw new Trap('null exception reference');
+    return this.unwind(this.m.I[at] as number);
+  }
+
+  /** Takes frames off the stack until one handles the exception. */
+  private unwind(addr: number): Stop | undefined {
+    const { m, store } = this;
+    const exception = store.exceptions[addr] as ExnInst;
+    for (let offset = m.pc; ; offset = m.pc - 1) {
+      const lowered = m.moduleCode.holding((m.funcs[m.FR[m.fi] as number] as WasmFunc).index, offset);
+      const handler = findHandler(lowered.regions, offset, (tag) => m.instance.tags[tag] === exception.tag);
+      if (handler !== undefined) {
+        this.handle(handler, addr, exception);
+        return undefined;
+      }
+      if (m.fi / frameWords === this.floor) throw new UncaughtError(addr);
+      this.popFrame();
+    }
+  }
+
+  /** Makes the frame below the current one: it stands after its call. */
+  private popFrame(): void {
+    const { m, store } = this;
+    if (m.fi > m.floor) {
+      m.fi -= frameWords;
+      m.pc = m.FR[m.fi + 1] as number;
+      m.fp = 2 * (m.FR[m.fi + 2] as number);
+      return;
+    }
+    store.stack.depth = m.floor / frameWords;
+    this.taken = false;
+    this.takeOver();
+  }
+
+  private handle({ base, target, tag, ref, hidden }: Handler, addr: number, exception: ExnInst): void {
+    const { m } = this;
+    const carried = tag < 0 ? none : exception.words;
+    let at = m.fp + base;
+    const putRef = () => {
+      m.I[at] = addr;
+      m.I[at + 1] = refKinds.exn;
+      at += 2;
+    };
+    if (hidden) putRef();
+    m.I.set(carried, at);
+    at += carried.length;
+    if (ref) putRef();
+    m.pc = target;
+  }
 }
+
+const none = new Int32Array(0);
 
 const tailOps = {
   direct: opNamed('return_call'),

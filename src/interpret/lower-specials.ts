@@ -4,6 +4,7 @@
 import type { Special } from '../spec/instructions.ts';
 import { type FuncType, slotsOf } from '../spec/types.ts';
 import type { Condition, Lowerer } from './lower.ts';
+import { emitStubs, exceptions, settleResults } from './lower-exceptions.ts';
 import type { Operand } from './operands.ts';
 
 type Lowering = (l: Lowerer) => void;
@@ -52,7 +53,12 @@ function end(l: Lowerer): void {
   l.labels.pop();
   if (!label.live) return;
   const { results } = l.v.top;
-  if (!l.v.unreachable) l.operands.flush();
+  if (!l.v.unreachable) settleResults(l, label, results);
+  const region = l.regions[label.region];
+  if (label.kind === 'try_table' && region !== undefined) {
+    region.end = l.here;
+    emitStubs(l, label);
+  }
   if (label.toElse >= 0) l.land([label.toElse]);
   l.land(label.toEnd);
   l.operands.truncate(label.height);
@@ -190,7 +196,9 @@ function tail(l: Lowerer, type: FuncType, emit: (base: number) => void): void {
 /** Words of a function type's parameters. */
 const paramWords = (type: FuncType): number => type.params.reduce((n, t) => n + 2 * slotsOf(t), 0);
 
-const calls: Lowerings<'call' | 'call_indirect' | 'call_ref' | 'return_call' | 'return_call_indirect' | 'return_call_ref'> = {
+const calls: Lowerings<
+  'call' | 'call_indirect' | 'call_ref' | 'return_call' | 'return_call_indirect' | 'return_call_ref'
+> = {
   call: (l) => {
     const { x } = l.v.reader;
     l.call(callee(l), (base) => {
@@ -304,7 +312,12 @@ const variables: Lowerings<'local.get' | 'local.set' | 'local.tee' | 'global.get
 const routine =
   (name: string, params: number, results: number): Lowering =>
   (l) =>
-    l.routine(name, params, Array.from({ length: results }, () => 2), [l.v.reader.x, l.v.reader.y]);
+    l.routine(
+      name,
+      params,
+      Array.from({ length: results }, () => 2),
+      [l.v.reader.x, l.v.reader.y],
+    );
 
 const tables: Lowerings<
   | 'table.get'
@@ -353,4 +366,5 @@ export const specials = {
   ...variables,
   ...tables,
   ...references,
+  ...exceptions,
 } satisfies Partial<Lowerings<Special>> as Lowerings<Special>;

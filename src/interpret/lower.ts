@@ -3,12 +3,12 @@
 // does none of this and has a `step` before each instruction. Both keep frames as runtime/frame.ts says: folded code at
 // safe points, plain code at every instruction.
 
-import type { Instruction, Special } from '../spec/instructions.ts';
 import { CrashError } from '../spec/errors.ts';
+import type { Instruction, Special } from '../spec/instructions.ts';
 import { type FuncIdx, type FuncType, slotsOf, slotsOfAll, type ValType } from '../spec/types.ts';
 import { BodyValidator, type ControlFrame } from '../validate/body.ts';
 import { type FunctionPlan, planOf } from '../validate/safepoints.ts';
-import type { Form, Lowered, ModuleCode } from './code.ts';
+import type { Form, Handler, Lowered, ModuleCode, Region } from './code.ts';
 import { specials } from './lower-specials.ts';
 import { type Operand, Operands } from './operands.ts';
 import { accessBytes, isCondition, isMemory, opNamed, opNumber } from './ops.ts';
@@ -28,6 +28,13 @@ export interface Label {
   readonly toEnd: number[];
   /** Code word to be set to the offset of the else branch. */
   toElse: number;
+  /** The region of the code inside, or -1. */
+  region: number;
+  /** Handlers of a `try_table`, and where each branches to. */
+  stubs: { readonly handler: Handler; readonly label: Label }[];
+  /** Legacy `try`: in one of its clauses; and the region that the clauses handle. */
+  clause: boolean;
+  caughtBy: Region | undefined;
 }
 
 const wordsOf = (type: ValType): number => 2 * slotsOf(type);
@@ -52,11 +59,16 @@ export class Lowerer {
   /** Word offsets of locals. */
   private readonly localOffsets: Int32Array;
   /** The op emitted last, where it wrote its result to the top operand's slot; otherwise `start` is -1. */
-  private last: { start: number; row: Instruction | undefined; constant: boolean } = { start: -1, row: undefined, constant: false };
+  private last: { start: number; row: Instruction | undefined; constant: boolean } = {
+    start: -1,
+    row: undefined,
+    constant: false,
+  };
   private readonly pointOffsets: number[] = [];
   private readonly pointPcs: number[] = [];
   private readonly pointTops: number[] = [];
   private readonly origins: number[] = [];
+  readonly regions: Region[] = [];
 
   constructor(
     readonly code: ModuleCode,
@@ -98,6 +110,7 @@ export class Lowerer {
       pointPcs: Int32Array.from(this.pointPcs),
       pointTops: Int32Array.from(this.pointTops),
       origins: Int32Array.from(this.origins),
+      regions: this.regions,
     };
   }
 
@@ -116,7 +129,8 @@ export class Lowerer {
 
   /** Notes where the code of this instruction begins; code taken back since is forgotten. */
   private origin(): void {
-    while (this.origins.length > 0 && (this.origins[this.origins.length - 2] as number) >= this.here) this.origins.length -= 2;
+    while (this.origins.length > 0 && (this.origins[this.origins.length - 2] as number) >= this.here)
+      this.origins.length -= 2;
     this.origins.push(this.here, this.v.pc);
   }
 
@@ -275,7 +289,14 @@ export class Lowerer {
     const type = this.v.memoryAt(x);
     const load = row.results.length > 0;
     if (x !== 0 || type.addr !== 'i32' || offset >= 0x8000_0000 || row.semantics === '')
-      return this.rare(row.semantics === '' ? row.name : load ? 'load' : 'store', row, [row.code, x, offsetLo, offsetHi, this.v.reader.lane, accessBytes(row)]);
+      return this.rare(row.semantics === '' ? row.name : load ? 'load' : 'store', row, [
+        row.code,
+        x,
+        offsetLo,
+        offsetHi,
+        this.v.reader.lane,
+        accessBytes(row),
+      ]);
     const value = load ? undefined : this.operands.pop();
     const address = this.register(this.operands.pop());
     if (value === undefined) {
@@ -323,8 +344,26 @@ export class Lowerer {
     const live = !this.v.unreachable;
     const height = this.operands.list.length - (live ? params : 0);
     const base = this.operands.list[height]?.at ?? this.operands.top;
+    const around = this.labels[this.labels.length - 1]?.region ?? -1;
     const start = kind === 'loop' ? (this.folding ? this.here : this.here - 1) : -1;
-    this.labels.push({ kind, live, height, base, start, toEnd: [], toElse: -1 });
+    this.labels.push({
+      kind,
+      live,
+      height,
+      base,
+      start,
+      toEnd: [],
+      toElse: -1,
+      region: around,
+      stubs: [],
+      clause: false,
+      caughtBy: undefined,
+    });
+  }
+
+  /** Closes the innermost label: branches to it land here. */
+  end(): void {
+    specials.end(this);
   }
 
   label(depth: number): Label {

@@ -26,7 +26,8 @@ export const Exit = {
   unreachable: 9,
   outOfBounds: 10,
   throw: 11,
-  unknown: 12,
+  throwRef: 12,
+  unknown: 13,
 } as const;
 export type Exit = (typeof Exit)[keyof typeof Exit];
 
@@ -119,5 +120,4 @@ export class Machine {
     this.refreshCode();
     this.refreshMemory();
   }
-
 }

@@ -61,7 +61,8 @@ const exact = (lo: number, high: number): number => high * 4294967296 + (lo >>> 
 
 export function div64s(al: number, ah: number, bl: number, bh: number): number {
   if ((bl | bh) === 0) divideByZero();
-  if (ah >= 0 && bh >= 0 && ah < exactHigh && bh < exactHigh) return splitExact(Math.floor(exact(al, ah) / exact(bl, bh)));
+  if (ah >= 0 && bh >= 0 && ah < exactHigh && bh < exactHigh)
+    return splitExact(Math.floor(exact(al, ah) / exact(bl, bh)));
   if ((bl & bh) === -1 && al === 0 && ah === -0x80000000) overflow();
   return split(signed(al, ah) / signed(bl, bh));
 }
@@ -89,6 +90,9 @@ export function nearest(a: number): number {
   return rounded === 0 && magic < 0 ? -0 : rounded;
 }
 
+const two63 = 2 ** 63;
+const two64 = 2 ** 64;
+
 const invalidConversion = (): never => {
   throw new Trap('invalid conversion to integer');
 };
@@ -102,18 +106,18 @@ export function trunc32u(a: number): number {
   return Number.isNaN(a) ? invalidConversion() : overflow();
 }
 export function trunc64s(a: number): number {
-  if (a >= -9223372036854775808 && a < 9223372036854775808) return fromDouble(a);
+  if (a >= -two63 && a < two63) return fromDouble(a);
   return Number.isNaN(a) ? invalidConversion() : overflow();
 }
 export function trunc64u(a: number): number {
-  if (a > -1 && a < 18446744073709551616) return fromDouble(a);
+  if (a > -1 && a < two64) return fromDouble(a);
   return Number.isNaN(a) ? invalidConversion() : overflow();
 }
 
 /** The integer part of a double in range, modulo 2^64. */
 function fromDouble(a: number): number {
   const magnitude = Math.floor(Math.abs(a));
-  const lo = magnitude % 4294967296 | 0;
+  const lo = (magnitude % 4294967296) | 0;
   const high = Math.floor(magnitude / 4294967296) | 0;
   if (a >= 0) {
     hi = high;
@@ -125,7 +129,8 @@ function fromDouble(a: number): number {
 
 export const sat32s = (a: number): number =>
   Number.isNaN(a) ? 0 : Math.max(-2147483648, Math.min(2147483647, Math.trunc(a))) | 0;
-export const sat32u = (a: number): number => (Number.isNaN(a) ? 0 : Math.max(0, Math.min(4294967295, Math.trunc(a))) | 0);
+export const sat32u = (a: number): number =>
+  Number.isNaN(a) ? 0 : Math.max(0, Math.min(4294967295, Math.trunc(a))) | 0;
 
 function limit(lo: number, high: number): number {
   hi = high;
@@ -133,13 +138,13 @@ function limit(lo: number, high: number): number {
 }
 export function sat64s(a: number): number {
   if (Number.isNaN(a)) return limit(0, 0);
-  if (a >= 9223372036854775808) return limit(-1, 0x7fffffff);
-  if (a <= -9223372036854775808) return limit(0, -0x80000000);
+  if (a >= two63) return limit(-1, 0x7fffffff);
+  if (a <= -two63) return limit(0, -0x80000000);
   return fromDouble(a);
 }
 export function sat64u(a: number): number {
   if (Number.isNaN(a) || a <= 0) return limit(0, 0);
-  if (a >= 18446744073709551616) return limit(-1, -1);
+  if (a >= two64) return limit(-1, -1);
   return fromDouble(a);
 }
 

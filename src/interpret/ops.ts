@@ -57,7 +57,8 @@ function compute(row: Instruction, k: number): string {
   const before = statements.map((s) => `${s};`).join(' ');
   const at = `fp + ${word(k)}`;
   const [first, second] = results;
-  if (second !== undefined) return `${before} const lo = ${first}, hi = ${second}, r = ${at}; I[r] = lo; I[r + 1] = hi;`;
+  if (second !== undefined)
+    return `${before} const lo = ${first}, hi = ${second}, r = ${at}; I[r] = lo; I[r + 1] = hi;`;
   if (first === undefined) return before;
   if (row.results[0] === 'f64') return `${before} D[(${at}) >> 1] = ${first};`;
   return `${before} ${row.results[0] === 'f32' && !raw ? 'F' : 'I'}[${at}] = ${first};`;
@@ -101,7 +102,13 @@ function memoryOps(row: Instruction): Op[] {
   const store = row.results.length === 0;
   const address = `const ea = (${reg(store ? 1 : 2)} >>> 0) + ${word(store ? 2 : 3)}; if (ea + ${accessBytes(row)} > memLen) break oob;`;
   const value = store ? readOperand('b', row.params[1] as OperandType, 3, row.semantics) : '';
-  return [{ name: row.name, words: 4, text: `${address} ${value} ${store ? `${row.semantics.replaceAll(' ; ', '; ')};` : compute(row, 1)}` }];
+  return [
+    {
+      name: row.name,
+      words: 4,
+      text: `${address} ${value} ${store ? `${row.semantics.replaceAll(' ; ', '; ')};` : compute(row, 1)}`,
+    },
+  ];
 }
 
 const op = (name: string, words: number, text: string): Op => ({ name, words, text });
@@ -110,7 +117,8 @@ const op = (name: string, words: number, text: string): Op => ({ name, words, te
 const enterCallee = (index: string, base: string, words: number): string =>
   `FR[fi + 1] = pc + ${words}; fi += 3; fp += ${base}; FR[fi] = ${index} + funcDelta; FR[fi + 2] = fp >> 1; pc = e; continue;`;
 
-const leaveCallee = 'fi -= 3; if (fi < floor) { exit = Exit.returned; break run; } pc = FR[fi + 1]!; fp = FR[fi + 2]! << 1; continue;';
+const leaveCallee =
+  'fi -= 3; if (fi < floor) { exit = Exit.returned; break run; } pc = FR[fi + 1]!; fp = FR[fi + 2]! << 1; continue;';
 
 /** Ops that are no row of the table: moves, control, calls. */
 const ownOps: Op[] = [
@@ -118,7 +126,11 @@ const ownOps: Op[] = [
   op('copy32', 3, `I[fp + ${word(1)}] = ${reg(2)};`),
   op('const32', 3, `I[fp + ${word(1)}] = ${word(2)};`),
   op('const64', 4, `const d = fp + ${word(1)}; I[d] = ${word(2)}; I[d + 1] = ${word(3)};`),
-  op('select', 5, `const d = fp + ${word(1)}, s = fp + (${reg(4)} !== 0 ? ${word(2)} : ${word(3)}); I[d] = I[s]!; I[d + 1] = I[s + 1]!;`),
+  op(
+    'select',
+    5,
+    `const d = fp + ${word(1)}, s = fp + (${reg(4)} !== 0 ? ${word(2)} : ${word(3)}); I[d] = I[s]!; I[d + 1] = I[s + 1]!;`,
+  ),
   op('global.get', 3, `const g = globalAt[${word(2)}]!, d = fp + ${word(1)}; I[d] = G[g]!; I[d + 1] = G[g + 1]!;`),
   op('global.set', 3, `const g = globalAt[${word(1)}]!, s = fp + ${word(2)}; G[g] = I[s]!; G[g + 1] = I[s + 1]!;`),
   op('ref.is_null', 3, `I[fp + ${word(1)}] = I[fp + ${word(2)} + 1] === 0 ? 1 : 0;`),
@@ -160,10 +172,18 @@ const ownOps: Op[] = [
   op('return_call', 4, 'exit = Exit.tailCall; break run;'),
   op('return_call_indirect', 6, 'exit = Exit.tailCall; break run;'),
   op('return_call_ref', 4, 'exit = Exit.tailCall; break run;'),
+  // tag index, first register of the values, their words
+  op('throw', 4, 'exit = Exit.throw; break run;'),
+  // register of the exception
+  op('throw_ref', 2, 'exit = Exit.throwRef; break run;'),
   op('return0', 1, leaveCallee),
   op('return1', 2, `const s = fp + ${word(1)}; I[fp] = I[s]!; I[fp + 1] = I[s + 1]!; ${leaveCallee}`),
   // first register, count of words
-  op('return', 3, `const s = fp + ${word(1)}, n = ${word(2)}; for (let i = 0; i < n; i++) I[fp + i] = I[s + i]!; ${leaveCallee}`),
+  op(
+    'return',
+    3,
+    `const s = fp + ${word(1)}, n = ${word(2)}; for (let i = 0; i < n; i++) I[fp + i] = I[s + i]!; ${leaveCallee}`,
+  ),
   op('unreachable', 1, 'exit = Exit.unreachable; break run;'),
   // words of this op, number of the routine, first register, immediates: all that is rare, in rare.ts
   op(
@@ -174,7 +194,11 @@ const ownOps: Op[] = [
   // Code that can stop at every instruction (lower.ts, `plain`) has a `step` before each.
   op('step', 1, 'if (m.steps <= 0) { exit = Exit.step; break run; } m.steps--;'),
   // fuel; hands over to folded code where nobody counts steps
-  op('charge plain', 2, `fuel -= ${word(1)}; pc += 2; if (fuel < 0) { exit = Exit.fuel; break run; } if (!m.stepping) { exit = Exit.handover; break run; } continue;`),
+  op(
+    'charge plain',
+    2,
+    `fuel -= ${word(1)}; pc += 2; if (fuel < 0) { exit = Exit.fuel; break run; } if (!m.stepping) { exit = Exit.handover; break run; } continue;`,
+  ),
 ];
 
 export const ops: readonly Op[] = [

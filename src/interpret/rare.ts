@@ -3,11 +3,11 @@
 // `m.code[at]` and after.
 // https://webassembly.github.io/spec/core/exec/instructions.html
 
-import { Trap } from '../spec/errors.ts';
 import type { MemoryInst } from '../runtime/memory.ts';
 import type { InstanceInst } from '../runtime/store.ts';
 import type { TableInst } from '../runtime/table.ts';
 import { refKinds } from '../runtime/value.ts';
+import { Trap } from '../spec/errors.ts';
 import { access } from './access.ts';
 import type { Machine } from './machine.ts';
 

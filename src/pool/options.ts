@@ -7,9 +7,9 @@ import type { Value } from '../runtime/value.ts';
 import { UsageError } from '../spec/errors.ts';
 import { checkKeys, vmLimits } from '../vm/options.ts';
 import type { VmOptions } from '../vm.ts';
-import type { JobStats } from './job.ts';
 import type { Affinity } from './scheduler.ts';
 import type { Service } from './services.ts';
+import type { JobStats } from './stats.ts';
 
 export interface PoolOptions {
   /** How many threads; by default as many as the machine has processors. */
@@ -174,8 +174,8 @@ export function jobSpec(options: JobOptions & { program?: URL | string | undefin
   vmLimits(limits);
   return {
     modules,
-    program: maybe(options.program, (url) => urlOf('program', url)) ?? inherited?.program,
-    host: maybe(options.host, (url) => urlOf('host', url)) ?? inherited?.host,
+    program: options.program === undefined ? inherited?.program : urlOf('program', options.program),
+    host: options.host === undefined ? inherited?.host : urlOf('host', options.host),
     services: { ...inherited?.services, ...options.services },
     serviceTimeout: maybe(options.serviceTimeout ?? inherited?.serviceTimeout, (ms) => within('serviceTimeout', ms, 0, mostMs)),
     limits: limits as Partial<VmLimits>,

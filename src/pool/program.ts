@@ -31,7 +31,7 @@
 
 import type { Value } from '../runtime/value.ts';
 import { HostError, UsageError } from '../spec/errors.ts';
-import type { Instance } from '../vm.ts';
+import type { Instance } from '../instance.ts';
 
 /** Call an export of the guest, then go on with the step `then`. */
 export interface Call {

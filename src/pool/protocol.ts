@@ -14,12 +14,19 @@ export interface Progress {
   readonly state: Parcel;
 }
 
+/** Between two slices: owned by whoever holds the message, once. */
+export interface MovingVm {
+  readonly kind: 'moving';
+  readonly message: SnapshotMessage;
+  /** The parts of the message to transfer, at each hop. */
+  readonly transfer: readonly Transferable[];
+}
+
 /** A job's VM, wherever it is. */
 export type VmState =
   /** Not made yet: an instance of the module, by hash, its start function pending. */
   | { readonly kind: 'new'; readonly module: string }
-  /** Between two slices: owned by whoever holds the message, once. */
-  | { readonly kind: 'moving'; readonly message: SnapshotMessage }
+  | MovingVm
   /** A copy in bytes, as `Snapshot.encode` writes it; can be used any number of times. */
   | { readonly kind: 'saved'; readonly bytes: Parcel };
 
@@ -64,7 +71,7 @@ export interface Order {
 
 /** A VM that comes back. */
 interface Returned {
-  readonly vm: SnapshotMessage;
+  readonly vm: MovingVm;
   readonly progress: Progress;
   /** The same as a copy, where the order asked for a checkpoint. */
   readonly checkpoint: Parcel | undefined;
@@ -91,10 +98,10 @@ export type SliceEnd =
 
 /** What a slice cost. */
 export interface SliceReport {
-  /** Fuel charged so far in the VM's whole life, and how much of that nobody has granted yet. */
-  readonly fuelUsed: number;
-  readonly debt: number;
-  /** Bytes of all memories of the VM. */
+  /** Fuel that the guest was charged, and how much of the grants that took: debts are paid by the next grant. */
+  readonly charged: number;
+  readonly paid: number;
+  /** Bytes of all memories of the VM as it arrived. */
   readonly memory: number;
   /** Time in the guest and its host functions. */
   readonly guestMs: number;

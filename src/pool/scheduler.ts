@@ -28,7 +28,7 @@ export interface Ticket {
 }
 
 /** A ticket for a job that has not run yet. */
-export function ticket(priority: number, affinity: Affinity): Ticket {
+export function ticket({ priority, affinity }: Pick<Ticket, 'priority' | 'affinity'>): Ticket {
   if (!(priority >= priorities.least && priority <= priorities.most))
     throw new UsageError(`a priority is a number from ${priorities.least} to ${priorities.most}, not ${priority}`);
   return { priority, affinity, thread: undefined, live: false, pass: Number.NEGATIVE_INFINITY, arrival: 0 };

@@ -74,6 +74,12 @@ export interface TagInst {
   readonly type: DefType;
 }
 
+/** An exception: its tag, and the slots of the values that it carries. */
+export interface ExnInst {
+  readonly tag: TagAddr;
+  readonly words: Int32Array;
+}
+
 /** A host call whose results the VM waits for. The top frame is its caller, its arguments already taken. */
 export interface PendingCall {
   /** Counts the host calls of this VM, so that a result is delivered once. */
@@ -90,6 +96,8 @@ export class Store {
   readonly globals: GlobalInst[] = [];
   globalWords = new Int32Array(16 * globalWords);
   readonly tags: TagInst[] = [];
+  /** Exceptions that a reference may name, by address; freed places are empty. */
+  readonly exceptions: (ExnInst | undefined)[] = [];
   /** Values of the host that the guest holds as externref. */
   readonly externs: unknown[] = [];
   readonly stack: Stack;

@@ -21,10 +21,7 @@ export function crc32(bytes: Uint8Array): number {
   for (const end = b.length - 7; i < end; i += 8) {
     const lo =
       c ^
-      ((b[i] as number) |
-        ((b[i + 1] as number) << 8) |
-        ((b[i + 2] as number) << 16) |
-        ((b[i + 3] as number) << 24));
+      ((b[i] as number) | ((b[i + 1] as number) << 8) | ((b[i + 2] as number) << 16) | ((b[i + 3] as number) << 24));
     c =
       (t[1792 + (lo & 255)] as number) ^
       (t[1536 + ((lo >>> 8) & 255)] as number) ^

@@ -152,7 +152,7 @@ function join(parts: readonly Part[]): Uint8Array<ArrayBuffer> {
 export function decodeSnapshot(bytes: Uint8Array, { base, maxBytes }: DecodeOptions = {}): SnapshotData {
   const parts = readParts(bytes, maxBytes ?? defaultMaxBytes);
   const metadata = readMetadata(unpackAll(parts, 'metadata'));
-  const { saved, base: wanted } = (typeof metadata === 'object' ? metadata : null) ?? ({} as Partial<Metadata>);
+  const { saved, base: wanted } = (metadata ?? {}) as Partial<Metadata>;
   checkFormOfLengths(saved);
   checkBase(wanted, base);
   const rows = unpackAll(parts, 'words');

@@ -8,7 +8,18 @@ import { bad } from './form.ts';
 
 /** A record: its type, and a value that holds indices of other records. What the types mean is structured-clone-es's. */
 type Record = readonly [type: number | string, value?: unknown];
-const kinds = { undefined: -1, primitive: 0, array: 1, object: 2, date: 3, regexp: 4, map: 5, set: 6, error: 7, bigint: 8 };
+const kinds = {
+  undefined: -1,
+  primitive: 0,
+  array: 1,
+  object: 2,
+  date: 3,
+  regexp: 4,
+  map: 5,
+  set: 6,
+  error: 7,
+  bigint: 8,
+};
 
 const arrays = {
   Int8Array,
@@ -28,7 +39,11 @@ type ArrayMaker = new (from: ArrayBuffer | readonly unknown[]) => ArrayBufferVie
 const isArrayName = (name: unknown): name is ArrayName => typeof name === 'string' && Object.hasOwn(arrays, name);
 
 /** Numbers that JSON does not have. */
-const oddNumbers: Readonly<{ [name: string]: number }> = { NaN: Number.NaN, Infinity: Infinity, '-Infinity': -Infinity };
+const oddNumbers: Readonly<{ [name: string]: number }> = {
+  NaN: Number.NaN,
+  Infinity: Infinity,
+  '-Infinity': -Infinity,
+};
 
 // Writing.
 
@@ -39,7 +54,8 @@ export function writeMetadata(value: unknown): Uint8Array {
 
 function writeRecord(record: Record): Record {
   const [type, value] = record;
-  if (type === kinds.primitive && typeof value === 'number' && !Number.isFinite(value)) return ['number', String(value)];
+  if (type === kinds.primitive && typeof value === 'number' && !Number.isFinite(value))
+    return ['number', String(value)];
   if (!isArrayName(type)) return record;
   const array = new (arrays[type] as unknown as ArrayMaker)(value as readonly unknown[]);
   return [type, bytesToHex(new Uint8Array(array.buffer))];
@@ -55,7 +71,8 @@ export function checkKept(root: unknown, where: string): void {
   while (left.length > 0) {
     const value = left.pop();
     if (Object.is(value, -0)) bad('a container cannot hold a negative zero of the host', where);
-    if (typeof value === 'function' || typeof value === 'symbol') bad(`a container cannot hold a ${typeof value}`, where);
+    if (typeof value === 'function' || typeof value === 'symbol')
+      bad(`a container cannot hold a ${typeof value}`, where);
     if (typeof value !== 'object' || value === null || seen.has(value)) continue;
     seen.add(value);
     for (const part of partsOf(value, where)) left.push(part);
@@ -70,7 +87,10 @@ function partsOf(value: object, where: string): Iterable<unknown> {
   if (tag === 'Object' && !Object.hasOwn(value, '__proto__')) return Object.values(value);
   if (tag === 'RegExp' || isArrayName(tag) || (tag === 'Date' && !Number.isNaN((value as Date).getTime()))) return [];
   if (tag === 'Error' && (value as Error).name === 'Error' && (value as Error).cause === undefined) return [];
-  return bad(`a container cannot hold ${tag === 'Error' ? `a ${(value as Error).name} with all that is in it` : `this ${tag}`}`, where);
+  return bad(
+    `a container cannot hold ${tag === 'Error' ? `a ${(value as Error).name} with all that is in it` : `this ${tag}`}`,
+    where,
+  );
 }
 
 // Reading.
@@ -102,14 +122,17 @@ function readRecord(record: unknown, all: readonly unknown[]): Record {
 }
 
 type Fits = (value: unknown, all: readonly unknown[]) => boolean;
-const isIndex: Fits = (value, all) => Number.isInteger(value) && (value as number) >= 0 && (value as number) < all.length;
+const isIndex: Fits = (value, all) =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) < all.length;
 const indices: Fits = (value, all) => Array.isArray(value) && value.every((index) => isIndex(index, all));
 const pairs: Fits = (value, all) =>
   Array.isArray(value) && value.every((pair) => Array.isArray(pair) && pair.length === 2 && indices(pair, all));
 const texts =
   (...names: readonly string[]): Fits =>
   (value) =>
-    typeof value === 'object' && value !== null && names.every((name) => typeof (value as { [name: string]: unknown })[name] === 'string');
+    typeof value === 'object' &&
+    value !== null &&
+    names.every((name) => typeof (value as { [name: string]: unknown })[name] === 'string');
 
 /** A key that would change what the object is, or be no key. */
 const isKey = (index: number, all: readonly unknown[]): boolean => {

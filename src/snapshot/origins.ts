@@ -1,8 +1,8 @@
 // Where each entity of a store comes from: written down by a save, turned back into types by a restore. The types
 // themselves are not saved: they follow from the modules, except for what the host made.
 
-import { externMatches, type ExternType } from '../link/match.ts';
-import type { InstanceInst, Store } from '../runtime/store.ts';
+import { type ExternType, externMatches } from '../link/match.ts';
+import type { Store } from '../runtime/store.ts';
 import { type DefType, defineFunc } from '../spec/deftypes.ts';
 import { SnapshotError } from '../spec/errors.ts';
 import {
@@ -16,8 +16,8 @@ import {
   typeNamed,
   type ValType,
 } from '../spec/types.ts';
-import { checkLimits, checkMemory } from '../validate/sizes.ts';
 import type { ModuleContext } from '../validate/context.ts';
+import { checkLimits, checkMemory } from '../validate/sizes.ts';
 import { bad } from './form.ts';
 import {
   byKind,
@@ -110,7 +110,8 @@ function saveSignature(type: DefType, where: string): SavedSignature {
 }
 
 function saveType(type: ValType, where: string): string {
-  if (isRef(type) && typeof type.heap !== 'string') bad('made by the host with a type that only a module declares', where);
+  if (isRef(type) && typeof type.heap !== 'string')
+    bad('made by the host with a type that only a module declares', where);
   return typeName(type);
 }
 
@@ -240,7 +241,8 @@ export function checkImports(
     for (let i = 0; i < spaces[kind].imported(context); i++) {
       const extern = given(kind, addresses[i] as number);
       const expected = { kind, type: types[i] } as ExternType;
-      if (extern === undefined || !externMatches(extern, expected)) bad(`import ${i} of its ${kind}s does not match`, where);
+      if (extern === undefined || !externMatches(extern, expected))
+        bad(`import ${i} of its ${kind}s does not match`, where);
     }
   }
 }

@@ -54,9 +54,7 @@ export function gatherPages(memories: readonly MemoryInst[]): Memories {
     for (let at = 0; at < bytes.length; at += pageBytes) {
       const start = at / 4;
       const zero =
-        start < words.length
-          ? isZero(words, start, start + pageWords)
-          : bytes.subarray(at).every((byte) => byte === 0);
+        start < words.length ? isZero(words, start, start + pageWords) : bytes.subarray(at).every((byte) => byte === 0);
       runs.add(1, zero ? zeroPage : used++);
     }
     return { size: pages, runs: runs.take() };
@@ -209,7 +207,8 @@ export function unsharePages(data: Memories, base: Memories | undefined): Memori
     const places = base?.memories[m] === undefined ? new Int32Array(0) : placesOf(base.memories[m]);
     for (let i = 0, page = 0; i + 1 < saved.length; i += 2) {
       const [count, source] = [saved[i] as number, saved[i + 1] as number];
-      if (count < 1 || count > Math.min(left, mostPages - page)) bad('a run beyond the memory', `memory ${m}, page ${page}`);
+      if (count < 1 || count > Math.min(left, mostPages - page))
+        bad('a run beyond the memory', `memory ${m}, page ${page}`);
       if (source < basePage || (source >= 0 && source + count > own))
         bad('not in the snapshot', `memory ${m}, page ${page}`);
       if (source !== basePage) runs.add(count, source);

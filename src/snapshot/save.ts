@@ -12,7 +12,6 @@ import { bad } from './form.ts';
 import {
   byKind,
   formatVersion,
-  type Saved,
   type SavedCall,
   type SavedInstance,
   type SavedLimits,
@@ -92,9 +91,9 @@ function cloneExtern(value: unknown, i: number): unknown {
   }
 }
 
-/** No limit at all becomes the largest number, because a container's metadata has no infinity. */
+/** Whole numbers; no limit at all becomes the largest, because a container's metadata has no infinity. */
 function saveLimits(limits: SavedLimits): SavedLimits {
-  const most = (limit: number) => Math.min(limit, Number.MAX_SAFE_INTEGER);
+  const most = (limit: number) => Math.min(Math.floor(limit), Number.MAX_SAFE_INTEGER);
   return {
     memory: most(limits.memory),
     frames: most(limits.frames),

@@ -70,7 +70,7 @@ export class LinkError extends WasboxError {
 
 /** The guest did what the specification forbids; its stack is told, innermost frame first. */
 export class Trap extends WasboxError {
-  readonly code: 'trap' | 'exhaustion' = 'trap';
+  readonly code: 'trap' | 'exhaustion' | 'exception' = 'trap';
   frames: readonly TraceFrame[] = [];
   /** How many outer frames are not told in `frames`. */
   omitted = 0;
@@ -87,6 +87,17 @@ export class ExhaustionError extends Trap {
   override readonly code = 'exhaustion';
   constructor(detail = '') {
     super('call stack exhausted', detail);
+  }
+}
+
+/** An exception of the guest that nothing caught. */
+export class UncaughtError extends Trap {
+  override readonly code = 'exception';
+  constructor(
+    /** Address of the exception in the VM's store. */
+    readonly exception: number,
+  ) {
+    super('uncaught exception');
   }
 }
 

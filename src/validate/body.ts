@@ -49,6 +49,7 @@ export interface ControlFrame {
   readonly initHeight: number;
 }
 
+const maxOperands: number = limits.operands;
 const noTypes: readonly ValType[] = [];
 const noBlock: FuncType = { kind: 'func', params: noTypes, results: noTypes };
 
@@ -124,7 +125,7 @@ export class Machine {
     const rule = ruleOf(this.reader.row);
     if (rule.special === undefined) this.plain(rule);
     else rule.special(this);
-    if (this.operands.length > limits.operands) this.exceeded('operands');
+    if (this.operands.length > maxOperands) this.exceeded('operands');
   }
 
   /** Reads and types the whole sequence. */

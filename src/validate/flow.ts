@@ -42,10 +42,13 @@ export const events = {
 } as const;
 export const eventBits = 5;
 
-export interface Loop {
+/** What instructions are charged to. */
+interface Charged {
+  cost: number;
+}
+export interface Loop extends Charged {
   /** Of the `loop` instruction. */
   readonly pc: number;
-  cost: number;
 }
 export interface Point {
   readonly pc: number;
@@ -65,8 +68,9 @@ export interface Flow {
 
 interface Open {
   readonly kind: Special;
-  /** The index of the loop. */
+  /** The index of the loop, and what is charged around it. */
   readonly loop: number;
+  readonly charged: Charged;
   /** Of the `beginIf` event. */
   readonly event: number;
   /** Depths of the labels of a `try_table`. */
@@ -74,12 +78,13 @@ interface Open {
   hasClause: boolean;
 }
 
+const noHandlers: readonly number[] = [];
+
 class FlowReader {
   readonly events: number[] = [];
   readonly loops: Loop[] = [];
   readonly points: Point[] = [];
   readonly reader: InstructionReader;
-  entryCost = 0;
   locals = 0;
   depth = 0;
 
@@ -87,8 +92,9 @@ class FlowReader {
   private readonly open: Open[] = [];
   private stopped = false;
   private deadBlocks = 0;
-  /** Indices of the open loops. */
-  private readonly openLoops: number[] = [];
+  /** What instructions are charged to: the innermost loop, or the function's entry. */
+  private readonly entry: Charged = { cost: 0 };
+  private charged: Charged = this.entry;
   private readonly start: number;
 
   constructor(context: ModuleContext, func: FuncIdx) {
@@ -104,17 +110,15 @@ class FlowReader {
       const effect = effectsBySlot[slotOfCode(reader.row.code)];
       if (this.stopped) this.dead();
       else {
-        this.charge();
+        this.charged.cost++;
         effect?.(this);
       }
     }
     return this;
   }
 
-  private charge(): void {
-    const loop = this.loops[this.openLoops[this.openLoops.length - 1] ?? -1];
-    if (loop === undefined) this.entryCost++;
-    else loop.cost++;
+  get entryCost(): number {
+    return this.entry.cost;
   }
 
   /** In unreachable code only the end of the clause matters. */
@@ -126,7 +130,7 @@ class FlowReader {
       if (special === 'end' || special === 'delegate') this.deadBlocks--;
     } else if (resumes.has(special)) {
       this.stopped = false;
-      this.charge();
+      this.charged.cost++;
       effectsBySlot[slotOfCode(this.reader.row.code)]?.(this);
     }
   }
@@ -158,8 +162,15 @@ class FlowReader {
   }
 
   begin(kind: Special): void {
-    const handlers = kind === 'try_table' ? [...new Set(this.reader.catches.map(({ label }) => label))] : [];
-    this.open.push({ kind, loop: this.loops.length, event: this.events.length, handlers, hasClause: false });
+    const handlers = kind === 'try_table' ? [...new Set(this.reader.catches.map(({ label }) => label))] : noHandlers;
+    this.open.push({
+      kind,
+      loop: this.loops.length,
+      charged: this.charged,
+      event: this.events.length,
+      handlers,
+      hasClause: false,
+    });
     this.depth = Math.max(this.depth, this.open.length);
     if (kind === 'loop') this.beginLoop();
     else this.emit(kind === 'if' ? events.beginIf : events.begin);
@@ -167,12 +178,11 @@ class FlowReader {
 
   /** The instruction itself was charged to what is around the loop; its cost belongs to the loop. */
   private beginLoop(): void {
-    const around = this.loops[this.openLoops[this.openLoops.length - 1] ?? -1];
-    if (around === undefined) this.entryCost--;
-    else around.cost--;
+    this.charged.cost--;
     this.emit(events.beginLoop, this.loops.length);
-    this.openLoops.push(this.loops.length);
-    this.loops.push({ pc: this.reader.start - this.start, cost: 1 });
+    const loop = { pc: this.reader.start - this.start, cost: 1 };
+    this.charged = loop;
+    this.loops.push(loop);
     this.emit(events.loopPoint, this.points.length);
     this.points.push({ pc: this.reader.pos - this.start, kind: 'loop' });
   }
@@ -194,7 +204,7 @@ class FlowReader {
     if (block === undefined) return;
     if (block.kind === 'loop') {
       this.emit(events.endLoop, block.loop);
-      this.openLoops.pop();
+      this.charged = block.charged;
     } else if (block.handlers.length > 0) {
       this.emit(events.endTryTable);
       for (const depth of block.handlers) this.emit(events.handler, depth);

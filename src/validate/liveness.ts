@@ -5,6 +5,8 @@
 
 import { eventBits, events, type Flow } from './flow.ts';
 
+const { read: readCode, write: writeCode } = events;
+
 /** A set of locals: bit `i & 31` of word `i >>> 5`. */
 export type LocalSet = Uint32Array;
 
@@ -39,6 +41,15 @@ function add(into: LocalSet, from: LocalSet): void {
   for (let i = 0; i < into.length; i++) into[i] = (into[i] as number) | (from[i] as number);
 }
 
+/** Sets are small, mostly: a loop is quicker than the built-in methods. */
+function assign(into: LocalSet, from: LocalSet): void {
+  for (let i = 0; i < into.length; i++) into[i] = from[i] as number;
+}
+
+function empty(set: LocalSet): void {
+  for (let i = 0; i < set.length; i++) set[i] = 0;
+}
+
 function equal(a: LocalSet, b: LocalSet): boolean {
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
@@ -68,11 +79,11 @@ class Solver implements Liveness {
     private readonly flow: Flow,
     private readonly words: number,
   ) {
-    this.current = this.empty();
+    this.current = this.make();
     this.entry = this.current;
-    this.atLoop = flow.loops.map(() => this.empty());
-    this.labels[0] = this.empty();
-    this.reached[0] = this.empty();
+    this.atLoop = flow.loops.map(() => this.make());
+    this.labels[0] = this.make();
+    this.reached[0] = this.make();
   }
 
   /** False if it would cost too much. */
@@ -81,7 +92,7 @@ class Solver implements Liveness {
       this.changed = false;
       this.kept = 0;
       this.points = new Array(this.flow.points.length);
-      this.current.fill(0);
+      empty(this.current);
       this.depth = 0;
       if (!this.pass()) return false;
     } while (this.changed);
@@ -91,15 +102,17 @@ class Solver implements Liveness {
 
   private pass(): boolean {
     const list = this.flow.events;
+    const bits = eventBits;
+    const mask = (1 << bits) - 1;
     this.work += list.length;
     for (let i = list.length - 1; i >= 0; i--) {
       const event = list[i] as number;
-      const argument = event >>> eventBits;
-      const code = event & (2 ** eventBits - 1);
-      if (code === events.read) this.set(argument);
-      else if (code === events.write) this.clear(argument);
+      const argument = event >>> bits;
+      const code = event & mask;
+      if (code === readCode) this.read(argument);
+      else if (code === writeCode) this.write(argument);
       else {
-        this.control(code, argument);
+        (steps[code] as Step)(this, argument);
         this.work += this.words;
         if (this.work > maxWork || this.kept > maxWords) return false;
       }
@@ -107,119 +120,104 @@ class Solver implements Liveness {
     return true;
   }
 
-  private empty(): LocalSet {
+  private make(): LocalSet {
     return new Uint32Array(this.words);
   }
 
-  private set(local: number): void {
+  read(local: number): void {
     const i = local >>> 5;
     this.current[i] = (this.current[i] as number) | (1 << (local & 31));
   }
 
   /** A local that is only written may be beyond the sets. */
-  private clear(local: number): void {
+  write(local: number): void {
     const i = local >>> 5;
     if (i < this.words) this.current[i] = (this.current[i] as number) & ~(1 << (local & 31));
   }
 
-  private control(code: number, argument: number): void {
-    const { current, depth } = this;
-    switch (code) {
-      case events.branch:
-        add(current, this.labels[depth - argument] as LocalSet);
-        return;
-      case events.stop:
-        current.fill(0);
-        return;
-      case events.throw:
-        add(current, this.reached[depth] as LocalSet);
-        return;
-      case events.call:
-        // While it waits for its callee a frame may be left by an exception, too.
-        add(current, this.reached[depth] as LocalSet);
-        this.keep(argument);
-        return;
-      case events.loopPoint:
-        this.keep(argument);
-        return;
-      case events.beginLoop:
-        this.beginLoop(argument);
-        return;
-      case events.begin:
-        this.depth--;
-        return;
-      case events.beginIf:
-        add(current, (argument === 1 ? this.elseStore[depth] : this.labels[depth]) as LocalSet);
-        this.depth--;
-        return;
-      case events.else:
-        this.copy(this.elseStore, depth, current);
-        current.set(this.labels[depth] as LocalSet);
-        return;
-      case events.catch:
-        this.catch(argument === 1);
-        return;
-      case events.end:
-        this.enter();
-        return;
-      case events.endLoop:
-        this.enter();
-        this.labels[this.depth] = this.atLoop[argument] as LocalSet;
-        return;
-      case events.endTry:
-        this.copy(this.handlerStore, depth + 1, this.reached[depth] as LocalSet);
-        this.enter();
-        return;
-      case events.handlers:
-        this.copy(this.handlerStore, depth + 1, this.reached[depth] as LocalSet);
-        return;
-      case events.handler:
-        add(this.handlerStore[depth + 1] as LocalSet, this.labels[depth - argument] as LocalSet);
-        return;
-      case events.endTryTable:
-        this.enter();
-        this.reached[this.depth] = this.handlerStore[this.depth] as LocalSet;
-        return;
-      default:
-    }
+  private label(depth: number): LocalSet {
+    return this.labels[this.depth - depth] as LocalSet;
+  }
+
+  /** What follows may be what is at the label, too. */
+  branch(depth: number): void {
+    add(this.current, this.label(depth));
+  }
+
+  stop(): void {
+    empty(this.current);
+  }
+
+  throw(): void {
+    add(this.current, this.reached[this.depth] as LocalSet);
   }
 
   private copy(store: LocalSet[], depth: number, from: LocalSet): LocalSet {
-    let set = store[depth];
-    if (set === undefined) {
-      set = this.empty();
-      store[depth] = set;
-    }
-    set.set(from);
+    const set = store[depth] ?? this.make();
+    store[depth] = set;
+    assign(set, from);
     return set;
   }
 
   /** Meets the end of a block: a branch to it goes to where we are. */
-  private enter(): void {
+  end(): void {
     const depth = ++this.depth;
     this.labels[depth] = this.copy(this.labelStore, depth, this.current);
     this.reached[depth] = this.reached[depth - 1] as LocalSet;
   }
 
-  /** Meets a legacy catch clause; before the first one lies what it protects. */
-  private catch(first: boolean): void {
-    const handlers = this.handlerStore[this.depth] as LocalSet;
-    add(handlers, this.current);
-    this.current.set(this.labels[this.depth] as LocalSet);
-    if (first) this.reached[this.depth] = handlers;
+  endLoop(loop: number): void {
+    this.end();
+    this.labels[this.depth] = this.atLoop[loop] as LocalSet;
   }
 
-  private beginLoop(loop: number): void {
+  begin(): void {
+    this.depth--;
+  }
+
+  beginIf(hasElse: number): void {
+    add(this.current, hasElse === 1 ? (this.elseStore[this.depth] as LocalSet) : this.label(0));
+    this.depth--;
+  }
+
+  else(): void {
+    this.copy(this.elseStore, this.depth, this.current);
+    assign(this.current, this.label(0));
+  }
+
+  beginLoop(loop: number): void {
     const known = this.atLoop[loop] as LocalSet;
     if (!equal(known, this.current)) {
-      known.set(this.current);
+      assign(known, this.current);
       this.changed = true;
     }
     this.depth--;
   }
 
+  /** The handlers of the block whose end comes next; an exception that they do not catch goes on to those around. */
+  handlers(): void {
+    this.copy(this.handlerStore, this.depth + 1, this.reached[this.depth] as LocalSet);
+  }
+
+  handler(depth: number): void {
+    add(this.handlerStore[this.depth + 1] as LocalSet, this.label(depth));
+  }
+
+  endTryTable(): void {
+    this.end();
+    this.reached[this.depth] = this.handlerStore[this.depth] as LocalSet;
+  }
+
+  /** Meets a legacy catch clause; before the first one lies what it protects. */
+  catch(first: number): void {
+    const handlers = this.handlerStore[this.depth] as LocalSet;
+    add(handlers, this.current);
+    assign(this.current, this.label(0));
+    if (first === 1) this.reached[this.depth] = handlers;
+  }
+
   /** Neighbours are often equal: they share a set. */
-  private keep(point: number): void {
+  keep(point: number): void {
     const next = this.points[point + 1];
     if (next !== undefined && equal(next, this.current)) this.points[point] = next;
     else {
@@ -228,3 +226,34 @@ class Solver implements Liveness {
     }
   }
 }
+
+type Step = (s: Solver, argument: number) => void;
+const steps: Step[] = [];
+const stepsByEvent = {
+  read: (s, local) => s.read(local),
+  write: (s, local) => s.write(local),
+  branch: (s, depth) => s.branch(depth),
+  stop: (s) => s.stop(),
+  throw: (s) => s.throw(),
+  // While it waits for its callee a frame may be left by an exception, too.
+  call: (s, point) => {
+    s.throw();
+    s.keep(point);
+  },
+  beginLoop: (s, loop) => s.beginLoop(loop),
+  loopPoint: (s, point) => s.keep(point),
+  begin: (s) => s.begin(),
+  beginIf: (s, hasElse) => s.beginIf(hasElse),
+  else: (s) => s.else(),
+  catch: (s, first) => s.catch(first),
+  end: (s) => s.end(),
+  endLoop: (s, loop) => s.endLoop(loop),
+  endTry: (s) => {
+    s.handlers();
+    s.end();
+  },
+  endTryTable: (s) => s.endTryTable(),
+  handler: (s, depth) => s.handler(depth),
+  handlers: (s) => s.handlers(),
+} satisfies Record<keyof typeof events, Step>;
+for (const name of Object.keys(events) as (keyof typeof events)[]) steps[events[name]] = stepsByEvent[name];

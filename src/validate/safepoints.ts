@@ -52,14 +52,13 @@ export function planOf(context: ModuleContext, func: FuncIdx): FunctionPlan {
 function makePlan(context: ModuleContext, func: FuncIdx): FunctionPlan {
   const flow = flowOf(context, func);
   const { entry, points } = livenessOf(flow);
-  return {
-    entryCost: Math.max(1, flow.entryCost),
-    loopCosts: new Map(flow.loops.map(({ pc, cost }) => [pc, cost])),
-    points: [
-      { pc: 0, kind: 'entry', live: entry },
-      ...flow.points.map(({ pc, kind }, i) => ({ pc, kind, live: points[i] as LocalSet })),
-    ],
-  };
+  const loopCosts = new Map<number, number>();
+  for (const { pc, cost } of flow.loops) loopCosts.set(pc, cost);
+  const safe: SafePoint[] = [{ pc: 0, kind: 'entry', live: entry }];
+  flow.points.forEach(({ pc, kind }, i) => {
+    safe.push({ pc, kind, live: points[i] as LocalSet });
+  });
+  return { entryCost: Math.max(1, flow.entryCost), loopCosts, points: safe };
 }
 
 /** The safe point at the pc, if there is one. */

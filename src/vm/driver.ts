@@ -5,7 +5,7 @@ import { Port } from '../host/port.ts';
 import type { Budget, Engine, Outcome, Stop } from '../runtime/engine.ts';
 import type { FuncInst, PendingCall, Store } from '../runtime/store.ts';
 import { readValues, type Value, writeValues } from '../runtime/value.ts';
-import { CrashError, HostError, Trap, UsageError, WasboxError } from '../spec/errors.ts';
+import { CrashError, HostError, Trap, WasboxError } from '../spec/errors.ts';
 import { type FuncAddr, type FuncType, slotsOf, slotsOfAll, type ValType } from '../spec/types.ts';
 import { planOf } from '../validate/safepoints.ts';
 import { trace } from './frames.ts';

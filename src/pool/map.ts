@@ -1,0 +1,82 @@
+// A job for each input, no more of them at a time than asked for, their outputs in order.
+
+import type { Module } from '../runtime/module.ts';
+import type { Value } from '../runtime/value.ts';
+import { UsageError } from '../spec/errors.ts';
+import { checkKeys } from '../vm/options.ts';
+import type { Job } from './job.ts';
+import { type CallSpec, type JobOptions, mapKeys, type ProgramSpec } from './options.ts';
+
+export type Inputs = Iterable<unknown> | AsyncIterable<unknown>;
+
+export interface MapOptions extends JobOptions {
+  /** How many jobs may have begun whose output has not been taken yet; by default two a thread. */
+  readonly inFlight?: number | undefined;
+}
+
+type Submit<T> = (spec: CallSpec & ProgramSpec) => Job<T>;
+
+/** `target` is the name of an export, or the URL of a job module. */
+export async function* mapInputs<T>(
+  submit: Submit<T>,
+  threads: number,
+  module: Module,
+  target: string | URL,
+  inputs: Inputs,
+  { inFlight = 2 * threads, ...options }: MapOptions,
+): AsyncGenerator<T, void, void> {
+  checkKeys(options, mapKeys);
+  if (!(inFlight >= 1)) throw new UsageError(`inFlight must be at least 1, not ${inFlight}`);
+  const source = iteratorOf(inputs);
+  const jobs: Job<T>[] = [];
+  let pulled: Promise<IteratorResult<unknown>> | undefined;
+  let exhausted = false;
+  try {
+    while (!exhausted || jobs.length > 0) {
+      if (!exhausted && jobs.length < inFlight) pulled ??= pull(source);
+      const first = await firstOf(pulled, jobs[0]);
+      if ('output' in first) {
+        jobs.shift();
+        yield first.output;
+      } else {
+        pulled = undefined;
+        exhausted = first.input.done === true;
+        if (!exhausted) jobs.push(submit(specOf(module, target, first.input.value, options)));
+      }
+    }
+  } finally {
+    for (const job of jobs) job.cancel();
+    if (!exhausted) await close(source, pulled !== undefined);
+  }
+}
+
+type First<T> = { readonly input: IteratorResult<unknown> } | { readonly output: T };
+
+/** The next output or the next input, whichever is there first. */
+function firstOf<T>(pulled: Promise<IteratorResult<unknown>> | undefined, job: Job<T> | undefined): Promise<First<T>> {
+  const races: Promise<First<T>>[] = [];
+  if (job !== undefined) races.push(job.result.then((output) => ({ output })));
+  if (pulled !== undefined) races.push(pulled.then((input) => ({ input })));
+  return Promise.race(races);
+}
+
+function iteratorOf(inputs: Inputs): AsyncIterator<unknown> | Iterator<unknown> {
+  if (Symbol.asyncIterator in inputs) return inputs[Symbol.asyncIterator]();
+  if (Symbol.iterator in inputs) return inputs[Symbol.iterator]();
+  throw new UsageError('the inputs of map must be iterable');
+}
+
+const pull = async (source: AsyncIterator<unknown> | Iterator<unknown>): Promise<IteratorResult<unknown>> => source.next();
+
+/** A source that is asked for its next input may never give it: then we do not wait for its end, either. */
+async function close(source: AsyncIterator<unknown> | Iterator<unknown>, busy: boolean): Promise<void> {
+  const closing = (async () => source.return?.())();
+  if (busy) closing.catch(() => {});
+  else await closing;
+}
+
+function specOf(module: Module, target: string | URL, input: unknown, options: JobOptions): CallSpec & ProgramSpec {
+  if (target instanceof URL) return { ...options, module, program: target, input } as CallSpec & ProgramSpec;
+  const args: readonly Value[] = Array.isArray(input) ? input : [input];
+  return { ...options, module, export: target, args } as CallSpec & ProgramSpec;
+}

@@ -1,0 +1,375 @@
+// The pool: owns the state of all jobs between their slices and decides what becomes of them. Who is next is
+// scheduler.ts's, how a slice gets to a thread threads.ts's, what happens there worker.ts's.
+
+import type { Value } from '../runtime/value.ts';
+import { UsageError, WasboxError } from '../spec/errors.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import { checkKeys } from '../vm/options.ts';
+import { deferred } from './deferred.ts';
+import { CancelledError, fromData, JobLimitError, SuspendedError, toData, WorkerError } from './errors.ts';
+import { Job } from './job.ts';
+import { type Inputs, type MapOptions, mapInputs } from './map.ts';
+import {
+  type CallSpec,
+  type JobOptions,
+  type JobSpec,
+  jobSpec,
+  type PoolOptions,
+  type PoolSpec,
+  type ProgramSpec,
+  poolSpec,
+  type ResumeOptions,
+  resumeKeys,
+  submitKeys,
+} from './options.ts';
+import { pack, unpack } from './parcel.ts';
+import { firstStep } from './program.ts';
+import type { Answer, Reply, SliceEnd } from './protocol.ts';
+import { type Place, Run, type RunStatus, type Stop } from './run.ts';
+import { Scheduler, type ThreadId } from './scheduler.ts';
+import { BoundService, checkServices, type Service } from './services.ts';
+import { JobSnapshot } from './snapshot.ts';
+import { Threads } from './threads.ts';
+
+export interface PoolStats {
+  readonly threads: number;
+  /** Jobs that have not ended, and those of them that are in line, on a thread, or waiting for a service. */
+  readonly jobs: number;
+  readonly queued: number;
+  readonly running: number;
+  readonly waiting: number;
+}
+
+/** A timer that fires only in 24 days: it keeps the process alive while jobs are in line and no thread is busy yet. */
+const longest = 2 ** 31 - 1;
+
+export class Pool {
+  private readonly spec: PoolSpec;
+  private readonly scheduler: Scheduler<Run>;
+  private readonly threads: Threads;
+  private readonly runs = new Set<Run>();
+  private readonly services = new Map<string, Service>();
+  private readonly bound = new Map<Service, BoundService>();
+  private readonly control = {
+    suspend: (run: Run) => this.suspend(run),
+    cancel: (run: Run) => this.cancel(run, new CancelledError('the job was cancelled')),
+  };
+  /** Why no job can be submitted any more. */
+  private closed: WasboxError | undefined;
+  private readonly drained = deferred<void>();
+  private ended: Promise<void> | undefined;
+  private jobs = 0;
+  private keepAlive: NodeJS.Timeout | undefined;
+
+  constructor(options: PoolOptions = {}) {
+    this.spec = poolSpec(options);
+    for (const [name, service] of Object.entries(this.spec.services)) this.expose(name, service);
+    this.scheduler = new Scheduler(this.spec.maxLive);
+    this.threads = new Threads(this.spec, {
+      born: (thread) => {
+        this.scheduler.addThread(thread);
+        this.pump();
+      },
+      died: (thread) => this.scheduler.removeThread(thread),
+      extinct: (cause) => this.extinct(cause),
+    });
+  }
+
+  // ---- what users ask for
+
+  /** Starts a job. Throws UsageError and LinkError for what is wrong at once; all else ends the job. */
+  submit<T = readonly Value[]>(spec: CallSpec): Job<T>;
+  submit<T = unknown>(spec: ProgramSpec): Job<T>;
+  submit<T>(spec: CallSpec | ProgramSpec): Job<T> {
+    checkKeys(spec, submitKeys);
+    const job = jobSpec(spec, [spec.module]);
+    const vm = { kind: 'new', module: spec.module.hash } as const;
+    return this.begin(job, { vm, progress: { then: firstStep, state: pack(inputOf(spec), 'the input') } });
+  }
+
+  /** Goes on with a job, or with a VM that was saved elsewhere, as often as you like. */
+  resume<T = unknown>(from: JobSnapshot | Snapshot | Uint8Array, options: ResumeOptions = {}): Job<T> {
+    checkKeys(options, resumeKeys);
+    const snapshot = jobSnapshotOf(from);
+    const job = jobSpec(options, options.modules ?? snapshot.spec?.modules ?? [], snapshot.spec);
+    const progress =
+      options.export === undefined
+        ? snapshot.progress
+        : { then: firstStep, state: pack({ export: options.export, args: options.args ?? [] }, 'the input') };
+    return this.begin(job, { vm: { kind: 'saved', bytes: snapshot.bytes }, progress });
+  }
+
+  /**
+   * A job for each input; the outputs come in the order of the inputs. An input is a list of arguments or the only one;
+   * with `program` it is the program's. Inputs are taken only as jobs end, so that they may be endless. The first job
+   * that fails ends the rest; so does leaving the loop.
+   */
+  map<T = readonly Value[]>(
+    module: CallSpec['module'],
+    target: string | URL,
+    inputs: Inputs,
+    options: MapOptions = {},
+  ): AsyncGenerator<T, void, void> {
+    return mapInputs<T>((spec) => this.submit<T>(spec), this.spec.threads, module, target, inputs, options);
+  }
+
+  /** Binds an object to the import module `name` of all jobs that are submitted from now on. */
+  expose(name: string, service: Service): void {
+    this.bindService(service);
+    this.services.set(name, service);
+  }
+
+  get stats(): PoolStats {
+    const count = (status: RunStatus) => [...this.runs].filter((run) => run.status === status).length;
+    return {
+      threads: this.threads.ids.length,
+      jobs: this.runs.size,
+      queued: count('queued'),
+      running: count('running'),
+      waiting: count('waiting'),
+    };
+  }
+
+  /** Takes no more jobs, and resolves once all have ended and all threads are gone. */
+  close(): Promise<void> {
+    this.closed ??= new UsageError('the pool is closed');
+    this.settleDrained();
+    this.ended ??= this.drained.promise.then(() => this.end());
+    return this.ended;
+  }
+
+  /** Cancels all jobs and ends all threads. */
+  terminate(): Promise<void> {
+    this.closed ??= new UsageError('the pool is closed');
+    for (const run of [...this.runs]) this.cancel(run, new CancelledError('the pool was terminated'));
+    return this.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  private async end(): Promise<void> {
+    await this.threads.end();
+    for (const service of this.bound.values()) service.release();
+  }
+
+  // ---- the life of a job
+
+  private begin<T>(spec: JobSpec, origin: Omit<Place, 'paid'>): Job<T> {
+    if (this.closed !== undefined) throw this.closed;
+    const named = Object.entries({ ...Object.fromEntries(this.services), ...spec.services });
+    const services = new Map(named.map(([name, service]) => [name, this.bindService(service)]));
+    for (const module of spec.modules) checkServices(module.syntax, services);
+    const run = new Run(this.jobs++, spec, services, origin);
+    this.runs.add(run);
+    this.watch(run, spec);
+    this.scheduler.enqueue(run);
+    this.pump();
+    return new Job<T>(run, this.control);
+  }
+
+  private bindService(service: Service): BoundService {
+    const known = this.bound.get(service) ?? BoundService.bind(service);
+    this.bound.set(service, known);
+    return known;
+  }
+
+  /** Sets up what can end a job from outside. */
+  private watch(run: Run, { signal, deadline }: JobSpec): void {
+    if (signal !== undefined) {
+      const abort = () => this.stop(run, { kind: 'suspend', cause: signal.reason });
+      signal.addEventListener('abort', abort);
+      run.cleanups.push(() => signal.removeEventListener('abort', abort));
+      if (signal.aborted) abort();
+    }
+    if (deadline !== undefined) {
+      const timer = setTimeout(() => this.stop(run, { kind: 'limit', limit: 'deadline' }), deadline);
+      run.cleanups.push(() => clearTimeout(timer));
+    }
+  }
+
+  /** Sends off as many slices as there are threads free. */
+  private pump(): void {
+    for (let next = this.scheduler.next(); next !== undefined; next = this.scheduler.next())
+      void this.slice(next.job, next.thread);
+    const needed = this.scheduler.queued > 0;
+    if (needed) this.keepAlive ??= setTimeout(() => {}, longest);
+    else {
+      clearTimeout(this.keepAlive);
+      this.keepAlive = undefined;
+    }
+  }
+
+  private async slice(run: Run, thread: ThreadId): Promise<void> {
+    const before = run.lastThread;
+    run.status = 'running';
+    run.lastThread = thread;
+    try {
+      const reply = await this.send(run, thread);
+      this.scheduler.release(thread);
+      this.replied(run, reply, thread, before);
+    } catch (cause) {
+      this.lost(run, cause);
+    } finally {
+      clearTimeout(run.grace);
+      this.pump();
+    }
+  }
+
+  private send(run: Run, thread: ThreadId): Promise<Reply> {
+    const transfer = run.place.vm.kind === 'moving' ? run.place.vm.transfer : [];
+    const order = run.order(this.threads.partFor(thread, run.spec.modules));
+    return this.threads.run(thread, order, transfer);
+  }
+
+  private replied(run: Run, reply: Reply, thread: ThreadId, before: ThreadId | undefined): void {
+    if (run.ended) return;
+    run.took(reply, thread, before, this.spec.sliceMs);
+    this.tell(run);
+    this.settle(run, reply.end);
+  }
+
+  /** In a task of its own: what it throws is its own affair. */
+  private tell(run: Run): void {
+    const { onProgress } = run.spec;
+    if (onProgress !== undefined) queueMicrotask(() => onProgress(run.stats));
+  }
+
+  private settle(run: Run, end: SliceEnd): void {
+    switch (end.kind) {
+      case 'done':
+        run.output.resolve(unpack(end.output));
+        return this.finish(run, 'done');
+      case 'failed':
+        return this.fail(run, fromData(end.error));
+      case 'saved':
+        return this.stopped(run, new JobSnapshot(end.bytes, end.progress, run.spec));
+      case 'rested':
+        if (run.outOfFuel) run.stop ??= { kind: 'limit', limit: 'fuel' };
+        return this.queue(run);
+      case 'called':
+        return run.stop === undefined ? this.serve(run, end) : this.queue(run);
+      default:
+        end satisfies never;
+    }
+  }
+
+  private queue(run: Run): void {
+    run.status = 'queued';
+    this.scheduler.enqueue(run, run.stop !== undefined);
+  }
+
+  private fail(run: Run, error: Error): void {
+    run.output.reject(error);
+    this.finish(run, 'failed');
+  }
+
+  private finish(run: Run, status: RunStatus): void {
+    run.status = status;
+    run.suspended?.reject(new UsageError('the job ended before it could be suspended'));
+    for (const cleanup of run.cleanups.splice(0)) cleanup();
+    this.scheduler.remove(run);
+    this.scheduler.retire(run);
+    this.runs.delete(run);
+    this.settleDrained();
+  }
+
+  private settleDrained(): void {
+    if (this.closed !== undefined && this.runs.size === 0) this.drained.resolve();
+  }
+
+  // ---- services
+
+  private async serve(run: Run, end: SliceEnd & { kind: 'called' }): Promise<void> {
+    const { id, module, name } = end;
+    run.status = 'waiting';
+    run.call = id;
+    const answer = await this.ask(run, end).then(
+      (value): Answer => ({ id, status: 'returned', value: pack(value, `the answer of ${module}.${name}`) }),
+    ).catch((error: unknown): Answer => ({ id, status: 'failed', error: toData(error) }));
+    if (run.call !== id || run.status !== 'waiting') return;
+    run.call = undefined;
+    run.answer = answer;
+    this.queue(run);
+    this.pump();
+  }
+
+  private async ask(run: Run, { module, name, args }: SliceEnd & { kind: 'called' }): Promise<unknown> {
+    const service = run.services.get(module) as BoundService;
+    return service.call(name, unpack(args) as Value[], run.spec.serviceTimeout);
+  }
+
+  // ---- ends before the end
+
+  private suspend(run: Run): Promise<JobSnapshot> {
+    if (run.suspended === undefined && run.ended)
+      return Promise.reject(new UsageError(`the job has ended: it is ${run.status}`));
+    run.suspended ??= deferred();
+    this.stop(run, { kind: 'suspend', cause: undefined });
+    return run.suspended.promise;
+  }
+
+  /** Lets the job come to rest, to be saved then. The first reason counts. */
+  private stop(run: Run, stop: Stop): void {
+    if (run.ended || run.stop !== undefined) return;
+    run.stop = stop;
+    if (run.status === 'running') return this.interrupt(run);
+    this.scheduler.remove(run);
+    this.queue(run);
+    this.pump();
+  }
+
+  private interrupt(run: Run): void {
+    const thread = run.lastThread as ThreadId;
+    this.threads.interrupt(thread);
+    run.grace ??= setTimeout(() => this.threads.kill(thread), this.spec.grace);
+  }
+
+  /** Its state has been saved. */
+  private stopped(run: Run, snapshot: JobSnapshot): void {
+    run.suspended?.resolve(snapshot);
+    run.output.reject(stopError(run, snapshot));
+    this.finish(run, 'suspended');
+  }
+
+  private cancel(run: Run, error: CancelledError): void {
+    if (run.ended) return;
+    if (run.status === 'running') this.interrupt(run);
+    run.output.reject(error);
+    this.finish(run, 'cancelled');
+  }
+
+  /** The thread died in the middle of a slice; the VM went with it. */
+  private lost(run: Run, cause: unknown): void {
+    if (run.ended) return;
+    if (run.revive()) return this.queue(run);
+    const death = new WorkerError('the thread that ran the job died', { cause });
+    this.fail(run, run.stop?.kind === 'limit' ? stopError(run, undefined) : death);
+  }
+
+  private extinct(cause: Error): void {
+    this.closed ??= new WorkerError('no thread is left to run jobs', { cause });
+    for (const run of [...this.runs]) this.fail(run, this.closed);
+  }
+}
+
+function inputOf(spec: CallSpec | ProgramSpec): unknown {
+  if ('program' in spec) return spec.input;
+  if (typeof spec.export !== 'string') throw new UsageError('a job names an `export` to call, or a `program`');
+  return { export: spec.export, args: spec.args ?? [] };
+}
+
+function jobSnapshotOf(from: JobSnapshot | Snapshot | Uint8Array): JobSnapshot {
+  if (from instanceof JobSnapshot) return from;
+  return from instanceof Uint8Array ? JobSnapshot.decode(from) : JobSnapshot.of(from);
+}
+
+function stopError(run: Run, snapshot: JobSnapshot | undefined): Error {
+  const { stop, spec } = run;
+  if (stop?.kind !== 'limit') return new SuspendedError(snapshot as JobSnapshot, { cause: stop?.cause });
+  const spent = stop.limit === 'fuel' ? `its ${spec.fuel} units of fuel` : `its ${spec.deadline} ms`;
+  return new JobLimitError(stop.limit, `the job has used up ${spent}`, snapshot);
+}
+
+export type { JobOptions };

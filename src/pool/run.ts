@@ -1,0 +1,145 @@
+// The pool's record of one job: where its VM is, what it waits for, how it is to end. Decides how much fuel the next
+// slice gets; everything that involves other jobs or threads is pool.ts's.
+
+import { type Deferred, deferred } from './deferred.ts';
+import type { JobSpec } from './options.ts';
+import type { Answer, Order, Progress, Reply, SliceEnd, VmState } from './protocol.ts';
+import { clock } from './protocol.ts';
+import { type Ticket, ticket, type ThreadId } from './scheduler.ts';
+import type { BoundService } from './services.ts';
+import type { JobSnapshot } from './snapshot.ts';
+import { addSlice, type JobStats, noStats } from './stats.ts';
+import type { ThreadPart } from './threads.ts';
+
+/** Where a job is at some moment. */
+export interface Place {
+  readonly vm: VmState;
+  readonly progress: Progress;
+  /** Fuel paid for by the job until then. */
+  readonly paid: number;
+}
+
+/** Why a job is to end before it is done. */
+export type Stop =
+  | { readonly kind: 'suspend'; readonly cause: unknown }
+  | { readonly kind: 'limit'; readonly limit: 'fuel' | 'deadline' };
+
+export type RunStatus = 'queued' | 'running' | 'waiting' | 'done' | 'failed' | 'suspended' | 'cancelled';
+
+/** Fuel of a job's first slice. */
+const firstFuel = 200_000;
+const leastFuel = 1_000;
+/** How far the fuel of one slice may be from that of the slice before. */
+const steepest = 4;
+
+export class Run implements Ticket {
+  readonly priority: number;
+  readonly affinity: Ticket['affinity'];
+  thread: ThreadId | undefined;
+  live: boolean;
+  pass: number;
+  arrival: number;
+
+  status: RunStatus = 'queued';
+  stats: JobStats = noStats;
+  readonly output: Deferred<unknown> = deferred();
+  /** What callers of `suspend` wait for. */
+  suspended: Deferred<JobSnapshot> | undefined;
+  stop: Stop | undefined;
+  answer: Answer | undefined;
+  /** The host call that it waits for. */
+  call: number | undefined;
+  place: Place;
+  /** The thread of its last slice. */
+  lastThread: ThreadId | undefined;
+  /** Ends the thread of a slice that does not stop when it is asked to. */
+  grace: NodeJS.Timeout | undefined;
+  /** Undo what was set up for the job outside of it: timers, listeners. */
+  readonly cleanups: (() => void)[] = [];
+
+  private checkpoint: Place;
+  private sinceCheckpoint = 0;
+  private fuel = firstFuel;
+
+  constructor(
+    readonly id: number,
+    readonly spec: JobSpec,
+    readonly services: ReadonlyMap<string, BoundService>,
+    origin: Omit<Place, 'paid'>,
+  ) {
+    ({ priority: this.priority, affinity: this.affinity } = spec);
+    ({ thread: this.thread, live: this.live, pass: this.pass, arrival: this.arrival } = ticket(spec));
+    this.place = { ...origin, paid: 0 };
+    this.checkpoint = this.place;
+  }
+
+  get ended(): boolean {
+    return !['queued', 'running', 'waiting'].includes(this.status);
+  }
+
+  private get fuelLeft(): number {
+    return Math.max(0, this.spec.fuel - this.place.paid);
+  }
+
+  get outOfFuel(): boolean {
+    return this.fuelLeft === 0;
+  }
+
+  /** The order for the next slice, which takes the VM and the answer with it. */
+  order(part: ThreadPart): Order {
+    const { program, host, limits, engine } = this.spec;
+    const { vm, progress } = this.place;
+    const { answer } = this;
+    this.answer = undefined;
+    const services = [...this.services.keys()];
+    return { ...part, vm, progress, program, host, services, limits, engine, answer, task: this.task(), sentAt: clock() };
+  }
+
+  private task(): Order['task'] {
+    if (this.stop !== undefined) return { kind: 'save' };
+    const fuel = Math.min(this.spec.sliceFuel ?? this.fuel, this.fuelLeft);
+    const due = this.spec.onCrash === 'retry' && this.sinceCheckpoint + 1 >= this.spec.checkpointEvery;
+    return { kind: 'run', fuel, checkpoint: due };
+  }
+
+  /** Takes down what a slice did. `before` is the thread of the slice before. */
+  took({ end, report }: Reply, thread: ThreadId, before: ThreadId | undefined, sliceMs: number): void {
+    if (end.kind === 'saved') return;
+    const moving = this.place.vm.kind === 'moving';
+    const checkpoint = 'checkpoint' in end && end.checkpoint !== undefined;
+    const suspended = end.kind === 'rested' || end.kind === 'called';
+    this.stats = addSlice(this.stats, {
+      ...{ report, thread, suspended, checkpoint },
+      before: moving ? before : undefined,
+      repliedAt: clock(),
+    });
+    if ('vm' in end) this.returned(end, this.place.paid + report.paid);
+    this.pace(report.charged, report.guestMs, sliceMs);
+  }
+
+  private returned(end: SliceEnd & { kind: 'rested' | 'called' }, paid: number): void {
+    const { vm, progress, checkpoint } = end;
+    this.place = { vm, progress, paid };
+    this.sinceCheckpoint++;
+    if (checkpoint === undefined) return;
+    this.checkpoint = { vm: { kind: 'saved', bytes: checkpoint }, progress, paid };
+    this.sinceCheckpoint = 0;
+  }
+
+  /** Fuel for the next slice, from the speed of this one. */
+  private pace(charged: number, guestMs: number, sliceMs: number): void {
+    if (charged === 0 || guestMs === 0) return;
+    const ideal = (charged / guestMs) * sliceMs;
+    this.fuel = Math.max(leastFuel, Math.min(Math.max(ideal, this.fuel / steepest), this.fuel * steepest));
+  }
+
+  /** Its thread has died: true where it can go on from the last checkpoint, as it then does. */
+  revive(): boolean {
+    const { crashes } = this.stats;
+    this.stats = { ...this.stats, crashes: crashes + 1 };
+    if (this.spec.onCrash === 'fail' || crashes >= this.spec.retries) return false;
+    this.place = this.checkpoint;
+    this.sinceCheckpoint = 0;
+    return true;
+  }
+}

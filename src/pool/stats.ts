@@ -1,0 +1,68 @@
+// What a job has cost so far, slice by slice.
+
+import type { SliceReport } from './protocol.ts';
+import type { ThreadId } from './scheduler.ts';
+
+export interface JobStats {
+  /** Slices that have run. */
+  readonly slices: number;
+  /** How often the guest was stopped in the middle and had to be resumed. */
+  readonly suspensions: number;
+  /** How often it was resumed on another thread than that of the slice before. */
+  readonly moves: number;
+  /** Bytes of linear memory that changed threads with it. None of them was copied. */
+  readonly bytesMoved: number;
+  /** Time in the guest and its host functions. */
+  readonly guestMs: number;
+  /** Time of taking the VM apart, sending it, and putting it together. */
+  readonly movingMs: number;
+  /** Units of fuel charged. */
+  readonly fuelUsed: number;
+  readonly checkpoints: number;
+  /** How often its thread died. */
+  readonly crashes: number;
+  /** The threads that it has run on, in the order of its first visits. */
+  readonly threads: readonly ThreadId[];
+}
+
+export const noStats: JobStats = {
+  slices: 0,
+  suspensions: 0,
+  moves: 0,
+  bytesMoved: 0,
+  guestMs: 0,
+  movingMs: 0,
+  fuelUsed: 0,
+  checkpoints: 0,
+  crashes: 0,
+  threads: [],
+};
+
+export interface Slice {
+  readonly report: SliceReport;
+  readonly thread: ThreadId;
+  /** Where the VM came from; undefined where it came from no thread. */
+  readonly before: ThreadId | undefined;
+  readonly suspended: boolean;
+  readonly checkpoint: boolean;
+  /** When its reply was here, in ms since 1970. */
+  readonly repliedAt: number;
+}
+
+/** The sums after one more slice. */
+export function addSlice(stats: JobStats, slice: Slice): JobStats {
+  const { report, thread, before } = slice;
+  const moved = before !== undefined && before !== thread;
+  return {
+    slices: stats.slices + 1,
+    suspensions: stats.suspensions + Number(slice.suspended),
+    moves: stats.moves + Number(moved),
+    bytesMoved: stats.bytesMoved + (moved ? report.memory : 0),
+    guestMs: stats.guestMs + report.guestMs,
+    movingMs: stats.movingMs + report.movingMs + Math.max(0, slice.repliedAt - report.sentAt),
+    fuelUsed: stats.fuelUsed + report.charged,
+    checkpoints: stats.checkpoints + Number(slice.checkpoint),
+    crashes: stats.crashes,
+    threads: stats.threads.includes(thread) ? stats.threads : [...stats.threads, thread],
+  };
+}

@@ -1,0 +1,124 @@
+// Data becomes a store again, once it is believed. save.ts is its pair.
+
+import { allocateMemory, type MemoryInst } from '../runtime/memory.ts';
+import type { Module } from '../runtime/module.ts';
+import { type FuncInst, type InstanceInst, Store, type VmLimits } from '../runtime/store.ts';
+import { TableInst } from '../runtime/table.ts';
+import { readValues } from '../runtime/value.ts';
+import type { DefType } from '../spec/deftypes.ts';
+import { bad } from './form.ts';
+import { hostMade, pageBytes, type SavedMemory, type SnapshotData } from './format.ts';
+import { checkRuns, scatterPages } from './pages.ts';
+import { type Verified, verify } from './verify.ts';
+
+export interface RestoreStoreOptions {
+  /** Found by their hash; more than are needed may be given. */
+  readonly modules: readonly Module[];
+  /** Limits that are left out are the snapshot's own, where those are not above the defaults. */
+  readonly limits?: Partial<VmLimits> | undefined;
+  /** Whether memories can cross threads without a copy. */
+  readonly sharedMemory?: boolean | undefined;
+}
+
+/** Throws SnapshotError for data that no store of ours could hold; LimitError where the host has no memory left. */
+export function restoreStore(
+  data: SnapshotData,
+  { modules, limits = {}, sharedMemory = false }: RestoreStoreOptions,
+): Store {
+  const verified = verify(data, modules, limits);
+  const { types } = verified;
+  checkContents(data, verified);
+  return buildStore(data, verified, (addr, store) => {
+    const { size } = data.memories[addr] as SavedMemory<Int32Array>;
+    const type = types.memory[addr] as (typeof types.memory)[number];
+    const memory = allocateMemory(type, sharedMemory, store.memoryBudget, size);
+    scatterPages(data.memories[addr] as SavedMemory<Int32Array>, data.pages, memory.bytes);
+    return memory;
+  });
+}
+
+function checkContents({ memories, pages }: SnapshotData, { types }: Verified): void {
+  if (pages.length % pageBytes !== 0) bad('its size is not one of whole pages', 'pages');
+  memories.forEach(({ size, runs }, addr) => {
+    const bytes = size * 2 ** (types.memory[addr]?.pageLog2 ?? 0);
+    checkRuns(runs, bytes, pages.length / pageBytes, `memory ${addr}`);
+  });
+}
+
+/** Builds a store of verified data. Gives memories back if it cannot be finished. */
+export function buildStore(
+  data: SnapshotData,
+  verified: Verified,
+  memoryOf: (addr: number, store: Store) => MemoryInst,
+): Store {
+  const store = new Store(verified.limits);
+  try {
+    data.memories.forEach((_, addr) => {
+      store.addMemory(memoryOf(addr, store));
+    });
+  } catch (error) {
+    for (const memory of store.memories) memory.release();
+    throw error;
+  }
+  addInstances(store, data, verified);
+  addEntities(store, data, verified);
+  store.restoreExterns(data.externs);
+  addStack(store, data);
+  const { calls, fuelUsed, debt } = data;
+  return Object.assign(store, { calls, fuelUsed, debt });
+}
+
+function addInstances(store: Store, data: SnapshotData, { modules, types }: Verified): void {
+  data.instances.forEach(({ spaces, elems, droppedDatas }, addr) => {
+    const module = modules[addr] as Module;
+    const instance: InstanceInst = {
+      addr,
+      module,
+      funcs: [...spaces.func],
+      tables: [...spaces.table],
+      memories: [...spaces.memory],
+      globals: [...spaces.global],
+      tags: [...spaces.tag],
+      elems: elems.map((words) => words.slice()),
+      droppedDatas: new Uint8Array(module.syntax.datas.length),
+    };
+    for (const segment of droppedDatas) instance.droppedDatas[segment] = 1;
+    store.instances.push(instance);
+  });
+  types.func.forEach((type, addr) => {
+    store.addFunc(funcInst(store, data, addr, type));
+  });
+}
+
+function funcInst(store: Store, { origins, made }: SnapshotData, addr: number, type: DefType): FuncInst {
+  const [instance, index] = [origins.func[addr * 2] as number, origins.func[addr * 2 + 1] as number];
+  if (instance !== hostMade) return { kind: 'wasm', type, instance: store.instances[instance] as InstanceInst, index };
+  const { module, name } = made.func[index] as (typeof made.func)[number];
+  return { kind: 'host', type, module, name };
+}
+
+function addEntities(store: Store, data: SnapshotData, { types }: Verified): void {
+  types.table.forEach((type, addr) => {
+    const words = data.tables[addr] as Int32Array;
+    const table = new TableInst(type, words.length / 2);
+    table.elements.set(words);
+    store.addTable(table);
+  });
+  for (const type of types.global) store.addGlobal(type);
+  store.globalWords.set(data.globals);
+  for (const type of types.tag) store.tags.push({ type });
+}
+
+function addStack(store: Store, { frames, slots, pending }: SnapshotData): void {
+  const { stack } = store;
+  const depth = frames.length / 3;
+  stack.reserveFrames(depth);
+  stack.frames.set(frames);
+  stack.depth = depth;
+  stack.reserveSlots(slots.length / 2);
+  stack.words.set(slots);
+  stack.top = slots.length / 2;
+  if (pending === null) return;
+  const { params } = store.funcType(pending.func);
+  store.pending = { id: pending.id, func: pending.func, args: readValues(pending.args, 0, params, store) };
+}

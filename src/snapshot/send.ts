@@ -1,0 +1,93 @@
+// A store moves to another thread. It is sent as it is: as data for structured clone, with shared memories as handles and
+// private ones as their bytes. What was sent is gone here.
+
+import { adoptMemory, allocateMemory, type MemoryInst } from '../runtime/memory.ts';
+import type { Store } from '../runtime/store.ts';
+import type { MemType } from '../spec/types.ts';
+import { bad } from './form.ts';
+import { mapWords, type SavedMemory, type SnapshotData } from './format.ts';
+import { buildStore, type RestoreStoreOptions } from './restore.ts';
+import { saveAllButMemories } from './save.ts';
+import { type Verified, verify } from './verify.ts';
+
+/** For `postMessage`; not for storage: use a Snapshot for that. */
+export interface SnapshotMessage {
+  /** No page is in it. */
+  readonly data: SnapshotData;
+  /** The memories: a shared one by its handle, a private one by its bytes. */
+  readonly memories: readonly (WebAssembly.Memory | Uint8Array<ArrayBuffer>)[];
+}
+
+/**
+ * Takes the store apart. The message holds all of it; it must be posted with the transfer list, once. Throws
+ * SnapshotError, and then the store is as before.
+ */
+export function sendStore(store: Store): { message: SnapshotMessage; transfer: Transferable[] } {
+  const bare = saveAllButMemories(store);
+  const sizes = store.memories.map(({ pages }) => ({ size: pages, runs: new Int32Array(0) }));
+  const memories = store.memories.map(sendMemory);
+  store.memories.length = 0;
+  store.stack.clear();
+  store.pending = null;
+  const message = { data: { ...bare, memories: sizes }, memories };
+  return { message, transfer: transferOf(message) };
+}
+
+/** The bytes of a private memory are copied: the host does not let go of them. */
+function sendMemory(memory: MemoryInst): WebAssembly.Memory | Uint8Array<ArrayBuffer> {
+  if (memory.shared) {
+    memory.forget();
+    return memory.host;
+  }
+  const bytes = new Uint8Array(memory.bytes);
+  memory.release();
+  return bytes;
+}
+
+/** Smaller rows are copied: that is faster than to transfer them. */
+const worthTransfer = 2 ** 16;
+
+function transferOf({ data, memories }: SnapshotMessage): Transferable[] {
+  const transfer: Transferable[] = [];
+  const add = ({ buffer, byteLength }: Uint8Array | Int32Array) => {
+    if (byteLength >= worthTransfer) transfer.push(buffer as ArrayBuffer);
+  };
+  mapWords(data, add);
+  for (const memory of memories) if (memory instanceof Uint8Array) add(memory);
+  return transfer;
+}
+
+/** Builds the store again. A message may be forged like any snapshot, so it is verified. Throws SnapshotError. */
+export function receiveStore(
+  { data, memories }: SnapshotMessage,
+  { modules, limits = {}, sharedMemory = false }: RestoreStoreOptions,
+): Store {
+  const verified = verify(data, modules, limits);
+  if (!Array.isArray(memories) || memories.length !== data.memories.length) bad('not all of them came', 'memories');
+  data.memories.forEach(({ size }, addr) => {
+    checkMemory(memories[addr], size, memType(verified, addr), `memory ${addr}`);
+  });
+  return buildStore(data, verified, (addr, store) => {
+    const { size } = data.memories[addr] as SavedMemory<Int32Array>;
+    const type = memType(verified, addr);
+    const memory = memories[addr];
+    if (memory instanceof WebAssembly.Memory)
+      return adoptMemory(type, memory, size * 2 ** type.pageLog2, store.memoryBudget);
+    const ours = allocateMemory(type, sharedMemory, store.memoryBudget, size);
+    ours.bytes.set(memory as Uint8Array);
+    return ours;
+  });
+}
+
+const memType = ({ types }: Verified, addr: number): MemType => types.memory[addr] as MemType;
+
+function checkMemory(memory: unknown, size: number, type: MemType, where: string): void {
+  const bytes = size * 2 ** type.pageLog2;
+  if (memory instanceof WebAssembly.Memory) checkHandle(memory.buffer, bytes, where);
+  else if (!(memory instanceof Uint8Array) || memory.length !== bytes) bad('not the bytes of its size', where);
+}
+
+function checkHandle(buffer: ArrayBufferLike, bytes: number, where: string): void {
+  if (buffer instanceof ArrayBuffer) bad('a private memory cannot have come from another thread', where);
+  if (buffer.byteLength < bytes) bad('it is smaller than its size', where);
+}

@@ -1,0 +1,82 @@
+// A VM as data: kept, copied, written to bytes and read back. What the data means is in format.ts.
+
+import { frameWords } from '../runtime/frame.ts';
+import { UsageError } from '../spec/errors.ts';
+import { decodeSnapshot, encodeSnapshot } from './container.ts';
+import type { SnapshotData } from './format.ts';
+
+export interface EncodeOptions {
+  /** An older snapshot: only what differs from its memories is written, and decoding needs it again. */
+  readonly base?: Snapshot | undefined;
+}
+
+export interface DecodeOptions extends EncodeOptions {
+  /** The most bytes that it may take when it is unpacked; 5 GiB unless told. */
+  readonly maxBytes?: number | undefined;
+}
+
+/** What is in a snapshot, for people. Nothing of it is verified. */
+export interface SnapshotSummary {
+  /** SHA-256 of each module. */
+  readonly modules: readonly string[];
+  readonly instances: number;
+  readonly functions: number;
+  readonly tables: number;
+  readonly globals: number;
+  readonly frames: number;
+  readonly stackBytes: number;
+  /** In pages of each memory's type. */
+  readonly memories: readonly number[];
+  /** Pages of 4 KiB of all memories, and how many of them are zero. */
+  readonly pages: number;
+  readonly zeroPages: number;
+  readonly externs: number;
+  /** The host call that is waited for. */
+  readonly pending: { readonly id: number; readonly module: string; readonly name: string } | null;
+  readonly fuelUsed: number;
+}
+
+export class Snapshot {
+  constructor(readonly data: SnapshotData) {}
+
+  /** Throws SnapshotError where the guest holds a value of the host that cannot be written. */
+  encode({ base }: EncodeOptions = {}): Uint8Array<ArrayBuffer> {
+    return encodeSnapshot(this.data, base?.data);
+  }
+
+  /** Throws SnapshotError for bytes that are no snapshot. What they say is verified when they are restored. */
+  static decode(bytes: Uint8Array, { base, maxBytes }: DecodeOptions = {}): Snapshot {
+    if (!(bytes instanceof Uint8Array)) throw new UsageError('a snapshot is decoded from a Uint8Array');
+    return new Snapshot(decodeSnapshot(bytes, { base: base?.data, maxBytes }));
+  }
+
+  summary(): SnapshotSummary {
+    const { data } = this;
+    const { pending } = data;
+    const host = pending && data.made.func[data.origins.func[pending.func * 2 + 1] ?? -1];
+    return {
+      modules: data.modules,
+      instances: data.instances.length,
+      functions: data.origins.func.length / 2,
+      tables: data.tables.length,
+      globals: data.origins.global.length / 2,
+      frames: data.frames.length / frameWords,
+      stackBytes: data.slots.byteLength,
+      memories: data.memories.map(({ size }) => size),
+      ...countPages(data),
+      externs: data.externs.length,
+      pending: pending && { id: pending.id, module: host?.module ?? '?', name: host?.name ?? '?' },
+      fuelUsed: data.fuelUsed,
+    };
+  }
+}
+
+function countPages({ memories }: SnapshotData): { pages: number; zeroPages: number } {
+  let [pages, zeroPages] = [0, 0];
+  for (const { runs } of memories)
+    for (let i = 0; i < runs.length; i += 2) {
+      pages += runs[i] as number;
+      if ((runs[i + 1] as number) < 0) zeroPages += runs[i] as number;
+    }
+  return { pages, zeroPages };
+}

@@ -1,0 +1,151 @@
+// Believes a snapshot, or does not: whatever passes can do nothing that a fresh VM could not. Checked is what engines rely
+// on: every address, every reference's type, every frame's place and types, every limit. Whether the guest would ever
+// have come to this state by itself is not: whoever can make a snapshot may as well start from any state.
+//
+// Time and memory are in proportion to the snapshot and to the code of its modules.
+
+import type { ExternType } from '../link/match.ts';
+import type { Module } from '../runtime/module.ts';
+import { defaultLimits, globalWords, type VmLimits } from '../runtime/store.ts';
+import { maxTableSize } from '../runtime/table.ts';
+
+import { type ExternKind, type GlobalType, isRef, type MemType, type TableType } from '../spec/types.ts';
+import type { ModuleContext } from '../validate/context.ts';
+import { bad, checkForm, isCount } from './form.ts';
+import { externKinds, type SnapshotData, spaces } from './format.ts';
+import { checkImports, restoreTypes, type StoreTypes } from './origins.ts';
+import { Refs } from './refs.ts';
+import { checkStack } from './stack.ts';
+
+/** Bytes that a memory has at the most, whatever its type says. */
+const maxMemoryBytes = 2 ** 32;
+
+/** What a snapshot says, once it is believed. */
+export interface Verified {
+  /** By instance. */
+  readonly modules: readonly Module[];
+  readonly types: StoreTypes;
+  readonly limits: VmLimits;
+}
+
+/** Throws SnapshotError. The contents of memories are not looked at: they may be anything. */
+export function verify(data: SnapshotData, modules: readonly Module[], limits: Partial<VmLimits> = {}): Verified {
+  checkForm(data);
+  const effective = effectiveLimits(data.limits, limits);
+  const ofInstances = instanceModules(data, modules, effective);
+  const types = restoreTypes(
+    data,
+    ofInstances.map(({ context }) => context),
+  );
+  const refs = new Refs(types.func, data.externs.length);
+  checkCounts(data, types);
+  checkTables(data, types.table, refs, effective);
+  checkMemories(data, types.memory, effective);
+  checkGlobals(data, types.global, refs);
+  ofInstances.forEach(({ context }, i) => {
+    checkInstance(data, types, i, context, refs);
+  });
+  checkStack(data, types.func, ofInstances, refs, effective);
+  return { modules: ofInstances, types, limits: effective };
+}
+
+/** Those of whoever restores; where they say nothing, the snapshot's own, but never above the defaults. */
+function effectiveLimits(saved: VmLimits, given: Partial<VmLimits>): VmLimits {
+  const limit = (key: keyof VmLimits) => given[key] ?? Math.min(saved[key], defaultLimits[key]);
+  return {
+    memory: limit('memory'),
+    frames: limit('frames'),
+    stack: limit('stack'),
+    tables: limit('tables'),
+    instances: limit('instances'),
+  };
+}
+
+function instanceModules(data: SnapshotData, modules: readonly Module[], limits: VmLimits): Module[] {
+  if (data.instances.length > limits.instances)
+    bad(`${data.instances.length} are over the limit of ${limits.instances}`, 'instances');
+  const byHash = new Map(modules.map((module) => [module.hash, module]));
+  const found = data.modules.map(
+    (hash, i) => byHash.get(hash) ?? bad(`the module with the SHA-256 ${hash} is needed`, `module ${i}`),
+  );
+  return data.instances.map(({ module }, i) => found[module] ?? bad('of an unknown module', `instance ${i}`));
+}
+
+function checkCounts(data: SnapshotData, types: StoreTypes): void {
+  if (data.tables.length !== types.table.length) bad('not as many as their origins', 'tables');
+  if (data.memories.length !== types.memory.length) bad('not as many as their origins', 'memories');
+  if (data.globals.length !== types.global.length * globalWords) bad('not as many as their origins', 'globals');
+}
+
+function checkTables(data: SnapshotData, types: readonly TableType[], refs: Refs, limits: VmLimits): void {
+  let left = limits.tables;
+  types.forEach(({ ref, limits: { min, max } }, addr) => {
+    const words = data.tables[addr] as Int32Array;
+    const size = words.length / 2;
+    const where = `table ${addr}`;
+    if (!isCount(size, maxTableSize) || BigInt(size) < min || (max !== undefined && BigInt(size) > max))
+      bad(`its size of ${size} is out of its type's range`, where);
+    if (size > left) bad(`tables are over the limit of ${limits.tables} elements`, where);
+    left -= size;
+    refs.checkAll(words, ref, where);
+  });
+}
+
+function checkMemories(data: SnapshotData, types: readonly MemType[], limits: VmLimits): void {
+  let left = limits.memory;
+  types.forEach(({ limits: { min, max }, pageLog2 }, addr) => {
+    const size = data.memories[addr]?.size as number;
+    const bytes = size * 2 ** pageLog2;
+    const where = `memory ${addr}`;
+    if (bytes > maxMemoryBytes || BigInt(size) < min || (max !== undefined && BigInt(size) > max))
+      bad(`its size of ${size} pages is out of its type's range`, where);
+    if (bytes > left) bad(`memories are over the limit of ${limits.memory} bytes`, where);
+    left -= bytes;
+  });
+}
+
+function checkGlobals(data: SnapshotData, types: readonly GlobalType[], refs: Refs): void {
+  types.forEach(({ type }, addr) => {
+    if (isRef(type)) refs.check(data.globals, addr * globalWords, type, () => `global ${addr}`);
+  });
+}
+
+function checkInstance(data: SnapshotData, types: StoreTypes, i: number, context: ModuleContext, refs: Refs): void {
+  const saved = data.instances[i] as SnapshotData['instances'][number];
+  checkImports(data, i, context, (kind, addr) => given(data, types, kind, addr));
+  for (const kind of externKinds) checkDeclared(data, i, kind, context);
+  const { elems, datas } = context.syntax;
+  if (saved.elems.length !== elems.length) bad(`has ${saved.elems.length} element segments`, `instance ${i}`);
+  saved.elems.forEach((words, k) => {
+    const where = `instance ${i}, element segment ${k}`;
+    const { init } = elems[k] as (typeof elems)[number];
+    const count = init.kind === 'funcs' ? init.funcs.length : init.exprs.length;
+    if (words.length !== 0 && words.length !== 2 * count) bad('neither whole nor dropped', where);
+    refs.checkAll(words, context.elemTypes[k] as (typeof context.elemTypes)[number], where);
+  });
+  saved.droppedDatas.forEach((segment, k) => {
+    if (segment < 0 || segment >= datas.length || segment <= (saved.droppedDatas[k - 1] ?? -1))
+      bad(`there is no data segment ${segment}, or not here`, `instance ${i}`);
+  });
+}
+
+/** The type of an entity as it is now, as an import is given it. */
+function given(data: SnapshotData, types: StoreTypes, kind: ExternKind, addr: number): ExternType | undefined {
+  const type = types[kind][addr];
+  if (type === undefined) return undefined;
+  if (kind !== 'table' && kind !== 'memory') return { kind, type } as ExternType;
+  const { limits } = type as TableType | MemType;
+  const size = kind === 'table' ? (data.tables[addr] as Int32Array).length / 2 : (data.memories[addr]?.size as number);
+  return { kind, type: { ...type, limits: { ...limits, min: BigInt(size) } } } as ExternType;
+}
+
+/** What an instance declares itself comes from there, each from its own place. */
+function checkDeclared(data: SnapshotData, instance: number, kind: ExternKind, context: ModuleContext): void {
+  const addresses = data.instances[instance]?.spaces[kind] as Int32Array;
+  const origins = data.origins[kind];
+  for (let i = spaces[kind].imported(context); i < addresses.length; i++) {
+    const addr = addresses[i] as number;
+    if (origins[addr * 2] !== instance || origins[addr * 2 + 1] !== i)
+      bad(`its ${kind} ${i} comes from elsewhere`, `instance ${instance}`);
+  }
+}

@@ -1,0 +1,38 @@
+// Prints how the VM does in the test suite as a Markdown table: `npm run suite [-- whole|step|safepoint]`.
+
+import { groups, ready } from './files.ts';
+import { type Mode, type Report, runFile } from './runner.ts';
+
+const modes: readonly string[] = ['whole', 'step', 'safepoint'] satisfies readonly Mode[];
+
+const mode = (process.argv[2] ?? 'whole') as Mode;
+if (!modes.includes(mode)) throw new Error(`${mode} is none of ${modes.join(', ')}`);
+
+const failedAssertions = ({ failures }: Report): number =>
+  failures.filter(({ command }) => command.startsWith('assert_')).length;
+
+const row = (...cells: readonly (string | number)[]): void => console.log(`| ${cells.join(' | ')} |`);
+
+const sum = (reports: readonly Report[], of: (report: Report) => number): number =>
+  reports.reduce((total, report) => total + of(report), 0);
+
+row('file', 'group', 'assertions', 'passed', ...(mode === 'whole' ? [] : ['hops']));
+row('---', '---', '--:', '--:', ...(mode === 'whole' ? [] : ['--:']));
+const reports: Report[] = [];
+for (const group of ready)
+  for (const file of Object.keys(groups[group])) {
+    const report = await runFile(file, mode);
+    const passed = report.assertions - failedAssertions(report);
+    row(file, group, report.assertions, passed, ...(mode === 'whole' ? [] : [report.hops]));
+    reports.push(report);
+  }
+
+const assertions = sum(reports, (report) => report.assertions);
+const passed = assertions - sum(reports, failedAssertions);
+row('**total**', `${reports.length} files`, assertions, passed, ...(mode === 'whole' ? [] : [sum(reports, (r) => r.hops)]));
+
+const failures = reports.flatMap((report) => report.failures);
+if (failures.length > 0) console.log('\nFailures:\n');
+for (const { at, command, expected, got } of failures)
+  console.log(`- ${at} (${command}): expected ${expected}; got ${got.replaceAll('\n', '\n  ')}`);
+if (failures.length > 0) process.exitCode = 1;

@@ -1,0 +1,7 @@
+// Text to modules, for tests.
+
+import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
+import { Module } from '../src/runtime/module.ts';
+
+/** Assembles, decodes and validates a module given as its fields. */
+export const moduleOf = async (fields: string): Promise<Module> => Module.from(await parse(`(module ${fields})`));
