@@ -22,7 +22,12 @@ function finish(vm: VM): string {
   const outcome = vm.run();
   if (outcome.status !== 'returned') throw new Error(`the call has ${outcome.status}`);
   const [start, length] = outcome.values as [number, number];
-  return new TextDecoder().decode(vm.instance().memory('memory').bytes.subarray(start, start + length));
+  return new TextDecoder().decode(
+    vm
+      .instance()
+      .memory('memory')
+      .bytes.subarray(start, start + length),
+  );
 }
 
 const restored = (bytes: Uint8Array, itoa: Module): VM => VM.restore(bytes, { modules: [itoa] });

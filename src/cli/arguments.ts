@@ -15,7 +15,8 @@ export function parseArguments(name: string, types: readonly ValType[], texts: r
   return types.map((type, i) => {
     const text = texts[i] as string;
     const value = parseValue(type, text);
-    if (value === undefined) throw new UsageError(`argument ${i + 1} of ${name} is of type ${typeName(type)}, ${JSON.stringify(text)} is not`);
+    if (value === undefined)
+      throw new UsageError(`argument ${i + 1} of ${name} is of type ${typeName(type)}, ${JSON.stringify(text)} is not`);
     return value;
   });
 }
@@ -23,7 +24,8 @@ export function parseArguments(name: string, types: readonly ValType[], texts: r
 /** Undefined for what is not of the type. */
 function parseValue(type: ValType, text: string): Value | undefined {
   if (isRef(type)) return type.nullable && text === 'null' ? null : undefined;
-  if (type === 'v128') return /^0x[0-9a-f]{32}$/i.test(text) ? new Uint8Array(Buffer.from(text.slice(2), 'hex')) : undefined;
+  if (type === 'v128')
+    return /^0x[0-9a-f]{32}$/i.test(text) ? new Uint8Array(Buffer.from(text.slice(2), 'hex')) : undefined;
   return parseNumber(type, text);
 }
 

@@ -35,7 +35,8 @@ export async function drive(vm: VM, plan: readonly PlannedCall[], { fuel, signal
     const types = resultTypes(vm);
     const outcome = await vm.runAsync({ fuel: Math.min(sliceFuel, fuel - (paid(vm) - before)) });
     if (outcome.status === 'trapped') return outcome;
-    if (outcome.status === 'returned') values = outcome.values.map((value, i) => ({ type: types[i] as ValType, value }));
+    if (outcome.status === 'returned')
+      values = outcome.values.map((value, i) => ({ type: types[i] as ValType, value }));
     else if (paid(vm) - before >= fuel) return { status: 'suspended', why: 'fuel', plan: rest };
     await setImmediate();
     if (signal.aborted && vm.status !== 'idle') return { status: 'suspended', why: 'interrupt', plan: rest };

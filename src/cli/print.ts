@@ -5,9 +5,13 @@ import { typeName, type ValType } from '../spec/types.ts';
 
 /** Names come from modules, which are hostile: nothing of them may steer the terminal or break a line. */
 export const plain = (text: string): string =>
-  text.replace(/[\p{Cc}\u2028\u2029\p{Bidi_Control}]/gu, (char) => `\\u{${(char.codePointAt(0) as number).toString(16)}}`);
+  text.replace(
+    /[\p{Cc}\u2028\u2029\p{Bidi_Control}]/gu,
+    (char) => `\\u{${(char.codePointAt(0) as number).toString(16)}}`,
+  );
 
-export const hex = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
+export const hex = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
 
 /** A value as people read it, and as the command line takes it where it can. */
 export function formatValue(value: Value): string {
@@ -60,5 +64,12 @@ export function columns(rows: readonly (readonly string[])[], indent = '  '): st
     row.forEach((cell, i) => {
       widths[i] = Math.max(widths[i] ?? 0, cell.length);
     });
-  return rows.map((row) => indent + row.map((cell, i) => cell.padEnd(widths[i] as number)).join('  ').trimEnd());
+  return rows.map(
+    (row) =>
+      indent +
+      row
+        .map((cell, i) => cell.padEnd(widths[i] as number))
+        .join('  ')
+        .trimEnd(),
+  );
 }

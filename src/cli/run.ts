@@ -1,6 +1,6 @@
 // `wasbox run`: calls an export of a module. What `run` and `resume` share, the way from a VM to an exit code, is here.
 
-import { Module } from '../runtime/module.ts';
+import type { Module } from '../runtime/module.ts';
 import { UsageError } from '../spec/errors.ts';
 import type { FuncType } from '../spec/types.ts';
 import { VM } from '../vm.ts';

@@ -55,7 +55,8 @@ export function decodeRun(bytes: Uint8Array): SavedRun {
   if (bytes.length < headerBytes) throw new SnapshotError('cut short', 'header');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const word = (i: number) => view.getUint32(magic.length + 4 * i, true);
-  if (word(0) !== version) throw new SnapshotError(`made by another version of wasbox (file format ${word(0)})`, 'header');
+  if (word(0) !== version)
+    throw new SnapshotError(`made by another version of wasbox (file format ${word(0)})`, 'header');
   const modules = word(3);
   if (modules > (bytes.length - headerBytes) / 4) throw new SnapshotError('cut short', 'header');
   const lengths = [word(1), word(2), ...Array.from({ length: modules }, (_, i) => word(4 + i))];

@@ -43,16 +43,31 @@ function define(
   return { kind, params: params.map(valType), results: results.map(valType), body };
 }
 
+/** What JavaScript sees of a value, by the name of its type. */
+type ValueOf<T> = T extends 'i32' | 'f32' | 'f64'
+  ? number
+  : T extends 'i64'
+    ? bigint
+    : T extends 'v128'
+      ? Uint8Array
+      : Value;
+type ValuesOf<P extends readonly TypeLike[]> = { -readonly [K in keyof P]: ValueOf<P[K]> };
+/** A body whose parameters have the types that the signature names. */
+export type BodyOf<P extends readonly TypeLike[]> = (...args: [...ValuesOf<P>, HostContext]) => unknown;
+
 /**
  * A host function that answers at once. One result is returned as it is, several as an array, none as undefined.
  * Throws UsageError for an unknown type.
  */
-export const hostFunction = (params: readonly TypeLike[], results: readonly TypeLike[], body: HostBody): HostFunction =>
-  define('sync', params, results, body);
+export const hostFunction = <const P extends readonly TypeLike[]>(
+  params: P,
+  results: readonly TypeLike[],
+  body: BodyOf<P>,
+): HostFunction => define('sync', params, results, body as unknown as HostBody);
 
 /** A host function whose answer comes later: the VM suspends with a pending call, and may be saved and moved meanwhile. */
-export const asyncHostFunction = (
-  params: readonly TypeLike[],
+export const asyncHostFunction = <const P extends readonly TypeLike[]>(
+  params: P,
   results: readonly TypeLike[],
-  body: HostBody,
-): HostFunction => define('async', params, results, body);
+  body: BodyOf<P>,
+): HostFunction => define('async', params, results, body as unknown as HostBody);

@@ -3,7 +3,7 @@
 
 import type { HostPort } from '../runtime/engine.ts';
 import { exported } from '../runtime/instance.ts';
-import type { InstanceInst, PendingCall, Store } from '../runtime/store.ts';
+import type { FuncInst, InstanceInst, PendingCall, Store } from '../runtime/store.ts';
 import { type Ref, readValues, type Value, writeValues } from '../runtime/value.ts';
 import type { DefType } from '../spec/deftypes.ts';
 import { CrashError, ExhaustionError, HostError, LinkError, UsageError } from '../spec/errors.ts';
@@ -21,7 +21,8 @@ export class Port implements HostPort {
   mayWait = false;
   /** By function address. */
   private readonly bound: (HostFunction | undefined)[] = [];
-  private readonly addrs = new Map<HostFunction, FuncAddr[]>();
+  /** Their addresses, by type and name. */
+  private readonly addrs = new Map<HostFunction, Map<string, FuncAddr>>();
 
   constructor(
     private readonly store: Store,
@@ -30,10 +31,7 @@ export class Port implements HostPort {
 
   /** The address of a host function under this name and type; the same one each time. */
   provide(module: string, name: string, type: DefType, host: HostFunction): FuncAddr {
-    const known = this.addrs.get(host)?.find((addr) => {
-      const inst = this.store.funcs[addr];
-      return inst?.kind === 'host' && inst.type === type && inst.module === module && inst.name === name;
-    });
+    const known = this.addrs.get(host)?.get(keyOf({ type, module, name }));
     if (known !== undefined) return known;
     const addr = this.store.addFunc({ kind: 'host', type, module, name });
     this.bind(addr, host);
@@ -42,9 +40,9 @@ export class Port implements HostPort {
 
   bind(addr: FuncAddr, host: HostFunction): void {
     this.bound[addr] = host;
-    const addrs = this.addrs.get(host);
-    if (addrs === undefined) this.addrs.set(host, [addr]);
-    else addrs.push(addr);
+    const addrs = this.addrs.get(host) ?? new Map<string, FuncAddr>();
+    const func = this.store.funcs[addr];
+    if (func?.kind === 'host') this.addrs.set(host, addrs.set(keyOf(func), addr));
   }
 
   /** Binds what another VM's port has bound, for a store with the same addresses. */
@@ -156,6 +154,9 @@ export class Port implements HostPort {
     stack.top += slotsOfAll(results);
   }
 }
+
+const keyOf = ({ type, module, name }: Pick<FuncInst & { kind: 'host' }, 'type' | 'module' | 'name'>): string =>
+  JSON.stringify([type.id, module, name]);
 
 const hostError = (name: string, cause: unknown): HostError => new HostError(`${name} threw ${told(cause)}`, { cause });
 

@@ -62,13 +62,13 @@ export function loop(m: Machine): Exit {
         }
         // charge
         case 12: {
-          fuel -= code[pc + 1]!; pc += 2; if (fuel < 0) { exit = Exit.fuel; break run; } continue;
+          fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; } pc += 2; continue;
         }
         // enter
         case 13: {
           if (fp + code[pc + 2]! > I.length) { exit = Exit.stack; break run; }
       for (let i = fp + code[pc + 3]!, end = fp + code[pc + 4]!; i < end; i++) I[i] = 0;
-      fuel -= code[pc + 1]!; pc += 5; if (fuel < 0) { exit = Exit.fuel; break run; } continue;
+      fuel -= code[pc + 1]!; if (fuel < 0) { pc += 5; exit = Exit.fuel; break run; } pc += 5; continue;
         }
         // call
         case 14: {
@@ -1254,6 +1254,587 @@ export function loop(m: Machine): Exit {
         // i64.store32
         case 308: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!; mem.setInt32(ea, bl, true); pc += 4; continue;
+        }
+        // global.set + global.get
+        case 309: {
+          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
+        }
+        // copy + copy
+        case 310: {
+          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
+          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; continue; }
+        }
+        // i32.add + i32.load
+        case 311: {
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }
+        }
+        // i32.add k + br
+        case 312: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { pc = code[pc + 1]!; continue; }
+        }
+        // i64.add + i64.add
+        case 313: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // i32.shl k + i32.add + i32.load
+        case 314: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }
+        }
+        // global.set + global.get + global.set + global.get
+        case 315: {
+          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
+          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
+        }
+        // i32.rotr k + i32.xor
+        case 316: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a >>> b) | (a << (32 - b)); pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; continue; }
+        }
+        // const64 + i64.and
+        case 317: {
+          { const d = fp + code[pc + 1]!; I[d] = code[pc + 2]!; I[d + 1] = code[pc + 3]!; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al & bl, hi = ah & bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // global.get + i32.sub k
+        case 318: {
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; continue; }
+        }
+        // i64.mul + i64.shr_u k
+        case 319: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >>> s, hi = s < 32 ? ah >>> s : 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // i32.xor + i32.add
+        case 320: {
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
+        }
+        // i32.load + i32.load
+        case 321: {
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; }
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }
+        }
+        // i32.shl k + i32.and k
+        case 322: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; continue; }
+        }
+        // i32.add k + global.set
+        case 323: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; continue; }
+        }
+        // i32.rotr k + i32.rotr k + i32.xor
+        case 324: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a >>> b) | (a << (32 - b)); pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a >>> b) | (a << (32 - b)); pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; continue; }
+        }
+        // i32.add k + i64.load
+        case 325: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;   const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // i64.gt_u + i64.extend_i32_u
+        case 326: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 > bl >>> 0) ? 1 : 0; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!;  const lo = a, hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue; }
+        }
+        // charge + br_unless
+        case 327: {
+          { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; } pc += 2; }
+          { if (I[fp + code[pc + 1]!]! === 0) { pc = code[pc + 2]!; continue; } pc += 3; continue; }
+        }
+        // i32.shr_u + i32.shr_u
+        case 328: {
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; continue; }
+        }
+        // i32.store + i32.store
+        case 329: {
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; }
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; continue; }
+        }
+        // global.get + global.get
+        case 330: {
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
+        }
+        // i64.lt_u + i64.extend_i32_u
+        case 331: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 < bl >>> 0) ? 1 : 0; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!;  const lo = a, hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue; }
+        }
+        // i64.shr_u k + i64.or
+        case 332: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >>> s, hi = s < 32 ? ah >>> s : 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al | bl, hi = ah | bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // i32.or + i32.or
+        case 333: {
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; continue; }
+        }
+        // i64.shl k + i64.shr_u k + i64.or
+        case 334: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? al << s : 0, hi = s < 32 ? (ah << s) | ((al >>> 1) >>> (31 - s)) : al << s, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >>> s, hi = s < 32 ? ah >>> s : 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al | bl, hi = ah | bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // const32 + i32.store
+        case 335: {
+          { I[fp + code[pc + 1]!] = code[pc + 2]!; pc += 3; }
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; continue; }
+        }
+        // i32.store8 + i32.sub k
+        case 336: {
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 1 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt8(ea, b); pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; continue; }
+        }
+        // i64.add + i64.store
+        case 337: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue; }
+        }
+        // charge + br_if i32.eq k
+        case 338: {
+          { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; } pc += 2; }
+          { const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a === b) { pc = code[pc + 3]!; continue; } pc += 4; continue; }
+        }
+        // i64.add + i64.shl k
+        case 339: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? al << s : 0, hi = s < 32 ? (ah << s) | ((al >>> 1) >>> (31 - s)) : al << s, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // copy + call
+        case 340: {
+          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
+          { const e = entries[code[pc + 1]!]!; if (e < 0 || fi >= lastFrame) { exit = Exit.call; break run; }
+      FR[fi + 1] = pc + 3; fi += 3; fp += code[pc + 2]!; FR[fi] = code[pc + 1]! + funcDelta; FR[fi + 2] = fp >> 1; pc = e; continue; }
+        }
+        // i32.shl k + i32.and k + i32.shl k + i32.and k
+        case 341: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; continue; }
+        }
+        // i32.add + i32.load8_u
+        case 342: {
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 1 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getUint8(ea); pc += 4; continue; }
+        }
+        // const64 + i64.and + const64 + i64.and
+        case 343: {
+          { const d = fp + code[pc + 1]!; I[d] = code[pc + 2]!; I[d + 1] = code[pc + 3]!; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al & bl, hi = ah & bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const d = fp + code[pc + 1]!; I[d] = code[pc + 2]!; I[d + 1] = code[pc + 3]!; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al & bl, hi = ah & bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // i64.add + i64.add + i64.store
+        case 344: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue; }
+        }
+        // i64.mul + i64.add + i64.add + i64.store
+        case 345: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue; }
+        }
+        // i64.add + i64.store + i64.gt_u + i64.extend_i32_u
+        case 346: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 > bl >>> 0) ? 1 : 0; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!;  const lo = a, hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue; }
+        }
+        // i64.mul + i64.shr_u k + i64.mul + i64.shr_u k
+        case 347: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >>> s, hi = s < 32 ? ah >>> s : 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >>> s, hi = s < 32 ? ah >>> s : 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // i64.mul + i64.add + i64.shl k
+        case 348: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? al << s : 0, hi = s < 32 ? (ah << s) | ((al >>> 1) >>> (31 - s)) : al << s, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // i64.mul + i64.lt_u + i64.extend_i32_u
+        case 349: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 < bl >>> 0) ? 1 : 0; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!;  const lo = a, hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue; }
+        }
+        // i64.add + i64.add + i64.mul
+        case 350: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // const64 + call
+        case 351: {
+          { const d = fp + code[pc + 1]!; I[d] = code[pc + 2]!; I[d + 1] = code[pc + 3]!; pc += 4; }
+          { const e = entries[code[pc + 1]!]!; if (e < 0 || fi >= lastFrame) { exit = Exit.call; break run; }
+      FR[fi + 1] = pc + 3; fi += 3; fp += code[pc + 2]!; FR[fi] = code[pc + 1]! + funcDelta; FR[fi + 2] = fp >> 1; pc = e; continue; }
+        }
+        // global.get + i32.add
+        case 352: {
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
+        }
+        // charge + global.get
+        case 353: {
+          { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; } pc += 2; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
+        }
+        // charge + global.get + br_if i32.ge_u k
+        case 354: {
+          { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; } pc += 2; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
+          { const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a >>> 0 >= b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue; }
+        }
+        // i32.add + i32.add
+        case 355: {
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
+        }
+        // charge + global.get + br_if i32.ge_u k + global.get
+        case 356: {
+          { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; } pc += 2; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
+          { const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a >>> 0 >= b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
+        }
+        // i32.add k + global.set + br
+        case 357: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; }
+          { pc = code[pc + 1]!; continue; }
+        }
+        // global.get + global.get + i32.and
+        case 358: {
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; continue; }
+        }
+        // global.get + global.get + i32.and + global.get
+        case 359: {
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
+        }
+        // i32.add k + copy + copy
+        case 360: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
+          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; continue; }
+        }
+        // const32 + i32.store8 + i32.sub k
+        case 361: {
+          { I[fp + code[pc + 1]!] = code[pc + 2]!; pc += 3; }
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 1 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt8(ea, b); pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; continue; }
+        }
+        // i32.shl k + i32.add
+        case 362: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
+        }
+        // i32.add + const32 + i32.store
+        case 363: {
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { I[fp + code[pc + 1]!] = code[pc + 2]!; pc += 3; }
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; continue; }
+        }
+        // i32.load + i32.add
+        case 364: {
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
+        }
+        // i32.shr_u k + i32.xor + i32.add
+        case 365: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
+        }
+        // const64 + copy
+        case 366: {
+          { const d = fp + code[pc + 1]!; I[d] = code[pc + 2]!; I[d + 1] = code[pc + 3]!; pc += 4; }
+          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; continue; }
+        }
+        // const64 + copy + const64 + call
+        case 367: {
+          { const d = fp + code[pc + 1]!; I[d] = code[pc + 2]!; I[d + 1] = code[pc + 3]!; pc += 4; }
+          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
+          { const d = fp + code[pc + 1]!; I[d] = code[pc + 2]!; I[d + 1] = code[pc + 3]!; pc += 4; }
+          { const e = entries[code[pc + 1]!]!; if (e < 0 || fi >= lastFrame) { exit = Exit.call; break run; }
+      FR[fi + 1] = pc + 3; fi += 3; fp += code[pc + 2]!; FR[fi] = code[pc + 1]! + funcDelta; FR[fi + 2] = fp >> 1; pc = e; continue; }
+        }
+        // global.get + i32.sub k + global.set
+        case 368: {
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; }
+          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; continue; }
+        }
+        // enter + global.get + i32.sub k + global.set
+        case 369: {
+          { if (fp + code[pc + 2]! > I.length) { exit = Exit.stack; break run; }
+      for (let i = fp + code[pc + 3]!, end = fp + code[pc + 4]!; i < end; i++) I[i] = 0;
+      fuel -= code[pc + 1]!; if (fuel < 0) { pc += 5; exit = Exit.fuel; break run; } pc += 5; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; }
+          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; continue; }
+        }
+        // charge + br_if i32.ne k
+        case 370: {
+          { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; } pc += 2; }
+          { const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a !== b) { pc = code[pc + 3]!; continue; } pc += 4; continue; }
+        }
+        // i32.add k + i32.add k + br
+        case 371: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { pc = code[pc + 1]!; continue; }
+        }
+        // copy + return1
+        case 372: {
+          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
+          { const s = fp + code[pc + 1]!; I[fp] = I[s]!; I[fp + 1] = I[s + 1]!; fi -= 3; if (fi < floor) { exit = Exit.returned; break run; } pc = FR[fi + 1]!; fp = FR[fi + 2]! << 1; continue; }
+        }
+        // i32.add k + global.set + return0
+        case 373: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; }
+          { fi -= 3; if (fi < floor) { exit = Exit.returned; break run; } pc = FR[fi + 1]!; fp = FR[fi + 2]! << 1; continue; }
+        }
+        // i32.or + i32.or + i32.or
+        case 374: {
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; continue; }
+        }
+        // i32.and k + i32.or + i32.or + i32.or
+        case 375: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; continue; }
+        }
+        // i32.and + i32.and
+        case 376: {
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; continue; }
+        }
+        // charge + br_if i32.eq
+        case 377: {
+          { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; } pc += 2; }
+          { const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a === b) { pc = code[pc + 3]!; continue; } pc += 4; continue; }
+        }
+        // i32.and + i32.xor + i32.add
+        case 378: {
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
+        }
+        // charge + br_if i32.eq k + i32.shr_u + i32.shr_u
+        case 379: {
+          { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; } pc += 2; }
+          { const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a === b) { pc = code[pc + 3]!; continue; } pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; continue; }
+        }
+        // i32.shr_u + i32.shr_u + i32.add k
+        case 380: {
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
+        }
+        // i32.shl k + i32.add + i32.load + br_if
+        case 381: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; }
+          { if (I[fp + code[pc + 1]!]! !== 0) { pc = code[pc + 2]!; continue; } pc += 3; continue; }
+        }
+        // global.get + i32.add + global.set + global.get
+        case 382: {
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
+        }
+        // i32.add k + i32.add + i32.load8_u
+        case 383: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 1 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getUint8(ea); pc += 4; continue; }
+        }
+        // i32.and k + br_unless
+        case 384: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; }
+          { if (I[fp + code[pc + 1]!]! === 0) { pc = code[pc + 2]!; continue; } pc += 3; continue; }
+        }
+        // i64.load + i64.add
+        case 385: {
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;   const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // i32.add k + i32.add k
+        case 386: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
+        }
+        // i32.store + global.get
+        case 387: {
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
+        }
+        // i32.shl k + i32.add + i32.load + global.get
+        case 388: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
+        }
+        // i32.add + i32.load + global.get + global.get
+        case 389: {
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
+        }
+        // i32.rotr k + i32.xor + i32.add
+        case 390: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a >>> b) | (a << (32 - b)); pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
+        }
+        // i32.xor k + i32.and + i32.xor + i32.add
+        case 391: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
+        }
+        // i32.add + i32.add + global.set + global.get
+        case 392: {
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
+        }
+        // copy + copy + i32.and + i32.and
+        case 393: {
+          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
+          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; continue; }
+        }
+        // i32.xor + i32.xor + i32.add
+        case 394: {
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
+        }
+        // const32 + call
+        case 395: {
+          { I[fp + code[pc + 1]!] = code[pc + 2]!; pc += 3; }
+          { const e = entries[code[pc + 1]!]!; if (e < 0 || fi >= lastFrame) { exit = Exit.call; break run; }
+      FR[fi + 1] = pc + 3; fi += 3; fp += code[pc + 2]!; FR[fi] = code[pc + 1]! + funcDelta; FR[fi + 2] = fp >> 1; pc = e; continue; }
+        }
+        // i32.store + i32.store + i32.store
+        case 396: {
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; }
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; }
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; continue; }
+        }
+        // copy + copy + copy + call
+        case 397: {
+          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
+          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
+          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
+          { const e = entries[code[pc + 1]!]!; if (e < 0 || fi >= lastFrame) { exit = Exit.call; break run; }
+      FR[fi + 1] = pc + 3; fi += 3; fp += code[pc + 2]!; FR[fi] = code[pc + 1]! + funcDelta; FR[fi + 2] = fp >> 1; pc = e; continue; }
+        }
+        // i32.load8_u + i32.store8
+        case 398: {
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 1 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getUint8(ea); pc += 4; }
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 1 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt8(ea, b); pc += 4; continue; }
+        }
+        // const32 + select
+        case 399: {
+          { I[fp + code[pc + 1]!] = code[pc + 2]!; pc += 3; }
+          { const d = fp + code[pc + 1]!, s = fp + (I[fp + code[pc + 4]!]! !== 0 ? code[pc + 2]! : code[pc + 3]!); I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 5; continue; }
+        }
+        // copy + copy + call
+        case 400: {
+          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
+          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
+          { const e = entries[code[pc + 1]!]!; if (e < 0 || fi >= lastFrame) { exit = Exit.call; break run; }
+      FR[fi + 1] = pc + 3; fi += 3; fp += code[pc + 2]!; FR[fi] = code[pc + 1]! + funcDelta; FR[fi + 2] = fp >> 1; pc = e; continue; }
+        }
+        // i32.or + br_if
+        case 401: {
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; }
+          { if (I[fp + code[pc + 1]!]! !== 0) { pc = code[pc + 2]!; continue; } pc += 3; continue; }
+        }
+        // br_if i32.eqz + i32.load
+        case 402: {
+          { const a = I[fp + code[pc + 1]!]!; if (a === 0) { pc = code[pc + 2]!; continue; } pc += 3; }
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }
+        }
+        // i64.gt_u + i64.extend_i32_u + i32.add k + i64.load
+        case 403: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 > bl >>> 0) ? 1 : 0; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!;  const lo = a, hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;   const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // i32.shr_u k + i32.xor + i32.add + i32.add
+        case 404: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
+        }
+        // i32.eqz + i32.eq
+        case 405: {
+          { const a = I[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = a === 0 ? 1 : 0; pc += 3; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a === b ? 1 : 0; pc += 4; continue; }
+        }
+        // const32 + i32.load
+        case 406: {
+          { I[fp + code[pc + 1]!] = code[pc + 2]!; pc += 3; }
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }
+        }
+        // i32.shl k + i32.add + global.get + i32.sub k
+        case 407: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; continue; }
+        }
+        // i64.add + i64.add + i64.add + i64.add
+        case 408: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
         }
         default:
           exit = Exit.unknown;

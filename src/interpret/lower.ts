@@ -9,6 +9,7 @@ import { type FuncIdx, type FuncType, slotsOf, slotsOfAll, type ValType } from '
 import { BodyValidator, type ControlFrame } from '../validate/body.ts';
 import { type FunctionPlan, planOf } from '../validate/safepoints.ts';
 import type { Form, Handler, Lowered, ModuleCode, Region } from './code.ts';
+import { fuse } from './fuse.ts';
 import { specials } from './lower-specials.ts';
 import { type Operand, Operands } from './operands.ts';
 import { accessBytes, isCondition, isMemory, opNamed, opNumber } from './ops.ts';
@@ -102,6 +103,7 @@ export class Lowerer {
       v.apply();
     }
     code.words[entry + 2] = this.operands.highest + 4;
+    if (this.folding) fuse(code, entry, code.length);
     return {
       entry,
       end: code.length,

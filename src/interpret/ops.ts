@@ -6,6 +6,7 @@
 // the first memory; `FR` and `fi` the frames and the current one's place in them. `break oob` traps, `break run` leaves
 // the loop with `exit` set.
 
+import { fusions } from './fusions.ts';
 import { type Instruction, instructions, type OperandType } from '../spec/instructions.ts';
 
 export interface Op {
@@ -140,14 +141,14 @@ const ownOps: Op[] = [
   // index register, count of targets without the default, targets, default
   op('br_table', 0, `const i = ${reg(1)} >>> 0, n = ${word(2)}; pc = code[pc + 3 + (i < n ? i : n)]!; continue;`),
   // fuel
-  op('charge', 2, `fuel -= ${word(1)}; pc += 2; if (fuel < 0) { exit = Exit.fuel; break run; } continue;`),
+  op('charge', 2, `fuel -= ${word(1)}; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; }`),
   // fuel, words of the frame, words of parameters, words of all locals
   op(
     'enter',
     5,
     `if (fp + ${word(2)} > I.length) { exit = Exit.stack; break run; }
       for (let i = fp + ${word(3)}, end = fp + ${word(4)}; i < end; i++) I[i] = 0;
-      fuel -= ${word(1)}; pc += 5; if (fuel < 0) { exit = Exit.fuel; break run; } continue;`,
+      fuel -= ${word(1)}; if (fuel < 0) { pc += 5; exit = Exit.fuel; break run; }`,
   ),
   // function index, register of the first argument
   op(
@@ -201,12 +202,34 @@ const ownOps: Op[] = [
   ),
 ];
 
-export const ops: readonly Op[] = [
+/** Ops that lowering emits. */
+const single: readonly Op[] = [
   ...ownOps,
   ...instructions.filter(isPlain).flatMap(numericOps),
   ...instructions.filter((row) => isPlain(row) && isCondition(row)).flatMap(branchOps),
   ...instructions.filter((row) => isMemory(row) && row.semantics !== '').flatMap(memoryOps),
 ];
+
+const singles = new Map(single.map((o) => [o.name, o]));
+
+/** The text never goes on to the op that follows. */
+const leaves = (text: string): boolean => text.endsWith('continue;') || text.endsWith('break run;');
+
+/** What a case does: an op's text, then on to the next one. */
+export const caseText = (o: Op): string => (leaves(o.text) ? o.text : `${o.text} pc += ${o.words}; continue;`);
+
+/** A sequence as one op: the words of its parts stay as they are, only the first number changes (fuse.ts). */
+function fusedOp(names: readonly string[]): Op {
+  const parts = names.map((name) => singles.get(name) as Op);
+  const text = parts.map((part, i) => `{ ${i < parts.length - 1 ? `${part.text} pc += ${part.words};` : caseText(part)} }`);
+  return { name: names.join(' + '), words: 0, text: `${text.join('\n          ')} continue;` };
+}
+
+/** Whether an op may stand before another one in a sequence. */
+export const isFusible = (o: Op): boolean => o.words > 0 && !leaves(o.text);
+
+/** All ops; the places in this list are the numbers in the code. */
+export const ops: readonly Op[] = [...single, ...fusions.map(fusedOp)];
 
 const numbers = new Map(ops.map((o, i) => [o.name, i]));
 

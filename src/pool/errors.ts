@@ -47,7 +47,9 @@ export interface ErrorData {
   readonly fields: Readonly<Record<string, unknown>>;
   readonly cause: CauseData | undefined;
 }
-type CauseData = { readonly kind: 'error'; readonly error: ErrorData } | { readonly kind: 'value'; readonly value: unknown };
+type CauseData =
+  | { readonly kind: 'error'; readonly error: ErrorData }
+  | { readonly kind: 'value'; readonly value: unknown };
 
 type ErrorClass = { readonly prototype: Error };
 const isErrorClass = (value: unknown): value is ErrorClass =>

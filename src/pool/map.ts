@@ -66,7 +66,8 @@ function iteratorOf(inputs: Inputs): AsyncIterator<unknown> | Iterator<unknown> 
   throw new UsageError('the inputs of map must be iterable');
 }
 
-const pull = async (source: AsyncIterator<unknown> | Iterator<unknown>): Promise<IteratorResult<unknown>> => source.next();
+const pull = async (source: AsyncIterator<unknown> | Iterator<unknown>): Promise<IteratorResult<unknown>> =>
+  source.next();
 
 /** A source that is asked for its next input may never give it: then we do not wait for its end, either. */
 async function close(source: AsyncIterator<unknown> | Iterator<unknown>, busy: boolean): Promise<void> {

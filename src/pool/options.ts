@@ -140,8 +140,16 @@ function oneOf<T extends string>(what: string, value: T, choices: readonly T[]):
   return value;
 }
 
-export type PoolSpec = Required<{ [K in keyof Omit<PoolOptions, 'execArgv' | 'resourceLimits'>]: NonNullable<PoolOptions[K]> }> &
-  Pick<PoolOptions, 'execArgv' | 'resourceLimits'>;
+/** A pool's options, complete and checked. */
+export interface PoolSpec {
+  readonly threads: number;
+  readonly sliceMs: number;
+  readonly services: Readonly<Record<string, Service>>;
+  readonly maxLive: number;
+  readonly grace: number;
+  readonly execArgv: string[] | undefined;
+  readonly resourceLimits: object | undefined;
+}
 
 /** Throws UsageError. */
 export function poolSpec(options: PoolOptions): PoolSpec {
@@ -167,7 +175,11 @@ function urlOf(what: string, url: URL | string): string {
 }
 
 /** Throws UsageError. The keys have been checked; `inherited` is what a resumed job was submitted with. */
-export function jobSpec(options: JobOptions & { program?: URL | string | undefined }, modules: readonly Module[], inherited?: JobSpec): JobSpec {
+export function jobSpec(
+  options: JobOptions & { program?: URL | string | undefined },
+  modules: readonly Module[],
+  inherited?: JobSpec,
+): JobSpec {
   if (!modules.every((module) => module instanceof Module))
     throw new UsageError('a job takes Modules; Module.from makes one of bytes');
   const { fuel = Infinity, ...limits } = { ...inherited?.limits, ...options.limits };
@@ -177,17 +189,19 @@ export function jobSpec(options: JobOptions & { program?: URL | string | undefin
     program: options.program === undefined ? inherited?.program : urlOf('program', options.program),
     host: options.host === undefined ? inherited?.host : urlOf('host', options.host),
     services: { ...inherited?.services, ...options.services },
-    serviceTimeout: maybe(options.serviceTimeout ?? inherited?.serviceTimeout, (ms) => within('serviceTimeout', ms, 0, mostMs)),
+    serviceTimeout: maybe(options.serviceTimeout ?? inherited?.serviceTimeout, (ms) =>
+      within('serviceTimeout', ms, 0, mostMs),
+    ),
     limits: limits as Partial<VmLimits>,
     engine: options.engine ?? inherited?.engine,
     priority: options.priority ?? inherited?.priority ?? 0,
     affinity: oneOf('affinity', options.affinity ?? inherited?.affinity ?? 'keep', ['keep', 'spread']),
-    sliceFuel: maybe(options.sliceFuel ?? inherited?.sliceFuel, (units) => within('sliceFuel', units, 1)),
+    sliceFuel: maybe(options.sliceFuel ?? inherited?.sliceFuel, (units) => whole('sliceFuel', units, 1, Number.MAX_SAFE_INTEGER)),
     onCrash: oneOf('onCrash', options.onCrash ?? inherited?.onCrash ?? 'fail', ['fail', 'retry']),
     retries: whole('retries', options.retries ?? inherited?.retries ?? 3, 0, 1_000_000),
     checkpointEvery: whole('checkpointEvery', options.checkpointEvery ?? inherited?.checkpointEvery ?? 50, 1, mostMs),
     onProgress: options.onProgress ?? inherited?.onProgress,
-    fuel: within('limits.fuel', fuel, 0),
+    fuel: fuel === Infinity ? fuel : whole('limits.fuel', fuel, 0, Number.MAX_SAFE_INTEGER),
     deadline: maybe(options.deadline, (ms) => within('deadline', ms, 0, mostMs)),
     signal: options.signal,
   };

@@ -2,8 +2,8 @@
 // scheduler.ts's, how a slice gets to a thread threads.ts's, what happens there worker.ts's.
 
 import type { Value } from '../runtime/value.ts';
-import { UsageError, WasboxError } from '../spec/errors.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
+import { UsageError, type WasboxError } from '../spec/errors.ts';
 import { checkKeys } from '../vm/options.ts';
 import { deferred } from './deferred.ts';
 import { CancelledError, fromData, JobLimitError, SuspendedError, toData, WorkerError } from './errors.ts';
@@ -84,7 +84,7 @@ export class Pool {
     checkKeys(spec, submitKeys);
     const job = jobSpec(spec, [spec.module]);
     const vm = { kind: 'new', module: spec.module.hash } as const;
-    return this.begin(job, { vm, progress: { then: firstStep, state: pack(inputOf(spec), 'the input') } });
+    return this.begin(job, { vm, progress: { next: firstStep, state: pack(inputOf(spec), 'the input') } });
   }
 
   /** Goes on with a job, or with a VM that was saved elsewhere, as often as you like. */
@@ -95,7 +95,7 @@ export class Pool {
     const progress =
       options.export === undefined
         ? snapshot.progress
-        : { then: firstStep, state: pack({ export: options.export, args: options.args ?? [] }, 'the input') };
+        : { next: firstStep, state: pack({ export: options.export, args: options.args ?? [] }, 'the input') };
     return this.begin(job, { vm: { kind: 'saved', bytes: snapshot.bytes }, progress });
   }
 
@@ -205,19 +205,16 @@ export class Pool {
     const before = run.lastThread;
     run.status = 'running';
     run.lastThread = thread;
-    try {
-      const reply = await this.send(run, thread);
-      this.scheduler.release(thread);
-      this.replied(run, reply, thread, before);
-    } catch (cause) {
-      this.lost(run, cause);
-    } finally {
-      clearTimeout(run.grace);
-      this.pump();
-    }
+    const reply = await this.send(run, thread).catch((cause: unknown) => ({ lost: cause }));
+    clearTimeout(run.grace);
+    run.grace = undefined;
+    this.scheduler.release(thread);
+    if ('lost' in reply) this.lost(run, reply.lost);
+    else this.replied(run, reply, thread, before);
+    this.pump();
   }
 
-  private send(run: Run, thread: ThreadId): Promise<Reply> {
+  private async send(run: Run, thread: ThreadId): Promise<Reply> {
     const transfer = run.place.vm.kind === 'moving' ? run.place.vm.transfer : [];
     const order = run.order(this.threads.partFor(thread, run.spec.modules));
     return this.threads.run(thread, order, transfer);
@@ -249,7 +246,7 @@ export class Pool {
         if (run.outOfFuel) run.stop ??= { kind: 'limit', limit: 'fuel' };
         return this.queue(run);
       case 'called':
-        return run.stop === undefined ? this.serve(run, end) : this.queue(run);
+        return run.stop === undefined ? void this.serve(run, end) : this.queue(run);
       default:
         end satisfies never;
     }
@@ -271,6 +268,7 @@ export class Pool {
     for (const cleanup of run.cleanups.splice(0)) cleanup();
     this.scheduler.remove(run);
     this.scheduler.retire(run);
+    run.forget();
     this.runs.delete(run);
     this.settleDrained();
   }
@@ -285,9 +283,9 @@ export class Pool {
     const { id, module, name } = end;
     run.status = 'waiting';
     run.call = id;
-    const answer = await this.ask(run, end).then(
-      (value): Answer => ({ id, status: 'returned', value: pack(value, `the answer of ${module}.${name}`) }),
-    ).catch((error: unknown): Answer => ({ id, status: 'failed', error: toData(error) }));
+    const answer = await this.ask(run, end)
+      .then((value): Answer => ({ id, status: 'returned', value: pack(value, `the answer of ${module}.${name}`) }))
+      .catch((error: unknown): Answer => ({ id, status: 'failed', error: toData(error) }));
     if (run.call !== id || run.status !== 'waiting') return;
     run.call = undefined;
     run.answer = answer;

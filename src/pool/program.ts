@@ -8,11 +8,11 @@
 //
 //     // decode-png.js: decodes a PNG with lodepng
 //     export const start = (guest, png) =>
-//       ({ call: 'malloc', args: [png.length + 12], then: 'decode', state: png });
+//       ({ call: 'malloc', args: [png.length + 12], next: 'decode', state: png });
 //
 //     export const decode = (guest, png, [at]) => {
 //       guest.memory('memory').bytes.set(png, at + 12);
-//       return { call: 'lodepng_decode32', args: [at, at + 4, at + 8, at + 12, png.length], then: 'read', state: at };
+//       return { call: 'lodepng_decode32', args: [at, at + 4, at + 8, at + 12, png.length], next: 'read', state: at };
 //     };
 //
 //     export const read = (guest, at, [error]) => {
@@ -31,21 +31,21 @@
 
 import type { Value } from '../runtime/value.ts';
 import { HostError, UsageError } from '../spec/errors.ts';
-import type { Instance } from '../instance.ts';
+import type { Instance } from '../vm.ts';
 
-/** Call an export of the guest, then go on with the step `then`. */
+/** Call an export of the guest, then go on with the step `next`. */
 export interface Call {
   readonly call: string;
   readonly args?: readonly Value[];
-  readonly then: string;
+  readonly next: string;
   readonly state?: unknown;
 }
 /** The job's output. */
 export interface Done {
   readonly done: unknown;
 }
-export type Next = Call | Done;
-export type Step = (guest: Instance, state: never, results: readonly Value[]) => Next | Promise<Next>;
+export type StepResult = Call | Done;
+export type Step = (guest: Instance, state: never, results: readonly Value[]) => StepResult | Promise<StepResult>;
 
 export type Program = Readonly<Record<string, unknown>>;
 
@@ -60,8 +60,8 @@ export interface PlainCall {
 
 /** The program of a job that calls one export: its output is the list of the call's results. */
 export const plainProgram = {
-  start: (_guest: Instance, plain: PlainCall): Next => ({ call: plain.export, args: plain.args, then: 'end' }),
-  end: (_guest: Instance, _state: undefined, results: readonly Value[]): Next => ({ done: results }),
+  start: (_guest: Instance, plain: PlainCall): StepResult => ({ call: plain.export, args: plain.args, next: 'end' }),
+  end: (_guest: Instance, _state: undefined, results: readonly Value[]): StepResult => ({ done: results }),
 } satisfies Record<string, Step>;
 /** The step of the plain program after its call. */
 export const lastPlainStep = 'end' satisfies keyof typeof plainProgram;
@@ -76,15 +76,17 @@ export async function runStep(
   guest: Instance,
   state: unknown,
   results: readonly Value[],
-): Promise<Next> {
+): Promise<StepResult> {
   const step = Object.hasOwn(program, name) && !notSteps.includes(name) ? program[name] : undefined;
   if (typeof step !== 'function') throw new UsageError(`the job module exports no step ${JSON.stringify(name)}`);
-  const next: unknown = await invoke(step, name, [guest, state, results]);
-  if (!isNext(next)) throw new HostError(`step ${name} must return { call, then } or { done }`);
-  return next;
+  const result: unknown = await invoke(step as AnyStep, name, [guest, state, results]);
+  if (!isStepResult(result)) throw new HostError(`step ${name} must return { call, next } or { done }`);
+  return result;
 }
 
-async function invoke(step: (...args: unknown[]) => unknown, name: string, args: unknown[]): Promise<unknown> {
+type AnyStep = (...args: unknown[]) => unknown;
+
+async function invoke(step: AnyStep, name: string, args: unknown[]): Promise<unknown> {
   try {
     return await step(...args);
   } catch (cause) {
@@ -92,7 +94,8 @@ async function invoke(step: (...args: unknown[]) => unknown, name: string, args:
   }
 }
 
-function isNext(next: unknown): next is Next {
-  if (typeof next !== 'object' || next === null) return false;
-  return 'done' in next || ('call' in next && typeof next.call === 'string' && 'then' in next && typeof next.then === 'string');
+function isStepResult(result: unknown): result is StepResult {
+  if (typeof result !== 'object' || result === null) return false;
+  if ('done' in result) return true;
+  return 'call' in result && typeof result.call === 'string' && 'next' in result && typeof result.next === 'string';
 }

@@ -2,14 +2,15 @@
 // field. pool.ts writes orders and reads replies, worker.ts the reverse. Nothing here is ever kept by a worker.
 
 import type { VmLimits } from '../runtime/store.ts';
-import type { SnapshotMessage, VmOptions } from '../vm.ts';
+import type { SnapshotMessage } from '../snapshot/send.ts';
+import type { VmOptions } from '../vm.ts';
 import type { ErrorData } from './errors.ts';
 import type { Parcel } from './parcel.ts';
 
 /** Where a job is in its program. */
 export interface Progress {
   /** The step to run once the guest has returned from the call that it is in; at once where it is in none. */
-  readonly then: string;
+  readonly next: string;
   /** What that step gets as its state. */
   readonly state: Parcel;
 }
@@ -60,8 +61,7 @@ export interface Order {
   readonly limits: Partial<VmLimits>;
   readonly engine: VmOptions['engine'];
   readonly answer: Answer | undefined;
-  readonly task:
-    /** Run until one of the ways to stop; with `checkpoint`, also save what then is. */
+  readonly task: /** Run until one of the ways to stop; with `checkpoint`, also save what then is. */
     | { readonly kind: 'run'; readonly fuel: number; readonly checkpoint: boolean }
     /** Run nothing; save what is. */
     | { readonly kind: 'save' };

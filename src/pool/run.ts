@@ -3,9 +3,10 @@
 
 import { type Deferred, deferred } from './deferred.ts';
 import type { JobSpec } from './options.ts';
+import { shareBytes } from './parcel.ts';
 import type { Answer, Order, Progress, Reply, SliceEnd, VmState } from './protocol.ts';
 import { clock } from './protocol.ts';
-import { type Ticket, ticket, type ThreadId } from './scheduler.ts';
+import { type ThreadId, type Ticket, ticket } from './scheduler.ts';
 import type { BoundService } from './services.ts';
 import type { JobSnapshot } from './snapshot.ts';
 import { addSlice, type JobStats, noStats } from './stats.ts';
@@ -25,6 +26,10 @@ export type Stop =
   | { readonly kind: 'limit'; readonly limit: 'fuel' | 'deadline' };
 
 export type RunStatus = 'queued' | 'running' | 'waiting' | 'done' | 'failed' | 'suspended' | 'cancelled';
+
+const nothing = shareBytes(new Uint8Array());
+/** Where an ended job is. */
+const nowhere: Place = { vm: { kind: 'saved', bytes: nothing }, progress: { next: '', state: nothing }, paid: 0 };
 
 /** Fuel of a job's first slice. */
 const firstFuel = 200_000;
@@ -73,6 +78,12 @@ export class Run implements Ticket {
     this.checkpoint = this.place;
   }
 
+  /** Lets go of the VM: a job may be held long after it has ended. */
+  forget(): void {
+    this.place = nowhere;
+    this.checkpoint = nowhere;
+  }
+
   get ended(): boolean {
     return !['queued', 'running', 'waiting'].includes(this.status);
   }
@@ -92,7 +103,19 @@ export class Run implements Ticket {
     const { answer } = this;
     this.answer = undefined;
     const services = [...this.services.keys()];
-    return { ...part, vm, progress, program, host, services, limits, engine, answer, task: this.task(), sentAt: clock() };
+    return {
+      ...part,
+      vm,
+      progress,
+      program,
+      host,
+      services,
+      limits,
+      engine,
+      answer,
+      task: this.task(),
+      sentAt: clock(),
+    };
   }
 
   private task(): Order['task'] {
@@ -130,7 +153,8 @@ export class Run implements Ticket {
   private pace(charged: number, guestMs: number, sliceMs: number): void {
     if (charged === 0 || guestMs === 0) return;
     const ideal = (charged / guestMs) * sliceMs;
-    this.fuel = Math.max(leastFuel, Math.min(Math.max(ideal, this.fuel / steepest), this.fuel * steepest));
+    const near = Math.min(Math.max(ideal, this.fuel / steepest), this.fuel * steepest);
+    this.fuel = Math.max(leastFuel, Math.floor(near));
   }
 
   /** Its thread has died: true where it can go on from the last checkpoint, as it then does. */

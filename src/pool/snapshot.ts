@@ -2,17 +2,17 @@
 // hostile until the VM's restore has verified them, and never say what code to load: modules, job module and host
 // functions are named by whoever resumes.
 
-import { SnapshotError, UsageError } from '../spec/errors.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
+import { SnapshotError, UsageError } from '../spec/errors.ts';
 import type { JobSpec } from './options.ts';
+import type { Parcel } from './parcel.ts';
 import { pack, shareBytes, unpack } from './parcel.ts';
 import { lastPlainStep } from './program.ts';
-import type { Parcel } from './parcel.ts';
 import type { Progress } from './protocol.ts';
 
 /**
  * A container: these 8 bytes, then the length of what follows as u32, little-endian, and that many bytes of a parcel
- * of `{ then, state }`; the rest is what `Snapshot.encode` wrote. Without the 8 bytes all of it is the latter: a VM that
+ * of `{ next, state }`; the rest is what `Snapshot.encode` wrote. Without the 8 bytes all of it is the latter: a VM that
  * some other program of wasbox has saved.
  */
 const magic = new TextEncoder().encode('wasbxjb1');
@@ -34,8 +34,8 @@ export class JobSnapshot {
 
   /** Bytes for a file, a database, a queue. `JobSnapshot.decode` and `pool.resume` take them. */
   encode(): Uint8Array {
-    const { then, state } = this.progress;
-    const meta = pack({ then, state: state.slice() }, 'the progress of a job');
+    const { next, state } = this.progress;
+    const meta = pack({ next, state: state.slice() }, 'the progress of a job');
     const bytes = new Uint8Array(headerBytes + meta.length + this.bytes.length);
     bytes.set(magic);
     new DataView(bytes.buffer).setUint32(magic.length, meta.length, true);
@@ -58,13 +58,13 @@ export class JobSnapshot {
   /** A VM that was saved outside of a pool: the job's output will be the results of the call that it is in. */
   static of(vm: Uint8Array | Snapshot): JobSnapshot {
     const bytes = vm instanceof Uint8Array ? vm : vm.encode();
-    return new JobSnapshot(shareBytes(bytes), { then: lastPlainStep, state: pack(undefined, 'nothing') });
+    return new JobSnapshot(shareBytes(bytes), { next: lastPlainStep, state: pack(undefined, 'nothing') });
   }
 }
 
 function progressOf(meta: unknown): Progress {
-  const { then, state } = (meta ?? {}) as Partial<Progress>;
-  if (typeof then !== 'string' || !(state instanceof Uint8Array))
+  const { next, state } = (meta ?? {}) as Partial<Progress>;
+  if (typeof next !== 'string' || !(state instanceof Uint8Array))
     throw new SnapshotError('the progress of the job is damaged', 'job state');
-  return { then, state: shareBytes(state) };
+  return { next, state: shareBytes(state) };
 }

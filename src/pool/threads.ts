@@ -1,7 +1,7 @@
 // The threads: a Piscina whose tasks are slices, each sent to the thread that the scheduler chose. Keeps the books of
 // what each thread holds. Which job runs where is scheduler.ts's decision; what dies with a thread is pool.ts's concern.
 
-import type { Transferable, Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { Piscina, queueOptionsSymbol } from 'piscina';
 import type { Module } from '../runtime/module.ts';
 import type { ModuleParcel, Order, Reply, WorkerData } from './protocol.ts';
@@ -43,7 +43,8 @@ const mostModules = 32;
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 const entry = new URL(`../../workers/slice.${extension}`, import.meta.url).href;
 
-const wanted = (task: unknown): ThreadId => (task as Record<symbol, { thread: ThreadId }>)[queueOptionsSymbol]?.thread ?? -1;
+const wanted = (task: unknown): ThreadId =>
+  (task as Record<symbol, { thread: ThreadId }>)[queueOptionsSymbol]?.thread ?? -1;
 
 export class Threads {
   private readonly threads = new Map<ThreadId, Thread>();

@@ -2,7 +2,7 @@
 // closure of the host, no thread and no engine stands in it, so that it can be saved and moved.
 // https://webassembly.github.io/spec/core/exec/runtime.html#store
 
-import { type DefType, heapMatches, topOf } from '../spec/deftypes.ts';
+import { type DefType, heapMatches } from '../spec/deftypes.ts';
 import { LimitError } from '../spec/errors.ts';
 import type {
   FuncAddr,
@@ -10,6 +10,7 @@ import type {
   FuncType,
   GlobalAddr,
   GlobalType,
+  HeapType,
   InstanceAddr,
   MemAddr,
   RefType,
@@ -17,6 +18,7 @@ import type {
   TagAddr,
 } from '../spec/types.ts';
 import { Stack } from './frame.ts';
+import { Heap } from './heap.ts';
 import type { MemoryBudget, MemoryInst } from './memory.ts';
 import type { Module } from './module.ts';
 import type { TableInst } from './table.ts';
@@ -32,6 +34,8 @@ export interface VmLimits {
   readonly stack: number;
   /** Elements of all tables together. */
   readonly tables: number;
+  /** Bytes of all structures, arrays and exceptions together, of which a sixteenth stays free. */
+  readonly heap: number;
   /** Instances, and functions, globals, … of all instances together. */
   readonly instances: number;
 }
@@ -41,6 +45,7 @@ export const defaultLimits: VmLimits = {
   frames: 131_072,
   stack: 64 * 1024 ** 2,
   tables: 20_000_000,
+  heap: 1024 ** 3,
   instances: 10_000,
 };
 
@@ -63,6 +68,8 @@ export type FuncInst =
   | { readonly kind: 'wasm'; readonly type: DefType; readonly instance: InstanceInst; readonly index: FuncIdx }
   /** Known by name and type; what it is bound to is the VM's business. */
   | { readonly kind: 'host'; readonly type: DefType; readonly module: string; readonly name: string };
+
+const fewRefs = 1000;
 
 /** Values stand in `Store.globalWords`, four words each (room for a v128). */
 export interface GlobalInst {
@@ -111,14 +118,18 @@ export class Store {
   /** Depth of host functions that are running now; frames below cannot be suspended while it is above zero. */
   hostDepth = 0;
   readonly memoryBudget: MemoryBudget;
+  readonly heap: Heap;
 
   private tableElements = 0;
   private readonly externIndex = new Map<unknown, number>();
   private readonly refs = new Map<string, WeakRef<Ref>>();
+  /** With more of them than this, those that are gone are looked for. */
+  private mostRefs = fewRefs;
 
   constructor(readonly limits: VmLimits) {
     this.stack = new Stack({ frames: limits.frames, slots: Math.floor(limits.stack / 8) });
     this.memoryBudget = { limit: limits.memory, used: 0 };
+    this.heap = new Heap(limits.heap);
   }
 
   addFunc(func: FuncInst): FuncAddr {
@@ -172,22 +183,51 @@ export class Store {
     if (known !== undefined) return known;
     const made = new Ref(this, kind, payload);
     this.refs.set(key, new WeakRef(made));
+    if (this.refs.size > this.mostRefs) this.mostRefs = 2 * this.liveRefs().length + fewRefs;
     return made;
+  }
+
+  /** The references that the host may still hold. */
+  liveRefs(): Ref[] {
+    const live: Ref[] = [];
+    for (const [key, weak] of this.refs) {
+      const ref = weak.deref();
+      if (ref === undefined) this.refs.delete(key);
+      else live.push(ref);
+    }
+    return live;
+  }
+
+  /** What a reference that is not null refers to. A value of the host has no type but the top one. */
+  heapType(payload: number, kind: number): HeapType {
+    switch (kind) {
+      case refKinds.func:
+        return (this.funcs[payload] as FuncInst).type;
+      case refKinds.object:
+        return this.heap.shape(payload).type;
+      case refKinds.i31:
+        return 'i31';
+      case refKinds.exn:
+        return 'exn';
+      default:
+        return 'any';
+    }
+  }
+
+  /** Whether the words (payload, kind) are a reference of the type, in whose hierarchy they must be. */
+  isOfType(payload: number, kind: number, { heap, nullable }: RefType): boolean {
+    if (kind === refKinds.null) return nullable;
+    return heap === 'extern' || heapMatches(this.heapType(payload, kind), heap);
   }
 
   /** The words of a host value as a reference of the type, or undefined where it is none. */
   refWords(value: Value, type: RefType): readonly [number, number] | undefined {
     if (value === null) return type.nullable ? [0, refKinds.null] : undefined;
     if (value instanceof Ref)
-      return value.store === this && this.fits(value, type) ? [value.payload, refKinds[value.kind]] : undefined;
+      return value.store === this && this.isOfType(value.payload, refKinds[value.kind], type)
+        ? [value.payload, refKinds[value.kind]]
+        : undefined;
     return type.heap === 'extern' || type.heap === 'any' ? [this.extern(value), refKinds.extern] : undefined;
-  }
-
-  private fits(ref: Ref, type: RefType): boolean {
-    if (type.heap === 'extern') return true;
-    if (ref.kind === 'func') return heapMatches((this.funcs[ref.payload] as FuncInst).type, type.heap);
-    if (ref.kind === 'i31') return heapMatches('i31', type.heap);
-    return topOf(type.heap) === (ref.kind === 'exn' ? 'exn' : 'any');
   }
 
   private extern(value: unknown): number {

@@ -87,7 +87,7 @@ function snapshotOf(words: Check): Check {
     calls: count,
     fuelUsed: count,
     debt: count,
-    limits: record({ memory: count, frames: count, stack: count, tables: count, instances: count }),
+    limits: record({ memory: count, frames: count, stack: count, tables: count, heap: count, instances: count }),
   });
 }
 

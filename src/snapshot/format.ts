@@ -121,6 +121,7 @@ export interface SavedLimits {
   readonly frames: number;
   readonly stack: number;
   readonly tables: number;
+  readonly heap: number;
   readonly instances: number;
 }
 

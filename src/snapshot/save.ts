@@ -99,6 +99,7 @@ function saveLimits(limits: SavedLimits): SavedLimits {
     frames: most(limits.frames),
     stack: most(limits.stack),
     tables: most(limits.tables),
+    heap: most(limits.heap),
     instances: most(limits.instances),
   };
 }

@@ -57,6 +57,7 @@ function effectiveLimits(saved: VmLimits, given: Partial<VmLimits>): VmLimits {
     frames: limit('frames'),
     stack: limit('stack'),
     tables: limit('tables'),
+    heap: limit('heap'),
     instances: limit('instances'),
   };
 }

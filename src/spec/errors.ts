@@ -82,11 +82,11 @@ export class Trap extends WasboxError {
   }
 }
 
-/** The guest ran out of its stack. A trap of its own, so that callers can raise the limit. */
+/** The guest ran out of its stack or of its heap. A trap of its own, so that callers can raise the limit. */
 export class ExhaustionError extends Trap {
   override readonly code = 'exhaustion';
-  constructor(detail = '') {
-    super('call stack exhausted', detail);
+  constructor(detail = '', kind: 'call stack exhausted' | 'out of heap memory' = 'call stack exhausted') {
+    super(kind, detail);
   }
 }
 

@@ -2,6 +2,8 @@
 // loop all follow. A row is [mnemonic, code, immediates, type, semantics?, feature?]; the columns are explained below.
 // https://webassembly.github.io/spec/core/appendix/index-instructions.html
 
+import { relaxedRows, simdRows } from './instructions/simd.ts';
+import { threadsRows } from './instructions/threads.ts';
 import { typeNamed, type ValType } from './types.ts';
 
 /**
@@ -157,7 +159,7 @@ export interface Instruction {
   readonly feature: Feature;
 }
 
-type Row = readonly [name: string, code: number, immediates: string, type: string, semantics?: string];
+export type Row = readonly [name: string, code: number, immediates: string, type: string, semantics?: string];
 
 const prefix = (byte: number, sub: number) => byte * 0x10000 + sub;
 const fc = (sub: number) => prefix(0xfc, sub);
@@ -450,13 +452,16 @@ const rows: Record<Feature, readonly Row[]> = {
     ['catch_all', 0x19, '', 'special'],
   ],
 
-  simd: [],
+  simd: simdRows,
+  'relaxed-simd': relaxedRows,
+  threads: threadsRows,
 
-  'relaxed-simd': [],
-
-  threads: [],
-
-  'wide-arithmetic': [],
+  'wide-arithmetic': [
+    ['i64.add128', fc(19), '', 'i64 i64 i64 i64 -> i64 i64'],
+    ['i64.sub128', fc(20), '', 'i64 i64 i64 i64 -> i64 i64'],
+    ['i64.mul_wide_s', fc(21), '', 'i64 i64 -> i64 i64'],
+    ['i64.mul_wide_u', fc(22), '', 'i64 i64 -> i64 i64'],
+  ],
 };
 
 const specialOf = (name: string, type: string): Special | undefined =>

@@ -1,4 +1,4 @@
-// Trap kinds. The kind is the message of the specification's test suite.
+// Trap kinds. The kind is the message of the specification's test suite, which has none for a heap that is full.
 
 export const trapKinds = [
   'unreachable',
@@ -11,6 +11,7 @@ export const trapKinds = [
   'uninitialized element',
   'indirect call type mismatch',
   'call stack exhausted',
+  'out of heap memory',
   'null reference',
   'null function reference',
   'null structure reference',

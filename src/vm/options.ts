@@ -21,18 +21,21 @@ export function checkKeys(options: object, keys: readonly string[]): void {
     if (!keys.includes(key)) throw new UsageError(`there is no option ${JSON.stringify(key)}, only ${keys.join(', ')}`);
 }
 
-function atLeastZero(what: string, value: number): number {
+function atLeastZero(what: string, value: number | undefined): number {
   if (typeof value !== 'number' || !(value >= 0)) throw new UsageError(`${what} must be a number, zero or more`);
   return value;
 }
 
-export function vmLimits(partial: { readonly [K in keyof VmLimits]?: VmLimits[K] | undefined } = {}): VmLimits {
-  checkKeys(partial, Object.keys(defaultLimits));
-  const limits: Record<keyof VmLimits, number> = { ...defaultLimits };
-  for (const [key, value] of Object.entries(partial) as [keyof VmLimits, number | undefined][])
-    if (value !== undefined) limits[key] = atLeastZero(`limit ${JSON.stringify(key)}`, value);
-  return limits;
+export type LimitOptions = { readonly [K in keyof VmLimits]?: VmLimits[K] | undefined };
+
+/** The limits that are given at all. */
+export function givenLimits(options: LimitOptions = {}): Partial<VmLimits> {
+  checkKeys(options, Object.keys(defaultLimits));
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given.map(([key, value]) => [key, atLeastZero(`limit ${JSON.stringify(key)}`, value)]));
 }
+
+export const vmLimits = (options?: LimitOptions): VmLimits => ({ ...defaultLimits, ...givenLimits(options) });
 
 export function budgetOf(options: RunOptions): Budget {
   checkKeys(options, runKeys);

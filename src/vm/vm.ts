@@ -5,9 +5,9 @@ import { interpreter } from '../interpret/interpreter.ts';
 import { allocate, initialise } from '../link/instantiate.ts';
 import type { Engine, Outcome } from '../runtime/engine.ts';
 import { Module } from '../runtime/module.ts';
-import { type PendingCall, Store, type VmLimits } from '../runtime/store.ts';
+import { type PendingCall, Store } from '../runtime/store.ts';
 import { Ref, type Value } from '../runtime/value.ts';
-import { restoreStore } from '../snapshot/restore.ts';
+import { type RestoreStoreOptions, restoreStore } from '../snapshot/restore.ts';
 import { saveStore } from '../snapshot/save.ts';
 import { receiveStore, type SnapshotMessage, sendStore } from '../snapshot/send.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
@@ -17,13 +17,13 @@ import { Driver, type Status } from './driver.ts';
 import { type FrameView, viewFrames } from './frames.ts';
 import { bindHosts, type Imports, resolveImports } from './imports.ts';
 import { Instance } from './instance.ts';
-import { budgetOf, checkKeys, type RunOptions, vmLimits } from './options.ts';
+import { budgetOf, checkKeys, givenLimits, type LimitOptions, type RunOptions, vmLimits } from './options.ts';
 
 const engines = { auto: interpreter, interpreter } as const satisfies Record<string, Engine>;
 
 export interface VmOptions {
-  /** What the VM may use; each limit that is left out has its default. */
-  readonly limits?: { readonly [K in keyof VmLimits]?: VmLimits[K] | undefined } | undefined;
+  /** What the VM may use. A limit that is left out has its default, or in a restored VM the snapshot's if that is lower. */
+  readonly limits?: LimitOptions | undefined;
   readonly engine?: keyof typeof engines | undefined;
   /** Whether memories can cross threads without a copy. */
   readonly sharedMemory?: boolean | undefined;
@@ -43,7 +43,7 @@ export interface InstantiateOptions {
 }
 
 /** What a store is restored with. */
-type Surroundings = { readonly modules: readonly Module[]; readonly limits: VmLimits; readonly sharedMemory: boolean };
+type Surroundings = Required<RestoreStoreOptions>;
 
 export class VM {
   readonly store: Store;
@@ -130,8 +130,14 @@ export class VM {
       const outcome = this.run({ ...options, fuel });
       if (outcome.status !== 'suspended' || outcome.reason.kind !== 'host') return outcome;
       fuel = Math.max(0, fuel - (this.paid - before));
-      await this.driver.answer();
+      await this.answer();
     }
+  }
+
+  /** Runs the host function that the VM waits for, and delivers what it answers. */
+  async answer(): Promise<void> {
+    this.checkUsable();
+    await this.driver.answer();
   }
 
   /**
@@ -225,7 +231,7 @@ export class VM {
   ): VM {
     checkKeys(options, vmKeys);
     const sharedMemory = options.sharedMemory === true;
-    const vm = new VM(options, restored({ modules, limits: vmLimits(options.limits), sharedMemory }));
+    const vm = new VM(options, restored({ modules, limits: givenLimits(options.limits), sharedMemory }));
     for (const { module } of vm.store.instances) vm.checkSupported(module);
     bindHosts(vm.store, vm.driver.port, imports);
     return vm;

@@ -320,4 +320,3 @@ export const left: readonly string[] = ['proposals/custom-descriptors/'];
 export const readyFiles: readonly (readonly [file: string, assertions: number])[] = ready.flatMap((group) =>
   Object.entries(groups[group]),
 );
-

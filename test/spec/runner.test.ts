@@ -1,10 +1,10 @@
 // The executing half of the .wast runner: that it sees what is wrong, in each way of running.
 
 import test from 'ava';
+import { VM } from '../../src/vm.ts';
 import { resultsMatch } from './expect.ts';
 import { type Mode, runScript } from './runner.ts';
 import { type Expected, parseScript } from './script.ts';
-import { VM } from '../../src/vm.ts';
 
 const modes: readonly Mode[] = ['whole', 'step', 'safepoint'];
 

@@ -29,7 +29,13 @@ for (const group of ready)
 
 const assertions = sum(reports, (report) => report.assertions);
 const passed = assertions - sum(reports, failedAssertions);
-row('**total**', `${reports.length} files`, assertions, passed, ...(mode === 'whole' ? [] : [sum(reports, (r) => r.hops)]));
+row(
+  '**total**',
+  `${reports.length} files`,
+  assertions,
+  passed,
+  ...(mode === 'whole' ? [] : [sum(reports, (r) => r.hops)]),
+);
 
 const failures = reports.flatMap((report) => report.failures);
 if (failures.length > 0) console.log('\nFailures:\n');

@@ -6,7 +6,7 @@ import { exported } from '../../src/runtime/instance.ts';
 import type { Module } from '../../src/runtime/module.ts';
 import { globalWords, type InstanceInst, type VmLimits } from '../../src/runtime/store.ts';
 import type { Value } from '../../src/runtime/value.ts';
-import { CrashError, HostError, LinkError, Trap } from '../../src/spec/errors.ts';
+import { CrashError, type HostError, LinkError, type Trap } from '../../src/spec/errors.ts';
 import { type GlobalType, slotsOf, slotsOfAll } from '../../src/spec/types.ts';
 import { type RunOptions, VM } from '../../src/vm.ts';
 import type { Results } from './expect.ts';
@@ -110,6 +110,18 @@ export class World {
     this.vm.dispose();
     this.vm = VM.restore(bytes, { modules: [...this.modules.values()], imports: hostImports, limits });
     this.hops++;
+  }
+
+  /** Number of instances. */
+  get size(): number {
+    return this.vm.store.instances.length;
+  }
+
+  /** Begins anew, without any instance. */
+  renew(): void {
+    this.vm.dispose();
+    this.modules.clear();
+    this.vm = new VM({ limits });
   }
 
   dispose(): void {

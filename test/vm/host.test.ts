@@ -121,7 +121,7 @@ test('the context: the memory and exports of the caller', async (t) => {
   const log = hostFunction(['i32', 'i32'], [], (at, length, context) => {
     context.call('grow');
     const bytes = context.memory('mem');
-    texts.push(new TextDecoder().decode(bytes.slice(at as number, (at as number) + (length as number))));
+    texts.push(new TextDecoder().decode(bytes.slice(at, at + length)));
     t.is(context.memory().length, bytes.length);
     t.is(bytes.length, 2 * 65536);
     t.deepEqual(context.call('twice', 21), [42]);
@@ -140,7 +140,7 @@ test('the context: the memory and exports of the caller', async (t) => {
 
 test('a host function that was not called by a module has no caller', async (t) => {
   const { vm, instance } = await vmOf('(import "env" "f" (func $f (result i32))) (export "f" (func $f)) (memory 1)', {
-    f: hostFunction([], ['i32'], (context) => (context as unknown as { memory(): Uint8Array }).memory().length),
+    f: hostFunction([], ['i32'], (context) => context.memory().length),
   });
   t.throws(() => vm.invoke(instance.func('f')), { instanceOf: HostError, message: /not called by a module/ });
 });
@@ -150,8 +150,8 @@ test('host functions can be called and started like any other', async (t) => {
     `(import "env" "add" (func $add (param i32 i32) (result i32))) (import "env" "late" (func $late (param i32) (result i32)))
      (export "add" (func $add)) (export "late" (func $late))`,
     {
-      add: hostFunction(['i32', 'i32'], ['i32'], (a, b) => (a as number) + (b as number)),
-      late: asyncHostFunction(['i32'], ['i32'], async (a) => -(a as number)),
+      add: hostFunction(['i32', 'i32'], ['i32'], (a, b) => a + b),
+      late: asyncHostFunction(['i32'], ['i32'], async (a) => -a),
     },
   );
   t.deepEqual(vm.invoke(instance.func('add'), [1, 2]), [3]);
@@ -241,7 +241,7 @@ test('runAsync awaits answers, one after the other', async (t) => {
         (local.set $s (i32.add (local.get $s) (call $ask (local.get $n))))
         (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
       (local.get $s))`;
-  const square = asyncHostFunction(['i32'], ['i32'], async (x) => (x as number) ** 2);
+  const square = asyncHostFunction(['i32'], ['i32'], async (x) => x ** 2);
   const { vm, instance } = await vmOf(fields, { ask: square });
   vm.start(instance.func('sum'), [4]);
   const outcome = await vm.runAsync();
@@ -287,7 +287,7 @@ test('an async host function may call the guest while it is awaited', async (t) 
   const { vm, instance } = await vmOf(waiting, {
     ask: asyncHostFunction(['i32'], ['i64'], async (x, context) => {
       await Promise.resolve();
-      return BigInt((context as { call(name: string, x: unknown): unknown[] }).call('id', x)[0] as number);
+      return BigInt(context.call('id', x)[0] as number);
     }),
   });
   vm.start(instance.func('g'), [41]);
@@ -308,7 +308,7 @@ const mutual = `
 test('guest and host may call each other, some levels deep', async (t) => {
   const down = hostFunction(['i32'], ['i32'], (x, context) => {
     t.is(vm.status, 'running');
-    return (context as { call(name: string, x: unknown): unknown[] }).call('rec', x)[0];
+    return context.call('rec', x)[0];
   });
   const { vm, instance } = await vmOf(mutual, { down });
   t.deepEqual(vm.invoke(instance.func('rec'), [50]), [50]);
@@ -325,9 +325,8 @@ test('guest and host may call each other, some levels deep', async (t) => {
 test('a trap below a host function', async (t) => {
   let caught: unknown;
   const down = hostFunction(['i32'], ['i32'], (x, context) => {
-    const { call } = context as { call(name: string, ...args: unknown[]): unknown[] };
     try {
-      return call.call(context, 'boom')[0];
+      return context.call('boom')[0];
     } catch (error) {
       caught = error;
       if (x === 0) return -1;
@@ -379,7 +378,7 @@ test('an async host function below a sync one cannot wait', async (t) => {
      (func $outer (export "outer") (call $sync)) (func (export "inner") (call $late))`,
     {
       sync: hostFunction([], [], (context) => {
-        (context as unknown as { call(name: string): unknown }).call('inner');
+        context.call('inner');
       }),
       late: asyncHostFunction([], [], async () => undefined),
     },
@@ -424,4 +423,24 @@ test('references that a host function keeps', async (t) => {
   vm.invoke(instance.func('f'));
   t.is(kept, instance.func('nine'));
   t.deepEqual(vm.invoke(kept as Ref), [9]);
+});
+
+test('a host function called last', async (t) => {
+  const { vm, instance } = await vmOf(
+    `(import "env" "add" (func $add (param i32) (result i32))) (import "env" "late" (func $late (param i32) (result i32)))
+     (memory 1) (func $add2 (export "add") (param i32) (result i32) (local f64) (return_call $add (local.get 0)))
+     (func $late2 (export "late") (param i32) (result i32) (return_call $late (local.get 0)))
+     (func (export "both") (param i32) (result i32) (i32.add (call $add2 (local.get 0)) (call $late2 (local.get 0))))`,
+    {
+      add: hostFunction(['i32'], ['i32'], (x, context) => x + context.memory().length),
+      late: asyncHostFunction(['i32'], ['i32'], async (x) => -x),
+    },
+  );
+  t.deepEqual(vm.invoke(instance.func('add'), [1]), [65537]);
+  vm.start(instance.func('late'), [2]);
+  const late = await vm.runAsync();
+  t.deepEqual(late.status === 'returned' && late.values, [-2]);
+  vm.start(instance.func('both'), [3]);
+  const both = await vm.runAsync();
+  t.deepEqual(both.status === 'returned' && both.values, [65536]);
 });

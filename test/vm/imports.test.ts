@@ -117,7 +117,15 @@ test('an instance that lacks an export is an unknown import', async (t) => {
 
 test('imports are read by property access', async (t) => {
   const read: string[] = [];
-  const env = new Proxy({}, { get: (_, name) => (read.push(String(name)), nothing) });
+  const env = new Proxy(
+    {},
+    {
+      get: (_, name) => {
+        read.push(String(name));
+        return nothing;
+      },
+    },
+  );
   new VM().instantiate(await moduleOf('(import "env" "y" (func)) (import "env" "x" (func))'), { env });
   t.deepEqual(read, ['y', 'x']);
 });

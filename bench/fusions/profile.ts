@@ -1,0 +1,86 @@
+// Runs the programs that the fused sequences are chosen on, and prints runs of neighbouring ops with their counts.
+
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { hostFunction, type Instance, Module, VM } from '../../src/index.ts';
+import { lengthAt } from '../../src/interpret/fuse.ts';
+import { isFusible, ops } from '../../src/interpret/ops.ts';
+import { counted } from './counts.ts';
+
+const load = (file: string) => Module.from(readFileSync(new URL(`../../node_modules/${file}`, import.meta.url)));
+const call = (i: Instance, name: string, ...args: unknown[]) => i.vm.invoke(i.func(name), args)[0] as number;
+const bytesOf = (i: Instance) => i.memory('memory').bytes;
+
+function lodepng(): void {
+  const i = new VM().instantiate(load('@cwasm/lodepng/lodepng.wasm'));
+  call(i, '_initialize');
+  const [w, h] = [64, 48];
+  const pixels = Uint8Array.from({ length: w * h * 4 }, (_, k) => (k * 7 + (k >> 6) * 13) & 255);
+  const p = call(i, 'malloc', pixels.length);
+  const out = call(i, 'malloc', 12);
+  bytesOf(i).set(pixels, p);
+  call(i, 'lodepng_encode32', out, out + 4, p, w, h);
+  const at = (k: number) => new DataView(bytesOf(i).buffer).getUint32(out + 4 * k, true);
+  call(i, 'lodepng_decode32', out, out + 4, out + 8, at(0), at(1));
+}
+
+function gofmt(): void {
+  const i = new VM().instantiate(load('@wasm-fmt/gofmt/gofmt.wasm'));
+  call(i, '_initialize');
+  const source = new TextEncoder().encode(
+    'package main\nimport ("os"\n"fmt")\nfunc  main( ){\nif x:=1;x>0{fmt.Println(x,os.Args) }}\n'.repeat(1),
+  );
+  const p = call(i, 'alloc', source.length);
+  bytesOf(i).set(source, p);
+  call(i, 'format');
+}
+
+function secp256k1(): void {
+  const none = hostFunction([], ['i32'], () => 1);
+  const i = new VM().instantiate(load('tiny-secp256k1/lib/secp256k1.wasm'), {
+    './rand.js': { generateInt32: none },
+    './validate_error.js': { throwError: hostFunction(['i32'], [], () => undefined) },
+  });
+  call(i, 'initializeContext');
+  bytesOf(i).fill(0, i.global('PRIVATE_INPUT').value as number, (i.global('PRIVATE_INPUT').value as number) + 31);
+  bytesOf(i)[(i.global('PRIVATE_INPUT').value as number) + 31] = 3;
+  call(i, 'pointFromScalar', 33);
+}
+
+function sha256(): void {
+  const abort = hostFunction(['i32', 'i32', 'i32', 'i32'], [], () => undefined);
+  const i = new VM().instantiate(load('@chainsafe/as-sha256/build/optimized.wasm'), { env: { abort } });
+  call(i, 'init');
+  const data = createHash('sha512').update('wasbox').digest();
+  bytesOf(i).set(data, i.global('input').value as number);
+  for (let k = 0; k < 50; k++) call(i, 'update', i.global('input').value, data.length);
+  call(i, 'final', i.global('output').value);
+}
+
+for (const run of [lodepng, gofmt, secp256k1, sha256]) run();
+
+/** Each program weighs the same, however long it ran. */
+const weight = (counts: Float64Array) => 1e9 / counts.reduce((a, b) => a + b, 0);
+
+const traces = [...counted].flatMap(([code, counts]) => {
+  const found: { names: string[]; counts: number[] }[] = [];
+  const scale = weight(counts);
+  for (const lowered of code.lowered.folded) {
+    if (lowered === undefined) continue;
+    let trace = { names: [] as string[], counts: [] as number[] };
+    for (let at = lowered.entry; at < lowered.end; at += lengthAt(code.words, at)) {
+      const op = ops[code.words[at] as number];
+      const count = Math.round((counts[at] as number) * scale);
+      if (op === undefined) break;
+      if (count > 0) {
+        trace.names.push(op.name);
+        trace.counts.push(count);
+      }
+      if (count > 0 && isFusible(op)) continue;
+      if (trace.names.length > 1) found.push(trace);
+      trace = { names: [], counts: [] };
+    }
+  }
+  return found;
+});
+console.log(JSON.stringify(traces));

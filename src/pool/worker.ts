@@ -1,0 +1,288 @@
+// A slice, as a worker does it: takes the VM out of the order, runs it and the steps of its program, and puts it into
+// the reply. Of what it sees it keeps modules alone, since they never change and are slow to make.
+
+import { workerData } from 'node:worker_threads';
+import { move, transferableSymbol, valueSymbol } from 'piscina';
+import { asyncHostFunction } from '../host/define.ts';
+import type { Outcome, SuspendReason } from '../runtime/engine.ts';
+import { Module } from '../runtime/module.ts';
+import type { Value } from '../runtime/value.ts';
+import { CrashError, SnapshotError, UsageError } from '../spec/errors.ts';
+import type { FuncType } from '../spec/types.ts';
+import { type Importable, type Imports, VM } from '../vm.ts';
+import { fromData, toData } from './errors.ts';
+import { type Parcel, pack, shareBytes, unpack } from './parcel.ts';
+import { lastPlainStep, type Program, plainProgram, runStep } from './program.ts';
+import type { Answer, MovingVm, Order, Progress, Reply, SliceEnd, WorkerData } from './protocol.ts';
+import { clock } from './protocol.ts';
+import { checkLeaving, resultsOf } from './values.ts';
+
+/** When this thread could take its first order. */
+const bornAt = clock();
+const modules = new Map<string, Module>();
+
+/** The Piscina task: never rejects. */
+export async function slice(order: Order): Promise<unknown> {
+  const work = new Slice(order);
+  const end = await work.end();
+  const reply: Reply = { end, report: work.report() };
+  return move({ [transferableSymbol]: 'vm' in end ? end.vm.transfer : [], [valueSymbol]: reply } as never);
+}
+
+class Slice {
+  private readonly arrivedAt = clock();
+  private vm: VM | undefined;
+  private progress: Progress;
+  private memory = 0;
+  private charged = 0;
+  private paid = 0;
+  private guestMs = 0;
+  private movingMs: number;
+
+  constructor(private readonly order: Order) {
+    this.progress = order.progress;
+    this.movingMs = Math.max(0, this.arrivedAt - Math.max(bornAt, order.sentAt));
+  }
+
+  async end(): Promise<SliceEnd> {
+    try {
+      const held = learn(this.order);
+      const [host, program] = await Promise.all([loadImports(this.order.host), loadProgram(this.order.program)]);
+      const imports = importsOf(this.order, held, [host, program.imports]);
+      const vm = this.moving(() => enter(this.order, held, imports));
+      this.vm = vm;
+      return await this.work(vm, program.steps);
+    } catch (error) {
+      this.vm?.dispose();
+      return { kind: 'failed', error: toData(error) };
+    }
+  }
+
+  report(): Reply['report'] {
+    const { charged, paid, memory, guestMs, movingMs } = this;
+    return { charged, paid, memory, guestMs, movingMs, sentAt: clock() };
+  }
+
+  private async work(vm: VM, steps: Program): Promise<SliceEnd> {
+    const { order } = this;
+    this.memory = vm.store.memories.reduce((sum, { size }) => sum + size, 0);
+    if (order.task.kind === 'save') return { kind: 'saved', bytes: saved(vm), progress: this.progress };
+    if (order.vm.kind === 'saved') checkBusy(vm, order);
+    const account = accountOf(vm);
+    if (order.answer !== undefined) answer(vm, order.answer);
+    const end = await this.run(vm, steps, order.task.fuel).finally(() => {
+      this.charged = account().charged;
+      this.paid = account().paid;
+    });
+    if (end.kind === 'done') {
+      vm.dispose();
+      return end;
+    }
+    const checkpoint = order.task.checkpoint ? saved(vm) : undefined;
+    return { ...end, checkpoint, ...this.moving(() => ({ vm: leave(vm), progress: this.progress })) };
+  }
+
+  /** Runs calls and steps in turn, until one of them cannot go on here and now. */
+  private async run(vm: VM, steps: Program, fuel: number): Promise<Stopped> {
+    const account = accountOf(vm);
+    let results: readonly Value[] = [];
+    for (;;) {
+      if (vm.status === 'idle') {
+        const done = await this.step(vm, steps, results);
+        if (done !== undefined) return done;
+      }
+      const outcome = this.guest(() => this.go(vm, Math.max(0, fuel - account().paid)));
+      if (outcome.status === 'trapped') throw outcome.trap;
+      if (outcome.status === 'returned') {
+        results = outcome.values;
+        continue;
+      }
+      const stopped = await this.suspended(vm, outcome.reason);
+      if (stopped !== undefined) return stopped;
+    }
+  }
+
+  private go(vm: VM, fuel: number): Outcome {
+    const { pause } = workerData as WorkerData;
+    return vm.run({ fuel, pause: pause.subarray(this.order.slot, this.order.slot + 1) });
+  }
+
+  /** Begins the next call; or the output, where there is none. */
+  private async step(vm: VM, steps: Program, results: readonly Value[]): Promise<Stopped | undefined> {
+    const { next, state } = this.progress;
+    const startedAt = performance.now();
+    const guest = vm.instance(0);
+    const result = await runStep(steps, next, guest, unpack(state), results);
+    this.guestMs += performance.now() - startedAt;
+    if ('done' in result) {
+      if (Array.isArray(result.done)) checkLeaving(result.done, 'output');
+      return { kind: 'done', output: pack(result.done, 'the output') };
+    }
+    vm.start(guest.func(result.call), result.args ?? []);
+    this.progress = { next: result.next, state: pack(result.state, `the state for step ${result.next}`) };
+    return undefined;
+  }
+
+  /** What stops the slice; undefined where it goes on. */
+  private async suspended(vm: VM, reason: SuspendReason): Promise<Stopped | undefined> {
+    switch (reason.kind) {
+      case 'fuel':
+      case 'pause':
+        return { kind: 'rested', reason: reason.kind };
+      case 'host':
+        if (this.order.services.includes(reason.module)) return called(vm, reason);
+        await vm.answer();
+        return undefined;
+      case 'step':
+        throw new CrashError('a slice counts no steps');
+      default:
+        return reason satisfies never;
+    }
+  }
+
+  private guest<T>(act: () => T): T {
+    const startedAt = performance.now();
+    try {
+      return act();
+    } finally {
+      this.guestMs += performance.now() - startedAt;
+    }
+  }
+
+  private moving<T>(act: () => T): T {
+    const startedAt = performance.now();
+    const done = act();
+    this.movingMs += performance.now() - startedAt;
+    return done;
+  }
+}
+
+/** A slice's end, without what all ends that give the VM back have in common. */
+type Bare<T> = T extends { vm: unknown } ? Omit<T, 'vm' | 'progress' | 'checkpoint'> : never;
+type Stopped = Bare<SliceEnd> | Extract<SliceEnd, { kind: 'done' }>;
+
+/** How much was charged and paid since now. */
+function accountOf(vm: VM): () => { charged: number; paid: number } {
+  const { store } = vm;
+  const [used, debt] = [store.fuelUsed, store.debt];
+  return () => ({ charged: store.fuelUsed - used, paid: store.fuelUsed - used - (store.debt - debt) });
+}
+
+// ---- what the order brings
+
+/** The modules of the order. */
+function learn(order: Order): Module[] {
+  for (const hash of order.forget) modules.delete(hash);
+  return order.modules.map(({ hash, bytes }) => {
+    const known = modules.get(hash) ?? (bytes && Module.from(bytes));
+    if (known === undefined) throw new CrashError(`module ${hash} was never sent`);
+    modules.set(hash, known);
+    return known;
+  });
+}
+
+function enter({ vm, limits, engine }: Order, held: readonly Module[], imports: Imports): VM {
+  const options = { limits, engine, sharedMemory: true };
+  switch (vm.kind) {
+    case 'new': {
+      const fresh = new VM(options);
+      fresh.instantiate(held.find(({ hash }) => hash === vm.module) as Module, imports, { start: 'defer' });
+      return fresh;
+    }
+    case 'moving':
+      return VM.receive(vm.message, { ...options, modules: held, imports });
+    case 'saved':
+      return VM.restore(vm.bytes.slice(), { ...options, modules: held, imports });
+    default:
+      return vm satisfies never;
+  }
+}
+
+/** A VM from outside of the pool must be in a call, or be told one, but not both. */
+function checkBusy(vm: VM, { program, progress }: Order): void {
+  if (vm.store.instances.length === 0) throw new SnapshotError('the VM has no instance', 'instances');
+  if (program !== undefined) return;
+  if (vm.status === 'idle' && progress.next === lastPlainStep)
+    throw new UsageError('the snapshot is in no call: say which `export` to call');
+  if (vm.status !== 'idle' && progress.next !== lastPlainStep)
+    throw new UsageError('the snapshot is in the middle of a call: it cannot begin another one');
+}
+
+/** What a service answered goes in as results; what is no result of the import's type is the service's error. */
+function answer(vm: VM, given: Answer): void {
+  const { pending } = vm.store;
+  if (pending === null) throw new CrashError('an answer came to a VM that waits for none');
+  try {
+    if (given.status === 'failed') throw fromData(given.error);
+    vm.deliver(given.id, resultsOf(unpack(given.value), vm.store.funcType(pending.func).results));
+  } catch (error) {
+    vm.fail(given.id, error);
+  }
+}
+
+// ---- what the reply takes
+
+function leave(vm: VM): MovingVm {
+  const { message, transfer } = vm.send();
+  return { kind: 'moving', message, transfer };
+}
+
+const saved = (vm: VM): Parcel => shareBytes(vm.save().encode());
+
+function called(vm: VM, { id, module, name, args }: SuspendReason & { kind: 'host' }): Stopped | undefined {
+  try {
+    checkLeaving(args, `argument of ${module}.${name}`);
+    return { kind: 'called', id, module, name, args: pack(args, `arguments of ${module}.${name}`) };
+  } catch (error) {
+    vm.fail(id, error);
+    return undefined;
+  }
+}
+
+// ---- code that users name by its URL
+
+async function load(url: string): Promise<Record<string, unknown>> {
+  try {
+    return await import(url);
+  } catch (cause) {
+    throw new UsageError(`${url} cannot be loaded: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  }
+}
+
+async function loadProgram(url: string | undefined): Promise<{ steps: Program; imports: Imports }> {
+  if (url === undefined) return { steps: plainProgram, imports: {} };
+  const steps = await load(url);
+  return { steps, imports: made(steps.imports ?? {}) };
+}
+
+async function loadImports(url: string | undefined): Promise<Imports> {
+  if (url === undefined) return {};
+  const module = await load(url);
+  return made(module.imports ?? module.default ?? {});
+}
+
+const made = (imports: unknown): Imports => (typeof imports === 'function' ? imports() : imports) as Imports;
+
+type Given = Imports | Readonly<Record<string, unknown>>;
+
+/** Host functions by module and name: those of the services, of the host module, and of the job module. */
+function importsOf({ services }: Order, held: readonly Module[], given: readonly Given[]): Imports {
+  const served = Object.fromEntries(services.map((service) => [service, serviceImports(service, held)]));
+  const find = (module: string) => served[module] ?? given.map((imports) => imports[module]).find(Boolean);
+  return new Proxy({}, { get: (_, module) => (typeof module === 'string' ? find(module) : undefined) }) as Imports;
+}
+
+function serviceImports(service: string, held: readonly Module[]): Record<string, Importable> {
+  const found: [string, Importable][] = held.flatMap(({ syntax, context }) =>
+    syntax.imports
+      .filter(({ desc }) => desc.kind === 'func')
+      .map(({ module, name }, i) => ({ module, name, type: context.funcs[i]?.comp as FuncType }))
+      .filter(({ module }) => module === service)
+      .map(({ name, type }) => [name, asyncHostFunction(type.params, type.results, unanswerable)]),
+  );
+  return Object.fromEntries(found);
+}
+
+const unanswerable = (): never => {
+  throw new CrashError('a service was called on a worker');
+};

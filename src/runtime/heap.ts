@@ -1,0 +1,305 @@
+// The VM's own heap: structures, arrays and exceptions. An object is known by its address, which never changes and says
+// nothing about where it stands: all objects stand one after the other in one row of words (shape.ts says how), new ones
+// at the end, and a collection closes the gaps. What is alive is said by collect.ts.
+// https://webassembly.github.io/spec/core/exec/runtime.html#structure-instances
+
+import { ExhaustionError } from '../spec/errors.ts';
+import { type Field, holdsRefs, longHeader, type Shape, shapes, sizeOf } from './shape.ts';
+import { refKinds } from './value.ts';
+
+/** Words that are allocated between two collections at the least: 4 MiB. */
+const smallestRound = 2 ** 20;
+/** A collection must leave this part of the limit free, or else they would follow each other ever more closely. */
+const leastFree = 1 / 16;
+
+/** Whether a reference of the kind names an object of the heap. */
+export const isHeapKind = (kind: number | undefined): boolean => kind === refKinds.object || kind === refKinds.exn;
+
+export class Heap {
+  words = new Int32Array(256);
+  bytes = new Uint8Array(this.words.buffer);
+  shorts = new Int16Array(this.words.buffer);
+  /** Word past the last object. */
+  private top = 0;
+  /** Objects there are, dead ones included. */
+  private count = 0;
+  /** By address: first word of the object, or, where there is none, -2 less the next free address (-1: the last). */
+  private places = new Int32Array(64);
+  /** Addresses below this have been in use. */
+  private addresses = 0;
+  private free = -1;
+  /** By address, between `mark` and `sweep`. */
+  private marks = new Uint8Array(0);
+  /** Marked, and its fields not yet looked at. */
+  private readonly grey: number[] = [];
+  /** In words, as the two below. */
+  private readonly limit: number;
+  private nextCollection: number;
+  /** Objects from here on are alive: somebody is making them. */
+  private keptFrom = Number.POSITIVE_INFINITY;
+
+  /** `limit` is in bytes. */
+  constructor(limit: number) {
+    this.limit = limit / 4;
+    this.nextCollection = Math.min(this.limit, smallestRound);
+  }
+
+  /** Words that all objects take; each counts with one more, for its place. */
+  private get used(): number {
+    return this.top + this.count;
+  }
+
+  get isEmpty(): boolean {
+    return this.count === 0;
+  }
+
+  // Objects
+
+  /** First word of an object that is there. */
+  at(address: number): number {
+    return this.places[address] as number;
+  }
+
+  has(address: number): boolean {
+    return address >= 0 && address < this.addresses && this.at(address) >= 0;
+  }
+
+  shape(address: number): Shape {
+    return this.shapeAt(this.at(address));
+  }
+
+  private shapeAt(at: number): Shape {
+    return shapes[this.words[at + 1] as number] as Shape;
+  }
+
+  /** Of an array. */
+  length(address: number): number {
+    return (this.words[this.at(address) + 2] as number) >>> 0;
+  }
+
+  private sizeAt(at: number): number {
+    const shape = this.shapeAt(at);
+    return shape.element === undefined ? shape.words : sizeOf(shape, (this.words[at + 2] as number) >>> 0);
+  }
+
+  /** Whether an object of `size` words comes without a collection. */
+  hasRoom(size: number): boolean {
+    return this.used + size < this.nextCollection;
+  }
+
+  /** Throws ExhaustionError unless a collection, which was just made, left room for `size` words. */
+  checkRoom(size: number): void {
+    if (this.used + size > this.limit * (1 - leastFree)) this.exhausted(size);
+  }
+
+  private exhausted(size: number): never {
+    const message = `${4 * size} bytes wanted, ${4 * Math.ceil(this.used)} of ${4 * this.limit} in use`;
+    throw new ExhaustionError(message, 'out of heap memory');
+  }
+
+  /** A new object, all zero; returns its address. Throws ExhaustionError past the limit; never collects. */
+  allocate(shape: Shape, length = 0): number {
+    const size = sizeOf(shape, length);
+    const at = this.top;
+    if (at + size > this.words.length) this.widen(size);
+    const address = this.place(at);
+    this.top = at + size;
+    this.count++;
+    this.words.fill(0, at, this.top);
+    this.words[at] = address;
+    this.words[at + 1] = shape.number;
+    if (shape.element !== undefined) this.words[at + 2] = length;
+    return address;
+  }
+
+  /** Gives a place an address. */
+  private place(at: number): number {
+    const address = this.free;
+    if (address >= 0) {
+      this.free = -2 - (this.places[address] as number);
+      this.places[address] = at;
+      return address;
+    }
+    if (this.addresses === this.places.length) {
+      const wider = new Int32Array(this.addresses * 2);
+      wider.set(this.places);
+      this.places = wider;
+    }
+    this.places[this.addresses] = at;
+    return this.addresses++;
+  }
+
+  private widen(size: number): void {
+    const needed = this.top + size;
+    if (needed > this.limit) this.exhausted(size);
+    this.resize(Math.max(needed, Math.min(this.limit, 2 * this.words.length)), size);
+  }
+
+  private resize(capacity: number, size: number): void {
+    const words = this.newWords(Math.ceil(capacity), size);
+    words.set(this.words.subarray(0, this.top));
+    this.words = words;
+    this.bytes = new Uint8Array(words.buffer);
+    this.shorts = new Int16Array(words.buffer);
+  }
+
+  private newWords(capacity: number, size: number): Int32Array<ArrayBuffer> {
+    try {
+      return new Int32Array(capacity);
+    } catch {
+      return this.exhausted(size);
+    }
+  }
+
+  // Values: `row` has them as a frame's slots do
+
+  setField(address: number, { at, words, packed }: Field, row: Int32Array, i: number): void {
+    const to = this.at(address) + at;
+    const first = row[i] as number;
+    this.words[to] = packed === 0 ? first : first & ((1 << packed) - 1);
+    for (let k = 1; k < words; k++) this.words[to + k] = row[i + k] as number;
+  }
+
+  /** `signed` matters where the field is packed. */
+  getField(address: number, { at, words, slotWords, packed }: Field, signed: boolean, row: Int32Array, i: number): void {
+    const from = this.at(address) + at;
+    const first = this.words[from] as number;
+    row[i] = signed ? (first << (32 - packed)) >> (32 - packed) : first;
+    for (let k = 1; k < slotWords; k++) row[i + k] = k < words ? (this.words[from + k] as number) : 0;
+  }
+
+  /** Sets the fields of a structure, or the values of an exception, from a row of them all. */
+  setFields(address: number, { fields }: Shape, row: Int32Array, i: number): void {
+    let from = i;
+    for (const field of fields) {
+      this.setField(address, field, row, from);
+      from += field.slotWords;
+    }
+  }
+
+  getFields(address: number, { fields }: Shape, row: Int32Array, i: number): void {
+    let to = i;
+    for (const field of fields) {
+      this.getField(address, field, false, row, to);
+      to += field.slotWords;
+    }
+  }
+
+  setElement(address: number, { elementBytes }: Shape, index: number, row: Int32Array, i: number): void {
+    const at = this.at(address) + longHeader;
+    const first = row[i] as number;
+    if (elementBytes === 1) this.bytes[4 * at + index] = first;
+    else if (elementBytes === 2) this.shorts[2 * at + index] = first;
+    else for (let k = 0, n = elementBytes / 4; k < n; k++) this.words[at + n * index + k] = row[i + k] as number;
+  }
+
+  getElement(address: number, { elementBytes }: Shape, index: number, signed: boolean, row: Int32Array, i: number): void {
+    const at = this.at(address) + longHeader;
+    row[i + 1] = 0;
+    if (elementBytes === 1) {
+      const byte = this.bytes[4 * at + index] as number;
+      row[i] = signed ? (byte << 24) >> 24 : byte;
+    } else if (elementBytes === 2) {
+      const short = this.shorts[2 * at + index] as number;
+      row[i] = signed ? short : short & 0xffff;
+    } else for (let k = 0, n = elementBytes / 4; k < n; k++) row[i + k] = this.words[at + n * index + k] as number;
+  }
+
+  /** First byte of an array's element, in `bytes`. */
+  elementAt(address: number, { elementBytes }: Shape, index: number): number {
+    return 4 * (this.at(address) + longHeader) + elementBytes * index;
+  }
+
+  /** Sets `count` elements to one value. */
+  fill(address: number, shape: Shape, start: number, count: number, row: Int32Array, i: number): void {
+    if (count === 0) return;
+    this.setElement(address, shape, start, row, i);
+    const first = this.elementAt(address, shape, start);
+    const size = count * shape.elementBytes;
+    for (let done = shape.elementBytes; done < size; done *= 2)
+      this.bytes.copyWithin(first + done, first, first + Math.min(done, size - done));
+  }
+
+  // Collection
+
+  /** While it runs, all objects made since its beginning stay. */
+  keeping<T>(act: () => T): T {
+    this.keptFrom = this.top;
+    try {
+      return act();
+    } finally {
+      this.keptFrom = Number.POSITIVE_INFINITY;
+    }
+  }
+
+  /** Begins a collection. */
+  startMarking(): void {
+    this.marks = new Uint8Array(this.addresses);
+    for (let at = this.keptFrom; at < this.top; at += this.sizeAt(at)) this.mark(this.words[at] as number);
+  }
+
+  /** An address that nothing has, or had, is passed over. */
+  mark(address: number): void {
+    if (!this.has(address) || this.marks[address] !== 0) return;
+    this.marks[address] = 1;
+    this.grey.push(address);
+  }
+
+  /** Marks what pairs of words in a row refer to, if they are references; the row may hold anything else too. */
+  markRow(words: Int32Array, from: number, to: number): void {
+    for (let i = from; i < to; i += 2) if (isHeapKind(words[i + 1])) this.mark(words[i] as number);
+  }
+
+  private markFields(address: number): void {
+    const at = this.at(address);
+    const shape = this.shapeAt(at);
+    if (holdsRefs(shape)) this.markRow(this.words, at + longHeader, at + this.sizeAt(at));
+    for (const ref of shape.refs) this.markRow(this.words, at + ref, at + ref + 2);
+  }
+
+  /** Ends a collection: whatever is not marked, nor reached from there, is gone. `scanned` words had to be looked at. */
+  sweep(scanned: number): void {
+    for (let address = this.grey.pop(); address !== undefined; address = this.grey.pop()) this.markFields(address);
+    this.compact();
+    this.listFree();
+    const round = Math.max(smallestRound, this.used, scanned);
+    this.nextCollection = Math.min(this.limit, this.used + round);
+    if (this.words.length > 4 * this.nextCollection) this.resize(this.nextCollection, 0);
+  }
+
+  /** Moves the living together, whole runs of them at a time. */
+  private compact(): void {
+    const { words, marks, top } = this;
+    let to = 0;
+    let run = 0;
+    let kept = this.keptFrom;
+    for (let at = 0; at < top; ) {
+      const address = words[at] as number;
+      const next = at + this.sizeAt(at);
+      if (at === this.keptFrom) kept = to + at - run;
+      if (marks[address] !== 0) this.places[address] = to + at - run;
+      else {
+        words.copyWithin(to, run, at);
+        to += at - run;
+        run = next;
+        this.places[address] = -1;
+        this.count--;
+      }
+      at = next;
+    }
+    words.copyWithin(to, run, top);
+    this.top = to + top - run;
+    this.keptFrom = this.keptFrom === top ? this.top : kept;
+  }
+
+  /** Free addresses in their order, so that the lowest are used first. */
+  private listFree(): void {
+    while (this.addresses > 0 && this.at(this.addresses - 1) < 0) this.addresses--;
+    this.free = -1;
+    for (let address = this.addresses - 1; address >= 0; address--) {
+      if (this.at(address) >= 0) continue;
+      this.places[address] = -2 - this.free;
+      this.free = address;
+    }
+  }
+}

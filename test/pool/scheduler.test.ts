@@ -1,0 +1,121 @@
+import test from 'ava';
+import { type Affinity, Scheduler, type Ticket, ticket } from '../../src/pool/scheduler.ts';
+
+interface Named extends Ticket {
+  readonly name: string;
+}
+const job = (name: string, priority = 0, affinity: Affinity = 'keep'): Named => ({
+  ...ticket({ priority, affinity }),
+  name,
+});
+
+function schedulerWith(threads: number, maxLive = 100): Scheduler<Named> {
+  const scheduler = new Scheduler<Named>(maxLive);
+  for (let id = 1; id <= threads; id++) scheduler.addThread(id);
+  return scheduler;
+}
+
+/** Runs slices on the only thread, each job coming back for more; tells whose turn it was. */
+function turns(scheduler: Scheduler<Named>, count: number): string {
+  const names: string[] = [];
+  for (let i = 0; i < count; i++) {
+    const next = scheduler.next();
+    if (next === undefined) break;
+    names.push(next.job.name);
+    scheduler.release(next.thread);
+    scheduler.enqueue(next.job);
+  }
+  return names.join('');
+}
+
+test('jobs of equal priority take turns', (t) => {
+  const scheduler = schedulerWith(1);
+  for (const name of 'abc') scheduler.enqueue(job(name));
+  t.is(turns(scheduler, 9), 'abcabcabc');
+});
+
+test('a job that comes late is next, before those that have had a slice', (t) => {
+  const scheduler = schedulerWith(1);
+  for (const name of 'ab') scheduler.enqueue(job(name));
+  turns(scheduler, 100);
+  scheduler.enqueue(job('x'));
+  t.true(turns(scheduler, 2).includes('x'));
+});
+
+test('each step of priority doubles the share, and nobody starves', (t) => {
+  const scheduler = schedulerWith(1);
+  scheduler.enqueue(job('a', 0));
+  scheduler.enqueue(job('b', 2));
+  const counts = turns(scheduler, 100);
+  t.is(counts.replaceAll('b', '').length, 20);
+});
+
+test('an urgent job is next whatever its priority', (t) => {
+  const scheduler = schedulerWith(1);
+  scheduler.enqueue(job('a', 20));
+  scheduler.enqueue(job('b', -20), true);
+  t.is(scheduler.next()?.job.name, 'b');
+});
+
+test('no thread, no slice', (t) => {
+  const scheduler = schedulerWith(0);
+  scheduler.enqueue(job('a'));
+  t.is(scheduler.next(), undefined);
+  scheduler.addThread(7);
+  t.is(scheduler.next()?.thread, 7);
+  t.is(scheduler.next(), undefined);
+});
+
+test('with equal claims a job goes where it ran last', (t) => {
+  const scheduler = schedulerWith(2);
+  const [a, b] = [job('a'), job('b')];
+  scheduler.enqueue(a);
+  scheduler.enqueue(b);
+  const home = new Map([scheduler.next(), scheduler.next()].map((next) => [next?.job.name, next?.thread]));
+  for (const thread of [2, 1]) scheduler.release(thread);
+  for (const back of [b, a]) scheduler.enqueue(back);
+  for (const next of [scheduler.next(), scheduler.next()]) t.is(next?.thread, home.get(next?.job.name));
+});
+
+test('a spreading job waits for another thread while there is one', (t) => {
+  const scheduler = schedulerWith(2);
+  const [spread, other] = [job('s', 0, 'spread'), job('o')];
+  scheduler.enqueue(spread);
+  const first = scheduler.next();
+  scheduler.enqueue(other);
+  const second = scheduler.next();
+  scheduler.release(first?.thread as number);
+  scheduler.enqueue(spread);
+  t.is(scheduler.next(), undefined);
+  scheduler.removeThread(second?.thread as number);
+  t.deepEqual(scheduler.next(), { job: spread, thread: first?.thread as number });
+});
+
+test('no more jobs are begun than may be live; those under way go on', (t) => {
+  const scheduler = schedulerWith(2, 1);
+  const [a, b] = [job('a'), job('b', 5)];
+  scheduler.enqueue(a);
+  t.is(scheduler.next()?.job, a);
+  scheduler.enqueue(b);
+  t.is(scheduler.next(), undefined);
+  scheduler.release(1);
+  scheduler.enqueue(a);
+  t.is(scheduler.next()?.job, a);
+  scheduler.retire(a);
+  t.is(scheduler.next()?.job, b);
+});
+
+test('a job can be taken out of the line', (t) => {
+  const scheduler = schedulerWith(1);
+  const jobs = [...'abcde'].map((name, i) => job(name, i % 2));
+  for (const each of jobs) scheduler.enqueue(each);
+  t.true(scheduler.remove(jobs[2] as Named));
+  t.false(scheduler.remove(jobs[2] as Named));
+  t.is(scheduler.queued, 4);
+  t.false(turns(scheduler, 40).includes('c'));
+});
+
+test('a priority out of range is refused', (t) => {
+  t.throws(() => job('a', 21), { message: /priority/ });
+  t.throws(() => job('a', Number.NaN), { message: /priority/ });
+});

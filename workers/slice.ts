@@ -1,0 +1,3 @@
+// The entry of the pool's threads.
+
+export { slice as default } from '../src/pool/worker.ts';
