@@ -26,7 +26,6 @@ const ends = await Promise.all(programs.flatMap((program) => program.jobs.map((j
 await pool.close();
 display.stop();
 
-if (process.env.DBG) for (const e of ends) console.log(e.program.name, e.job.name, e.stats.suspensions, e.stats.fuelUsed, e.stats.guestMs, e.stats.movingMs, e.stats.bytesMoved);
 console.log(table(programs, ends).join('\n'));
 const seconds = ((performance.now() - started) / 1000).toFixed(1);
 const problems = ends.flatMap(problemsOf);

@@ -27,13 +27,15 @@ for (const names of fusions) {
 }
 
 const brTable = opNamed('br_table');
+const vector = opNamed('vector');
 
 /** Words of the op at an offset of unfused code. */
 export function lengthAt(words: Int32Array, offset: number): number {
   const number = words[offset] as number;
   const fixed = ops[number]?.words ?? 0;
   if (fixed > 0) return fixed;
-  return number === brTable ? 4 + (words[offset + 2] as number) : (words[offset + 1] as number);
+  if (number === brTable) return 4 + (words[offset + 2] as number);
+  return words[offset + (number === vector ? 2 : 1)] as number;
 }
 
 /** Fuses the code between two offsets, taking the longest sequence at each place. */

@@ -1,9 +1,10 @@
 // The interpreter as an engine: takes over frames of the store, runs the loop, and does what the loop leaves to it:
 // calls that leave the instance, lowering, growing the stack, fuel and pauses. When it stops, all frames are canonical.
 
+import { newException } from '../runtime/collect.ts';
 import type { Budget, Engine, HostPort, Stop } from '../runtime/engine.ts';
 import { frameWords } from '../runtime/frame.ts';
-import type { ExnInst, FuncInst, Store } from '../runtime/store.ts';
+import type { FuncInst, Store } from '../runtime/store.ts';
 import { refKinds } from '../runtime/value.ts';
 import { CrashError, Trap, UncaughtError } from '../spec/errors.ts';
 import { type FuncAddr, slotsOfAll, type TagAddr } from '../spec/types.ts';
@@ -34,7 +35,7 @@ class Run {
     private readonly host: HostPort,
   ) {
     this.m = new Machine(store, budget.steps !== undefined);
-    this.m.steps = budget.steps ?? 0;
+    this.m.steps = budget.steps ?? Infinity;
     this.reserve = budget.fuel - store.debt;
   }
 
@@ -81,7 +82,7 @@ class Run {
       case Exit.tailCall:
         return this.tailCall();
       case Exit.throw:
-        return this.throw(this.word(1), this.word(2), this.word(3));
+        return this.throw(this.word(1), this.word(2));
       case Exit.throwRef:
         return this.throwRef(this.word(1));
       case Exit.stack:
@@ -384,11 +385,9 @@ class Run {
 
   // Exceptions
 
-  private throw(tag: number, register: number, words: number): Stop | undefined {
+  private throw(tag: number, register: number): Stop | undefined {
     const { m, store } = this;
-    const at = m.fp + register;
-    const exception = { tag: m.instance.tags[tag] as TagAddr, words: m.I.slice(at, at + words) };
-    return this.unwind(store.exceptions.push(exception) - 1);
+    return this.unwind(newException(store, m.instance.tags[tag] as TagAddr, m.fp + register));
   }
 
   private throwRef(register: number): Stop | undefined {
@@ -400,12 +399,12 @@ class Run {
   /** Takes frames off the stack until one handles the exception. */
   private unwind(addr: number): Stop | undefined {
     const { m, store } = this;
-    const exception = store.exceptions[addr] as ExnInst;
+    const thrown = store.heap.tag(addr);
     for (let offset = m.pc; ; offset = m.pc - 1) {
       const lowered = m.moduleCode.holding((m.funcs[m.FR[m.fi] as number] as WasmFunc).index, offset);
-      const handler = findHandler(lowered.regions, offset, (tag) => m.instance.tags[tag] === exception.tag);
+      const handler = findHandler(lowered.regions, offset, (tag) => m.instance.tags[tag] === thrown);
       if (handler !== undefined) {
-        this.handle(handler, addr, exception);
+        this.handle(handler, addr);
         return undefined;
       }
       if (m.fi / frameWords === this.floor) throw new UncaughtError(addr);
@@ -427,9 +426,8 @@ class Run {
     this.takeOver();
   }
 
-  private handle({ base, target, tag, ref, hidden }: Handler, addr: number, exception: ExnInst): void {
-    const { m } = this;
-    const carried = tag < 0 ? none : exception.words;
+  private handle({ base, target, tag, ref, hidden }: Handler, addr: number): void {
+    const { m, store } = this;
     let at = m.fp + base;
     const putRef = () => {
       m.I[at] = addr;
@@ -437,14 +435,15 @@ class Run {
       at += 2;
     };
     if (hidden) putRef();
-    m.I.set(carried, at);
-    at += carried.length;
+    if (tag >= 0) {
+      const shape = store.heap.shape(addr);
+      store.heap.getFields(addr, shape, m.I, at);
+      at += shape.slotWords;
+    }
     if (ref) putRef();
     m.pc = target;
   }
 }
-
-const none = new Int32Array(0);
 
 const tailOps = {
   direct: opNamed('return_call'),

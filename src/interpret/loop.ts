@@ -4,6 +4,7 @@
 import { Exit, type Machine } from './machine.ts';
 import * as num from './numeric.ts';
 import { rare } from './rare.ts';
+import { vector } from './simd/routines.ts';
 
 export function loop(m: Machine): Exit {
   let { I, F, D, G, mem, memLen, pc, fp, fi, fuel } = m;
@@ -127,1714 +128,1017 @@ export function loop(m: Machine): Exit {
         case 26: {
           m.pc = pc; rare[code[pc + 2]!]!(m, pc + 4, fp + code[pc + 3]!); I = m.I; F = m.F; D = m.D; G = m.G; mem = m.mem; memLen = m.memLen; pc += code[pc + 1]!; continue;
         }
-        // step
+        // vector
         case 27: {
+          m.pc = pc; vector[code[pc + 3]!]!(m, pc, fp); pc += code[pc + 2]!; continue;
+        }
+        // step
+        case 28: {
           if (m.steps <= 0) { exit = Exit.step; break run; } m.steps--; pc += 1; continue;
         }
         // charge plain
-        case 28: {
+        case 29: {
           fuel -= code[pc + 1]!; pc += 2; if (fuel < 0) { exit = Exit.fuel; break run; } if (!m.stepping) { exit = Exit.handover; break run; } continue;
         }
         // i32.eqz
-        case 29: {
+        case 30: {
           const a = I[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = a === 0 ? 1 : 0; pc += 3; continue;
         }
         // i32.eq
-        case 30: {
+        case 31: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a === b ? 1 : 0; pc += 4; continue;
         }
         // i32.eq k
-        case 31: {
+        case 32: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a === b ? 1 : 0; pc += 4; continue;
         }
         // i32.ne
-        case 32: {
+        case 33: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a !== b ? 1 : 0; pc += 4; continue;
         }
         // i32.ne k
-        case 33: {
+        case 34: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a !== b ? 1 : 0; pc += 4; continue;
         }
         // i32.lt_s
-        case 34: {
+        case 35: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a < b ? 1 : 0; pc += 4; continue;
         }
         // i32.lt_s k
-        case 35: {
+        case 36: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a < b ? 1 : 0; pc += 4; continue;
         }
         // i32.lt_u
-        case 36: {
+        case 37: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >>> 0 < b >>> 0 ? 1 : 0; pc += 4; continue;
         }
         // i32.lt_u k
-        case 37: {
+        case 38: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a >>> 0 < b >>> 0 ? 1 : 0; pc += 4; continue;
         }
         // i32.gt_s
-        case 38: {
+        case 39: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a > b ? 1 : 0; pc += 4; continue;
         }
         // i32.gt_s k
-        case 39: {
+        case 40: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a > b ? 1 : 0; pc += 4; continue;
         }
         // i32.gt_u
-        case 40: {
+        case 41: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >>> 0 > b >>> 0 ? 1 : 0; pc += 4; continue;
         }
         // i32.gt_u k
-        case 41: {
+        case 42: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a >>> 0 > b >>> 0 ? 1 : 0; pc += 4; continue;
         }
         // i32.le_s
-        case 42: {
+        case 43: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a <= b ? 1 : 0; pc += 4; continue;
         }
         // i32.le_s k
-        case 43: {
+        case 44: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a <= b ? 1 : 0; pc += 4; continue;
         }
         // i32.le_u
-        case 44: {
+        case 45: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >>> 0 <= b >>> 0 ? 1 : 0; pc += 4; continue;
         }
         // i32.le_u k
-        case 45: {
+        case 46: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a >>> 0 <= b >>> 0 ? 1 : 0; pc += 4; continue;
         }
         // i32.ge_s
-        case 46: {
+        case 47: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >= b ? 1 : 0; pc += 4; continue;
         }
         // i32.ge_s k
-        case 47: {
+        case 48: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a >= b ? 1 : 0; pc += 4; continue;
         }
         // i32.ge_u
-        case 48: {
+        case 49: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >>> 0 >= b >>> 0 ? 1 : 0; pc += 4; continue;
         }
         // i32.ge_u k
-        case 49: {
+        case 50: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a >>> 0 >= b >>> 0 ? 1 : 0; pc += 4; continue;
         }
         // i64.eqz
-        case 50: {
+        case 51: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!;  I[fp + code[pc + 1]!] = (al | ah) === 0 ? 1 : 0; pc += 3; continue;
         }
         // i64.eq
-        case 51: {
-          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = al === bl && ah === bh ? 1 : 0; pc += 4; continue;
-        }
-        // i64.eq k
         case 52: {
-          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = al === bl && ah === bh ? 1 : 0; pc += 4; continue;
+          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = al === bl && ah === bh ? 1 : 0; pc += 4; continue;
         }
         // i64.ne
         case 53: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = al !== bl || ah !== bh ? 1 : 0; pc += 4; continue;
         }
-        // i64.ne k
-        case 54: {
-          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = al !== bl || ah !== bh ? 1 : 0; pc += 4; continue;
-        }
         // i64.lt_s
-        case 55: {
+        case 54: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah < bh || (ah === bh && al >>> 0 < bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
-        // i64.lt_s k
-        case 56: {
-          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = ah < bh || (ah === bh && al >>> 0 < bl >>> 0) ? 1 : 0; pc += 4; continue;
-        }
         // i64.lt_u
-        case 57: {
+        case 55: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 < bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
-        // i64.lt_u k
-        case 58: {
-          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 < bl >>> 0) ? 1 : 0; pc += 4; continue;
-        }
         // i64.gt_s
-        case 59: {
+        case 56: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah > bh || (ah === bh && al >>> 0 > bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
-        // i64.gt_s k
-        case 60: {
-          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = ah > bh || (ah === bh && al >>> 0 > bl >>> 0) ? 1 : 0; pc += 4; continue;
-        }
         // i64.gt_u
-        case 61: {
+        case 57: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 > bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
-        // i64.gt_u k
-        case 62: {
-          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 > bl >>> 0) ? 1 : 0; pc += 4; continue;
-        }
         // i64.le_s
-        case 63: {
+        case 58: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah < bh || (ah === bh && al >>> 0 <= bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
-        // i64.le_s k
-        case 64: {
-          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = ah < bh || (ah === bh && al >>> 0 <= bl >>> 0) ? 1 : 0; pc += 4; continue;
-        }
         // i64.le_u
-        case 65: {
+        case 59: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 <= bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
-        // i64.le_u k
-        case 66: {
-          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 <= bl >>> 0) ? 1 : 0; pc += 4; continue;
-        }
         // i64.ge_s
-        case 67: {
+        case 60: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah > bh || (ah === bh && al >>> 0 >= bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
-        // i64.ge_s k
-        case 68: {
-          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = ah > bh || (ah === bh && al >>> 0 >= bl >>> 0) ? 1 : 0; pc += 4; continue;
-        }
         // i64.ge_u
-        case 69: {
+        case 61: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 >= bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
-        // i64.ge_u k
-        case 70: {
-          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 >= bl >>> 0) ? 1 : 0; pc += 4; continue;
-        }
         // f32.eq
-        case 71: {
+        case 62: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a === b ? 1 : 0; pc += 4; continue;
         }
         // f32.ne
-        case 72: {
+        case 63: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a !== b ? 1 : 0; pc += 4; continue;
         }
         // f32.lt
-        case 73: {
+        case 64: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a < b ? 1 : 0; pc += 4; continue;
         }
         // f32.gt
-        case 74: {
+        case 65: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a > b ? 1 : 0; pc += 4; continue;
         }
         // f32.le
-        case 75: {
+        case 66: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a <= b ? 1 : 0; pc += 4; continue;
         }
         // f32.ge
-        case 76: {
+        case 67: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >= b ? 1 : 0; pc += 4; continue;
         }
         // f64.eq
-        case 77: {
+        case 68: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  I[fp + code[pc + 1]!] = a === b ? 1 : 0; pc += 4; continue;
         }
         // f64.ne
-        case 78: {
+        case 69: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  I[fp + code[pc + 1]!] = a !== b ? 1 : 0; pc += 4; continue;
         }
         // f64.lt
-        case 79: {
+        case 70: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  I[fp + code[pc + 1]!] = a < b ? 1 : 0; pc += 4; continue;
         }
         // f64.gt
-        case 80: {
+        case 71: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  I[fp + code[pc + 1]!] = a > b ? 1 : 0; pc += 4; continue;
         }
         // f64.le
-        case 81: {
+        case 72: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  I[fp + code[pc + 1]!] = a <= b ? 1 : 0; pc += 4; continue;
         }
         // f64.ge
-        case 82: {
+        case 73: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  I[fp + code[pc + 1]!] = a >= b ? 1 : 0; pc += 4; continue;
         }
         // i32.clz
-        case 83: {
+        case 74: {
           const a = I[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = Math.clz32(a); pc += 3; continue;
         }
         // i32.ctz
-        case 84: {
+        case 75: {
           const a = I[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = a === 0 ? 32 : 31 - Math.clz32(a & -a); pc += 3; continue;
         }
         // i32.popcnt
-        case 85: {
+        case 76: {
           const a = I[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = num.popcnt32(a); pc += 3; continue;
         }
         // i32.add
-        case 86: {
+        case 77: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue;
         }
         // i32.add k
-        case 87: {
+        case 78: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue;
         }
         // i32.sub
-        case 88: {
+        case 79: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; continue;
         }
         // i32.sub k
-        case 89: {
+        case 80: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; continue;
         }
         // i32.mul
-        case 90: {
+        case 81: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = Math.imul(a, b); pc += 4; continue;
         }
         // i32.mul k
-        case 91: {
+        case 82: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = Math.imul(a, b); pc += 4; continue;
         }
         // i32.div_s
-        case 92: {
+        case 83: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = num.div32s(a, b); pc += 4; continue;
         }
-        // i32.div_s k
-        case 93: {
-          const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = num.div32s(a, b); pc += 4; continue;
-        }
         // i32.div_u
-        case 94: {
+        case 84: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = num.div32u(a, b); pc += 4; continue;
         }
-        // i32.div_u k
-        case 95: {
-          const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = num.div32u(a, b); pc += 4; continue;
-        }
         // i32.rem_s
-        case 96: {
+        case 85: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = num.rem32s(a, b); pc += 4; continue;
         }
-        // i32.rem_s k
-        case 97: {
-          const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = num.rem32s(a, b); pc += 4; continue;
-        }
         // i32.rem_u
-        case 98: {
+        case 86: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = num.rem32u(a, b); pc += 4; continue;
         }
-        // i32.rem_u k
-        case 99: {
-          const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = num.rem32u(a, b); pc += 4; continue;
-        }
         // i32.and
-        case 100: {
+        case 87: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; continue;
         }
         // i32.and k
-        case 101: {
+        case 88: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; continue;
         }
         // i32.or
-        case 102: {
+        case 89: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; continue;
         }
         // i32.or k
-        case 103: {
+        case 90: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; continue;
         }
         // i32.xor
-        case 104: {
+        case 91: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; continue;
         }
         // i32.xor k
-        case 105: {
+        case 92: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; continue;
         }
         // i32.shl
-        case 106: {
+        case 93: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; continue;
         }
         // i32.shl k
-        case 107: {
+        case 94: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; continue;
         }
         // i32.shr_s
-        case 108: {
+        case 95: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >> b; pc += 4; continue;
         }
         // i32.shr_s k
-        case 109: {
+        case 96: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a >> b; pc += 4; continue;
         }
         // i32.shr_u
-        case 110: {
+        case 97: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; continue;
         }
         // i32.shr_u k
-        case 111: {
+        case 98: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; continue;
         }
         // i32.rotl
-        case 112: {
+        case 99: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a << b) | (a >>> (32 - b)); pc += 4; continue;
         }
         // i32.rotl k
-        case 113: {
+        case 100: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a << b) | (a >>> (32 - b)); pc += 4; continue;
         }
         // i32.rotr
-        case 114: {
+        case 101: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a >>> b) | (a << (32 - b)); pc += 4; continue;
         }
         // i32.rotr k
-        case 115: {
+        case 102: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a >>> b) | (a << (32 - b)); pc += 4; continue;
         }
         // i64.clz
-        case 116: {
+        case 103: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!;  const lo = ah === 0 ? 32 + Math.clz32(al) : Math.clz32(ah), hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.ctz
-        case 117: {
+        case 104: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!;  const lo = num.ctz64(al, ah), hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.popcnt
-        case 118: {
+        case 105: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!;  const lo = num.popcnt32(al) + num.popcnt32(ah), hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.add
-        case 119: {
+        case 106: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.add k
-        case 120: {
+        case 107: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.sub
-        case 121: {
+        case 108: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = (al - bl) | 0, hi = (ah - bh - (al >>> 0 < bl >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.sub k
-        case 122: {
+        case 109: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  const lo = (al - bl) | 0, hi = (ah - bh - (al >>> 0 < bl >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.mul
-        case 123: {
+        case 110: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.mul k
-        case 124: {
+        case 111: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.div_s
-        case 125: {
+        case 112: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = num.div64s(al, ah, bl, bh), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
-        // i64.div_s k
-        case 126: {
-          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  const lo = num.div64s(al, ah, bl, bh), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
-        }
         // i64.div_u
-        case 127: {
+        case 113: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = num.div64u(al, ah, bl, bh), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
-        // i64.div_u k
-        case 128: {
-          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  const lo = num.div64u(al, ah, bl, bh), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
-        }
         // i64.rem_s
-        case 129: {
+        case 114: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = num.rem64s(al, ah, bl, bh), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
-        // i64.rem_s k
-        case 130: {
-          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  const lo = num.rem64s(al, ah, bl, bh), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
-        }
         // i64.rem_u
-        case 131: {
+        case 115: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = num.rem64u(al, ah, bl, bh), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
-        // i64.rem_u k
-        case 132: {
-          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  const lo = num.rem64u(al, ah, bl, bh), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
-        }
         // i64.and
-        case 133: {
+        case 116: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al & bl, hi = ah & bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.and k
-        case 134: {
+        case 117: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  const lo = al & bl, hi = ah & bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.or
-        case 135: {
+        case 118: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al | bl, hi = ah | bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.or k
-        case 136: {
+        case 119: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  const lo = al | bl, hi = ah | bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.xor
-        case 137: {
+        case 120: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.xor k
-        case 138: {
+        case 121: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.shl
-        case 139: {
+        case 122: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!; const s = bl & 63; const lo = s < 32 ? al << s : 0, hi = s < 32 ? (ah << s) | ((al >>> 1) >>> (31 - s)) : al << s, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.shl k
-        case 140: {
+        case 123: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? al << s : 0, hi = s < 32 ? (ah << s) | ((al >>> 1) >>> (31 - s)) : al << s, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.shr_s
-        case 141: {
+        case 124: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >> s, hi = s < 32 ? ah >> s : ah >> 31, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.shr_s k
-        case 142: {
+        case 125: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >> s, hi = s < 32 ? ah >> s : ah >> 31, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.shr_u
-        case 143: {
+        case 126: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >>> s, hi = s < 32 ? ah >>> s : 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.shr_u k
-        case 144: {
+        case 127: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >>> s, hi = s < 32 ? ah >>> s : 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.rotl
-        case 145: {
+        case 128: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!; const s = bl & 63; const x = s < 32 ? al : ah; const y = s < 32 ? ah : al; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.rotl k
-        case 146: {
+        case 129: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x = s < 32 ? al : ah; const y = s < 32 ? ah : al; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.rotr
-        case 147: {
+        case 130: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!; const s = -bl & 63; const x = s < 32 ? al : ah; const y = s < 32 ? ah : al; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.rotr k
-        case 148: {
+        case 131: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = -bl & 63; const x = s < 32 ? al : ah; const y = s < 32 ? ah : al; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // f32.abs
-        case 149: {
+        case 132: {
           const ai = I[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = ai & 0x7fffffff; pc += 3; continue;
         }
         // f32.neg
-        case 150: {
+        case 133: {
           const ai = I[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = ai ^ 0x80000000; pc += 3; continue;
         }
         // f32.ceil
-        case 151: {
+        case 134: {
           const a = F[fp + code[pc + 2]!]!;  F[fp + code[pc + 1]!] = Math.ceil(a); pc += 3; continue;
         }
         // f32.floor
-        case 152: {
+        case 135: {
           const a = F[fp + code[pc + 2]!]!;  F[fp + code[pc + 1]!] = Math.floor(a); pc += 3; continue;
         }
         // f32.trunc
-        case 153: {
+        case 136: {
           const a = F[fp + code[pc + 2]!]!;  F[fp + code[pc + 1]!] = Math.trunc(a); pc += 3; continue;
         }
         // f32.nearest
-        case 154: {
+        case 137: {
           const a = F[fp + code[pc + 2]!]!;  F[fp + code[pc + 1]!] = num.nearest(a); pc += 3; continue;
         }
         // f32.sqrt
-        case 155: {
+        case 138: {
           const a = F[fp + code[pc + 2]!]!;  F[fp + code[pc + 1]!] = Math.sqrt(a); pc += 3; continue;
         }
         // f32.add
-        case 156: {
+        case 139: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  F[fp + code[pc + 1]!] = a + b; pc += 4; continue;
         }
         // f32.sub
-        case 157: {
+        case 140: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  F[fp + code[pc + 1]!] = a - b; pc += 4; continue;
         }
         // f32.mul
-        case 158: {
+        case 141: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  F[fp + code[pc + 1]!] = a * b; pc += 4; continue;
         }
         // f32.div
-        case 159: {
+        case 142: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  F[fp + code[pc + 1]!] = a / b; pc += 4; continue;
         }
         // f32.min
-        case 160: {
+        case 143: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  F[fp + code[pc + 1]!] = Math.min(a, b); pc += 4; continue;
         }
         // f32.max
-        case 161: {
+        case 144: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  F[fp + code[pc + 1]!] = Math.max(a, b); pc += 4; continue;
         }
         // f32.copysign
-        case 162: {
+        case 145: {
           const ai = I[fp + code[pc + 2]!]!; const bi = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (ai & 0x7fffffff) | (bi & 0x80000000); pc += 4; continue;
         }
         // f64.abs
-        case 163: {
+        case 146: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!;  const lo = al, hi = ah & 0x7fffffff, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // f64.neg
-        case 164: {
+        case 147: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!;  const lo = al, hi = ah ^ 0x80000000, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // f64.ceil
-        case 165: {
-          const a = D[(fp + code[pc + 2]!) >> 1]!;  D[(fp + code[pc + 1]!) >> 1] = Math.ceil(a); pc += 3; continue;
+        case 148: {
+          const a = D[(fp + code[pc + 2]!) >> 1]!; const t = Math.ceil(a); D[(fp + code[pc + 1]!) >> 1] = t === t ? t : NaN; pc += 3; continue;
         }
         // f64.floor
-        case 166: {
-          const a = D[(fp + code[pc + 2]!) >> 1]!;  D[(fp + code[pc + 1]!) >> 1] = Math.floor(a); pc += 3; continue;
+        case 149: {
+          const a = D[(fp + code[pc + 2]!) >> 1]!; const t = Math.floor(a); D[(fp + code[pc + 1]!) >> 1] = t === t ? t : NaN; pc += 3; continue;
         }
         // f64.trunc
-        case 167: {
-          const a = D[(fp + code[pc + 2]!) >> 1]!;  D[(fp + code[pc + 1]!) >> 1] = Math.trunc(a); pc += 3; continue;
+        case 150: {
+          const a = D[(fp + code[pc + 2]!) >> 1]!; const t = Math.trunc(a); D[(fp + code[pc + 1]!) >> 1] = t === t ? t : NaN; pc += 3; continue;
         }
         // f64.nearest
-        case 168: {
-          const a = D[(fp + code[pc + 2]!) >> 1]!;  D[(fp + code[pc + 1]!) >> 1] = num.nearest(a); pc += 3; continue;
+        case 151: {
+          const a = D[(fp + code[pc + 2]!) >> 1]!; const t = num.nearest(a); D[(fp + code[pc + 1]!) >> 1] = t === t ? t : NaN; pc += 3; continue;
         }
         // f64.sqrt
-        case 169: {
-          const a = D[(fp + code[pc + 2]!) >> 1]!;  D[(fp + code[pc + 1]!) >> 1] = Math.sqrt(a); pc += 3; continue;
+        case 152: {
+          const a = D[(fp + code[pc + 2]!) >> 1]!; const t = Math.sqrt(a); D[(fp + code[pc + 1]!) >> 1] = t === t ? t : NaN; pc += 3; continue;
         }
         // f64.add
-        case 170: {
+        case 153: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  D[(fp + code[pc + 1]!) >> 1] = a + b; pc += 4; continue;
         }
         // f64.sub
-        case 171: {
+        case 154: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  D[(fp + code[pc + 1]!) >> 1] = a - b; pc += 4; continue;
         }
         // f64.mul
-        case 172: {
+        case 155: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  D[(fp + code[pc + 1]!) >> 1] = a * b; pc += 4; continue;
         }
         // f64.div
-        case 173: {
+        case 156: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  D[(fp + code[pc + 1]!) >> 1] = a / b; pc += 4; continue;
         }
         // f64.min
-        case 174: {
-          const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  D[(fp + code[pc + 1]!) >> 1] = Math.min(a, b); pc += 4; continue;
+        case 157: {
+          const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!; const t = Math.min(a, b); D[(fp + code[pc + 1]!) >> 1] = t === t ? t : NaN; pc += 4; continue;
         }
         // f64.max
-        case 175: {
-          const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  D[(fp + code[pc + 1]!) >> 1] = Math.max(a, b); pc += 4; continue;
+        case 158: {
+          const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!; const t = Math.max(a, b); D[(fp + code[pc + 1]!) >> 1] = t === t ? t : NaN; pc += 4; continue;
         }
         // f64.copysign
-        case 176: {
+        case 159: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bh = I[pb + 1]!;  const lo = al, hi = (ah & 0x7fffffff) | (bh & 0x80000000), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i32.wrap_i64
-        case 177: {
+        case 160: {
           const pa = fp + code[pc + 2]!, al = I[pa]!;  I[fp + code[pc + 1]!] = al; pc += 3; continue;
         }
         // i32.trunc_f32_s
-        case 178: {
+        case 161: {
           const a = F[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = num.trunc32s(a); pc += 3; continue;
         }
         // i32.trunc_f32_u
-        case 179: {
+        case 162: {
           const a = F[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = num.trunc32u(a); pc += 3; continue;
         }
         // i32.trunc_f64_s
-        case 180: {
+        case 163: {
           const a = D[(fp + code[pc + 2]!) >> 1]!;  I[fp + code[pc + 1]!] = num.trunc32s(a); pc += 3; continue;
         }
         // i32.trunc_f64_u
-        case 181: {
+        case 164: {
           const a = D[(fp + code[pc + 2]!) >> 1]!;  I[fp + code[pc + 1]!] = num.trunc32u(a); pc += 3; continue;
         }
         // i64.extend_i32_s
-        case 182: {
+        case 165: {
           const a = I[fp + code[pc + 2]!]!;  const lo = a, hi = a >> 31, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.extend_i32_u
-        case 183: {
+        case 166: {
           const a = I[fp + code[pc + 2]!]!;  const lo = a, hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.trunc_f32_s
-        case 184: {
+        case 167: {
           const a = F[fp + code[pc + 2]!]!;  const lo = num.trunc64s(a), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.trunc_f32_u
-        case 185: {
+        case 168: {
           const a = F[fp + code[pc + 2]!]!;  const lo = num.trunc64u(a), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.trunc_f64_s
-        case 186: {
+        case 169: {
           const a = D[(fp + code[pc + 2]!) >> 1]!;  const lo = num.trunc64s(a), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.trunc_f64_u
-        case 187: {
+        case 170: {
           const a = D[(fp + code[pc + 2]!) >> 1]!;  const lo = num.trunc64u(a), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // f32.convert_i32_s
-        case 188: {
+        case 171: {
           const a = I[fp + code[pc + 2]!]!;  F[fp + code[pc + 1]!] = a; pc += 3; continue;
         }
         // f32.convert_i32_u
-        case 189: {
+        case 172: {
           const a = I[fp + code[pc + 2]!]!;  F[fp + code[pc + 1]!] = a >>> 0; pc += 3; continue;
         }
         // f32.convert_i64_s
-        case 190: {
+        case 173: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!;  F[fp + code[pc + 1]!] = num.f32FromI64(al, ah); pc += 3; continue;
         }
         // f32.convert_i64_u
-        case 191: {
+        case 174: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!;  F[fp + code[pc + 1]!] = num.f32FromU64(al, ah); pc += 3; continue;
         }
         // f32.demote_f64
-        case 192: {
+        case 175: {
           const a = D[(fp + code[pc + 2]!) >> 1]!;  F[fp + code[pc + 1]!] = a; pc += 3; continue;
         }
         // f64.convert_i32_s
-        case 193: {
+        case 176: {
           const a = I[fp + code[pc + 2]!]!;  D[(fp + code[pc + 1]!) >> 1] = a; pc += 3; continue;
         }
         // f64.convert_i32_u
-        case 194: {
+        case 177: {
           const a = I[fp + code[pc + 2]!]!;  D[(fp + code[pc + 1]!) >> 1] = a >>> 0; pc += 3; continue;
         }
         // f64.convert_i64_s
-        case 195: {
+        case 178: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!;  D[(fp + code[pc + 1]!) >> 1] = ah * 4294967296 + (al >>> 0); pc += 3; continue;
         }
         // f64.convert_i64_u
-        case 196: {
+        case 179: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!;  D[(fp + code[pc + 1]!) >> 1] = (ah >>> 0) * 4294967296 + (al >>> 0); pc += 3; continue;
         }
         // f64.promote_f32
-        case 197: {
+        case 180: {
           const a = F[fp + code[pc + 2]!]!;  D[(fp + code[pc + 1]!) >> 1] = a; pc += 3; continue;
         }
         // i32.reinterpret_f32
-        case 198: {
+        case 181: {
           const ai = I[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = ai; pc += 3; continue;
         }
         // i64.reinterpret_f64
-        case 199: {
+        case 182: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!;  const lo = al, hi = ah, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // f32.reinterpret_i32
-        case 200: {
+        case 183: {
           const a = I[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = a; pc += 3; continue;
         }
         // f64.reinterpret_i64
-        case 201: {
+        case 184: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!;  const lo = al, hi = ah, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i32.extend8_s
-        case 202: {
+        case 185: {
           const a = I[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = (a << 24) >> 24; pc += 3; continue;
         }
         // i32.extend16_s
-        case 203: {
+        case 186: {
           const a = I[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = (a << 16) >> 16; pc += 3; continue;
         }
         // i64.extend8_s
-        case 204: {
+        case 187: {
           const pa = fp + code[pc + 2]!, al = I[pa]!; const t = (al << 24) >> 24; const lo = t, hi = t >> 31, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.extend16_s
-        case 205: {
+        case 188: {
           const pa = fp + code[pc + 2]!, al = I[pa]!; const t = (al << 16) >> 16; const lo = t, hi = t >> 31, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.extend32_s
-        case 206: {
+        case 189: {
           const pa = fp + code[pc + 2]!, al = I[pa]!;  const lo = al, hi = al >> 31, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i32.trunc_sat_f32_s
-        case 207: {
+        case 190: {
           const a = F[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = num.sat32s(a); pc += 3; continue;
         }
         // i32.trunc_sat_f32_u
-        case 208: {
+        case 191: {
           const a = F[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = num.sat32u(a); pc += 3; continue;
         }
         // i32.trunc_sat_f64_s
-        case 209: {
+        case 192: {
           const a = D[(fp + code[pc + 2]!) >> 1]!;  I[fp + code[pc + 1]!] = num.sat32s(a); pc += 3; continue;
         }
         // i32.trunc_sat_f64_u
-        case 210: {
+        case 193: {
           const a = D[(fp + code[pc + 2]!) >> 1]!;  I[fp + code[pc + 1]!] = num.sat32u(a); pc += 3; continue;
         }
         // i64.trunc_sat_f32_s
-        case 211: {
+        case 194: {
           const a = F[fp + code[pc + 2]!]!;  const lo = num.sat64s(a), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.trunc_sat_f32_u
-        case 212: {
+        case 195: {
           const a = F[fp + code[pc + 2]!]!;  const lo = num.sat64u(a), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.trunc_sat_f64_s
-        case 213: {
+        case 196: {
           const a = D[(fp + code[pc + 2]!) >> 1]!;  const lo = num.sat64s(a), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.trunc_sat_f64_u
-        case 214: {
+        case 197: {
           const a = D[(fp + code[pc + 2]!) >> 1]!;  const lo = num.sat64u(a), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // ref.eq
-        case 215: {
+        case 198: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = al === bl && ah === bh ? 1 : 0; pc += 4; continue;
         }
         // br_if i32.eqz
-        case 216: {
+        case 199: {
           const a = I[fp + code[pc + 1]!]!; if (a === 0) { pc = code[pc + 2]!; continue; } pc += 3; continue;
         }
         // br_unless i32.eqz
-        case 217: {
+        case 200: {
           const a = I[fp + code[pc + 1]!]!; if (!(a === 0)) { pc = code[pc + 2]!; continue; } pc += 3; continue;
         }
         // br_if i32.eq
-        case 218: {
+        case 201: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a === b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.eq k
-        case 219: {
+        case 202: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a === b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.ne
-        case 220: {
+        case 203: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a !== b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.ne k
-        case 221: {
+        case 204: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a !== b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.lt_s
-        case 222: {
+        case 205: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a < b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.lt_s k
-        case 223: {
+        case 206: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a < b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.lt_u
-        case 224: {
+        case 207: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a >>> 0 < b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.lt_u k
-        case 225: {
+        case 208: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a >>> 0 < b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.gt_s
-        case 226: {
+        case 209: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a > b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.gt_s k
-        case 227: {
+        case 210: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a > b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.gt_u
-        case 228: {
+        case 211: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a >>> 0 > b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.gt_u k
-        case 229: {
+        case 212: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a >>> 0 > b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.le_s
-        case 230: {
+        case 213: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a <= b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.le_s k
-        case 231: {
+        case 214: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a <= b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.le_u
-        case 232: {
+        case 215: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a >>> 0 <= b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.le_u k
-        case 233: {
+        case 216: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a >>> 0 <= b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.ge_s
-        case 234: {
+        case 217: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a >= b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.ge_s k
-        case 235: {
+        case 218: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a >= b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.ge_u
-        case 236: {
+        case 219: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a >>> 0 >= b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.ge_u k
-        case 237: {
+        case 220: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a >>> 0 >= b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.eqz
-        case 238: {
+        case 221: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; if ((al | ah) === 0) { pc = code[pc + 2]!; continue; } pc += 3; continue;
         }
         // br_unless i64.eqz
-        case 239: {
+        case 222: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; if (!((al | ah) === 0)) { pc = code[pc + 2]!; continue; } pc += 3; continue;
         }
         // br_if i64.eq
-        case 240: {
+        case 223: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (al === bl && ah === bh) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.eq k
-        case 241: {
+        case 224: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (al === bl && ah === bh) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.ne
-        case 242: {
+        case 225: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (al !== bl || ah !== bh) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.ne k
-        case 243: {
+        case 226: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (al !== bl || ah !== bh) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.lt_s
-        case 244: {
+        case 227: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (ah < bh || (ah === bh && al >>> 0 < bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.lt_s k
-        case 245: {
+        case 228: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (ah < bh || (ah === bh && al >>> 0 < bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.lt_u
-        case 246: {
+        case 229: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 < bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.lt_u k
-        case 247: {
+        case 230: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 < bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.gt_s
-        case 248: {
+        case 231: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (ah > bh || (ah === bh && al >>> 0 > bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.gt_s k
-        case 249: {
+        case 232: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (ah > bh || (ah === bh && al >>> 0 > bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.gt_u
-        case 250: {
+        case 233: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 > bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.gt_u k
-        case 251: {
+        case 234: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 > bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.le_s
-        case 252: {
+        case 235: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (ah < bh || (ah === bh && al >>> 0 <= bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.le_s k
-        case 253: {
+        case 236: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (ah < bh || (ah === bh && al >>> 0 <= bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.le_u
-        case 254: {
+        case 237: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 <= bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.le_u k
-        case 255: {
+        case 238: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 <= bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.ge_s
-        case 256: {
+        case 239: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (ah > bh || (ah === bh && al >>> 0 >= bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.ge_s k
-        case 257: {
+        case 240: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (ah > bh || (ah === bh && al >>> 0 >= bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.ge_u
-        case 258: {
+        case 241: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 >= bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.ge_u k
-        case 259: {
+        case 242: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 >= bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
-        // br_if f32.eq
-        case 260: {
-          const a = F[fp + code[pc + 1]!]!; const b = F[fp + code[pc + 2]!]!; if (a === b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
-        }
-        // br_unless f32.eq
-        case 261: {
-          const a = F[fp + code[pc + 1]!]!; const b = F[fp + code[pc + 2]!]!; if (!(a === b)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
-        }
-        // br_if f32.ne
-        case 262: {
-          const a = F[fp + code[pc + 1]!]!; const b = F[fp + code[pc + 2]!]!; if (a !== b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
-        }
-        // br_unless f32.ne
-        case 263: {
-          const a = F[fp + code[pc + 1]!]!; const b = F[fp + code[pc + 2]!]!; if (!(a !== b)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
-        }
-        // br_if f32.lt
-        case 264: {
-          const a = F[fp + code[pc + 1]!]!; const b = F[fp + code[pc + 2]!]!; if (a < b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
-        }
-        // br_unless f32.lt
-        case 265: {
-          const a = F[fp + code[pc + 1]!]!; const b = F[fp + code[pc + 2]!]!; if (!(a < b)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
-        }
-        // br_if f32.gt
-        case 266: {
-          const a = F[fp + code[pc + 1]!]!; const b = F[fp + code[pc + 2]!]!; if (a > b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
-        }
-        // br_unless f32.gt
-        case 267: {
-          const a = F[fp + code[pc + 1]!]!; const b = F[fp + code[pc + 2]!]!; if (!(a > b)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
-        }
-        // br_if f32.le
-        case 268: {
-          const a = F[fp + code[pc + 1]!]!; const b = F[fp + code[pc + 2]!]!; if (a <= b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
-        }
-        // br_unless f32.le
-        case 269: {
-          const a = F[fp + code[pc + 1]!]!; const b = F[fp + code[pc + 2]!]!; if (!(a <= b)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
-        }
-        // br_if f32.ge
-        case 270: {
-          const a = F[fp + code[pc + 1]!]!; const b = F[fp + code[pc + 2]!]!; if (a >= b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
-        }
-        // br_unless f32.ge
-        case 271: {
-          const a = F[fp + code[pc + 1]!]!; const b = F[fp + code[pc + 2]!]!; if (!(a >= b)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
-        }
         // br_if f64.eq
-        case 272: {
+        case 243: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (a === b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_unless f64.eq
-        case 273: {
+        case 244: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (!(a === b)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if f64.ne
-        case 274: {
+        case 245: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (a !== b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_unless f64.ne
-        case 275: {
+        case 246: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (!(a !== b)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if f64.lt
-        case 276: {
+        case 247: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (a < b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_unless f64.lt
-        case 277: {
+        case 248: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (!(a < b)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if f64.gt
-        case 278: {
+        case 249: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (a > b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_unless f64.gt
-        case 279: {
+        case 250: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (!(a > b)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if f64.le
-        case 280: {
+        case 251: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (a <= b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_unless f64.le
-        case 281: {
+        case 252: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (!(a <= b)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if f64.ge
-        case 282: {
+        case 253: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (a >= b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_unless f64.ge
-        case 283: {
+        case 254: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (!(a >= b)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if ref.eq
-        case 284: {
+        case 255: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (al === bl && ah === bh) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_unless ref.eq
-        case 285: {
+        case 256: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (!(al === bl && ah === bh)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // i32.load
-        case 286: {
+        case 257: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue;
         }
         // i64.load
-        case 287: {
+        case 258: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;   const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // f32.load
-        case 288: {
+        case 259: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue;
         }
         // f64.load
-        case 289: {
+        case 260: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;   const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i32.load8_s
-        case 290: {
+        case 261: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 1 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt8(ea); pc += 4; continue;
         }
         // i32.load8_u
-        case 291: {
+        case 262: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 1 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getUint8(ea); pc += 4; continue;
         }
         // i32.load16_s
-        case 292: {
+        case 263: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 2 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt16(ea, true); pc += 4; continue;
         }
         // i32.load16_u
-        case 293: {
+        case 264: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 2 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getUint16(ea, true); pc += 4; continue;
         }
         // i64.load8_s
-        case 294: {
+        case 265: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 1 > memLen) break oob;  const t = mem.getInt8(ea); const lo = t, hi = t >> 31, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.load8_u
-        case 295: {
+        case 266: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 1 > memLen) break oob;   const lo = mem.getUint8(ea), hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.load16_s
-        case 296: {
+        case 267: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 2 > memLen) break oob;  const t = mem.getInt16(ea, true); const lo = t, hi = t >> 31, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.load16_u
-        case 297: {
+        case 268: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 2 > memLen) break oob;   const lo = mem.getUint16(ea, true), hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.load32_s
-        case 298: {
+        case 269: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;  const t = mem.getInt32(ea, true); const lo = t, hi = t >> 31, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.load32_u
-        case 299: {
+        case 270: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   const lo = mem.getInt32(ea, true), hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i32.store
-        case 300: {
+        case 271: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; continue;
         }
         // i64.store
-        case 301: {
+        case 272: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue;
         }
         // f32.store
-        case 302: {
+        case 273: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const bi = I[fp + code[pc + 3]!]!; mem.setInt32(ea, bi, true); pc += 4; continue;
         }
         // f64.store
-        case 303: {
+        case 274: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue;
         }
         // i32.store8
-        case 304: {
+        case 275: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 1 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt8(ea, b); pc += 4; continue;
         }
         // i32.store16
-        case 305: {
+        case 276: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 2 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt16(ea, b, true); pc += 4; continue;
         }
         // i64.store8
-        case 306: {
+        case 277: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 1 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!; mem.setInt8(ea, bl); pc += 4; continue;
         }
         // i64.store16
-        case 307: {
+        case 278: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 2 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!; mem.setInt16(ea, bl, true); pc += 4; continue;
         }
         // i64.store32
-        case 308: {
+        case 279: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!; mem.setInt32(ea, bl, true); pc += 4; continue;
-        }
-        // global.set + global.get
-        case 309: {
-          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; }
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
-        }
-        // copy + copy
-        case 310: {
-          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
-          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; continue; }
-        }
-        // i32.add + i32.load
-        case 311: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }
-        }
-        // i32.add k + br
-        case 312: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { pc = code[pc + 1]!; continue; }
-        }
-        // i64.add + i64.add
-        case 313: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
-        }
-        // i32.shl k + i32.add + i32.load
-        case 314: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }
-        }
-        // global.set + global.get + global.set + global.get
-        case 315: {
-          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; }
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
-          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; }
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
-        }
-        // i32.rotr k + i32.xor
-        case 316: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a >>> b) | (a << (32 - b)); pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; continue; }
-        }
-        // const64 + i64.and
-        case 317: {
-          { const d = fp + code[pc + 1]!; I[d] = code[pc + 2]!; I[d + 1] = code[pc + 3]!; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al & bl, hi = ah & bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
-        }
-        // global.get + i32.sub k
-        case 318: {
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; continue; }
-        }
-        // i64.mul + i64.shr_u k
-        case 319: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >>> s, hi = s < 32 ? ah >>> s : 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
-        }
-        // i32.xor + i32.add
-        case 320: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
-        }
-        // i32.load + i32.load
-        case 321: {
-          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; }
-          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }
-        }
-        // i32.shl k + i32.and k
-        case 322: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; continue; }
-        }
-        // i32.add k + global.set
-        case 323: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; continue; }
-        }
-        // i32.rotr k + i32.rotr k + i32.xor
-        case 324: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a >>> b) | (a << (32 - b)); pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a >>> b) | (a << (32 - b)); pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; continue; }
-        }
-        // i32.add k + i64.load
-        case 325: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;   const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
-        }
-        // i64.gt_u + i64.extend_i32_u
-        case 326: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 > bl >>> 0) ? 1 : 0; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!;  const lo = a, hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue; }
-        }
-        // charge + br_unless
-        case 327: {
-          { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; } pc += 2; }
-          { if (I[fp + code[pc + 1]!]! === 0) { pc = code[pc + 2]!; continue; } pc += 3; continue; }
-        }
-        // i32.shr_u + i32.shr_u
-        case 328: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; continue; }
-        }
-        // i32.store + i32.store
-        case 329: {
-          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; }
-          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; continue; }
-        }
-        // global.get + global.get
-        case 330: {
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
-        }
-        // i64.lt_u + i64.extend_i32_u
-        case 331: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 < bl >>> 0) ? 1 : 0; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!;  const lo = a, hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue; }
-        }
-        // i64.shr_u k + i64.or
-        case 332: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >>> s, hi = s < 32 ? ah >>> s : 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al | bl, hi = ah | bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
-        }
-        // i32.or + i32.or
-        case 333: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; continue; }
-        }
-        // i64.shl k + i64.shr_u k + i64.or
-        case 334: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? al << s : 0, hi = s < 32 ? (ah << s) | ((al >>> 1) >>> (31 - s)) : al << s, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >>> s, hi = s < 32 ? ah >>> s : 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al | bl, hi = ah | bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
-        }
-        // const32 + i32.store
-        case 335: {
-          { I[fp + code[pc + 1]!] = code[pc + 2]!; pc += 3; }
-          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; continue; }
-        }
-        // i32.store8 + i32.sub k
-        case 336: {
-          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 1 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt8(ea, b); pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; continue; }
-        }
-        // i64.add + i64.store
-        case 337: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue; }
-        }
-        // charge + br_if i32.eq k
-        case 338: {
-          { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; } pc += 2; }
-          { const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a === b) { pc = code[pc + 3]!; continue; } pc += 4; continue; }
-        }
-        // i64.add + i64.shl k
-        case 339: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? al << s : 0, hi = s < 32 ? (ah << s) | ((al >>> 1) >>> (31 - s)) : al << s, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
-        }
-        // copy + call
-        case 340: {
-          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
-          { const e = entries[code[pc + 1]!]!; if (e < 0 || fi >= lastFrame) { exit = Exit.call; break run; }
-      FR[fi + 1] = pc + 3; fi += 3; fp += code[pc + 2]!; FR[fi] = code[pc + 1]! + funcDelta; FR[fi + 2] = fp >> 1; pc = e; continue; }
-        }
-        // i32.shl k + i32.and k + i32.shl k + i32.and k
-        case 341: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; continue; }
-        }
-        // i32.add + i32.load8_u
-        case 342: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 1 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getUint8(ea); pc += 4; continue; }
-        }
-        // const64 + i64.and + const64 + i64.and
-        case 343: {
-          { const d = fp + code[pc + 1]!; I[d] = code[pc + 2]!; I[d + 1] = code[pc + 3]!; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al & bl, hi = ah & bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const d = fp + code[pc + 1]!; I[d] = code[pc + 2]!; I[d + 1] = code[pc + 3]!; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al & bl, hi = ah & bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
-        }
-        // i64.add + i64.add + i64.store
-        case 344: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue; }
-        }
-        // i64.mul + i64.add + i64.add + i64.store
-        case 345: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue; }
-        }
-        // i64.add + i64.store + i64.gt_u + i64.extend_i32_u
-        case 346: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 > bl >>> 0) ? 1 : 0; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!;  const lo = a, hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue; }
-        }
-        // i64.mul + i64.shr_u k + i64.mul + i64.shr_u k
-        case 347: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >>> s, hi = s < 32 ? ah >>> s : 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >>> s, hi = s < 32 ? ah >>> s : 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
-        }
-        // i64.mul + i64.add + i64.shl k
-        case 348: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? al << s : 0, hi = s < 32 ? (ah << s) | ((al >>> 1) >>> (31 - s)) : al << s, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
-        }
-        // i64.mul + i64.lt_u + i64.extend_i32_u
-        case 349: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 < bl >>> 0) ? 1 : 0; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!;  const lo = a, hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue; }
-        }
-        // i64.add + i64.add + i64.mul
-        case 350: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
-        }
-        // const64 + call
-        case 351: {
-          { const d = fp + code[pc + 1]!; I[d] = code[pc + 2]!; I[d + 1] = code[pc + 3]!; pc += 4; }
-          { const e = entries[code[pc + 1]!]!; if (e < 0 || fi >= lastFrame) { exit = Exit.call; break run; }
-      FR[fi + 1] = pc + 3; fi += 3; fp += code[pc + 2]!; FR[fi] = code[pc + 1]! + funcDelta; FR[fi + 2] = fp >> 1; pc = e; continue; }
-        }
-        // global.get + i32.add
-        case 352: {
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
-        }
-        // charge + global.get
-        case 353: {
-          { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; } pc += 2; }
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
-        }
-        // charge + global.get + br_if i32.ge_u k
-        case 354: {
-          { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; } pc += 2; }
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
-          { const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a >>> 0 >= b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue; }
-        }
-        // i32.add + i32.add
-        case 355: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
-        }
-        // charge + global.get + br_if i32.ge_u k + global.get
-        case 356: {
-          { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; } pc += 2; }
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
-          { const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a >>> 0 >= b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; }
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
-        }
-        // i32.add k + global.set + br
-        case 357: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; }
-          { pc = code[pc + 1]!; continue; }
-        }
-        // global.get + global.get + i32.and
-        case 358: {
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; continue; }
-        }
-        // global.get + global.get + i32.and + global.get
-        case 359: {
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; }
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
-        }
-        // i32.add k + copy + copy
-        case 360: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
-          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; continue; }
-        }
-        // const32 + i32.store8 + i32.sub k
-        case 361: {
-          { I[fp + code[pc + 1]!] = code[pc + 2]!; pc += 3; }
-          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 1 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt8(ea, b); pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; continue; }
-        }
-        // i32.shl k + i32.add
-        case 362: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
-        }
-        // i32.add + const32 + i32.store
-        case 363: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { I[fp + code[pc + 1]!] = code[pc + 2]!; pc += 3; }
-          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; continue; }
-        }
-        // i32.load + i32.add
-        case 364: {
-          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
-        }
-        // i32.shr_u k + i32.xor + i32.add
-        case 365: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
-        }
-        // const64 + copy
-        case 366: {
-          { const d = fp + code[pc + 1]!; I[d] = code[pc + 2]!; I[d + 1] = code[pc + 3]!; pc += 4; }
-          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; continue; }
-        }
-        // const64 + copy + const64 + call
-        case 367: {
-          { const d = fp + code[pc + 1]!; I[d] = code[pc + 2]!; I[d + 1] = code[pc + 3]!; pc += 4; }
-          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
-          { const d = fp + code[pc + 1]!; I[d] = code[pc + 2]!; I[d + 1] = code[pc + 3]!; pc += 4; }
-          { const e = entries[code[pc + 1]!]!; if (e < 0 || fi >= lastFrame) { exit = Exit.call; break run; }
-      FR[fi + 1] = pc + 3; fi += 3; fp += code[pc + 2]!; FR[fi] = code[pc + 1]! + funcDelta; FR[fi + 2] = fp >> 1; pc = e; continue; }
-        }
-        // global.get + i32.sub k + global.set
-        case 368: {
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; }
-          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; continue; }
-        }
-        // enter + global.get + i32.sub k + global.set
-        case 369: {
-          { if (fp + code[pc + 2]! > I.length) { exit = Exit.stack; break run; }
-      for (let i = fp + code[pc + 3]!, end = fp + code[pc + 4]!; i < end; i++) I[i] = 0;
-      fuel -= code[pc + 1]!; if (fuel < 0) { pc += 5; exit = Exit.fuel; break run; } pc += 5; }
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; }
-          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; continue; }
-        }
-        // charge + br_if i32.ne k
-        case 370: {
-          { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; } pc += 2; }
-          { const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a !== b) { pc = code[pc + 3]!; continue; } pc += 4; continue; }
-        }
-        // i32.add k + i32.add k + br
-        case 371: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { pc = code[pc + 1]!; continue; }
-        }
-        // copy + return1
-        case 372: {
-          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
-          { const s = fp + code[pc + 1]!; I[fp] = I[s]!; I[fp + 1] = I[s + 1]!; fi -= 3; if (fi < floor) { exit = Exit.returned; break run; } pc = FR[fi + 1]!; fp = FR[fi + 2]! << 1; continue; }
-        }
-        // i32.add k + global.set + return0
-        case 373: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; }
-          { fi -= 3; if (fi < floor) { exit = Exit.returned; break run; } pc = FR[fi + 1]!; fp = FR[fi + 2]! << 1; continue; }
-        }
-        // i32.or + i32.or + i32.or
-        case 374: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; continue; }
-        }
-        // i32.and k + i32.or + i32.or + i32.or
-        case 375: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; continue; }
-        }
-        // i32.and + i32.and
-        case 376: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; continue; }
-        }
-        // charge + br_if i32.eq
-        case 377: {
-          { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; } pc += 2; }
-          { const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a === b) { pc = code[pc + 3]!; continue; } pc += 4; continue; }
-        }
-        // i32.and + i32.xor + i32.add
-        case 378: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
-        }
-        // charge + br_if i32.eq k + i32.shr_u + i32.shr_u
-        case 379: {
-          { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; } pc += 2; }
-          { const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a === b) { pc = code[pc + 3]!; continue; } pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; continue; }
-        }
-        // i32.shr_u + i32.shr_u + i32.add k
-        case 380: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
-        }
-        // i32.shl k + i32.add + i32.load + br_if
-        case 381: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; }
-          { if (I[fp + code[pc + 1]!]! !== 0) { pc = code[pc + 2]!; continue; } pc += 3; continue; }
-        }
-        // global.get + i32.add + global.set + global.get
-        case 382: {
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; }
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
-        }
-        // i32.add k + i32.add + i32.load8_u
-        case 383: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 1 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getUint8(ea); pc += 4; continue; }
-        }
-        // i32.and k + br_unless
-        case 384: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; }
-          { if (I[fp + code[pc + 1]!]! === 0) { pc = code[pc + 2]!; continue; } pc += 3; continue; }
-        }
-        // i64.load + i64.add
-        case 385: {
-          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;   const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
-        }
-        // i32.add k + i32.add k
-        case 386: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
-        }
-        // i32.store + global.get
-        case 387: {
-          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; }
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
-        }
-        // i32.shl k + i32.add + i32.load + global.get
-        case 388: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; }
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
-        }
-        // i32.add + i32.load + global.get + global.get
-        case 389: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; }
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
-        }
-        // i32.rotr k + i32.xor + i32.add
-        case 390: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a >>> b) | (a << (32 - b)); pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
-        }
-        // i32.xor k + i32.and + i32.xor + i32.add
-        case 391: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
-        }
-        // i32.add + i32.add + global.set + global.get
-        case 392: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; }
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
-        }
-        // copy + copy + i32.and + i32.and
-        case 393: {
-          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
-          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; continue; }
-        }
-        // i32.xor + i32.xor + i32.add
-        case 394: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
-        }
-        // const32 + call
-        case 395: {
-          { I[fp + code[pc + 1]!] = code[pc + 2]!; pc += 3; }
-          { const e = entries[code[pc + 1]!]!; if (e < 0 || fi >= lastFrame) { exit = Exit.call; break run; }
-      FR[fi + 1] = pc + 3; fi += 3; fp += code[pc + 2]!; FR[fi] = code[pc + 1]! + funcDelta; FR[fi + 2] = fp >> 1; pc = e; continue; }
-        }
-        // i32.store + i32.store + i32.store
-        case 396: {
-          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; }
-          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; }
-          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; continue; }
-        }
-        // copy + copy + copy + call
-        case 397: {
-          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
-          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
-          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
-          { const e = entries[code[pc + 1]!]!; if (e < 0 || fi >= lastFrame) { exit = Exit.call; break run; }
-      FR[fi + 1] = pc + 3; fi += 3; fp += code[pc + 2]!; FR[fi] = code[pc + 1]! + funcDelta; FR[fi + 2] = fp >> 1; pc = e; continue; }
-        }
-        // i32.load8_u + i32.store8
-        case 398: {
-          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 1 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getUint8(ea); pc += 4; }
-          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 1 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt8(ea, b); pc += 4; continue; }
-        }
-        // const32 + select
-        case 399: {
-          { I[fp + code[pc + 1]!] = code[pc + 2]!; pc += 3; }
-          { const d = fp + code[pc + 1]!, s = fp + (I[fp + code[pc + 4]!]! !== 0 ? code[pc + 2]! : code[pc + 3]!); I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 5; continue; }
-        }
-        // copy + copy + call
-        case 400: {
-          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
-          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
-          { const e = entries[code[pc + 1]!]!; if (e < 0 || fi >= lastFrame) { exit = Exit.call; break run; }
-      FR[fi + 1] = pc + 3; fi += 3; fp += code[pc + 2]!; FR[fi] = code[pc + 1]! + funcDelta; FR[fi + 2] = fp >> 1; pc = e; continue; }
-        }
-        // i32.or + br_if
-        case 401: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; }
-          { if (I[fp + code[pc + 1]!]! !== 0) { pc = code[pc + 2]!; continue; } pc += 3; continue; }
-        }
-        // br_if i32.eqz + i32.load
-        case 402: {
-          { const a = I[fp + code[pc + 1]!]!; if (a === 0) { pc = code[pc + 2]!; continue; } pc += 3; }
-          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }
-        }
-        // i64.gt_u + i64.extend_i32_u + i32.add k + i64.load
-        case 403: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 > bl >>> 0) ? 1 : 0; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!;  const lo = a, hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; }
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;   const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
-        }
-        // i32.shr_u k + i32.xor + i32.add + i32.add
-        case 404: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
-        }
-        // i32.eqz + i32.eq
-        case 405: {
-          { const a = I[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = a === 0 ? 1 : 0; pc += 3; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a === b ? 1 : 0; pc += 4; continue; }
-        }
-        // const32 + i32.load
-        case 406: {
-          { I[fp + code[pc + 1]!] = code[pc + 2]!; pc += 3; }
-          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }
-        }
-        // i32.shl k + i32.add + global.get + i32.sub k
-        case 407: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; continue; }
-        }
-        // i64.add + i64.add + i64.add + i64.add
-        case 408: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
         }
         default:
           exit = Exit.unknown;

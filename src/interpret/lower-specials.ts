@@ -5,6 +5,7 @@ import type { Special } from '../spec/instructions.ts';
 import { type FuncType, slotsOf } from '../spec/types.ts';
 import type { Condition, Lowerer } from './lower.ts';
 import { emitStubs, exceptions, settleResults } from './lower-exceptions.ts';
+import { gcLowerings } from './lower-gc.ts';
 import type { Operand } from './operands.ts';
 
 type Lowering = (l: Lowerer) => void;
@@ -367,4 +368,5 @@ export const specials = {
   ...tables,
   ...references,
   ...exceptions,
-} satisfies Partial<Lowerings<Special>> as Lowerings<Special>;
+  ...gcLowerings,
+} satisfies Lowerings<Special>;

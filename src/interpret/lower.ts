@@ -12,8 +12,9 @@ import type { Form, Handler, Lowered, ModuleCode, Region } from './code.ts';
 import { fuse } from './fuse.ts';
 import { specials } from './lower-specials.ts';
 import { type Operand, Operands } from './operands.ts';
-import { accessBytes, isCondition, isMemory, opNamed, opNumber } from './ops.ts';
+import { accessBytes, isBranchable, isCondition, isMemory, opNamed, opNumber } from './ops.ts';
 import { rareNumber } from './rare.ts';
+import { vectorImmediates, vectorNumber } from './simd/numbers.ts';
 
 /** A label, parallel to the validator's control frame. */
 export interface Label {
@@ -124,6 +125,7 @@ export class Lowerer {
       if (!this.folding) this.step();
     }
     if (row.special !== undefined) specials[row.special](this);
+    else if (vectorNumber(row) !== undefined) this.vector(row);
     else if (isMemory(row)) this.memory(row);
     else if (row.semantics !== '') this.numeric(row);
     else this.wordless(row);
@@ -315,11 +317,21 @@ export class Lowerer {
 
   /** Rows without semantics: constants, and what routines do. */
   private wordless(row: Instruction): void {
-    const { x, y, vector } = this.v.reader;
+    const { x, y } = this.v.reader;
     if (row.name === 'i32.const' || row.name === 'f32.const') this.pushConst(x);
     else if (row.name === 'i64.const' || row.name === 'f64.const') this.pushConst(x, y);
-    else if (row.name === 'v128.const') this.rare(row.name, row, [...vector]);
     else if (row.name !== 'nop') this.rare(row.name, row, [x, y]);
+  }
+
+  /** Vector instructions: a routine each, with its operands and its result in registers. */
+  private vector(row: Instruction): void {
+    const registers = row.params.map(() => this.operands.pop()).reverse().map((operand) => this.register(operand));
+    const immediates = vectorImmediates(row, this.v.reader);
+    const start = this.opAt('vector');
+    this.put(this.operands.top, 4 + registers.length + immediates.length, vectorNumber(row) as number, ...registers, ...immediates);
+    if (row.results.length === 0) return;
+    this.pushSlot(wordsOf(row.results[0] as ValType));
+    this.made(start);
   }
 
   private rare(name: string, row: Instruction, immediates: number[]): void {
@@ -433,7 +445,7 @@ export class Lowerer {
   takeCondition(): Condition {
     const { start, row, constant } = this.last;
     const operand = this.operands.pop();
-    if (!this.folding || operand.where !== 'slot' || start < 0 || row === undefined || !isCondition(row))
+    if (!this.folding || operand.where !== 'slot' || start < 0 || row === undefined || !isBranchable(row))
       return { row: undefined, constant: false, words: [this.register(operand)] };
     const words = [...this.code.words.subarray(start + 2, this.here)];
     this.code.length = start;

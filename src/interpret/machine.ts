@@ -37,6 +37,8 @@ export class Machine {
   I: Int32Array;
   F: Float32Array;
   D: Float64Array;
+  B: Int8Array;
+  S: Int16Array;
   G: Int32Array;
   FR: Int32Array;
   mem: DataView = noMemory;
@@ -75,6 +77,8 @@ export class Machine {
     this.I = stack.words;
     this.F = stack.floats;
     this.D = stack.doubles;
+    this.B = stack.bytes;
+    this.S = stack.shorts;
     this.G = store.globalWords;
     this.FR = stack.frames;
     this.funcs = store.funcs;
@@ -91,6 +95,8 @@ export class Machine {
     this.I = stack.words;
     this.F = stack.floats;
     this.D = stack.doubles;
+    this.B = stack.bytes;
+    this.S = stack.shorts;
     this.FR = stack.frames;
     this.lastFrame = this.FR.length - frameWords;
   }

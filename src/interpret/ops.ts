@@ -72,16 +72,26 @@ export const isCondition = (row: Instruction): boolean => row.semantics.endsWith
 const isInteger = (type: unknown): boolean => type === 'i32' || type === 'i64';
 const letters = ['a', 'b', 'c'];
 
+/** Division calls a function anyway, and comparisons of i64 mostly end in a branch, which has its own constant form. */
+const hasConstantForm = (row: Instruction): boolean =>
+  row.params.length === 2 &&
+  isInteger(row.params[1]) &&
+  !row.semantics.includes('num.') &&
+  !(row.params[1] === 'i64' && isCondition(row));
+
 function numericOps(row: Instruction): Op[] {
   const reads = row.params.map((type, i) => readOperand(letters[i] as string, type, 2 + i, row.semantics));
   const words = 2 + row.params.length;
   const made = [{ name: row.name, words, text: `${reads.join(' ')} ${compute(row, 1)}` }];
-  if (row.params.length === 2 && isInteger(row.params[1])) {
+  if (hasConstantForm(row)) {
     const constant = [reads[0], readConstant(row.params[1] as OperandType, 3, row.semantics)].join(' ');
     made.push({ name: `${row.name} k`, words, text: `${constant} ${compute(row, 1)}` });
   }
   return made;
 }
+
+/** Comparisons that fuse with a branch; those of f32 are too rare for the loop's size. */
+export const isBranchable = (row: Instruction): boolean => isCondition(row) && row.params[0] !== 'f32';
 
 /** Compare and branch in one: the comparison's operands, then the target. */
 function branchOps(row: Instruction): Op[] {
@@ -192,6 +202,8 @@ const ownOps: Op[] = [
     0,
     `m.pc = pc; rare[${word(2)}]!(m, pc + 4, fp + ${word(3)}); I = m.I; F = m.F; D = m.D; G = m.G; mem = m.mem; memLen = m.memLen; pc += ${word(1)}; continue;`,
   ),
+  // destination, words of this op, number of the routine, registers of the operands, immediates
+  op('vector', 0, `m.pc = pc; vector[${word(3)}]!(m, pc, fp); pc += ${word(2)}; continue;`),
   // Code that can stop at every instruction (lower.ts, `plain`) has a `step` before each.
   op('step', 1, 'if (m.steps <= 0) { exit = Exit.step; break run; } m.steps--;'),
   // fuel; hands over to folded code where nobody counts steps
@@ -206,7 +218,7 @@ const ownOps: Op[] = [
 const single: readonly Op[] = [
   ...ownOps,
   ...instructions.filter(isPlain).flatMap(numericOps),
-  ...instructions.filter((row) => isPlain(row) && isCondition(row)).flatMap(branchOps),
+  ...instructions.filter((row) => isPlain(row) && isBranchable(row)).flatMap(branchOps),
   ...instructions.filter((row) => isMemory(row) && row.semantics !== '').flatMap(memoryOps),
 ];
 

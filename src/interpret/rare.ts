@@ -1,21 +1,17 @@
-// What the loop leaves to routines: instructions that are rare, long, or work on more than the stack. A routine finds
-// its operands in their slots from `base` on (a word index) and leaves its results from there on; its immediates are
-// `m.code[at]` and after.
+// What the loop leaves to routines: instructions that are rare, long, or work on more than the stack.
 // https://webassembly.github.io/spec/core/exec/instructions.html
 
 import type { MemoryInst } from '../runtime/memory.ts';
-import type { InstanceInst } from '../runtime/store.ts';
 import type { TableInst } from '../runtime/table.ts';
 import { refKinds } from '../runtime/value.ts';
 import { Trap } from '../spec/errors.ts';
 import { access } from './access.ts';
+import { effectiveAddress } from './address.ts';
+import { atomicRoutines } from './atomics.ts';
+import { gcRoutines } from './gc.ts';
 import type { Machine } from './machine.ts';
-
-export type Routine = (m: Machine, at: number, base: number) => void;
-
-const imm = (m: Machine, at: number): number => m.code[at] as number;
-const word = (m: Machine, index: number): number => m.I[index] as number;
-const u32 = (m: Machine, index: number): number => (m.I[index] as number) >>> 0;
+import { wideRoutines } from './wide.ts';
+import { dataBytes, imm, type Routine, u32, word } from './routine.ts';
 
 /** An address or length of either type as a number; above 2^53 it is not exact, but no bound is that high. */
 const u64 = (m: Machine, index: number): number => u32(m, index + 1) * 0x1_0000_0000 + u32(m, index);
@@ -40,22 +36,14 @@ const checkTable = (start: number, count: number, size: number): void => {
 
 // Memories
 
-function effectiveAddress(m: Machine, at: number, base: number): { memory: MemoryInst; ea: number } {
-  const memory = memoryAt(m, imm(m, at + 1));
-  const offset = (imm(m, at + 3) >>> 0) * 0x1_0000_0000 + (imm(m, at + 2) >>> 0);
-  return { memory, ea: sized(m, base, isWide(memory)) + offset };
-}
-
 /** Immediates: the row's code, memory, offset (low, high), lane, bytes accessed. */
 function load(m: Machine, at: number, base: number): void {
-  const { memory, ea } = effectiveAddress(m, at, base);
-  checkMemory(ea, imm(m, at + 5), memory.size);
-  access(imm(m, at), memory.view, ea, m.I, base);
+  const memory = memoryAt(m, imm(m, at + 1));
+  access(imm(m, at), memory.view, effectiveAddress(m, memory, at + 2, base, imm(m, at + 5)), m.I, base);
 }
 function store(m: Machine, at: number, base: number): void {
-  const { memory, ea } = effectiveAddress(m, at, base);
-  checkMemory(ea, imm(m, at + 5), memory.size);
-  access(imm(m, at), memory.view, ea, m.I, base + 2);
+  const memory = memoryAt(m, imm(m, at + 1));
+  access(imm(m, at), memory.view, effectiveAddress(m, memory, at + 2, base, imm(m, at + 5)), m.I, base + 2);
 }
 
 function memoryGrow(m: Machine, at: number, base: number): void {
@@ -82,14 +70,6 @@ function memoryCopy(m: Machine, at: number, base: number): void {
   checkMemory(source, count, from.size);
   if (to === from) to.bytes.copyWithin(target, source, source + count);
   else to.bytes.set(from.bytes.subarray(source, source + count), target);
-}
-
-/** The bytes of a data segment; none once it is dropped. */
-export function dataBytes(instance: InstanceInst, index: number): Uint8Array {
-  const { syntax } = instance.module;
-  const span = syntax.datas[index]?.init;
-  if (span === undefined || instance.droppedDatas[index] !== 0) return new Uint8Array(0);
-  return syntax.bytes.subarray(span.start, span.end);
 }
 
 function memoryInit(m: Machine, at: number, base: number): void {
@@ -177,6 +157,8 @@ const globalSetWide: Routine = (m, at, base) => {
 };
 
 const routines = {
+  ...atomicRoutines,
+  ...wideRoutines,
   load,
   store,
   'memory.size': (m, at, base) => putSize(m, base, memoryAt(m, imm(m, at)).pages),
@@ -201,6 +183,7 @@ const routines = {
   'ref.as_non_null': asNonNull,
   'global.get v128': globalGetWide,
   'global.set v128': globalSetWide,
+  ...gcRoutines,
 } satisfies Record<string, Routine>;
 
 const names = Object.keys(routines);

@@ -3,16 +3,21 @@
 
 import { InstructionReader } from '../binary/instruction.ts';
 import type { Expr } from '../binary/module.ts';
+import { newObject } from '../runtime/collect.ts';
+import type { Module } from '../runtime/module.ts';
+import { type Shape, shapeOf } from '../runtime/shape.ts';
 import { globalWords, type Store } from '../runtime/store.ts';
 import { refKinds } from '../runtime/value.ts';
+import type { DefType } from '../spec/deftypes.ts';
 import { CrashError } from '../spec/errors.ts';
 import type { FuncAddr, GlobalAddr } from '../spec/types.ts';
 
 /** Words of one value: a v128 takes all four. */
 const valueWords = 4;
 
-/** The index spaces of the instance, as far as they are allocated. */
+/** The index spaces of the instance, as far as they are allocated. Objects that are made must be kept (heap.ts). */
 export interface Scope {
+  readonly module: Module;
   readonly funcs: readonly FuncAddr[];
   readonly globals: readonly GlobalAddr[];
 }
@@ -37,15 +42,20 @@ const steps = new Map<string, (machine: Machine) => void>([
   // References keep their kind as they are converted.
   ['any.convert_extern', () => undefined],
   ['extern.convert_any', () => undefined],
-  // Constructors of GC objects go here: they allocate in the store, then push the object's reference.
+  ['ref.i31', (m) => m.push((m.pop() << 1) >> 1, refKinds.i31)],
+  ['struct.new', (m) => m.struct()],
+  ['struct.new_default', (m) => m.pushObject(m.make(0))],
+  ['array.new', (m) => m.array(m.pop() >>> 0)],
+  ['array.new_default', (m) => m.pushObject(m.make(m.pop() >>> 0))],
+  ['array.new_fixed', (m) => m.arrayFixed(m.reader.y)],
 ]);
 
 /** Evaluates the constant expressions of one instance. */
 export class Evaluator {
   private readonly machine: Machine;
 
-  constructor(store: Store, scope: Scope, bytes: Uint8Array) {
-    this.machine = new Machine(store, scope, new InstructionReader(bytes));
+  constructor(store: Store, scope: Scope) {
+    this.machine = new Machine(store, scope, new InstructionReader(scope.module.bytes));
   }
 
   /** The words of the value: two, or four of a v128. They are overwritten by the next call. */
@@ -93,6 +103,50 @@ class Machine {
       this.stack = wider;
     }
     this.stack.set(words, at);
+  }
+
+  /** Pops a value; returns its first word. */
+  pop(): number {
+    this.height--;
+    return this.word(0);
+  }
+
+  pushObject(address: number): void {
+    this.push(address, refKinds.object);
+  }
+
+  private shape(): Shape {
+    return shapeOf(this.scope.module.context.types[this.reader.x] as DefType);
+  }
+
+  /** A new object of the type that the instruction names. Objects on this stack are kept by whoever evaluates. */
+  make(length: number): number {
+    return newObject(this.store, this.shape(), length, this.store.stack.top * 2);
+  }
+
+  struct(): void {
+    const { fields } = this.shape();
+    const address = this.make(0);
+    this.height -= fields.length;
+    fields.forEach((field, i) => {
+      this.store.heap.setField(address, field, this.stack, (this.height + i) * valueWords);
+    });
+    this.pushObject(address);
+  }
+
+  array(length: number): void {
+    const address = this.make(length);
+    this.height--;
+    this.store.heap.fill(address, this.shape(), 0, length, this.stack, this.height * valueWords);
+    this.pushObject(address);
+  }
+
+  arrayFixed(length: number): void {
+    const address = this.make(length);
+    this.height -= length;
+    for (let i = 0; i < length; i++)
+      this.store.heap.setElement(address, this.shape(), i, this.stack, (this.height + i) * valueWords);
+    this.pushObject(address);
   }
 
   global(addr: GlobalAddr): void {

@@ -28,7 +28,7 @@ export function allocate(store: Store, module: Module, imports: readonly ExternV
   checkLimits(store, module);
   const before = mark(store);
   try {
-    return new Allocation(store, module, imports, shared).run();
+    return store.heap.keeping(() => new Allocation(store, module, imports, shared).run());
   } catch (error) {
     rollBack(store, before);
     throw error;
@@ -86,7 +86,7 @@ class Allocation {
       elems: [],
       droppedDatas: new Uint8Array(module.syntax.datas.length),
     };
-    this.evaluator = new Evaluator(store, this.instance, module.bytes);
+    this.evaluator = new Evaluator(store, this.instance);
   }
 
   run(): InstanceInst {
@@ -163,7 +163,7 @@ class Allocation {
  * before it stay.
  */
 export function initialise(store: Store, instance: InstanceInst): void {
-  const evaluator = new Evaluator(store, instance, instance.module.bytes);
+  const evaluator = new Evaluator(store, instance);
   initialiseTables(store, instance, evaluator);
   initialiseMemories(store, instance, evaluator);
 }

@@ -196,7 +196,9 @@ export function jobSpec(
     engine: options.engine ?? inherited?.engine,
     priority: options.priority ?? inherited?.priority ?? 0,
     affinity: oneOf('affinity', options.affinity ?? inherited?.affinity ?? 'keep', ['keep', 'spread']),
-    sliceFuel: maybe(options.sliceFuel ?? inherited?.sliceFuel, (units) => whole('sliceFuel', units, 1, Number.MAX_SAFE_INTEGER)),
+    sliceFuel: maybe(options.sliceFuel ?? inherited?.sliceFuel, (units) =>
+      whole('sliceFuel', units, 1, Number.MAX_SAFE_INTEGER),
+    ),
     onCrash: oneOf('onCrash', options.onCrash ?? inherited?.onCrash ?? 'fail', ['fail', 'retry']),
     retries: whole('retries', options.retries ?? inherited?.retries ?? 3, 0, 1_000_000),
     checkpointEvery: whole('checkpointEvery', options.checkpointEvery ?? inherited?.checkpointEvery ?? 50, 1, mostMs),

@@ -96,7 +96,7 @@ export class Pool {
       options.export === undefined
         ? snapshot.progress
         : { next: firstStep, state: pack({ export: options.export, args: options.args ?? [] }, 'the input') };
-    return this.begin(job, { vm: { kind: 'saved', bytes: snapshot.bytes }, progress });
+    return this.begin(job, { vm: { kind: 'saved', bytes: snapshot.bytes, foreign: snapshot.foreign }, progress });
   }
 
   /**
@@ -241,7 +241,7 @@ export class Pool {
       case 'failed':
         return this.fail(run, fromData(end.error));
       case 'saved':
-        return this.stopped(run, new JobSnapshot(end.bytes, end.progress, run.spec));
+        return this.stopped(run, new JobSnapshot(end.bytes, end.progress, false, run.spec));
       case 'rested':
         if (run.outOfFuel) run.stop ??= { kind: 'limit', limit: 'fuel' };
         return this.queue(run);

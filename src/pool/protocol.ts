@@ -28,8 +28,11 @@ export type VmState =
   /** Not made yet: an instance of the module, by hash, its start function pending. */
   | { readonly kind: 'new'; readonly module: string }
   | MovingVm
-  /** A copy in bytes, as `Snapshot.encode` writes it; can be used any number of times. */
-  | { readonly kind: 'saved'; readonly bytes: Parcel };
+  /**
+   * A copy in bytes, as `Snapshot.encode` writes it; can be used any number of times. `foreign`: it was saved by
+   * somebody else than a job, so that the progress need not fit it.
+   */
+  | { readonly kind: 'saved'; readonly bytes: Parcel; readonly foreign: boolean };
 
 /** What a service answered to a pending host call, by the call's id. */
 export type Answer =

@@ -29,7 +29,11 @@ export type RunStatus = 'queued' | 'running' | 'waiting' | 'done' | 'failed' | '
 
 const nothing = shareBytes(new Uint8Array());
 /** Where an ended job is. */
-const nowhere: Place = { vm: { kind: 'saved', bytes: nothing }, progress: { next: '', state: nothing }, paid: 0 };
+const nowhere: Place = {
+  vm: { kind: 'saved', bytes: nothing, foreign: false },
+  progress: { next: '', state: nothing },
+  paid: 0,
+};
 
 /** Fuel of a job's first slice. */
 const firstFuel = 200_000;
@@ -145,7 +149,7 @@ export class Run implements Ticket {
     this.place = { vm, progress, paid };
     this.sinceCheckpoint++;
     if (checkpoint === undefined) return;
-    this.checkpoint = { vm: { kind: 'saved', bytes: checkpoint }, progress, paid };
+    this.checkpoint = { vm: { kind: 'saved', bytes: checkpoint, foreign: false }, progress, paid };
     this.sinceCheckpoint = 0;
   }
 

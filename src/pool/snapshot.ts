@@ -23,6 +23,8 @@ export class JobSnapshot {
     /** The VM, as `Snapshot.encode` writes it. */
     readonly bytes: Parcel,
     readonly progress: Progress,
+    /** Whether the VM was saved by somebody else than a job. */
+    readonly foreign: boolean,
     /** What the job was submitted with, where it was suspended in this process. */
     readonly spec?: JobSpec,
   ) {}
@@ -52,13 +54,13 @@ export class JobSnapshot {
     const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(magic.length, true);
     if (headerBytes + length > bytes.length) throw new SnapshotError('the snapshot is cut off', 'job state');
     const meta = bytes.subarray(headerBytes, headerBytes + length);
-    return new JobSnapshot(shareBytes(bytes.subarray(headerBytes + length)), progressOf(unpack(meta)));
+    return new JobSnapshot(shareBytes(bytes.subarray(headerBytes + length)), progressOf(unpack(meta)), false);
   }
 
   /** A VM that was saved outside of a pool: the job's output will be the results of the call that it is in. */
   static of(vm: Uint8Array | Snapshot): JobSnapshot {
     const bytes = vm instanceof Uint8Array ? vm : vm.encode();
-    return new JobSnapshot(shareBytes(bytes), { next: lastPlainStep, state: pack(undefined, 'nothing') });
+    return new JobSnapshot(shareBytes(bytes), { next: lastPlainStep, state: pack(undefined, 'nothing') }, true);
   }
 }
 

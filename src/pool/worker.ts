@@ -67,7 +67,7 @@ class Slice {
     const { order } = this;
     this.memory = vm.store.memories.reduce((sum, { size }) => sum + size, 0);
     if (order.task.kind === 'save') return { kind: 'saved', bytes: saved(vm), progress: this.progress };
-    if (order.vm.kind === 'saved') checkBusy(vm, order);
+    if (order.vm.kind === 'saved' && order.vm.foreign) checkBusy(vm, order);
     const account = accountOf(vm);
     if (order.answer !== undefined) answer(vm, order.answer);
     const end = await this.run(vm, steps, order.task.fuel).finally(() => {

@@ -1,9 +1,10 @@
 // What of a store's heap is alive, and when that is found out. Roots are taken for what they look like: a slot that holds
 // a number may keep an object alive that nothing refers to. Snapshots (snapshot/heap.ts) look more closely.
 
+import type { TagAddr } from '../spec/types.ts';
 import { type Heap, isHeapKind } from './heap.ts';
-import { type Shape, sizeOf } from './shape.ts';
-import { globalWords, type Store } from './store.ts';
+import { type Shape, shapeOf, sizeOf } from './shape.ts';
+import { globalWords, type Store, type TagInst } from './store.ts';
 import { refKinds } from './value.ts';
 
 /**
@@ -18,6 +19,16 @@ export function newObject(store: Store, shape: Shape, length: number, slotWords:
     heap.checkRoom(size);
   }
   return heap.allocate(shape, length);
+}
+
+/** A new exception with a tag; the slots of what it carries begin at a word of the stack, and nothing is in use above. */
+export function newException(store: Store, tag: TagAddr, base: number): number {
+  const { heap, stack } = store;
+  const shape = shapeOf((store.tags[tag] as TagInst).type);
+  const address = newObject(store, shape, 0, base + shape.slotWords);
+  heap.setTag(address, tag);
+  heap.setFields(address, shape, stack.words, base);
+  return address;
 }
 
 /** Frees what nothing refers to. */

@@ -30,6 +30,8 @@ export class Stack {
   words: Int32Array = new Int32Array(2048);
   floats = new Float32Array(this.words.buffer);
   doubles = new Float64Array(this.words.buffer);
+  bytes = new Int8Array(this.words.buffer);
+  shorts = new Int16Array(this.words.buffer);
   /** Number of frames. */
   depth = 0;
   /** Number of slots in use. */
@@ -79,6 +81,8 @@ export class Stack {
     this.words = wider;
     this.floats = new Float32Array(wider.buffer);
     this.doubles = new Float64Array(wider.buffer);
+    this.bytes = new Int8Array(wider.buffer);
+    this.shorts = new Int16Array(wider.buffer);
   }
 
   clear(): void {

@@ -4,6 +4,7 @@
 // https://webassembly.github.io/spec/core/exec/runtime.html#structure-instances
 
 import { ExhaustionError } from '../spec/errors.ts';
+import type { TagAddr } from '../spec/types.ts';
 import { type Field, holdsRefs, longHeader, type Shape, shapes, sizeOf } from './shape.ts';
 import { refKinds } from './value.ts';
 
@@ -49,8 +50,9 @@ export class Heap {
     return this.top + this.count;
   }
 
-  get isEmpty(): boolean {
-    return this.count === 0;
+  /** Words of all objects, dead ones included. */
+  get size(): number {
+    return this.top;
   }
 
   // Objects
@@ -75,6 +77,15 @@ export class Heap {
   /** Of an array. */
   length(address: number): number {
     return (this.words[this.at(address) + 2] as number) >>> 0;
+  }
+
+  /** Of an exception. */
+  tag(address: number): TagAddr {
+    return this.words[this.at(address) + 2] as TagAddr;
+  }
+
+  setTag(address: number, tag: TagAddr): void {
+    this.words[this.at(address) + 2] = tag;
   }
 
   private sizeAt(at: number): number {

@@ -16,10 +16,25 @@ export interface MemoryBudget {
   used: number;
 }
 
+/** By their size in bytes; narrow ones give numbers without sign. */
+export interface Cells {
+  readonly 1: Uint8Array;
+  readonly 2: Uint16Array;
+  readonly 4: Int32Array;
+  readonly 8: BigInt64Array;
+}
+const cellsOf = (buffer: ArrayBufferLike): Cells => ({
+  1: new Uint8Array(buffer),
+  2: new Uint16Array(buffer),
+  4: new Int32Array(buffer),
+  8: new BigInt64Array(buffer),
+});
+
 export class MemoryInst {
   buffer: ArrayBufferLike;
   bytes: Uint8Array;
   view: DataView;
+  private madeCells: Cells | undefined;
 
   constructor(
     readonly type: MemType,
@@ -46,6 +61,12 @@ export class MemoryInst {
     return !(this.buffer instanceof ArrayBuffer);
   }
 
+  /** The whole host memory as cells for atomic accesses, made when they are first needed. */
+  get cells(): Cells {
+    this.madeCells ??= cellsOf(this.buffer);
+    return this.madeCells;
+  }
+
   /** Grows by `delta` pages; returns the old size in pages, or -1 where the type, the host or the limit forbid it. */
   grow(delta: number): number {
     const old = this.pages;
@@ -62,6 +83,7 @@ export class MemoryInst {
   private resize(size: number): void {
     this.size = size;
     this.buffer = this.host.buffer;
+    this.madeCells = undefined;
     this.bytes = new Uint8Array(this.buffer, 0, size);
     this.view = new DataView(this.buffer, 0, size);
   }

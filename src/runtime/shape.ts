@@ -42,7 +42,7 @@ export interface Shape {
   readonly refs: readonly number[];
 }
 
-const structHeader = 2;
+export const structHeader = 2;
 /** Where the elements of an array and the values of an exception begin. */
 export const longHeader = 3;
 

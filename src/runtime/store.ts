@@ -81,12 +81,6 @@ export interface TagInst {
   readonly type: DefType;
 }
 
-/** An exception: its tag, and the slots of the values that it carries. */
-export interface ExnInst {
-  readonly tag: TagAddr;
-  readonly words: Int32Array;
-}
-
 /** A host call whose results the VM waits for. The top frame is its caller, its arguments already taken. */
 export interface PendingCall {
   /** Counts the host calls of this VM, so that a result is delivered once. */
@@ -103,8 +97,6 @@ export class Store {
   readonly globals: GlobalInst[] = [];
   globalWords = new Int32Array(16 * globalWords);
   readonly tags: TagInst[] = [];
-  /** Exceptions that a reference may name, by address; freed places are empty. */
-  readonly exceptions: (ExnInst | undefined)[] = [];
   /** Values of the host that the guest holds as externref. */
   readonly externs: unknown[] = [];
   readonly stack: Stack;
@@ -214,10 +206,13 @@ export class Store {
     }
   }
 
-  /** Whether the words (payload, kind) are a reference of the type, in whose hierarchy they must be. */
+  /**
+   * Whether the words (payload, kind), a reference of the type's hierarchy, are of the type. A reference of any kind can
+   * become an extern, and then an any.
+   */
   isOfType(payload: number, kind: number, { heap, nullable }: RefType): boolean {
     if (kind === refKinds.null) return nullable;
-    return heap === 'extern' || heapMatches(this.heapType(payload, kind), heap);
+    return heap === 'extern' || heap === 'any' || heapMatches(this.heapType(payload, kind), heap);
   }
 
   /** The words of a host value as a reference of the type, or undefined where it is none. */

@@ -80,6 +80,7 @@ function snapshotOf(words: Check): Check {
     memories: list(record({ size: count, runs: words }), maxSigned),
     pages: check((v) => v instanceof Uint8Array, 'bytes'),
     globals: words,
+    heap: record({ types: words, objects: words }),
     externs: list(() => {}, maxSigned),
     frames: words,
     slots: words,

@@ -46,6 +46,8 @@ export interface Saved<W> {
   readonly pages: Uint8Array;
   /** Values of all globals, four words each. */
   readonly globals: W;
+  /** Structures, arrays and exceptions, as far as anything refers to them. */
+  readonly heap: SavedHeap<W>;
   /** Values of the host that the guest holds, by index; they must be cloneable. */
   readonly externs: readonly unknown[];
   /** The stack: three words a frame, two words a slot, nothing beyond what is in use. */
@@ -108,6 +110,16 @@ export interface SavedMemory<W> {
   readonly runs: W;
 }
 
+export interface SavedHeap<W> {
+  /** Two words each: (instance, type index) of structures and arrays; (-1, tag address) of exceptions. */
+  readonly types: W;
+  /**
+   * All objects by address: each an index in `types`, for an array the count of its elements, then its fields, elements
+   * or values as runtime/shape.ts says.
+   */
+  readonly objects: W;
+}
+
 /** A host call that waits for its results. */
 export interface SavedCall<W> {
   readonly id: number;
@@ -164,6 +176,7 @@ export function mapWords<A, B>(saved: Saved<A>, map: (words: A) => B): Saved<B> 
     tables: saved.tables.map(map),
     memories: saved.memories.map(({ size, runs }) => ({ size, runs: map(runs) })),
     globals: map(saved.globals),
+    heap: { types: map(saved.heap.types), objects: map(saved.heap.objects) },
     frames: map(saved.frames),
     slots: map(saved.slots),
     pending: saved.pending && { ...saved.pending, args: map(saved.pending.args) },

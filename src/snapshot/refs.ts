@@ -1,17 +1,18 @@
 // Whether references are what their types say. What stands for a reference is told in runtime/value.ts.
 
+import type { Shape } from '../runtime/shape.ts';
 import { refKinds } from '../runtime/value.ts';
 import { type DefType, heapMatches } from '../spec/deftypes.ts';
 import { type RefType, typeName } from '../spec/types.ts';
 import { bad } from './form.ts';
 
-/** Numbers that an i31 holds, as signed or as unsigned ones. */
-const isI31 = (value: number): boolean => value >= -(2 ** 30) && value < 2 ** 31;
+const isI31 = (value: number): boolean => value >= -(2 ** 30) && value < 2 ** 30;
 
 export class Refs {
   constructor(
     private readonly funcs: readonly DefType[],
     private readonly externs: number,
+    private readonly objects: readonly { readonly shape: Shape }[],
   ) {}
 
   /** Whether the words (payload, kind) are a reference of the type. */
@@ -25,8 +26,14 @@ export class Refs {
       }
       case refKinds.extern:
         return payload >= 0 && payload < this.externs && holdsAll(heap);
+      case refKinds.object: {
+        const shape = this.objects[payload]?.shape;
+        return shape !== undefined && shape.kind !== 'exn' && (heapMatches(shape.type, heap) || holdsAll(heap));
+      }
       case refKinds.i31:
         return isI31(payload) && (heapMatches('i31', heap) || holdsAll(heap));
+      case refKinds.exn:
+        return this.objects[payload]?.shape.kind === 'exn' && (heapMatches('exn', heap) || holdsAll(heap));
       default:
         return false;
     }

@@ -8,6 +8,7 @@ import { readValues } from '../runtime/value.ts';
 import type { DefType } from '../spec/deftypes.ts';
 import { bad } from './form.ts';
 import { hostMade, pageBytes, type SavedMemory, type SnapshotData } from './format.ts';
+import { restoreObjects } from './heap.ts';
 import { checkRuns, scatterPages } from './pages.ts';
 import { type Verified, verify } from './verify.ts';
 
@@ -62,6 +63,7 @@ export function buildStore(
   }
   addInstances(store, data, verified);
   addEntities(store, data, verified);
+  restoreObjects(store, data.heap, verified.objects);
   store.restoreExterns(data.externs);
   addStack(store, data);
   const { calls, fuelUsed, debt } = data;

@@ -13,6 +13,7 @@ import { type ExternKind, type GlobalType, isRef, type MemType, type TableType }
 import type { ModuleContext } from '../validate/context.ts';
 import { bad, checkForm, isCount } from './form.ts';
 import { externKinds, type SnapshotData, spaces } from './format.ts';
+import { checkObjects, type FoundObject, findObjects } from './heap.ts';
 import { checkImports, restoreTypes, type StoreTypes } from './origins.ts';
 import { Refs } from './refs.ts';
 import { checkStack } from './stack.ts';
@@ -26,6 +27,7 @@ export interface Verified {
   readonly modules: readonly Module[];
   readonly types: StoreTypes;
   readonly limits: VmLimits;
+  readonly objects: readonly FoundObject[];
 }
 
 /** Throws SnapshotError. The contents of memories are not looked at: they may be anything. */
@@ -33,20 +35,20 @@ export function verify(data: SnapshotData, modules: readonly Module[], limits: P
   checkForm(data);
   const effective = effectiveLimits(data.limits, limits);
   const ofInstances = instanceModules(data, modules, effective);
-  const types = restoreTypes(
-    data,
-    ofInstances.map(({ context }) => context),
-  );
-  const refs = new Refs(types.func, data.externs.length);
+  const contexts = ofInstances.map(({ context }) => context);
+  const types = restoreTypes(data, contexts);
+  const objects = findObjects(data.heap, contexts, types.tag, effective.heap);
+  const refs = new Refs(types.func, data.externs.length, objects);
   checkCounts(data, types);
   checkTables(data, types.table, refs, effective);
   checkMemories(data, types.memory, effective);
   checkGlobals(data, types.global, refs);
+  checkObjects(data.heap, objects, refs);
   ofInstances.forEach(({ context }, i) => {
     checkInstance(data, types, i, context, refs);
   });
   checkStack(data, types.func, ofInstances, refs, effective);
-  return { modules: ofInstances, types, limits: effective };
+  return { modules: ofInstances, types, limits: effective, objects };
 }
 
 /** Those of whoever restores; where they say nothing, the snapshot's own, but never above the defaults. */

@@ -153,6 +153,7 @@ export interface Instruction {
    * raw bits of an f32 are `ai`, of an f64 `al` and `ah`. `ea` is the checked address in the memory `mem` (a DataView).
    * The result is the last expression; an i64 has two, `lo ; hi`. After `#` the result is given as raw bits (f32: one,
    * f64: `lo ; hi`). Expressions before those are statements. Functions named here are exports of interpret/numeric.ts;
+   * a NaN that JavaScript may pass through unchanged is replaced, for it could be a signalling one;
    * an i64 from a function arrives as its low half, with the high half in `num.hi`.
    */
   readonly semantics: string;
@@ -309,17 +310,17 @@ const rows: Record<Feature, readonly Row[]> = {
     ['f32.copysign', 0x98, '', 'f32 f32 -> f32', '# (ai & 0x7fffffff) | (bi & 0x80000000)'],
     ['f64.abs', 0x99, '', 'f64 -> f64', '# al ; ah & 0x7fffffff'],
     ['f64.neg', 0x9a, '', 'f64 -> f64', '# al ; ah ^ 0x80000000'],
-    ['f64.ceil', 0x9b, '', 'f64 -> f64', 'Math.ceil(a)'],
-    ['f64.floor', 0x9c, '', 'f64 -> f64', 'Math.floor(a)'],
-    ['f64.trunc', 0x9d, '', 'f64 -> f64', 'Math.trunc(a)'],
-    ['f64.nearest', 0x9e, '', 'f64 -> f64', 'num.nearest(a)'],
-    ['f64.sqrt', 0x9f, '', 'f64 -> f64', 'Math.sqrt(a)'],
+    ['f64.ceil', 0x9b, '', 'f64 -> f64', 'const t = Math.ceil(a) ; t === t ? t : NaN'],
+    ['f64.floor', 0x9c, '', 'f64 -> f64', 'const t = Math.floor(a) ; t === t ? t : NaN'],
+    ['f64.trunc', 0x9d, '', 'f64 -> f64', 'const t = Math.trunc(a) ; t === t ? t : NaN'],
+    ['f64.nearest', 0x9e, '', 'f64 -> f64', 'const t = num.nearest(a) ; t === t ? t : NaN'],
+    ['f64.sqrt', 0x9f, '', 'f64 -> f64', 'const t = Math.sqrt(a) ; t === t ? t : NaN'],
     ['f64.add', 0xa0, '', 'f64 f64 -> f64', 'a + b'],
     ['f64.sub', 0xa1, '', 'f64 f64 -> f64', 'a - b'],
     ['f64.mul', 0xa2, '', 'f64 f64 -> f64', 'a * b'],
     ['f64.div', 0xa3, '', 'f64 f64 -> f64', 'a / b'],
-    ['f64.min', 0xa4, '', 'f64 f64 -> f64', 'Math.min(a, b)'],
-    ['f64.max', 0xa5, '', 'f64 f64 -> f64', 'Math.max(a, b)'],
+    ['f64.min', 0xa4, '', 'f64 f64 -> f64', 'const t = Math.min(a, b) ; t === t ? t : NaN'],
+    ['f64.max', 0xa5, '', 'f64 f64 -> f64', 'const t = Math.max(a, b) ; t === t ? t : NaN'],
     ['f64.copysign', 0xa6, '', 'f64 f64 -> f64', '# al ; (ah & 0x7fffffff) | (bh & 0x80000000)'],
 
     ['i32.wrap_i64', 0xa7, '', 'i64 -> i32', 'al'],

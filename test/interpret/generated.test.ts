@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import test from 'ava';
-import { generateAccess, generateLoop } from '../../src/interpret/generate.ts';
+import { generateAccess, generateLoop, generateVector } from '../../src/interpret/generate.ts';
 
 const read = (file: string) => readFileSync(new URL(`../../src/interpret/${file}`, import.meta.url), 'utf8');
 
@@ -12,4 +12,8 @@ test('loop.ts is what generate.ts prints', (t) => {
 
 test('access.ts is what generate.ts prints', (t) => {
   t.is(read('access.ts'), generateAccess());
+});
+
+test('simd/routines.ts is what generate.ts prints', (t) => {
+  t.is(read('simd/routines.ts'), generateVector());
 });

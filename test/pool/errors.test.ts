@@ -1,7 +1,7 @@
 import test from 'ava';
-import * as spec from '../../src/spec/errors.ts';
 import { CancelledError, fromData, toData, WorkerError } from '../../src/pool/errors.ts';
 import { pack, unpack } from '../../src/pool/parcel.ts';
+import * as spec from '../../src/spec/errors.ts';
 
 /** To another thread and back. */
 const sent = (error: unknown): Error => fromData(structuredClone(toData(error)));
@@ -67,7 +67,13 @@ test('a circle of causes ends', (t) => {
 });
 
 test('parcels keep what structured clone keeps', (t) => {
-  const value = { big: 2n, nan: Number.NaN, zero: -0, list: new Float32Array([1.5]), map: new Map([[1, new Set('a')]]) };
+  const value = {
+    big: 2n,
+    nan: Number.NaN,
+    zero: -0,
+    list: new Float32Array([1.5]),
+    map: new Map([[1, new Set('a')]]),
+  };
   t.deepEqual(unpack(pack(value, 'it')), value);
   const { list } = unpack(pack(value, 'it')) as typeof value;
   t.is(list.buffer.byteLength, 4);

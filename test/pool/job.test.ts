@@ -132,13 +132,22 @@ test('damaged snapshots are refused', async (t) => {
     damaged[i] = ~(damaged[i] as number);
     const ending = (async () => pool.resume(damaged, { modules: [arithmetic], limits: { fuel: 1 } }).result)();
     const error = await t.throwsAsync(ending);
-    t.true(error instanceof SnapshotError || error instanceof UsageError || error instanceof JobLimitError, `byte ${i}`);
+    t.true(
+      error instanceof SnapshotError || error instanceof UsageError || error instanceof JobLimitError,
+      `byte ${i}`,
+    );
   }
 });
 
 test('an AbortSignal suspends and does not kill', async (t) => {
   const controller = new AbortController();
-  const job = pool.submit({ module: summing, export: 'sum', args: [60_000], sliceFuel: 20_000, signal: controller.signal });
+  const job = pool.submit({
+    module: summing,
+    export: 'sum',
+    args: [60_000],
+    sliceFuel: 20_000,
+    signal: controller.signal,
+  });
   await underWay(job);
   const reason = new Error('enough');
   controller.abort(reason);
@@ -222,7 +231,10 @@ test('mistakes of the caller are told at once or by the result', async (t) => {
   t.throws(() => pool.submit({ ...plain, module: new Uint8Array() } as never), { instanceOf: UsageError });
   t.throws(() => pool.submit({ ...plain, deadline: -1 }), { instanceOf: UsageError, message: /deadline/ });
   t.throws(() => pool.submit({ ...plain, affinity: 'near' } as never), { instanceOf: UsageError, message: /affinity/ });
-  t.throws(() => pool.submit({ ...plain, limits: { memry: 1 } } as never), { instanceOf: UsageError, message: /memry/ });
+  t.throws(() => pool.submit({ ...plain, limits: { memry: 1 } } as never), {
+    instanceOf: UsageError,
+    message: /memry/,
+  });
   t.throws(() => pool.submit({ ...plain, args: [() => 1] }), { instanceOf: UsageError, message: /the input/ });
   t.throws(() => new Pool({ threads: 0 }), { instanceOf: UsageError, message: /threads/ });
   await t.throwsAsync(pool.submit({ ...plain, args: [1] }).result, { instanceOf: UsageError, message: /2 values/ });
@@ -253,7 +265,10 @@ test('progress is told after each slice', async (t) => {
     onProgress: (stats) => told.push(stats.slices),
   });
   await job.result;
-  t.deepEqual(told, Array.from({ length: job.stats.slices }, (_, i) => i + 1));
+  t.deepEqual(
+    told,
+    Array.from({ length: job.stats.slices }, (_, i) => i + 1),
+  );
 });
 
 test('only so many jobs are live at a time, and all get done', async (t) => {

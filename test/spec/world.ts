@@ -63,7 +63,7 @@ export class World {
   invoke(instance: number, field: string, args: readonly Argument[]): Ending {
     const func = this.vm.instance(instance).func(field);
     const { results } = this.vm.store.funcType(func.payload);
-    this.vm.start(func, args.map(valueOf));
+    this.vm.start(func, args.map(vmValue));
     this.writeBits(args);
     const outcome = this.finish();
     if (outcome.status === 'trapped') return outcome;
@@ -137,7 +137,7 @@ function wordsOf(bits: bigint): [number, number] {
 }
 
 /** An argument as the VM takes it. */
-function valueOf(arg: Argument): Value {
+function vmValue(arg: Argument): Value {
   switch (arg.type) {
     case 'v128':
       return bytesOf(arg);

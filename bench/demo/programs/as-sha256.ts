@@ -19,6 +19,6 @@ export const asSha256: Program = {
   name: 'as-sha256',
   from: 'AssemblyScript',
   steps: stepsOf('as-sha256'),
-  sliceFuel: 40_000,
+  sliceFuel: 100_000,
   jobs: [12_000, 16_000, 20_000, 24_000, 28_000, 32_000, 36_000, 40_000].map(hashing),
 };

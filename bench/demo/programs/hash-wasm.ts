@@ -36,7 +36,7 @@ export const hashWasm: Program = {
   name: 'hash-wasm',
   from: 'C',
   steps: stepsOf('hash-wasm'),
-  sliceFuel: 60_000,
+  sliceFuel: 80_000,
   jobs: [
     hashing('md5', none, 'md5', 100_000),
     hashing('sha1', none, 'sha1', 60_000),

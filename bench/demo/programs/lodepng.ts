@@ -35,9 +35,9 @@ export const lodepng: Program = {
   name: 'lodepng',
   from: 'C',
   steps: stepsOf('lodepng'),
-  sliceFuel: 100_000,
+  sliceFuel: 500_000,
   jobs: [
-    ...[96, 128, 160, 192, 224].map((size) => decoding(picture(size, size - 31, size))),
+    ...[96, 112, 128, 144, 160].map((size) => decoding(picture(size, size - 31, size))),
     ...[24, 32, 40, 48].map((size) => encoding(picture(size, size + 9, size))),
   ],
 };

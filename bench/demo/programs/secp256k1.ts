@@ -55,7 +55,7 @@ export const secp256k1: Program = {
   name: 'tiny-secp256k1',
   from: 'Rust',
   steps: stepsOf('secp256k1'),
-  sliceFuel: 100_000,
+  sliceFuel: 500_000,
   jobs: [
     signing('sign as in RFC 6979', one, new TextEncoder().encode('Satoshi Nakamoto'), satoshi),
     ...[1, 2, 3, 4, 5, 6, 7].map((n) => signing(`sign with key ${n}`, noise(32, n), noise(100 * n, n))),

@@ -33,34 +33,32 @@ export const shapeNamed = (name: string): Shape => (shapes[name] ?? shapes['i32x
 /** A lane's number, or the text of one. */
 export type Lane = number | string;
 
-/** Where a vector begins: the text of a word, in the stack or in the scratch copy. */
-export interface Place {
-  readonly at: string;
-  readonly scratch?: boolean;
-}
-export const result: Place = { at: 'd' };
+/** Where a vector begins: the name of a word in the stack, or a word of the scratch copy. */
+export type Place = string | number;
+export const result: Place = 'd';
 const registers = ['x', 'y', 'z'];
-export const operand = (k: number): Place => ({ at: registers[k] as string });
-export const copied = (k: number): Place => ({ at: String(4 * k), scratch: true });
+export const operand = (k: number): Place => registers[k] as string;
+/** Copies follow each other, as one long vector. */
+export const copied = (k: number): Place => 4 * k;
 
-/** Word `k` of the op. */
-export const word = (k: number): string => `code[pc + ${k}]!`;
-/** The first immediate's place among the op's words. */
-export const immediateAt = (row: Instruction): number => 4 + row.params.length;
+/** Word `k` of the op, or `i` words past it. */
+export const word = (k: number, i: Lane = 0): string => `code[${plus(`pc + ${k}`, i)}]!`;
 
-const scales: Record<View, (at: string) => string> = {
-  B: (at) => `4 * ${at}`,
-  S: (at) => `2 * ${at}`,
-  I: (at) => at,
-  F: (at) => at,
-  D: (at) => `(${at} >> 1)`,
-};
+const perWord: Record<View, number> = { B: 4, S: 2, I: 1, F: 1, D: 0.5 };
+
+export function plus(base: Lane, i: Lane): Lane {
+  if (typeof base === 'number' && typeof i === 'number') return base + i;
+  return base === 0 ? i : i === 0 ? base : `${base} + ${i}`;
+}
+export const times = (n: number, i: Lane): Lane => (typeof i === 'number' ? n * i : `${n} * ${i}`);
 
 /** The element of a view that is lane `i` of a vector; to be assigned to as it is, to be read with a `!` after it. */
-export function element(view: View, { at, scratch }: Place, i: Lane): string {
-  return `${scratch ? 'T' : ''}${view}[${scales[view](at)} + ${i}]`;
+export function element(view: View, place: Place, i: Lane): string {
+  const scale = perWord[view];
+  if (typeof place === 'number') return `T${view}[${plus(place * scale, i)}]`;
+  return `${view}[${plus(scale === 1 ? place : scale < 1 ? `(${place} >> 1)` : times(scale, place), i)}]`;
 }
-const half = (place: Place, i: Lane, high: number): string => element('I', place, typeof i === 'number' ? 2 * i + high : `2 * ${i} + ${high}`);
+const half = (place: Place, i: Lane, high: number): string => element('I', place, plus(times(2, i), high));
 
 const mentions = (text: string, name: string): boolean => new RegExp(`\\b${name}\\b`).test(text);
 

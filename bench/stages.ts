@@ -1,0 +1,46 @@
+// What happens to a module before it runs: decoding, validation, and lowering to the interpreter's code.
+
+import { Module } from 'wasbox';
+import { decode, lower, ModuleCode, validate } from './built.ts';
+import { packageFile } from './demo/program.ts';
+import { type Figure, mapFigure, measure } from './measure.ts';
+import { cell, type Section } from './table.ts';
+
+const samples = 5;
+
+const modules = [
+  ['@wasm-fmt/gofmt', 'gofmt.wasm'],
+  ['tiny-secp256k1', 'lib/secp256k1.wasm'],
+  ['@cwasm/lodepng', 'lodepng.wasm'],
+] as const;
+
+export async function stages(): Promise<Section> {
+  const rows: string[][] = [];
+  for (const [name, file] of modules) rows.push(await row(name, packageFile(name, file)));
+  return {
+    title: 'Before the first instruction',
+    text: `MB of the module's binary a second; the whole module each time, though a VM lowers a function only when it is first called. Median (least to most) of ${samples}.`,
+    head: ['module', 'kB', 'of it code, kB', 'decode, MB/s', 'validate, MB/s', 'lower, MB/s'],
+    rows,
+  };
+}
+
+async function row(name: string, bytes: Uint8Array): Promise<string[]> {
+  const rate = (figure: Figure) => cell(mapFigure(figure, (ms) => bytes.length / ms / 1000));
+  const syntax = decode(bytes);
+  const module = Module.from(bytes);
+  return [
+    name,
+    (bytes.length / 1000).toFixed(0),
+    (syntax.funcs.reduce((sum, { body }) => sum + body.end - body.start, 0) / 1000).toFixed(0),
+    rate(await measure(samples, () => decode(bytes))),
+    rate(await measure(samples, () => validate(syntax))),
+    rate(await measure(samples, () => lowerAll(module))),
+  ];
+}
+
+function lowerAll(module: Module): void {
+  const code = new ModuleCode(module);
+  const { funcs, importedFuncs } = module.context;
+  for (let func = importedFuncs; func < funcs.length; func++) lower(code, func, 'folded');
+}

@@ -1,0 +1,104 @@
+// Atomic memory accesses: each follows from its name, which tells type, operation and width. They are the host's own
+// atomics, so that a memory which other threads share needs nothing else.
+// https://webassembly.github.io/threads/core/exec/instructions.html#atomic-memory-instructions
+
+import type { MemoryInst } from '../runtime/memory.ts';
+import { LimitError, Trap } from '../spec/errors.ts';
+import { type Instruction, instructions } from '../spec/instructions.ts';
+import { effectiveAddress } from './address.ts';
+import type { Machine } from './machine.ts';
+
+type Routine = (m: Machine, at: number, base: number) => void;
+
+// Immediates of all routines: the row's code, memory, offset (low, high), lane, bytes accessed.
+
+const memoryAt = (m: Machine, at: number): MemoryInst => m.memories[m.code[at + 1] as number] as MemoryInst;
+
+/** The checked address of an access, as an index of cells of its size. */
+function cellAt(m: Machine, memory: MemoryInst, at: number, base: number): number {
+  const bytes = m.code[at + 5] as number;
+  const ea = effectiveAddress(m, memory, at + 2, base, bytes);
+  if (ea % bytes !== 0) throw new Trap('unaligned atomic');
+  return ea / bytes;
+}
+
+/** Operations by the last part of the mnemonic; each takes cells, an index and up to two operands. */
+const operations = {
+  load: Atomics.load,
+  store: Atomics.store,
+  add: Atomics.add,
+  sub: Atomics.sub,
+  and: Atomics.and,
+  or: Atomics.or,
+  xor: Atomics.xor,
+  xchg: Atomics.exchange,
+  cmpxchg: Atomics.compareExchange,
+};
+type Operate<Cells, N> = (cells: Cells, i: number, b: N, c: N) => N;
+
+/** Cells of up to 32 bits: the low words of the operands, and a result that has nothing in its high word. */
+function narrow(bytes: 1 | 2 | 4, operate: Operate<Uint8Array | Uint16Array | Int32Array, number>): Routine {
+  return (m, at, base) => {
+    const { I } = m;
+    const memory = memoryAt(m, at);
+    const i = cellAt(m, memory, at, base);
+    I[base] = operate(memory.cells[bytes], i, I[base + 2] as number, I[base + 4] as number);
+    I[base + 1] = 0;
+  };
+}
+
+const long = (I: Int32Array, at: number): bigint => (BigInt(I[at + 1] as number) << 32n) | BigInt((I[at] as number) >>> 0);
+
+function wide(operate: Operate<BigInt64Array, bigint>): Routine {
+  return (m, at, base) => {
+    const { I } = m;
+    const memory = memoryAt(m, at);
+    const i = cellAt(m, memory, at, base);
+    const result = operate(memory.cells[8], i, long(I, base + 2), long(I, base + 4));
+    I[base] = Number(BigInt.asIntN(32, result));
+    I[base + 1] = Number(result >> 32n);
+  };
+}
+
+/** A store leaves what it stored where its address was: nothing reads it there. */
+function access(name: string, bytes: number): Routine | undefined {
+  const operation = /\.atomic\.(?:rmw\d*\.)?([a-z]+)/.exec(name)?.[1];
+  const operate: unknown = operations[operation as keyof typeof operations];
+  if (operate === undefined) return undefined;
+  return bytes === 8 ? wide(operate as never) : narrow(bytes as 1 | 2 | 4, operate as never);
+}
+
+/**
+ * Waits: 1 if the cell does not hold the expected value. A wait that ends gives 2 at once, its time out: the VM has one
+ * thread, so nobody would wake it before.
+ */
+function wait(m: Machine, at: number, base: number): void {
+  const { I } = m;
+  const memory = memoryAt(m, at);
+  const i = cellAt(m, memory, at, base);
+  if (!memory.type.shared) throw new Trap('expected shared memory');
+  const is64 = m.code[at + 5] === 8;
+  const equal = is64
+    ? Atomics.load(memory.cells[8], i) === long(I, base + 2)
+    : Atomics.load(memory.cells[4], i) === I[base + 2];
+  const forever = (I[base + 5] as number) < 0;
+  if (equal && forever) throw new LimitError('waiting without a timeout needs another thread to wake this one');
+  I[base] = equal ? 2 : 1;
+}
+
+/** Nobody waits, so nobody is woken. */
+function notify(m: Machine, at: number, base: number): void {
+  cellAt(m, memoryAt(m, at), at, base);
+  m.I[base] = 0;
+}
+
+function routineOf({ name, immediates }: Instruction): Routine {
+  const made = access(name, Number(immediates[0]?.slice('memarg'.length)));
+  if (made !== undefined) return made;
+  if (name === 'memory.atomic.notify') return notify;
+  return name === 'atomic.fence' ? () => undefined : wait;
+}
+
+export const atomicRoutines: Record<string, Routine> = Object.fromEntries(
+  instructions.filter(({ feature }) => feature === 'threads').map((row) => [row.name, routineOf(row)]),
+);

@@ -1,0 +1,42 @@
+// Which routine of routines.ts carries out which vector instruction.
+
+import type { InstructionReader } from '../../binary/instruction.ts';
+import { type Instruction, instructions } from '../../spec/instructions.ts';
+
+/**
+ * The instruction that does what a relaxed one does in the deterministic profile, where there is one.
+ * https://webassembly.github.io/spec/core/exec/numerics.html#relaxed-operations
+ */
+function deterministic(name: string): string {
+  if (/relaxed_(?:n?madd|dot)/.test(name)) return name;
+  return name
+    .replace(/^.*relaxed_laneselect$/, 'v128.bitselect')
+    .replace('relaxed_trunc', 'trunc_sat')
+    .replace('relaxed_q15mulr', 'q15mulr_sat')
+    .replace('relaxed_', '');
+}
+
+/** The rows that have routines, in their order. */
+export const vectorRows: readonly Instruction[] = instructions.filter(
+  ({ name, feature }) => feature === 'simd' || (feature === 'relaxed-simd' && deterministic(name) === name),
+);
+
+const numbers = new Map(vectorRows.map(({ name }, i) => [name, i]));
+
+/** The number of the routine for a row; undefined if it is no vector instruction. */
+export const vectorNumber = ({ name }: Instruction): number | undefined => numbers.get(deterministic(name));
+
+/** The immediates of a vector instruction as its routine wants them: of a memarg the memory and the offset's halves. */
+export const vectorImmediates = ({ immediates }: Instruction, r: InstructionReader): number[] =>
+  immediates.flatMap((kind) => {
+    switch (kind) {
+      case 'v128':
+        return [...r.vector];
+      case 'lanes16':
+        return r.lanes;
+      case 'lane':
+        return [r.lane];
+      default:
+        return [r.x, r.offsetLo, r.offsetHi];
+    }
+  });
