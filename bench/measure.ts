@@ -24,7 +24,7 @@ export const mapFigure = ({ min, median, max, samples }: Figure, map: (value: nu
 type Act = () => unknown;
 
 /** Milliseconds of one run; what is quick runs several times. */
-async function time(act: Act, repeats = 1): Promise<number> {
+export async function time(act: Act, repeats = 1): Promise<number> {
   const started = performance.now();
   for (let i = 0; i < repeats; i++) await act();
   return (performance.now() - started) / repeats;
@@ -53,10 +53,19 @@ export interface Duel {
   readonly difference: Figure;
 }
 
-/** Times two acts in turns: a b a b …, after one run of each that is not counted. */
+/** The host's compiler needs a while to see what is worth its work. */
+const warmUpMs = 500;
+
+async function warmUp(act: Act): Promise<void> {
+  const end = performance.now() + warmUpMs;
+  do await act();
+  while (performance.now() < end);
+}
+
+/** Times two acts in turns: a b a b …, once both are warm. */
 export async function duel(samples: number, a: Act, b: Act): Promise<Duel> {
-  await a();
-  await b();
+  await warmUp(a);
+  await warmUp(b);
   const repeats = [await repeatsOf(a), await repeatsOf(b)];
   const pairs: [number, number][] = [];
   for (let i = 0; i < samples; i++) pairs.push([await time(a, repeats[0]), await time(b, repeats[1])]);

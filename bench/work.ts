@@ -17,14 +17,14 @@ export interface Work {
   run(guest: Guest): unknown;
 }
 
-/** Each about a quarter of a second in an interpreter. */
+/** Each some hundredths of a second. */
 const kernelSizes: Readonly<Record<string, number>> = {
-  fib: 24,
-  collatz: 4_000,
-  mix: 80_000,
-  nbody: 500,
-  sieve: 250_000,
-  indirect: 300_000,
+  fib: 27,
+  collatz: 20_000,
+  mix: 400_000,
+  nbody: 3_000,
+  sieve: 1_000_000,
+  indirect: 600_000,
   straight: 1,
 };
 
@@ -88,7 +88,7 @@ function hashing(name: string, length: number, ...init: number[]): Work {
 
 export const programs = (): Work[] => [
   pngDecoding(),
-  hashing('sha256', 65536, 256),
-  hashing('sha512', 65536, 512),
-  hashing('blake3', 131072, 0),
+  hashing('sha256', 262_144, 256),
+  hashing('sha512', 131_072, 512),
+  hashing('blake3', 524_288, 0),
 ];

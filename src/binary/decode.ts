@@ -51,7 +51,7 @@ interface FuncDecl {
   readonly type: TypeIdx;
   readonly offset: number;
 }
-interface Code extends Pick<Func, 'locals' | 'body'> {
+interface Code extends Pick<Func, 'entry' | 'locals' | 'body'> {
   readonly dataUse: number;
 }
 
@@ -280,7 +280,7 @@ function readCode(r: ExprReader): Code {
   const locals = readLocals(r);
   const body = r.expr();
   if (r.pos !== start + size) r.fail('section size mismatch', start);
-  return { locals, body, dataUse: r.dataUse };
+  return { entry: start, locals, body, dataUse: r.dataUse };
 }
 
 function readLocals(r: ExprReader): Func['locals'] {
@@ -313,8 +313,8 @@ function checkCounts(r: ExprReader, draft: Draft): void {
 
 function finish(bytes: Uint8Array, { funcDecls, codes, ...rest }: Draft): ModuleSyntax {
   const funcs = funcDecls.map(({ type, offset }, i): Func => {
-    const { locals, body } = codes[i] as Code;
-    return { type, locals, body, typeOffset: offset };
+    const { entry, locals, body } = codes[i] as Code;
+    return { type, entry, locals, body, typeOffset: offset };
   });
   return { bytes, ...rest, funcs, names: readNames(bytes, rest.customs) };
 }

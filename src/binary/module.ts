@@ -41,6 +41,8 @@ export type ImportDesc =
 /** A function of the module itself: its type from the function section, the rest from the code section. */
 export interface Func {
   readonly type: TypeIdx;
+  /** Byte offset of its entry in the code section, after the size: where its locals are declared. */
+  readonly entry: number;
   /** Runs of equal locals, as in the binary format; parameters are not among them. */
   readonly locals: readonly { readonly count: number; readonly type: ValType }[];
   /** The instruction sequence. A pc counts from its start. */

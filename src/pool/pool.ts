@@ -40,7 +40,7 @@ export interface PoolStats {
   readonly waiting: number;
 }
 
-/** A timer that fires only in 24 days: it keeps the process alive while jobs are in line and no thread is busy yet. */
+/** A timer that fires in 24 days only. */
 const longest = 2 ** 31 - 1;
 
 export class Pool {
@@ -193,12 +193,13 @@ export class Pool {
   private pump(): void {
     for (let next = this.scheduler.next(); next !== undefined; next = this.scheduler.next())
       void this.slice(next.job, next.thread);
-    const needed = this.scheduler.queued > 0;
-    if (needed) this.keepAlive ??= setTimeout(() => {}, longest);
-    else {
-      clearTimeout(this.keepAlive);
-      this.keepAlive = undefined;
-    }
+    this.stayAlive();
+  }
+
+  /** Threads that are busy keep the process alive; so must jobs that wait for a thread to be born. */
+  private stayAlive(): void {
+    clearTimeout(this.keepAlive);
+    this.keepAlive = this.scheduler.queued > 0 ? setTimeout(() => {}, longest) : undefined;
   }
 
   private async slice(run: Run, thread: ThreadId): Promise<void> {
@@ -270,6 +271,7 @@ export class Pool {
     this.scheduler.retire(run);
     run.forget();
     this.runs.delete(run);
+    this.stayAlive();
     this.settleDrained();
   }
 

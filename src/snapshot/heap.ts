@@ -6,7 +6,7 @@ import { type Heap, isHeapKind } from '../runtime/heap.ts';
 import { holdsRefs, longHeader, type Shape, shapeOf, sizeOf, structHeader } from '../runtime/shape.ts';
 import type { Store } from '../runtime/store.ts';
 import type { DefType } from '../spec/deftypes.ts';
-import type { RefType, ValType } from '../spec/types.ts';
+import type { RefType } from '../spec/types.ts';
 import type { ModuleContext } from '../validate/context.ts';
 import { bad } from './form.ts';
 import { hostMade, type SavedHeap } from './format.ts';

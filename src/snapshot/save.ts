@@ -5,7 +5,7 @@ import { frameWords } from '../runtime/frame.ts';
 import { type FuncInst, globalWords, type InstanceInst, type PendingCall, type Store } from '../runtime/store.ts';
 import { writeValues } from '../runtime/value.ts';
 import { SnapshotError, UsageError } from '../spec/errors.ts';
-import { slotsOf, slotsOfAll, type ValType } from '../spec/types.ts';
+import { isRef, slotsOf, slotsOfAll, type ValType } from '../spec/types.ts';
 import type { FrameShape } from '../validate/frames.ts';
 import { isLive, liveAt, planOf } from '../validate/safepoints.ts';
 import { bad } from './form.ts';
@@ -13,25 +13,33 @@ import {
   byKind,
   formatVersion,
   type SavedCall,
+  type SavedHeap,
   type SavedInstance,
   type SavedLimits,
   type SnapshotData,
   spaces,
 } from './format.ts';
 import { type Body, visitFrames } from './frames.ts';
+import { SavedObjects } from './heap.ts';
 import { saveOrigins } from './origins.ts';
 import { gatherPages } from './pages.ts';
 
 /** Copies a store. Throws SnapshotError where it holds a value of the host that cannot be copied. */
 export function saveStore(store: Store): SnapshotData {
-  const data = saveAllButMemories(store);
+  const data = saveWords(store);
   tidyGlobals(data.globals, store);
-  tidyFrames(data.slots, store);
-  return { ...data, ...gatherPages(store.memories) };
+  return { ...data, heap: saveHeap(data, store), ...gatherPages(store.memories) };
 }
 
-/** As it is, with no memories. */
+/** With no memories; what means nothing is left as it is, unless objects have to be found. */
 export function saveAllButMemories(store: Store): SnapshotData {
+  const data = saveWords(store);
+  const none = { types: new Int32Array(0), objects: new Int32Array(0) };
+  return { ...data, heap: store.heap.size === 0 ? none : saveHeap(data, store) };
+}
+
+/** All but objects and memories, as it is. */
+function saveWords(store: Store): Omit<SnapshotData, 'heap'> {
   if (store.hostDepth > 0) throw new UsageError('a VM cannot be saved while it runs a host function');
   const hashes = new Map<string, number>();
   const { stack, calls, fuelUsed, debt } = store;
@@ -53,6 +61,27 @@ export function saveAllButMemories(store: Store): SnapshotData {
     debt,
     limits: saveLimits(store.limits),
   };
+}
+
+/** Copies the objects that the data refers to, gives these references new addresses, and tidies the frames. */
+function saveHeap(data: Omit<SnapshotData, 'heap'>, store: Store): SavedHeap<Int32Array> {
+  const objects = new SavedObjects(store);
+  store.globals.forEach(({ type }, addr) => {
+    if (isRef(type.type)) objects.renumber(data.globals, addr * globalWords);
+  });
+  for (const words of data.tables) objects.renumberAll(words);
+  for (const { elems } of data.instances) for (const words of elems) objects.renumberAll(words);
+  if (data.pending !== null) renumberArguments(data.pending, store, objects);
+  tidyFrames(data.slots, store, objects);
+  return objects.save();
+}
+
+function renumberArguments({ func, args }: SavedCall<Int32Array>, store: Store, objects: SavedObjects): void {
+  let at = 0;
+  for (const type of store.funcType(func).params) {
+    if (isRef(type)) objects.renumber(args, at);
+    at += slotsOf(type) * 2;
+  }
 }
 
 function saveInstance(instance: InstanceInst, hashes: Map<string, number>): SavedInstance<Int32Array> {
@@ -113,7 +142,7 @@ function tidyGlobals(words: Int32Array, store: Store): void {
   });
 }
 
-function tidyFrames(slots: Int32Array, { stack, funcs }: Store): void {
+function tidyFrames(slots: Int32Array, { stack, funcs }: Store, objects: SavedObjects): void {
   const bodyOf = (frame: number): Body => {
     const func = funcs[stack.func(frame)] as FuncInst;
     if (func.kind !== 'wasm') return bad('is a host function', `frame ${frame}`);
@@ -125,18 +154,22 @@ function tidyFrames(slots: Int32Array, { stack, funcs }: Store): void {
     (frame) => stack.pc(frame),
     (frames, body, pc, shape) => {
       const meant = meantOf(body, pc, shape);
-      for (const frame of frames) tidyFrame(slots, stack.base(frame), stack.end(frame), meant);
+      for (const frame of frames) tidyFrame(slots, stack.base(frame), stack.end(frame), meant, objects);
     },
   );
 }
 
-/** For each word of a frame whether it means something; for a whole frame, so longer than one that waits. */
+/** What a word of a frame is: it means nothing, it means something, a reference begins there. */
+const meanings = { none: 0, some: 1, reference: 2 } as const;
+
+/** For each word of a frame what it is; for a whole frame, so longer than one that waits. */
 function meantOf({ context, index }: Body, pc: number, { locals, operands }: FrameShape): Uint8Array {
   const live = liveAt(planOf(context, index), pc);
   const meant = new Uint8Array((slotsOfAll(locals) + slotsOfAll(operands)) * 2);
   let at = 0;
   const put = (type: ValType, isMeant: boolean) => {
-    if (isMeant) meant.fill(1, at, at + meantWords(type));
+    if (isMeant) meant.fill(meanings.some, at, at + meantWords(type));
+    if (isMeant && isRef(type)) meant[at] = meanings.reference;
     at += slotsOf(type) * 2;
   };
   locals.forEach((type, i) => {
@@ -146,6 +179,9 @@ function meantOf({ context, index }: Body, pc: number, { locals, operands }: Fra
   return meant;
 }
 
-function tidyFrame(slots: Int32Array, base: number, end: number, meant: Uint8Array): void {
-  for (let i = 0, at = base * 2; at < end * 2; i++, at++) if (meant[i] === 0) slots[at] = 0;
+function tidyFrame(slots: Int32Array, base: number, end: number, meant: Uint8Array, objects: SavedObjects): void {
+  for (let i = 0, at = base * 2; at < end * 2; i++, at++) {
+    if (meant[i] === meanings.none) slots[at] = 0;
+    else if (meant[i] === meanings.reference) objects.renumber(slots, at);
+  }
 }

@@ -10,44 +10,159 @@ type Lie = readonly [what: string, forge: (data: Forged) => void, told: RegExp];
 const frame = (i: number, word: 0 | 1 | 2) => 3 * i + word;
 
 const lies: readonly Lie[] = [
-  ['a newer version', (d) => void (d.version = 99), /newer version/],
-  ['no version', (d) => void Reflect.deleteProperty(d, 'version'), /version is missing/],
-  ['a missing field', (d) => void Reflect.deleteProperty(d, 'slots'), /slots is missing/],
-  ['text for a number', (d) => void ((d as { calls: unknown }).calls = '1'), /a count expected/],
-  ['fuel that is no number', (d) => void (d.fuelUsed = NaN), /fuelUsed/],
-  ['a debt below zero', (d) => void (d.debt = -1), /debt/],
-  ['a list that is none', (d) => void ((d as { instances: unknown }).instances = { length: 1e9 }), /a list expected/],
-  ['an unknown module', (d) => void (d.modules[0] = '00'), /SHA-256 00 is needed \(module 0\)/],
-  ['a module that is not there', (d) => void ((d.instances[0] as { module: number }).module = 1), /unknown module/],
-  ['an instance too many', (d) => void d.instances.push(...Array(9).fill(d.instances[0])), /limit of 8/],
-
-  ['a function of no instance', (d) => void (d.origins.func[4] = 7), /unknown instance, 7 \(func 2\)/],
-  ['an imported function as its own', (d) => void d.origins.func.set([0, 0], 4), /comes from an import/],
-  ['a function for another', (d) => void (d.origins.func[5] = 3), /something else \(func 2\)/],
-  ['an address beyond the store', (d) => void d.instances[0]?.spaces.func.fill(1e9, 0, 1), /import 0 of its funcs/],
-  ['an import of another type', (d) => void d.instances[0]?.spaces.func.set([1], 0), /does not match/],
-  ['its own memory twice', (d) => void (d.origins.memory = new Int32Array([0, 0, 0, 0])), /memories/],
-  ['half an origin', (d) => void (d.origins.table = new Int32Array(3)), /half an origin/],
   [
-    'too few functions',
-    (d) => void (d.instances[0] = { ...instance(d), spaces: { ...instance(d).spaces, func: new Int32Array(2) } }),
-    /2 funcs/,
+    'a newer version',
+    (d) => {
+      d.version = 99;
+    },
+    /newer version/,
+  ],
+  [
+    'no version',
+    (d) => {
+      Reflect.deleteProperty(d, 'version');
+    },
+    /version is missing/,
+  ],
+  [
+    'a missing field',
+    (d) => {
+      Reflect.deleteProperty(d, 'slots');
+    },
+    /slots is missing/,
+  ],
+  [
+    'text for a number',
+    (d) => {
+      (d as { calls: unknown }).calls = '1';
+    },
+    /a count expected/,
+  ],
+  [
+    'fuel that is no number',
+    (d) => {
+      d.fuelUsed = NaN;
+    },
+    /fuelUsed/,
+  ],
+  [
+    'a debt below zero',
+    (d) => {
+      d.debt = -1;
+    },
+    /debt/,
+  ],
+  [
+    'a list that is none',
+    (d) => {
+      (d as { instances: unknown }).instances = { length: 1e9 };
+    },
+    /a list expected/,
+  ],
+  [
+    'an unknown module',
+    (d) => {
+      d.modules[0] = '00';
+    },
+    /SHA-256 00 is needed \(module 0\)/,
+  ],
+  [
+    'a module that is not there',
+    (d) => {
+      (d.instances[0] as { module: number }).module = 1;
+    },
+    /unknown module/,
+  ],
+  [
+    'an instance too many',
+    (d) => {
+      d.instances.push(...Array(9).fill(d.instances[0]));
+    },
+    /limit of 8/,
+  ],
+
+  [
+    'a function of no instance',
+    (d) => {
+      d.origins.func[4] = 7;
+    },
+    /unknown instance, 7 \(func 2\)/,
+  ],
+  [
+    'an imported function as its own',
+    (d) => {
+      d.origins.func.set([0, 0], 4);
+    },
+    /comes from an import/,
+  ],
+  [
+    'a function for another',
+    (d) => {
+      d.origins.func[5] = 3;
+    },
+    /something else \(func 2\)/,
+  ],
+  [
+    'an address beyond the store',
+    (d) => {
+      d.instances[0]?.spaces.func.fill(1e9, 0, 1);
+    },
+    /import 0 of its funcs/,
+  ],
+  [
+    'an import of another type',
+    (d) => {
+      d.instances[0]?.spaces.func.set([1], 0);
+    },
+    /does not match/,
+  ],
+  [
+    'its own memory twice',
+    (d) => {
+      d.origins.memory = new Int32Array([0, 0, 0, 0]);
+    },
+    /something else \(memory 1\)/,
+  ],
+  [
+    'half an origin',
+    (d) => {
+      d.origins.table = new Int32Array(3);
+    },
+    /half an origin/,
   ],
   [
     'a host function of an odd type',
-    (d) => void (d.made.func[0] = { module: 'env', name: 'ask', type: { params: ['i3'], results: [] } }),
+    (d) => {
+      d.made.func[0] = { module: 'env', name: 'ask', type: { params: ['i3'], results: [] } };
+    },
     /i3 is no type/,
   ],
   [
     'a host function of another type',
-    (d) => void (d.made.func[0] = { module: 'env', name: 'ask', type: { params: [], results: [] } }),
+    (d) => {
+      d.made.func[0] = { module: 'env', name: 'ask', type: { params: [], results: [] } };
+    },
     /import 0/,
   ],
-  ['a host function too many', (d) => void d.made.func.push(d.made.func[0] as never), /not in the store/],
-  ['host functions out of order', (d) => void d.origins.func.set([-1, 1, -1, 0]), /out of order/],
+  [
+    'a host function too many',
+    (d) => {
+      d.made.func.push(d.made.func[0] as never);
+    },
+    /not in the store/,
+  ],
+  [
+    'host functions out of order',
+    (d) => {
+      d.origins.func.set([-1, 1, -1, 0]);
+    },
+    /out of order/,
+  ],
   [
     'a host function typed by nobody',
-    (d) => void (d.made.func[0] = { module: 'env', name: 'ask', type: { instance: 3, index: 0 } }),
+    (d) => {
+      d.made.func[0] = { module: 'env', name: 'ask', type: { instance: 3, index: 0 } };
+    },
     /unknown instance/,
   ],
   [
@@ -60,66 +175,318 @@ const lies: readonly Lie[] = [
     /type is not valid \(memory 1\)/,
   ],
 
-  ['a dropped segment that is none', (d) => void (instance(d).droppedDatas = new Int32Array([2])), /data segment 2/],
-  ['segments dropped twice', (d) => void (instance(d).droppedDatas = new Int32Array([1, 1])), /data segment 1/],
-  ['a segment cut in half', (d) => void (instance(d).elems[1] = new Int32Array(2)), /neither whole nor dropped/],
+  [
+    'a dropped segment that is none',
+    (d) => {
+      instance(d).droppedDatas = new Int32Array([2]);
+    },
+    /data segment 2/,
+  ],
+  [
+    'segments dropped twice',
+    (d) => {
+      instance(d).droppedDatas = new Int32Array([1, 1]);
+    },
+    /data segment 1/,
+  ],
+  [
+    'a segment cut in half',
+    (d) => {
+      instance(d).elems[1] = new Int32Array(2);
+    },
+    /neither whole nor dropped/,
+  ],
   [
     'a segment of strangers',
-    (d) => void instance(d).elems[1]?.set([0, 2]),
+    (d) => {
+      instance(d).elems[1]?.set([0, 2]);
+    },
     /no reference of type funcref \(instance 0, element segment 1, element 0\)/,
   ],
-  ['a segment too few', (d) => void instance(d).elems.pop(), /1 element segments/],
+  [
+    'a segment too few',
+    (d) => {
+      instance(d).elems.pop();
+    },
+    /1 element segments/,
+  ],
 
-  ['a table below its type', (d) => void (d.tables[0] = new Int32Array(2)), /table 0/],
-  ['a table above its type', (d) => void (d.tables[0] = new Int32Array(40)), /size of 20 .*\(table 0\)/],
-  ['half an element', (d) => void (d.tables[0] = new Int32Array(9)), /table 0/],
-  ['an element that is a number', (d) => void d.tables[0]?.set([5, 9]), /table 0, element 0/],
-  ['an element of the host', (d) => void d.tables[0]?.set([0, 2]), /funcref \(table 0, element 0\)/],
-  ['a function that is not there', (d) => void d.tables[0]?.set([99, 1]), /table 0, element 0/],
-  ['a function below zero', (d) => void d.tables[0]?.set([-1, 1]), /table 0, element 0/],
-  ['null with something in it', (d) => void d.tables[0]?.set([4, 0]), /table 0, element 0/],
-  ['an object of no heap', (d) => void d.tables[0]?.set([0, 3]), /table 0, element 0/],
+  [
+    'a table below its type',
+    (d) => {
+      d.tables[0] = new Int32Array(2);
+    },
+    /table 0/,
+  ],
+  [
+    'a table above its type',
+    (d) => {
+      d.tables[0] = new Int32Array(40);
+    },
+    /size of 20 .*\(table 0\)/,
+  ],
+  [
+    'half an element',
+    (d) => {
+      d.tables[0] = new Int32Array(9);
+    },
+    /table 0/,
+  ],
+  [
+    'an element that is a number',
+    (d) => {
+      d.tables[0]?.set([5, 9]);
+    },
+    /table 0, element 0/,
+  ],
+  [
+    'an element of the host',
+    (d) => {
+      d.tables[0]?.set([0, 2]);
+    },
+    /funcref \(table 0, element 0\)/,
+  ],
+  [
+    'a function that is not there',
+    (d) => {
+      d.tables[0]?.set([99, 1]);
+    },
+    /table 0, element 0/,
+  ],
+  [
+    'a function below zero',
+    (d) => {
+      d.tables[0]?.set([-1, 1]);
+    },
+    /table 0, element 0/,
+  ],
+  [
+    'null with something in it',
+    (d) => {
+      d.tables[0]?.set([4, 0]);
+    },
+    /table 0, element 0/,
+  ],
+  [
+    'an object of no heap',
+    (d) => {
+      d.tables[0]?.set([0, 3]);
+    },
+    /table 0, element 0/,
+  ],
 
-  ['a memory below its type', (d) => void (memory(d).size = 1), /1 pages is out of its type/],
-  ['a memory above its type', (d) => void (memory(d).size = 9), /9 pages is out of its type/],
-  ['a huge memory', (d) => void (memory(d).size = 2 ** 40), /memory 0/],
-  ['contents too short', (d) => void (memory(d).runs = new Int32Array([1, 0])), /1 pages are given, 48 expected/],
+  [
+    'a memory below its type',
+    (d) => {
+      memory(d).size = 1;
+    },
+    /1 pages is out of its type/,
+  ],
+  [
+    'a memory above its type',
+    (d) => {
+      memory(d).size = 9;
+    },
+    /9 pages is out of its type/,
+  ],
+  [
+    'a huge memory',
+    (d) => {
+      memory(d).size = 2 ** 40;
+    },
+    /memory 0/,
+  ],
+  [
+    'contents too short',
+    (d) => {
+      memory(d).runs = new Int32Array([1, 0]);
+    },
+    /1 pages are given, 48 expected/,
+  ],
   [
     'contents too long',
-    (d) => void (memory(d).runs = new Int32Array([49, -1])),
+    (d) => {
+      memory(d).runs = new Int32Array([49, -1]);
+    },
     /beyond the memory \(memory 0, page 0\)/,
   ],
   [
     'contents from nowhere',
-    (d) => void (memory(d).runs = new Int32Array([40, -1, 8, 0])),
+    (d) => {
+      memory(d).runs = new Int32Array([40, -1, 8, 0]);
+    },
     /not in the snapshot \(memory 0, page 40\)/,
   ],
-  ['contents of a base', (d) => void (memory(d).runs = new Int32Array([48, -2])), /memory 0, page 0/],
-  ['half a run', (d) => void (memory(d).runs = new Int32Array([48, -1, 1])), /half a run/],
-  ['a run of less than nothing', (d) => void (memory(d).runs = new Int32Array([-1, -1, 49, -1])), /page 0/],
-  ['half a page', (d) => void (d.pages = d.pages.slice(1)), /whole pages/],
+  [
+    'contents of a base',
+    (d) => {
+      memory(d).runs = new Int32Array([48, -2]);
+    },
+    /memory 0, page 0/,
+  ],
+  [
+    'half a run',
+    (d) => {
+      memory(d).runs = new Int32Array([48, -1, 1]);
+    },
+    /half a run/,
+  ],
+  [
+    'a run of less than nothing',
+    (d) => {
+      memory(d).runs = new Int32Array([-1, -1, 49, -1]);
+    },
+    /page 0/,
+  ],
+  [
+    'half a page',
+    (d) => {
+      d.pages = d.pages.slice(1);
+    },
+    /whole pages/,
+  ],
 
-  ['a global of the host for a function', (d) => void d.globals.set([0, 2], 12), /funcref \(global 3\)/],
-  ['a value of the host that is not there', (d) => void d.globals.set([1, 2], 8), /externref \(global 2\)/],
-  ['too few globals', (d) => void (d.globals = d.globals.slice(4)), /globals/],
+  [
+    'a global of the host for a function',
+    (d) => {
+      d.globals.set([0, 2], 12);
+    },
+    /funcref \(global 3\)/,
+  ],
+  [
+    'a value of the host that is not there',
+    (d) => {
+      d.globals.set([1, 2], 8);
+    },
+    /externref \(global 2\)/,
+  ],
+  [
+    'too few globals',
+    (d) => {
+      d.globals = d.globals.slice(4);
+    },
+    /globals/,
+  ],
 
-  ['frames cut short', (d) => void (d.frames = d.frames.slice(1)), /cut short/],
-  ['slots cut short', (d) => void (d.slots = d.slots.slice(1)), /cut short/],
-  ['values without a frame', (d) => void (d.frames = new Int32Array(0)), /without a frame/],
-  ['a frame of a host function', (d) => void (d.frames[frame(0, 0)] = 0), /no function of a module \(frame 0\)/],
-  ['a frame of no function', (d) => void (d.frames[frame(1, 0)] = -8), /no function of a module \(frame 1\)/],
-  ['a frame that begins late', (d) => void (d.frames[frame(0, 2)] = 1), /frame 0/],
-  ['a frame that begins before its caller', (d) => void (d.frames[frame(2, 2)] = 0), /frame 2/],
-  ['a frame beyond the stack', (d) => void (d.frames[frame(2, 2)] = 9999), /frame 2/],
-  ['a pc within an instruction', (d) => void (d.frames[frame(1, 1)] = 1), /no instruction that runs \(frame 1\)/],
-  ['a pc beyond the function', (d) => void (d.frames[frame(1, 1)] = 1e6), /frame 1/],
-  ['a pc below zero', (d) => void (d.frames[frame(1, 1)] = -1), /frame 1/],
-  ['a frame that waits after no call', (d) => void (d.frames[frame(1, 1)] = 0), /not after a call \(frame 1\)/],
-  ['a value too many', (d) => void (d.slots = new Int32Array([...d.slots, 0, 0])), /more or fewer/],
-  ['a value too few', (d) => void (d.slots = d.slots.slice(2)), /frame 0|frame \d: |more or fewer/],
-  ['a number for a reference', (d) => void d.slots.set([1, 0], 2 * (base(d, 1) + 4)), /funcref \(frame 1, local 3\)/],
-  ['a stack over the limit', (d) => void (d.slots = new Int32Array(2 ** 13)), /over the limit/],
-  ['frames over the limit', (d) => void (d.frames = new Int32Array(303)), /101 frames are over the limit/],
+  [
+    'frames cut short',
+    (d) => {
+      d.frames = d.frames.slice(1);
+    },
+    /cut short/,
+  ],
+  [
+    'slots cut short',
+    (d) => {
+      d.slots = d.slots.slice(1);
+    },
+    /cut short/,
+  ],
+  [
+    'values without a frame',
+    (d) => {
+      d.frames = new Int32Array(0);
+    },
+    /without a frame/,
+  ],
+  [
+    'a frame of a host function',
+    (d) => {
+      d.frames[frame(0, 0)] = 0;
+    },
+    /no function of a module \(frame 0\)/,
+  ],
+  [
+    'a frame of no function',
+    (d) => {
+      d.frames[frame(1, 0)] = -8;
+    },
+    /no function of a module \(frame 1\)/,
+  ],
+  [
+    'a frame that begins late',
+    (d) => {
+      d.frames[frame(0, 2)] = 1;
+    },
+    /frame 0/,
+  ],
+  [
+    'a frame that begins before its caller',
+    (d) => {
+      d.frames[frame(2, 2)] = 0;
+    },
+    /frame 2/,
+  ],
+  [
+    'a frame beyond the stack',
+    (d) => {
+      d.frames[frame(2, 2)] = 9999;
+    },
+    /frame 2/,
+  ],
+  [
+    'a pc within an instruction',
+    (d) => {
+      d.frames[frame(1, 1)] = 1;
+    },
+    /no instruction that runs \(frame 1\)/,
+  ],
+  [
+    'a pc beyond the function',
+    (d) => {
+      d.frames[frame(1, 1)] = 1e6;
+    },
+    /frame 1/,
+  ],
+  [
+    'a pc below zero',
+    (d) => {
+      d.frames[frame(1, 1)] = -1;
+    },
+    /frame 1/,
+  ],
+  [
+    'a frame that waits after no call',
+    (d) => {
+      d.frames[frame(1, 1)] = 0;
+    },
+    /not after a call \(frame 1\)/,
+  ],
+  [
+    'a value too many',
+    (d) => {
+      d.slots = new Int32Array([...d.slots, 0, 0]);
+    },
+    /more or fewer/,
+  ],
+  [
+    'a value too few',
+    (d) => {
+      d.slots = d.slots.slice(2);
+    },
+    /frame 0|frame \d: |more or fewer/,
+  ],
+  [
+    'a number for a reference',
+    (d) => {
+      d.slots.set([1, 0], 2 * (base(d, 1) + 4));
+    },
+    /funcref \(frame 1, local 3\)/,
+  ],
+  [
+    'a stack over the limit',
+    (d) => {
+      d.slots = new Int32Array(2 ** 13);
+    },
+    /over the limit/,
+  ],
+  [
+    'frames over the limit',
+    (d) => {
+      d.frames = new Int32Array(303);
+    },
+    /101 frames are over the limit/,
+  ],
 ];
 
 const instance = (d: Forged) => d.instances[0] as Forged['instances'][number];
@@ -139,17 +506,55 @@ for (const [what, forge, told] of lies)
   });
 
 const pendingLies: readonly Lie[] = [
-  ['calls a function of the guest', (d) => void (pending(d).func = 2), /no host function/],
-  ['calls nothing', (d) => void (pending(d).func = 1000), /no host function/],
-  ['has an id to come', (d) => void (pending(d).id = 2), /has the id 2/],
-  ['has too few arguments', (d) => void (pending(d).args = new Int32Array(2)), /other arguments/],
-  ['has an argument that is no reference', (d) => void pending(d).args.set([7, 2], 2), /pending call, argument 1/],
+  [
+    'calls a function of the guest',
+    (d) => {
+      pending(d).func = 2;
+    },
+    /no host function/,
+  ],
+  [
+    'calls nothing',
+    (d) => {
+      pending(d).func = 1000;
+    },
+    /no host function/,
+  ],
+  [
+    'has an id to come',
+    (d) => {
+      pending(d).id = 2;
+    },
+    /has the id 2/,
+  ],
+  [
+    'has too few arguments',
+    (d) => {
+      pending(d).args = new Int32Array(2);
+    },
+    /other arguments/,
+  ],
+  [
+    'has an argument that is no reference',
+    (d) => {
+      pending(d).args.set([7, 2], 2);
+    },
+    /pending call, argument 1/,
+  ],
   [
     'answers with another type',
-    (d) => void Object.assign(pending(d), { func: 1, args: new Int32Array(2) }),
+    (d) => {
+      Object.assign(pending(d), { func: 1, args: new Int32Array(2) });
+    },
     /another type/,
   ],
-  ['is called from nowhere', (d) => void (d.frames[d.frames.length - 2] = 0), /not after a call/],
+  [
+    'is called from nowhere',
+    (d) => {
+      d.frames[d.frames.length - 2] = 0;
+    },
+    /not after a call/,
+  ],
 ];
 const pending = (d: Forged) => d.pending as NonNullable<Forged['pending']>;
 

@@ -99,22 +99,30 @@ const suitable: Record<Ref['kind'], readonly number[]> = {
 };
 
 function refMatches({ kind, value }: Ref, lo: number, hi: number, store: Store): boolean {
-  return suitable[kind].includes(hi) && (value === undefined || store.externs[lo] === value);
+  if (!suitable[kind].includes(hi)) return false;
+  if (kind === 'struct' || kind === 'array') return store.heap.shape(lo).kind === kind;
+  return value === undefined || store.externs[lo] === value;
 }
 
 const kindNames = new Map<number | undefined, string>(Object.entries(refKinds).map(([name, kind]) => [kind, name]));
 
 /** Results as the text format would write them, floats by their bits. */
-export function showResults({ types, words }: Results): string {
+export function showResults({ types, words, store }: Results): string {
   const slots = slotStarts(types);
-  return `[${types.map((type, i) => showResult(type, words, slots[i] as number)).join(' ')}]`;
+  return `[${types.map((type, i) => showResult(type, words, slots[i] as number, store)).join(' ')}]`;
 }
 
-function showResult(type: ValType, words: Int32Array, slot: number): string {
-  if (isRef(type)) return `ref.${kindNames.get(words[slot * 2 + 1])} ${words[slot * 2]} as ${typeName(type)}`;
+function showResult(type: ValType, words: Int32Array, slot: number, store: Store): string {
+  if (isRef(type)) return `${showRef(words[slot * 2] as number, words[slot * 2 + 1] as number, store)} as ${typeName(type)}`;
   const view = viewOf(words, slot);
   if (type !== 'v128') return showBits(type, bitsAt(type, view, 0));
   return `v128 i32x4 ${[0, 4, 8, 12].map((at) => hex(32, view.getInt32(at, true))).join(' ')}`;
+}
+
+/** Addresses in the heap are not told: they change when a VM is saved and restored. */
+function showRef(lo: number, hi: number, store: Store): string {
+  if (hi === kinds.object || hi === kinds.exn) return `ref.${store.heap.shape(lo).kind}`;
+  return `ref.${kindNames.get(hi)} ${lo}`;
 }
 
 const hex = (width: number, bits: number | bigint): string => `0x${BigInt.asUintN(width, BigInt(bits)).toString(16)}`;

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Module } from '../../src/runtime/module.ts';
 import { ExhaustionError, InvalidError, LinkError, MalformedError, Trap, WasboxError } from '../../src/spec/errors.ts';
+import { branchHints } from '../../src/validate/hints.ts';
 import { AssembleError, assemble, takenAnyway } from './assemble.ts';
 import { resultsMatch, showExpected, showResults } from './expect.ts';
 import { testsuite } from './locate.ts';
@@ -146,8 +147,9 @@ class Runner {
       case 'assert_unlinkable':
         return this.unlinkable(await compile(command.source), command.message);
       case 'assert_invalid':
+        return expectInvalid(command, compile(command.source));
       case 'assert_invalid_custom':
-        return expectInvalid(command);
+        return expectInvalid(command, readHints(command.source));
       case 'assert_malformed':
       case 'assert_malformed_custom':
         return this.malformed(command);
@@ -276,11 +278,14 @@ function expectError(expected: string, suits: (error: Error) => boolean, ending:
 
 const isException = (error: Error): boolean => error instanceof Trap && error.kind === 'uncaught exception';
 
-async function expectInvalid({ source, message }: ModuleAssertion): Promise<void> {
-  const error = await rejection(compile(source));
+async function expectInvalid({ message }: ModuleAssertion, reading: Promise<unknown>): Promise<void> {
+  const error = await rejection(reading);
   if (!(error instanceof InvalidError && error.message.startsWith(message)))
     throw new Unexpected(`invalid: ${message}`, told(error));
 }
+
+/** Custom sections never make a module invalid: they are checked when they are read. */
+const readHints = async (source: ModuleSource) => branchHints((await compile(source)).context);
 
 function thrown(act: () => unknown): unknown {
   return attempt(act).error;

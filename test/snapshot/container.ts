@@ -1,0 +1,55 @@
+// Containers made by hand, from the layout that src/snapshot/container.ts tells.
+
+import { inflateSync } from 'fflate';
+import { crc32 } from '../../src/snapshot/checksum.ts';
+
+export interface Part {
+  /** 0 metadata, 1 words, 2 pages. */
+  kind: number;
+  /** 0 stored, 1 deflate. */
+  coding: number;
+  size: number;
+  bytes: Uint8Array;
+}
+
+/** All checksums are right. */
+export function container(parts: readonly Part[], version = 1): Uint8Array {
+  const head = 12 + 16 * parts.length;
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.bytes.length, head + 4));
+  const view = new DataView(bytes.buffer);
+  bytes.set([0, 0x77, 0x62, 0x78]);
+  view.setUint32(4, version, true);
+  view.setUint32(8, parts.length, true);
+  let at = head + 4;
+  parts.forEach((part, i) => {
+    bytes.set([part.kind, part.coding], 12 + 16 * i);
+    view.setUint32(12 + 16 * i + 4, part.size, true);
+    view.setUint32(12 + 16 * i + 8, part.bytes.length, true);
+    view.setUint32(12 + 16 * i + 12, crc32(part.bytes), true);
+    bytes.set(part.bytes, at);
+    at += part.bytes.length;
+  });
+  view.setUint32(head, crc32(bytes.subarray(0, head)), true);
+  return bytes;
+}
+
+export function partsOf(bytes: Uint8Array): Part[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const count = view.getUint32(8, true);
+  let at = 16 + 16 * count;
+  return Array.from({ length: count }, (_, i) => {
+    const header = 12 + 16 * i;
+    const length = view.getUint32(header + 8, true);
+    at += length;
+    return {
+      kind: bytes[header] as number,
+      coding: bytes[header + 1] as number,
+      size: view.getUint32(header + 4, true),
+      bytes: bytes.slice(at - length, at),
+    };
+  });
+}
+
+export const stored = (kind: number, bytes: Uint8Array): Part => ({ kind, coding: 0, size: bytes.length, bytes });
+
+export const unpacked = (part: Part): Part => (part.coding === 0 ? part : stored(part.kind, inflateSync(part.bytes)));
