@@ -137,7 +137,7 @@ const tableType = (type: TableType): string =>
 const globalType = ({ type, mutable }: GlobalType): string => (mutable ? `mut ${typeName(type)}` : typeName(type));
 
 function memoryType({ addr, limits: sizes, shared, pageLog2 }: MemType): string {
-  const pages = pageLog2 === 16 ? 'pages' : `pages of ${count(2 ** pageLog2, 'byte')}`;
+  const pages = pageLog2 === 16 ? 'pages of 64 KiB' : `pages of ${count(2 ** pageLog2, 'byte')}`;
   return `${addr === 'i64' ? 'i64 ' : ''}${limits(sizes)} ${pages}${shared ? ' shared' : ''}`;
 }
 

@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Module } from '../runtime/module.ts';
-import { UsageError } from '../spec/errors.ts';
+import { UsageError, WasboxError } from '../spec/errors.ts';
 import type { Imports } from '../vm.ts';
 import { fileError } from './exit.ts';
 import { decodeRun, isSavedRun, type SavedRun } from './saved.ts';
@@ -28,10 +28,28 @@ export function writeBytes(path: string, bytes: Uint8Array): void {
   }
 }
 
-export const readModule = (path: string): Module => Module.from(readBytes(path));
+/** Does it; an error of ours then begins with the place, such as a file or a line of one. */
+export function at<T>(place: string, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof WasboxError) error.message = `${place}: ${error.message}`;
+    throw error;
+  }
+}
+
+/** Throws UsageError, MalformedError, InvalidError. */
+export function readModule(path: string): Module {
+  const bytes = readBytes(path);
+  return at(path, () => Module.from(bytes));
+}
 
 const wasmMagic = [0x00, 0x61, 0x73, 0x6d];
 export const isWasm = (bytes: Uint8Array): boolean => wasmMagic.every((byte, i) => bytes[i] === byte);
+
+const snapshotMagic = [0x00, 0x77, 0x62, 0x78];
+export const isSaved = (bytes: Uint8Array): boolean =>
+  isSavedRun(bytes) || snapshotMagic.every((byte, i) => bytes[i] === byte);
 
 /** A file that `--save` wrote, or a bare snapshot. */
 export const readSaved = (bytes: Uint8Array): SavedRun =>

@@ -3,10 +3,11 @@
 
 import { Module } from '../runtime/module.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
+import { UsageError } from '../spec/errors.ts';
 import { parseCount } from './arguments.ts';
 import { describeFunction, describeModule } from './describe.ts';
 import type { Exit } from './exit.ts';
-import { isWasm, readBytes, readModule, readSaved } from './files.ts';
+import { at, isSaved, isWasm, readBytes, readModule, readSaved } from './files.ts';
 import { plain, toJson } from './print.ts';
 import { describeSaved } from './stack.ts';
 
@@ -30,13 +31,18 @@ export function inspect(file: string, options: InspectOptions): Exit {
   return 'ok';
 }
 
-function reportOn(file: string, { func, frames, module }: InspectOptions): Report {
+function reportOn(file: string, options: InspectOptions): Report {
   const bytes = readBytes(file);
+  return at(file, () => report(file, bytes, options));
+}
+
+function report(file: string, bytes: Uint8Array, { func, frames, module }: InspectOptions): Report {
   const mostFrames = parseCount(frames, '--frames');
   if (isWasm(bytes)) {
     const found = Module.from(bytes);
     return func === undefined ? describeModule(file, found) : describeFunction(found, func);
   }
+  if (!isSaved(bytes)) throw new UsageError('neither a WebAssembly module nor a saved program');
   const { plan, snapshot, modules } = readSaved(bytes);
   const embedded = modules.map((part) => Module.from(part));
   const given = (module ?? []).map(readModule);

@@ -6,9 +6,9 @@ import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { CallSpec, ProgramSpec } from '../pool/options.ts';
 import type { Module } from '../runtime/module.ts';
-import { UsageError, WasboxError } from '../spec/errors.ts';
+import { UsageError } from '../spec/errors.ts';
 import { parseArguments, parseCount } from './arguments.ts';
-import { readBytes, readModule } from './files.ts';
+import { at, readBytes, readModule } from './files.ts';
 import { defaultExport, exportType } from './run.ts';
 
 export interface NamedJob {
@@ -62,17 +62,8 @@ export function readJobs(path: string): NamedJob[] {
   const lines = Buffer.from(readBytes(path)).toString('utf8').split(/\r?\n/);
   return lines.flatMap((text, i) => {
     if (text.trim() === '') return [];
-    return [atLine(`${path}, line ${i + 1}`, () => readJob(text, i + 1, folder, modules))];
+    return [at(`${path}, line ${i + 1}`, () => readJob(text, i + 1, folder, modules))];
   });
-}
-
-function atLine<T>(where: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof WasboxError) error.message = `${where}: ${error.message}`;
-    throw error;
-  }
 }
 
 function readJob(text: string, number: number, folder: string, modules: Map<string, Module>): NamedJob {
@@ -108,10 +99,11 @@ function parsed(text: string): unknown {
 function findModule(name: string, folder: string): string {
   const path = resolve(folder, name);
   if (existsSync(path)) return path;
-  for (let at = folder; ; at = dirname(at)) {
-    const installed = join(at, 'node_modules', name);
+  for (let parent = folder; ; parent = dirname(parent)) {
+    const installed = join(parent, 'node_modules', name);
     if (existsSync(installed)) return installed;
-    if (at === dirname(at)) throw new UsageError(`there is no module ${name}, neither as a file nor in a package`);
+    if (parent === dirname(parent))
+      throw new UsageError(`there is no module ${name}, neither as a file nor in a package`);
   }
 }
 

@@ -3,7 +3,7 @@
 import { Module } from '../runtime/module.ts';
 import { VM } from '../vm.ts';
 import type { Exit } from './exit.ts';
-import { readBytes, readHost, readModule, readSaved } from './files.ts';
+import { at, readBytes, readHost, readModule, readSaved } from './files.ts';
 import { type GoOptions, go } from './run.ts';
 
 export interface ResumeOptions extends GoOptions {
@@ -11,8 +11,13 @@ export interface ResumeOptions extends GoOptions {
 }
 
 export async function resume(file: string, options: ResumeOptions): Promise<Exit> {
-  const { plan, snapshot, modules } = readSaved(readBytes(file));
-  const known = [...modules.map((bytes) => Module.from(bytes)), ...(options.module ?? []).map(readModule)];
-  const vm = VM.restore(snapshot, { modules: known, imports: await readHost(options.host) });
+  const bytes = readBytes(file);
+  const { plan, snapshot, modules } = at(file, () => readSaved(bytes));
+  const given = (options.module ?? []).map(readModule);
+  const imports = await readHost(options.host);
+  const vm = at(file, () => {
+    const known = [...modules.map((part) => Module.from(part)), ...given];
+    return VM.restore(snapshot, { modules: known, imports });
+  });
   return go(vm, plan, options);
 }

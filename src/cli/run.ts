@@ -1,14 +1,14 @@
 // `wasbox run`: calls an export of a module. What `run` and `resume` share, the way from a VM to an exit code, is here.
 
 import type { Module } from '../runtime/module.ts';
-import { UsageError } from '../spec/errors.ts';
+import { LinkError, UsageError } from '../spec/errors.ts';
 import type { FuncType } from '../spec/types.ts';
 import { VM } from '../vm.ts';
 import { parseArguments, parseCount } from './arguments.ts';
 import { drive, type End } from './drive.ts';
 import { type Exit, errorLine } from './exit.ts';
 import { readHost, readModule, writeBytes } from './files.ts';
-import { formatBytes, formatValue, jsonValue, plain, toJson } from './print.ts';
+import { formatBytes, formatValue, jsonValue, toJson } from './print.ts';
 import { encodeRun, type PlannedCall } from './saved.ts';
 
 export interface GoOptions {
@@ -44,8 +44,7 @@ export function defaultExport(module: Module): string {
   const names = exportedFuncs(module);
   const found = usualNames.find((name) => names.includes(name)) ?? (names.length === 1 ? names[0] : undefined);
   if (found !== undefined) return found;
-  const choice = names.length === 0 ? 'exports no functions' : `exports ${names.join(', ')}: choose one with --invoke`;
-  throw new UsageError(plain(`the module ${choice}`));
+  throw new UsageError(`which exported function is meant? ${choiceOf(names)}`);
 }
 
 const exportedFuncs = (module: Module): string[] =>
@@ -53,10 +52,19 @@ const exportedFuncs = (module: Module): string[] =>
 
 const isFunc = (module: Module, name: string): boolean => module.exportNamed(name)?.kind === 'func';
 
-/** Before anything runs. An unknown export is left to the linker. */
+/** Before anything runs. */
 function checkArguments(module: Module, name: string, args: readonly string[]): void {
   const type = exportType(module, name);
-  if (type !== undefined) parseArguments(name, type.params, args);
+  if (type === undefined)
+    throw new LinkError(`no exported function ${JSON.stringify(name)}; ${choiceOf(exportedFuncs(module))}`);
+  parseArguments(name, type.params, args);
+}
+
+const mostChoices = 20;
+
+function choiceOf(names: readonly string[]): string {
+  const more = names.length > mostChoices ? `, and ${names.length - mostChoices} more` : '';
+  return names.length === 0 ? 'there are none' : `there are ${names.slice(0, mostChoices).join(', ')}${more}`;
 }
 
 export function exportType(module: Module, name: string): FuncType | undefined {

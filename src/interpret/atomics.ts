@@ -47,7 +47,8 @@ function narrow(bytes: 1 | 2 | 4, operate: Operate<Uint8Array | Uint16Array | In
   };
 }
 
-const long = (I: Int32Array, at: number): bigint => (BigInt(I[at + 1] as number) << 32n) | BigInt((I[at] as number) >>> 0);
+const long = (I: Int32Array, at: number): bigint =>
+  (BigInt(I[at + 1] as number) << 32n) | BigInt((I[at] as number) >>> 0);
 
 function wide(operate: Operate<BigInt64Array, bigint>): Routine {
   return (m, at, base) => {

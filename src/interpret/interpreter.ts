@@ -308,7 +308,7 @@ class Run {
     stack.depth = m.fi / frameWords + 1;
     stack.top = args + slotsOfAll(store.funcType(addr).params);
     stack.reserveSlots(stack.top);
-    if (!this.host.call(addr, args)) {
+    if (!this.callCharged(addr, args)) {
       m.pc += words;
       this.giveBack();
       stack.top = args;
@@ -319,6 +319,20 @@ class Run {
     m.refreshMemory();
     m.refreshCode();
     return undefined;
+  }
+
+  /** Calls the host; what guests use meanwhile that it calls in turn is paid from this run's fuel. */
+  private callCharged(addr: FuncAddr, base: number): boolean {
+    const { store, m } = this;
+    const before = store.fuelUsed;
+    const done = this.host.call(addr, base);
+    this.reserve -= store.fuelUsed - before;
+    if (this.reserve < 0) {
+      this.granted += this.reserve;
+      m.fuel += this.reserve;
+      this.reserve = 0;
+    }
+    return done;
   }
 
   /** The frame of the caller becomes that of the callee. */
@@ -360,12 +374,12 @@ class Run {
 
   /** A host function called last: its results are those of the frame that called it, which is gone then. */
   private tailHost(addr: FuncAddr): Stop | undefined {
-    const { m, store, host } = this;
+    const { m, store } = this;
     const { stack } = store;
     const base = m.fp / 2;
     stack.depth = m.fi / frameWords + 1;
     stack.top = base + slotsOfAll(store.funcType(addr).params);
-    const done = host.call(addr, base);
+    const done = this.callCharged(addr, base);
     m.refreshStack();
     m.refreshMemory();
     if (done && m.fi === m.floor) return this.returned();

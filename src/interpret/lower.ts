@@ -325,10 +325,19 @@ export class Lowerer {
 
   /** Vector instructions: a routine each, with its operands and its result in registers. */
   private vector(row: Instruction): void {
-    const registers = row.params.map(() => this.operands.pop()).reverse().map((operand) => this.register(operand));
+    const registers = row.params
+      .map(() => this.operands.pop())
+      .reverse()
+      .map((operand) => this.register(operand));
     const immediates = vectorImmediates(row, this.v.reader);
     const start = this.opAt('vector');
-    this.put(this.operands.top, 4 + registers.length + immediates.length, vectorNumber(row) as number, ...registers, ...immediates);
+    this.put(
+      this.operands.top,
+      4 + registers.length + immediates.length,
+      vectorNumber(row) as number,
+      ...registers,
+      ...immediates,
+    );
     if (row.results.length === 0) return;
     this.pushSlot(wordsOf(row.results[0] as ValType));
     this.made(start);

@@ -6,8 +6,8 @@
 // the first memory; `FR` and `fi` the frames and the current one's place in them. `break oob` traps, `break run` leaves
 // the loop with `exit` set.
 
-import { fusions } from './fusions.ts';
 import { type Instruction, instructions, type OperandType } from '../spec/instructions.ts';
+import { fusions } from './fusions.ts';
 
 export interface Op {
   readonly name: string;
@@ -233,7 +233,9 @@ export const caseText = (o: Op): string => (leaves(o.text) ? o.text : `${o.text}
 /** A sequence as one op: the words of its parts stay as they are, only the first number changes (fuse.ts). */
 function fusedOp(names: readonly string[]): Op {
   const parts = names.map((name) => singles.get(name) as Op);
-  const text = parts.map((part, i) => `{ ${i < parts.length - 1 ? `${part.text} pc += ${part.words};` : caseText(part)} }`);
+  const text = parts.map(
+    (part, i) => `{ ${i < parts.length - 1 ? `${part.text} pc += ${part.words};` : caseText(part)} }`,
+  );
   return { name: names.join(' + '), words: 0, text: `${text.join('\n          ')} continue;` };
 }
 

@@ -10,8 +10,8 @@ import { effectiveAddress } from './address.ts';
 import { atomicRoutines } from './atomics.ts';
 import { gcRoutines } from './gc.ts';
 import type { Machine } from './machine.ts';
-import { wideRoutines } from './wide.ts';
 import { dataBytes, imm, type Routine, u32, word } from './routine.ts';
+import { wideRoutines } from './wide.ts';
 
 /** An address or length of either type as a number; above 2^53 it is not exact, but no bound is that high. */
 const u64 = (m: Machine, index: number): number => u32(m, index + 1) * 0x1_0000_0000 + u32(m, index);

@@ -1,5 +1,6 @@
 // The public names of `wasbox/pool`.
 
+export type { Instance } from '../vm.ts';
 export { CancelledError, JobLimitError, SuspendedError, WorkerError } from './errors.ts';
 export { Job } from './job.ts';
 export type { Inputs, MapOptions } from './map.ts';

@@ -163,8 +163,8 @@ export class Pool {
     for (const module of spec.modules) checkServices(module.syntax, services);
     const run = new Run(this.jobs++, spec, services, origin);
     this.runs.add(run);
-    this.watch(run, spec);
     this.scheduler.enqueue(run);
+    this.watch(run, spec);
     this.pump();
     return new Job<T>(run, this.control);
   }

@@ -108,8 +108,9 @@ export class Scheduler<T extends Ticket> {
     if (this.alive.has(thread)) this.idle.add(thread);
   }
 
-  /** Puts a job in line; `urgent` puts it before all others. */
+  /** Puts a job in line, in a new place if it was in line; `urgent` puts it before all others. */
   enqueue(job: T, urgent = false): void {
+    this.remove(job);
     job.pass = urgent ? Number.NEGATIVE_INFINITY : Math.max(job.pass, this.now);
     job.arrival = this.arrivals++;
     this.queueOf(job).add(job);

@@ -41,7 +41,11 @@ export function collect(store: Store, slotWords: number): void {
 }
 
 /** Returns how many words there were. */
-function markRows({ stack, globals, globalWords: values, tables, instances }: Store, heap: Heap, slotWords: number): number {
+function markRows(
+  { stack, globals, globalWords: values, tables, instances }: Store,
+  heap: Heap,
+  slotWords: number,
+): number {
   let scanned = 0;
   const row = (words: Int32Array, length: number) => {
     heap.markRow(words, 0, length);

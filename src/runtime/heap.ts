@@ -172,7 +172,13 @@ export class Heap {
   }
 
   /** `signed` matters where the field is packed. */
-  getField(address: number, { at, words, slotWords, packed }: Field, signed: boolean, row: Int32Array, i: number): void {
+  getField(
+    address: number,
+    { at, words, slotWords, packed }: Field,
+    signed: boolean,
+    row: Int32Array,
+    i: number,
+  ): void {
     const from = this.at(address) + at;
     const first = this.words[from] as number;
     row[i] = signed ? (first << (32 - packed)) >> (32 - packed) : first;
@@ -204,7 +210,14 @@ export class Heap {
     else for (let k = 0, n = elementBytes / 4; k < n; k++) this.words[at + n * index + k] = row[i + k] as number;
   }
 
-  getElement(address: number, { elementBytes }: Shape, index: number, signed: boolean, row: Int32Array, i: number): void {
+  getElement(
+    address: number,
+    { elementBytes }: Shape,
+    index: number,
+    signed: boolean,
+    row: Int32Array,
+    i: number,
+  ): void {
     const at = this.at(address) + longHeader;
     row[i + 1] = 0;
     if (elementBytes === 1) {

@@ -9,7 +9,7 @@
 //        first. i8 and i16 take a word as a field; as elements they are packed, and the rest of the last word is zero.
 
 import type { DefType } from '../spec/deftypes.ts';
-import { type FieldType, isRef, slotsOf, type StorageType, type ValType } from '../spec/types.ts';
+import { type FieldType, isRef, type StorageType, slotsOf, type ValType } from '../spec/types.ts';
 
 /** A field of a structure, an element of an array, a value of an exception. */
 export interface Field {
@@ -106,8 +106,7 @@ function fieldOf(type: StorageType, at: number): Field {
   return { type, at, words: valueWords(type), slotWords: 2 * slotsOf(type), packed: 0 };
 }
 
-const valueWords = (type: ValType): number =>
-  type === 'i32' || type === 'f32' ? 1 : type === 'v128' ? 4 : 2;
+const valueWords = (type: ValType): number => (type === 'i32' || type === 'f32' ? 1 : type === 'v128' ? 4 : 2);
 
 /** Whether the elements are references. */
 export const holdsRefs = ({ element }: Shape): boolean =>

@@ -28,6 +28,8 @@ import { Ref, refKinds, type Value } from './value.ts';
 export interface VmLimits {
   /** Bytes of all linear memories together. */
   readonly memory: number;
+  /** Fuel of one call that a host function makes into the guest: such a call cannot be suspended. */
+  readonly innerFuel: number;
   /** Frames on the stack. */
   readonly frames: number;
   /** Bytes of the stack's slots. */
@@ -41,6 +43,7 @@ export interface VmLimits {
 }
 
 export const defaultLimits: VmLimits = {
+  innerFuel: 10_000_000_000,
   memory: 4 * 1024 ** 3,
   frames: 131_072,
   stack: 64 * 1024 ** 2,
@@ -48,6 +51,12 @@ export const defaultLimits: VmLimits = {
   heap: 1024 ** 3,
   instances: 10_000,
 };
+
+export const limitNames = Object.keys(defaultLimits) as readonly (keyof VmLimits)[];
+
+/** Limits made one by one from their names. */
+export const limitsFrom = (of: (name: keyof VmLimits) => number): VmLimits =>
+  Object.fromEntries(limitNames.map((name) => [name, of(name)])) as unknown as VmLimits;
 
 /** A module with its addresses in the store. Index spaces are arrays of addresses, imports first. */
 export interface InstanceInst {

@@ -2,6 +2,7 @@
 // counts, lists are no longer than they may be. What the fields mean together is for verify.ts.
 
 import { limits } from '../binary/limits.ts';
+import { limitNames } from '../runtime/store.ts';
 import { SnapshotError } from '../spec/errors.ts';
 import { byKind, formatVersion, type Saved } from './format.ts';
 
@@ -88,7 +89,7 @@ function snapshotOf(words: Check): Check {
     calls: count,
     fuelUsed: count,
     debt: count,
-    limits: record({ memory: count, frames: count, stack: count, tables: count, heap: count, instances: count }),
+    limits: record(Object.fromEntries(limitNames.map((name) => [name, count]))),
   });
 }
 

@@ -1,7 +1,7 @@
 // The data of a snapshot, explained field by field: a store as plain data. How it is made is in save.ts, how it is
 // believed in verify.ts, how it becomes a store again in restore.ts, and how it stands in bytes in container.ts.
 
-import type { InstanceInst } from '../runtime/store.ts';
+import type { InstanceInst, VmLimits } from '../runtime/store.ts';
 import type { AddrType, ExternKind } from '../spec/types.ts';
 import type { ModuleContext } from '../validate/context.ts';
 
@@ -128,14 +128,7 @@ export interface SavedCall<W> {
   readonly args: W;
 }
 
-export interface SavedLimits {
-  readonly memory: number;
-  readonly frames: number;
-  readonly stack: number;
-  readonly tables: number;
-  readonly heap: number;
-  readonly instances: number;
-}
+export type SavedLimits = { readonly [K in keyof VmLimits]: number };
 
 export const externKinds = ['func', 'table', 'memory', 'global', 'tag'] as const satisfies readonly ExternKind[];
 

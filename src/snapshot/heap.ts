@@ -170,7 +170,11 @@ function findObject(words: Int32Array, start: number, types: readonly FoundType[
 }
 
 /** Throws SnapshotError unless fields and elements are of their types. */
-export function checkObjects({ objects: words }: SavedHeap<Int32Array>, found: readonly FoundObject[], refs: Refs): void {
+export function checkObjects(
+  { objects: words }: SavedHeap<Int32Array>,
+  found: readonly FoundObject[],
+  refs: Refs,
+): void {
   found.forEach((object, i) => {
     const { shape, at, size } = object;
     const { element, fields } = shape;
@@ -180,7 +184,8 @@ export function checkObjects({ objects: words }: SavedHeap<Int32Array>, found: r
     for (const field of fields) {
       const place = at + field.at - contentsAt(shape);
       if (typeof field.type === 'object') refs.check(words, place, field.type, () => where);
-      else if (field.packed !== 0 && (words[place] as number) >>> field.packed !== 0) bad('a field is too large', where);
+      else if (field.packed !== 0 && (words[place] as number) >>> field.packed !== 0)
+        bad('a field is too large', where);
     }
   });
 }

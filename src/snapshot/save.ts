@@ -2,7 +2,14 @@
 // into one form, so that equal states give equal data: dead locals and words that mean nothing are zero.
 
 import { frameWords } from '../runtime/frame.ts';
-import { type FuncInst, globalWords, type InstanceInst, type PendingCall, type Store } from '../runtime/store.ts';
+import {
+  type FuncInst,
+  globalWords,
+  type InstanceInst,
+  limitsFrom,
+  type PendingCall,
+  type Store,
+} from '../runtime/store.ts';
 import { writeValues } from '../runtime/value.ts';
 import { SnapshotError, UsageError } from '../spec/errors.ts';
 import { isRef, slotsOf, slotsOfAll, type ValType } from '../spec/types.ts';
@@ -123,14 +130,7 @@ function cloneExtern(value: unknown, i: number): unknown {
 /** Whole numbers; no limit at all becomes the largest, because a container's metadata has no infinity. */
 function saveLimits(limits: SavedLimits): SavedLimits {
   const most = (limit: number) => Math.min(Math.floor(limit), Number.MAX_SAFE_INTEGER);
-  return {
-    memory: most(limits.memory),
-    frames: most(limits.frames),
-    stack: most(limits.stack),
-    tables: most(limits.tables),
-    heap: most(limits.heap),
-    instances: most(limits.instances),
-  };
+  return limitsFrom((name) => most(limits[name]));
 }
 
 /** How many words of a value mean something. */

@@ -169,7 +169,10 @@ class FrameChecker {
     return this.operands.slice(0, this.operands.length - afterCall.results.length);
   }
 
-  /** Whether a local may be null although its type says no: it is not set yet, or not used any more. */
+  /**
+   * Whether a local may be null although its type says no: it is not set yet, or not used any more. Between safe points
+   * nobody knows what is still used. Engines take a null for what it is in any case.
+   */
   mayBeNull(local: number): boolean {
     this.nulls ??= new Set([...this.shape.unset, ...this.dead()]);
     return this.nulls.has(local);
@@ -178,6 +181,6 @@ class FrameChecker {
   private dead(): number[] {
     const { context, index } = this.body;
     const live = liveAt(planOf(context, index), this.pc);
-    return live === undefined ? [] : [...this.locals.keys()].filter((i) => !isLive(live, i));
+    return [...this.locals.keys()].filter((i) => live === undefined || !isLive(live, i));
   }
 }

@@ -6,7 +6,7 @@
 
 import type { ExternType } from '../link/match.ts';
 import type { Module } from '../runtime/module.ts';
-import { defaultLimits, globalWords, type VmLimits } from '../runtime/store.ts';
+import { defaultLimits, globalWords, limitsFrom, type VmLimits } from '../runtime/store.ts';
 import { maxTableSize } from '../runtime/table.ts';
 
 import { type ExternKind, type GlobalType, isRef, type MemType, type TableType } from '../spec/types.ts';
@@ -53,15 +53,7 @@ export function verify(data: SnapshotData, modules: readonly Module[], limits: P
 
 /** Those of whoever restores; where they say nothing, the snapshot's own, but never above the defaults. */
 function effectiveLimits(saved: VmLimits, given: Partial<VmLimits>): VmLimits {
-  const limit = (key: keyof VmLimits) => given[key] ?? Math.min(saved[key], defaultLimits[key]);
-  return {
-    memory: limit('memory'),
-    frames: limit('frames'),
-    stack: limit('stack'),
-    tables: limit('tables'),
-    heap: limit('heap'),
-    instances: limit('instances'),
-  };
+  return limitsFrom((name) => given[name] ?? Math.min(saved[name], defaultLimits[name]));
 }
 
 function instanceModules(data: SnapshotData, modules: readonly Module[], limits: VmLimits): Module[] {

@@ -27,7 +27,8 @@ function readSection(context: ModuleContext, { data }: Custom): BranchHints {
   for (let count = r.u32(); count > 0; count--) {
     const at = r.pos;
     const func = r.u32();
-    if (func <= last || func < context.importedFuncs || func >= context.funcs.length) fail('invalid function index', at);
+    if (func <= last || func < context.importedFuncs || func >= context.funcs.length)
+      fail('invalid function index', at);
     last = func;
     hints.set(func, readFunction(r, context, func));
   }

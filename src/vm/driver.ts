@@ -5,7 +5,7 @@ import { Port } from '../host/port.ts';
 import type { Budget, Engine, Outcome, Stop } from '../runtime/engine.ts';
 import type { FuncInst, PendingCall, Store } from '../runtime/store.ts';
 import { readValues, type Value, writeValues } from '../runtime/value.ts';
-import { CrashError, HostError, Trap, WasboxError } from '../spec/errors.ts';
+import { CrashError, HostError, LimitError, Trap, WasboxError } from '../spec/errors.ts';
 import { type FuncAddr, type FuncType, slotsOf, slotsOfAll, type ValType } from '../spec/types.ts';
 import { planOf } from '../validate/safepoints.ts';
 import { trace } from './frames.ts';
@@ -67,7 +67,7 @@ export class Driver {
     const { stack, debt } = store;
     const { depth, top } = stack;
     try {
-      if (this.enter(func, args)) this.drive(depth, top, { fuel: Infinity }, false);
+      if (this.enter(func, args)) this.driveInner(depth, top);
       else this.guarded(depth, top, false, () => this.port.callFrom(undefined, func, top));
       return readValues(stack.words, top, store.funcType(func).results, store);
     } finally {
@@ -154,6 +154,13 @@ export class Driver {
     const returned = this.guarded(0, 0, true, () => this.port.callFrom(undefined, func, 0));
     this.store.stack.top = 0;
     return returned ? 'returned' : 'host';
+  }
+
+  /** Runs a call that cannot be suspended: from inside a host function it has a bound of its own. */
+  private driveInner(floor: number, top: number): void {
+    const { innerFuel } = this.store.limits;
+    const stop = this.drive(floor, top, { fuel: this.store.hostDepth > 0 ? innerFuel : Infinity }, false);
+    if (stop !== 'returned') throw new LimitError(`a call from inside a host function used up its ${innerFuel} fuel`);
   }
 
   private drive(floor: number, top: number, budget: Budget, mayWait: boolean): Stop {

@@ -115,6 +115,14 @@ test('a job can be taken out of the line', (t) => {
   t.false(turns(scheduler, 40).includes('c'));
 });
 
+test('a job is in line once, however often it is put there', (t) => {
+  const scheduler = schedulerWith(1);
+  const [a, b] = [job('a'), job('b')];
+  for (const each of [a, b, a]) scheduler.enqueue(each);
+  t.is(scheduler.queued, 2);
+  t.is(turns(scheduler, 4), 'baba');
+});
+
 test('a priority out of range is refused', (t) => {
   t.throws(() => job('a', 21), { message: /priority/ });
   t.throws(() => job('a', Number.NaN), { message: /priority/ });

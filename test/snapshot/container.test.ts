@@ -4,7 +4,7 @@ import test from 'ava';
 import { deflateSync } from 'fflate';
 import { type Module, Snapshot, SnapshotError, UsageError, VM } from '../../src/index.ts';
 import { moduleOf } from '../wat.ts';
-import { container, type Part, partsOf, stored, unpacked } from './container.ts';
+import { container, type Part, partsOf, storedAll, unpacked } from './container.ts';
 import { finish, forged, restored, suspended } from './guest.ts';
 
 const encoded = async (): Promise<Uint8Array> => (await suspended()).save().encode();
@@ -173,7 +173,7 @@ const metadata = async (change: (records: unknown[][]) => void): Promise<Uint8Ar
   const first = parts.findIndex(({ kind }) => kind === 0);
   const records = JSON.parse(new TextDecoder().decode((parts[first] as Part).bytes)) as unknown[][];
   change(records);
-  parts[first] = stored(0, new TextEncoder().encode(JSON.stringify(records)));
+  parts.splice(first, 1, ...storedAll(0, new TextEncoder().encode(JSON.stringify(records))));
   return container(parts);
 };
 

@@ -52,4 +52,11 @@ export function partsOf(bytes: Uint8Array): Part[] {
 
 export const stored = (kind: number, bytes: Uint8Array): Part => ({ kind, coding: 0, size: bytes.length, bytes });
 
+/** In parts of the largest size that there may be. */
+export function storedAll(kind: number, bytes: Uint8Array): Part[] {
+  const parts: Part[] = [];
+  for (let at = 0; at < bytes.length; at += 2 ** 18) parts.push(stored(kind, bytes.subarray(at, at + 2 ** 18)));
+  return parts;
+}
+
 export const unpacked = (part: Part): Part => (part.coding === 0 ? part : stored(part.kind, inflateSync(part.bytes)));

@@ -51,7 +51,7 @@ const text = `
   (func (export "tail") (param i32) (result i64)
     (return_call $ask (local.get 0) (global.get $last)))
   (func (export "wait") (param i32) (result i64)
-    (call 6 (local.get 0)))
+    (call 5 (local.get 0)))
   (func (export "spread") (param i32)
     (memory.fill (i32.const 0) (local.get 0) (i32.const 131072)))`;
 

@@ -18,17 +18,17 @@ export interface Shape {
   readonly scalar: 'i32' | 'i64' | 'f32' | 'f64';
 }
 
-const shapes: Record<string, Shape> = {
+const shapes = {
   i8x16: { lanes: 16, bits: 8, view: 'B', scalar: 'i32' },
   i16x8: { lanes: 8, bits: 16, view: 'S', scalar: 'i32' },
   i32x4: { lanes: 4, bits: 32, view: 'I', scalar: 'i32' },
   i64x2: { lanes: 2, bits: 64, view: 'I', scalar: 'i64' },
   f32x4: { lanes: 4, bits: 32, view: 'F', scalar: 'f32' },
   f64x2: { lanes: 2, bits: 64, view: 'D', scalar: 'f64' },
-};
+} satisfies Record<string, Shape>;
 
 /** The shape of a name; a v128 without one is taken as words. */
-export const shapeNamed = (name: string): Shape => (shapes[name] ?? shapes['i32x4']) as Shape;
+export const shapeNamed = (name: string): Shape => shapes[name as keyof typeof shapes] ?? shapes.i32x4;
 
 /** A lane's number, or the text of one. */
 export type Lane = number | string;
@@ -87,7 +87,8 @@ export function write({ bits, view, scalar }: Shape, i: Lane, semantics: string)
   const high = scalar === 'i64' || (scalar === 'f64' && raw) ? parts.pop() : undefined;
   const low = parts.pop();
   const before = parts.map((statement) => `${statement}; `).join('');
-  if (high !== undefined) return `${before}const lo = ${low}, hi = ${high}; ${half(result, i, 0)} = lo; ${half(result, i, 1)} = hi;`;
+  if (high !== undefined)
+    return `${before}const lo = ${low}, hi = ${high}; ${half(result, i, 0)} = lo; ${half(result, i, 1)} = hi;`;
   if (scalar === 'i32' || raw) return `${before}${element(bits === 32 ? 'I' : view, result, i)} = ${low};`;
   return `${before}const r = ${low}; ${element(view, result, i)} = r === r ? r : NaN;`;
 }
@@ -98,17 +99,25 @@ export function mask(semantics: string, { bits }: Shape): string {
   return bits === 64 ? `# const t = ${value} ; t ; t` : `# ${value}`;
 }
 
-/** A text for each lane: one after the other, or in a loop where they are many. */
+/** Statements under each other, as the body of a routine has them. */
+export const lines = (...statements: readonly string[]): string =>
+  statements.filter((text) => text !== '').join('\n    ');
+
+/** Statements for each lane: one after the other, or in a loop where lanes are many. */
 export function each(lanes: number, text: (i: Lane) => string): string {
   if (lanes > 4) return `for (let i = 0; i < ${lanes}; i++) { ${text('i')} }`;
-  return unrolled(lanes, text);
+  return lines(...Array.from({ length: lanes }, (_, i) => scoped(text(i))));
 }
-export const unrolled = (lanes: number, text: (i: number) => string): string => Array.from({ length: lanes }, (_, i) => `{ ${text(i)} }`).join('\n    ');
+const scoped = (text: string): string => (text.includes('const ') ? `{ ${text} }` : text);
 
-/** Copies the vectors among a row's operands to where `copied` finds them. */
+/** Copies the vectors that are a row's operands to where `copied` finds them. */
 export const copyOperands = (row: Instruction): string =>
   row.params
-    .map((type, k) => (type === 'v128' ? [0, 1, 2, 3].map((i) => `${element('I', copied(k), i)} = ${element('I', operand(k), i)}!;`).join(' ') : ''))
+    .map((type, k) =>
+      type === 'v128'
+        ? [0, 1, 2, 3].map((i) => `${element('I', copied(k), i)} = ${element('I', operand(k), i)}!;`).join(' ')
+        : '',
+    )
     .join(' ');
 
 /** The routine of a row, given what it does. */

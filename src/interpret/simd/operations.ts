@@ -10,6 +10,7 @@ import {
   each,
   element,
   type Lane,
+  lines,
   mask,
   operand,
   type Place,
@@ -113,7 +114,10 @@ function lanewise(row: Instruction, shape: Shape, operation: string): string {
 function shift(shape: Shape, operation: string): string {
   const semantics = semanticsOf(operation, shape);
   const count = shape.bits === 64 ? 'const bl = I[y]!;' : `const b = I[y]! & ${shape.bits - 1};`;
-  return `${count} ${each(shape.lanes, (i) => read('a', shape, operand(0), i, semantics) + write(shape, i, semantics))}`;
+  return lines(
+    count,
+    each(shape.lanes, (i) => read('a', shape, operand(0), i, semantics) + write(shape, i, semantics)),
+  );
 }
 
 // One lane
@@ -122,12 +126,14 @@ const scalarShapes = { i32: 'i32x4', i64: 'i64x2', f32: 'f32x4', f64: 'f64x2' } 
 /** The shape that has a scalar operand, or a scalar result, as its first lane. */
 const scalarShape = (shape: Shape): Shape => shapeNamed(scalarShapes[shape.scalar]);
 
-const copyVector = (from: Place): string =>
-  each(4, (i) => `${element('I', result, i)} = ${element('I', from, i)}!;`);
+const copyVector = (from: Place): string => each(4, (i) => `${element('I', result, i)} = ${element('I', from, i)}!;`);
 
 function splat(shape: Shape): string {
   const copy = semanticsOf('copy', shape);
-  return read('a', scalarShape(shape), operand(0), 0, copy) + each(shape.lanes, (i) => write(shape, i, copy));
+  return lines(
+    read('a', scalarShape(shape), operand(0), 0, copy),
+    each(shape.lanes, (i) => write(shape, i, copy)),
+  );
 }
 
 function extractLane(row: Instruction, shape: Shape, sign: string): string {
@@ -137,7 +143,11 @@ function extractLane(row: Instruction, shape: Shape, sign: string): string {
 
 function replaceLane(row: Instruction, shape: Shape): string {
   const copy = semanticsOf('copy', shape);
-  return `${read('a', scalarShape(shape), operand(1), 0, copy)}${copyVector(operand(0))} ${write(shape, word(immediateAt(row)), copy)}`;
+  return lines(
+    read('a', scalarShape(shape), operand(1), 0, copy),
+    copyVector(operand(0)),
+    write(shape, word(immediateAt(row)), copy),
+  );
 }
 
 // All lanes to one number
@@ -147,19 +157,25 @@ const anyTrue = (): string => 'I[d] = (I[x]! | I[x + 1]! | I[x + 2]! | I[x + 3]!
 function allTrue(shape: Shape): string {
   const zero = shape.bits === 64 ? '(al | ah) === 0' : 'a === 0';
   const tests = each(shape.lanes, (i) => `${read('a', shape, operand(0), i, zero)}if (${zero}) all = 0;`);
-  return `let all = 1; ${tests} I[d] = all;`;
+  return lines('let all = 1;', tests, 'I[d] = all;');
 }
 
 function bitmask(shape: Shape): string {
   const sign = shape.bits === 64 ? 'ah' : 'a';
-  return `let bits = 0; ${each(shape.lanes, (i) => `${read('a', shape, operand(0), i, sign)}bits |= (${sign} >>> 31) << ${i};`)} I[d] = bits;`;
+  const signs = each(shape.lanes, (i) => `${read('a', shape, operand(0), i, sign)}bits |= (${sign} >>> 31) << ${i};`);
+  return lines('let bits = 0;', signs, 'I[d] = bits;');
 }
 
 // From lanes to other lanes: the operands are read from their copies
 
 function narrow(row: Instruction, shape: Shape, source: Shape, sign: string): string {
   const semantics = semanticsOf(`narrow${sign}`, shape);
-  return copyOperands(row) + each(shape.lanes, (i) => read('a', source, copied(0), i, semantics) + write(shape, i, semantics));
+  return (
+    lines(
+    copyOperands(row),
+    each(shape.lanes, (i) => read('a', source, copied(0), i, semantics) + write(shape, i, semantics))
+  ),
+  );
 }
 
 /** One half of each operand's lanes to lanes twice as wide. */
@@ -167,31 +183,46 @@ function widen(row: Instruction, shape: Shape, source: Shape, operation: string,
   const semantics = semanticsOf(operation, shape);
   const used = shape.bits === 64 ? 'a b' : semantics;
   const first = part === 'low' ? 0 : shape.lanes;
-  const reads = (i: Lane) => row.params.map((_, k) => read(letters[k] as string, source, copied(k), plus(i, first), used));
-  return copyOperands(row) + each(shape.lanes, (i) => reads(i).join('') + write(shape, i, semantics));
+  const reads = (i: Lane) =>
+    row.params.map((_, k) => read(letters[k] as string, source, copied(k), plus(i, first), used));
+  return lines(
+    copyOperands(row),
+    each(shape.lanes, (i) => reads(i).join('') + write(shape, i, semantics)),
+  );
 }
 
 function extaddPairwise(row: Instruction, shape: Shape, source: Shape, sign: string): string {
   const semantics = semanticsOf(`extadd${sign}`, shape);
   const reads = (i: Lane) =>
     [0, 1].map((k) => read(letters[k] as string, source, copied(0), plus(times(2, i), k), semantics));
-  return copyOperands(row) + each(shape.lanes, (i) => reads(i).join('') + write(shape, i, semantics));
+  return lines(
+    copyOperands(row),
+    each(shape.lanes, (i) => reads(i).join('') + write(shape, i, semantics)),
+  );
 }
 
 /** Declares p0, q0, p1, q1, …: the lanes of the first two operands whose products lane `i` adds up. */
 const factors = (source: Shape, count: number, i: Lane): string =>
   Array.from({ length: count }, (_, k) =>
-    ['p', 'q'].map((name, j) => read(`${name}${k}`, source, copied(j), plus(times(count, i), k), `${name}${k}`)).join(''),
+    ['p', 'q']
+      .map((name, j) => read(`${name}${k}`, source, copied(j), plus(times(count, i), k), `${name}${k}`))
+      .join(''),
   ).join('');
 
 const dot = (row: Instruction, shape: Shape, source: Shape): string =>
-  copyOperands(row) + each(shape.lanes, (i) => factors(source, 2, i) + write(shape, i, 'p0 * q0 + p1 * q1'));
+  lines(
+    copyOperands(row),
+    each(shape.lanes, (i) => factors(source, 2, i) + write(shape, i, 'p0 * q0 + p1 * q1')),
+  );
 
 /** The products are added up in 16 bits first. */
 function dotAdd(row: Instruction, shape: Shape, source: Shape): string {
   const semantics = '(((p0 * q0 + p1 * q1) << 16) >> 16) + (((p2 * q2 + p3 * q3) << 16) >> 16) + c';
   const reads = (i: Lane) => factors(source, 4, i) + read('c', shape, copied(2), i, 'c');
-  return copyOperands(row) + each(shape.lanes, (i) => reads(i) + write(shape, i, semantics));
+  return lines(
+    copyOperands(row),
+    each(shape.lanes, (i) => reads(i) + write(shape, i, semantics)),
+  );
 }
 
 /** Conversions of numbers; result lanes that no operand lane is for are zero. */
@@ -199,25 +230,33 @@ function convert(row: Instruction, shape: Shape, source: Shape, operation: strin
   const semantics = scalar(`${shape.scalar}.${operation}_${source.scalar}${sign}`);
   const count = Math.min(shape.lanes, source.lanes);
   const converted = each(count, (i) => read('a', source, copied(0), i, semantics) + write(shape, i, semantics));
-  const zeros = shape.lanes > source.lanes ? ' I[d + 2] = 0; I[d + 3] = 0;' : '';
-  return copyOperands(row) + converted + zeros;
+  const zeros = shape.lanes > source.lanes ? 'I[d + 2] = 0; I[d + 3] = 0;' : '';
+  return lines(copyOperands(row), converted, zeros);
 }
 
 const bytes = shapeNamed('i8x16');
 
 const shuffle = (row: Instruction): string =>
-  copyOperands(row) + each(16, (i) => write(bytes, i, `${element('B', copied(0), word(immediateAt(row), i))}!`));
+  lines(
+    copyOperands(row),
+    each(16, (i) => write(bytes, i, `${element('B', copied(0), word(immediateAt(row), i))}!`)),
+  );
 
 const swizzle = (row: Instruction): string =>
-  copyOperands(row) +
-  each(16, (i) => read('b', bytes, copied(1), i, 'bu') + write(bytes, i, `bu < 16 ? ${element('B', copied(0), 'bu')}! : 0`));
+  lines(
+  copyOperands(row),
+  each(
+    16,
+    (i) => read('b', bytes, copied(1), i, 'bu') + write(bytes, i, `bu < 16 ? ${element('B', copied(0), 'bu')}! : 0`),
+  ),
+);
 
 // Memory
 
 /** Declares the checked address `ea` in `mem`. */
 function address(row: Instruction): string {
   const at = immediateAt(row);
-  return `const memory = m.memories[${word(at)}]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + ${at + 1}, x, ${accessBytes(row)}); `;
+  return `const memory = m.memories[${word(at)}]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + ${at + 1}, x, ${accessBytes(row)});`;
 }
 const laneAt = (row: Instruction): string => word(immediateAt(row) + 3);
 
@@ -232,40 +271,63 @@ const littleEndian = (bits: number): string => (bits === 8 ? '' : ', true');
 /** Declares what is loaded under the names that `copy` uses. */
 const loaded = ({ bits }: Shape): string =>
   bits === 64
-    ? 'const al = mem.getInt32(ea, true), ah = mem.getInt32(ea + 4, true); '
-    : `const a = mem.getInt${bits}(ea${littleEndian(bits)}); `;
+    ? 'const al = mem.getInt32(ea, true), ah = mem.getInt32(ea + 4, true);'
+    : `const a = mem.getInt${bits}(ea${littleEndian(bits)});`;
 
 const load = (row: Instruction): string =>
-  address(row) + each(4, (i) => write(shapeNamed('i32x4'), i, `mem.getInt32(${plus('ea', times(4, i))}, true)`));
+  lines(
+    address(row),
+    each(4, (i) => write(shapeNamed('i32x4'), i, `mem.getInt32(${plus('ea', times(4, i))}, true)`)),
+  );
 
 function loadWidened(row: Instruction, bits: number, sign: string): string {
   const shape = byBits[2 * bits] as Shape;
   const semantics = scalar(`${shape.scalar}.load${bits}${sign}`);
-  return address(row) + each(shape.lanes, (i) => write(shape, i, semantics.replace(/\bea\b/, String(plus('ea', times(bits / 8, i))))));
+  return (
+    lines(
+    address(row),
+    each(shape.lanes, (i) => write(shape, i, semantics.replace(/\bea\b/, String(plus('ea', times(bits / 8, i))))))
+  ),
+  );
 }
 
 function loadSplat(row: Instruction, shape: Shape): string {
   const copy = semanticsOf('copy', shape);
-  return address(row) + loaded(shape) + each(shape.lanes, (i) => write(shape, i, copy));
+  return lines(
+    address(row),
+    loaded(shape),
+    each(shape.lanes, (i) => write(shape, i, copy)),
+  );
 }
 
 const loadZero = (row: Instruction, shape: Shape): string =>
-  `${address(row)}${loaded(shape)}I[d + 1] = 0; I[d + 2] = 0; I[d + 3] = 0; ${write(shape, 0, semanticsOf('copy', shape))}`;
+  lines(
+    address(row),
+    loaded(shape),
+    'I[d + 1] = 0; I[d + 2] = 0; I[d + 3] = 0;',
+    write(shape, 0, semanticsOf('copy', shape)),
+  );
 
 const loadLane = (row: Instruction, shape: Shape): string =>
-  `${address(row)}${loaded(shape)}${copyVector(operand(1))} ${write(shape, laneAt(row), semanticsOf('copy', shape))}`;
+  lines(address(row), loaded(shape), copyVector(operand(1)), write(shape, laneAt(row), semanticsOf('copy', shape)));
 
 const store = (row: Instruction): string =>
-  address(row) + each(4, (i) => `mem.setInt32(${plus('ea', times(4, i))}, ${element('I', operand(1), i)}!, true);`);
+  lines(
+    address(row),
+    each(4, (i) => `mem.setInt32(${plus('ea', times(4, i))}, ${element('I', operand(1), i)}!, true);`),
+  );
 
 function storeLane(row: Instruction, shape: Shape): string {
   const { bits } = shape;
   const stored =
-    bits === 64 ? 'mem.setInt32(ea, al, true); mem.setInt32(ea + 4, ah, true);' : `mem.setInt${bits}(ea, a${littleEndian(bits)});`;
-  return address(row) + read('a', shape, operand(1), laneAt(row), semanticsOf('copy', shape)) + stored;
+    bits === 64
+      ? 'mem.setInt32(ea, al, true); mem.setInt32(ea + 4, ah, true);'
+      : `mem.setInt${bits}(ea, a${littleEndian(bits)});`;
+  return lines(address(row), read('a', shape, operand(1), laneAt(row), semanticsOf('copy', shape)), stored);
 }
 
-const constant = (row: Instruction): string => each(4, (i) => `${element('I', result, i)} = ${word(immediateAt(row), i)};`);
+const constant = (row: Instruction): string =>
+  each(4, (i) => `${element('I', result, i)} = ${word(immediateAt(row), i)};`);
 
 // Which is which
 

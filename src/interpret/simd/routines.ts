@@ -20,155 +20,179 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    const memory = m.memories[code[pc + 5]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 6, x, 16); { I[d] = mem.getInt32(ea, true); }
-    { I[d + 1] = mem.getInt32(ea + 4, true); }
-    { I[d + 2] = mem.getInt32(ea + 8, true); }
-    { I[d + 3] = mem.getInt32(ea + 12, true); }
+    const memory = m.memories[code[pc + 5]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 6, x, 16);
+    I[d] = mem.getInt32(ea, true);
+    I[d + 1] = mem.getInt32(ea + 4, true);
+    I[d + 2] = mem.getInt32(ea + 8, true);
+    I[d + 3] = mem.getInt32(ea + 12, true);
   },
   // v128.load8x8_s
   (m, pc, fp) => {
     const { code, S } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    const memory = m.memories[code[pc + 5]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 6, x, 8); for (let i = 0; i < 8; i++) { S[2 * d + i] = mem.getInt8(ea + 1 * i); }
+    const memory = m.memories[code[pc + 5]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 6, x, 8);
+    for (let i = 0; i < 8; i++) { S[2 * d + i] = mem.getInt8(ea + 1 * i); }
   },
   // v128.load8x8_u
   (m, pc, fp) => {
     const { code, S } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    const memory = m.memories[code[pc + 5]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 6, x, 8); for (let i = 0; i < 8; i++) { S[2 * d + i] = mem.getUint8(ea + 1 * i); }
+    const memory = m.memories[code[pc + 5]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 6, x, 8);
+    for (let i = 0; i < 8; i++) { S[2 * d + i] = mem.getUint8(ea + 1 * i); }
   },
   // v128.load16x4_s
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    const memory = m.memories[code[pc + 5]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 6, x, 8); { I[d] = mem.getInt16(ea, true); }
-    { I[d + 1] = mem.getInt16(ea + 2, true); }
-    { I[d + 2] = mem.getInt16(ea + 4, true); }
-    { I[d + 3] = mem.getInt16(ea + 6, true); }
+    const memory = m.memories[code[pc + 5]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 6, x, 8);
+    I[d] = mem.getInt16(ea, true);
+    I[d + 1] = mem.getInt16(ea + 2, true);
+    I[d + 2] = mem.getInt16(ea + 4, true);
+    I[d + 3] = mem.getInt16(ea + 6, true);
   },
   // v128.load16x4_u
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    const memory = m.memories[code[pc + 5]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 6, x, 8); { I[d] = mem.getUint16(ea, true); }
-    { I[d + 1] = mem.getUint16(ea + 2, true); }
-    { I[d + 2] = mem.getUint16(ea + 4, true); }
-    { I[d + 3] = mem.getUint16(ea + 6, true); }
+    const memory = m.memories[code[pc + 5]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 6, x, 8);
+    I[d] = mem.getUint16(ea, true);
+    I[d + 1] = mem.getUint16(ea + 2, true);
+    I[d + 2] = mem.getUint16(ea + 4, true);
+    I[d + 3] = mem.getUint16(ea + 6, true);
   },
   // v128.load32x2_s
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    const memory = m.memories[code[pc + 5]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 6, x, 8); { const t = mem.getInt32(ea, true); const lo = t, hi = t >> 31; I[d] = lo; I[d + 1] = hi; }
+    const memory = m.memories[code[pc + 5]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 6, x, 8);
+    { const t = mem.getInt32(ea, true); const lo = t, hi = t >> 31; I[d] = lo; I[d + 1] = hi; }
     { const t = mem.getInt32(ea + 4, true); const lo = t, hi = t >> 31; I[d + 2] = lo; I[d + 3] = hi; }
   },
   // v128.load32x2_u
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    const memory = m.memories[code[pc + 5]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 6, x, 8); { const lo = mem.getInt32(ea, true), hi = 0; I[d] = lo; I[d + 1] = hi; }
+    const memory = m.memories[code[pc + 5]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 6, x, 8);
+    { const lo = mem.getInt32(ea, true), hi = 0; I[d] = lo; I[d + 1] = hi; }
     { const lo = mem.getInt32(ea + 4, true), hi = 0; I[d + 2] = lo; I[d + 3] = hi; }
   },
   // v128.load8_splat
   (m, pc, fp) => {
     const { code, B } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    const memory = m.memories[code[pc + 5]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 6, x, 1); const a = mem.getInt8(ea); for (let i = 0; i < 16; i++) { B[4 * d + i] = a; }
+    const memory = m.memories[code[pc + 5]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 6, x, 1);
+    const a = mem.getInt8(ea);
+    for (let i = 0; i < 16; i++) { B[4 * d + i] = a; }
   },
   // v128.load16_splat
   (m, pc, fp) => {
     const { code, S } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    const memory = m.memories[code[pc + 5]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 6, x, 2); const a = mem.getInt16(ea, true); for (let i = 0; i < 8; i++) { S[2 * d + i] = a; }
+    const memory = m.memories[code[pc + 5]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 6, x, 2);
+    const a = mem.getInt16(ea, true);
+    for (let i = 0; i < 8; i++) { S[2 * d + i] = a; }
   },
   // v128.load32_splat
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    const memory = m.memories[code[pc + 5]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 6, x, 4); const a = mem.getInt32(ea, true); { I[d] = a; }
-    { I[d + 1] = a; }
-    { I[d + 2] = a; }
-    { I[d + 3] = a; }
+    const memory = m.memories[code[pc + 5]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 6, x, 4);
+    const a = mem.getInt32(ea, true);
+    I[d] = a;
+    I[d + 1] = a;
+    I[d + 2] = a;
+    I[d + 3] = a;
   },
   // v128.load64_splat
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    const memory = m.memories[code[pc + 5]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 6, x, 8); const al = mem.getInt32(ea, true), ah = mem.getInt32(ea + 4, true); { const lo = al, hi = ah; I[d] = lo; I[d + 1] = hi; }
+    const memory = m.memories[code[pc + 5]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 6, x, 8);
+    const al = mem.getInt32(ea, true), ah = mem.getInt32(ea + 4, true);
+    { const lo = al, hi = ah; I[d] = lo; I[d + 1] = hi; }
     { const lo = al, hi = ah; I[d + 2] = lo; I[d + 3] = hi; }
   },
   // v128.store
   (m, pc, fp) => {
     const { code, I } = m;
     const x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    const memory = m.memories[code[pc + 6]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 7, x, 16); { mem.setInt32(ea, I[y]!, true); }
-    { mem.setInt32(ea + 4, I[y + 1]!, true); }
-    { mem.setInt32(ea + 8, I[y + 2]!, true); }
-    { mem.setInt32(ea + 12, I[y + 3]!, true); }
+    const memory = m.memories[code[pc + 6]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 7, x, 16);
+    mem.setInt32(ea, I[y]!, true);
+    mem.setInt32(ea + 4, I[y + 1]!, true);
+    mem.setInt32(ea + 8, I[y + 2]!, true);
+    mem.setInt32(ea + 12, I[y + 3]!, true);
   },
   // v128.const
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!;
-    { I[d] = code[pc + 4]!; }
-    { I[d + 1] = code[pc + 4 + 1]!; }
-    { I[d + 2] = code[pc + 4 + 2]!; }
-    { I[d + 3] = code[pc + 4 + 3]!; }
+    I[d] = code[pc + 4]!;
+    I[d + 1] = code[pc + 4 + 1]!;
+    I[d + 2] = code[pc + 4 + 2]!;
+    I[d + 3] = code[pc + 4 + 3]!;
   },
   // i8x16.shuffle
   (m, pc, fp) => {
     const { code, I, B } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;for (let i = 0; i < 16; i++) { B[4 * d + i] = TB[code[pc + 6 + i]!]!; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;
+    for (let i = 0; i < 16; i++) { B[4 * d + i] = TB[code[pc + 6 + i]!]!; }
   },
   // i8x16.swizzle
   (m, pc, fp) => {
     const { code, I, B } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;for (let i = 0; i < 16; i++) { const bu = TB[16 + i]! & 255; B[4 * d + i] = bu < 16 ? TB[bu]! : 0; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;
+    for (let i = 0; i < 16; i++) { const bu = TB[16 + i]! & 255; B[4 * d + i] = bu < 16 ? TB[bu]! : 0; }
   },
   // i8x16.splat
   (m, pc, fp) => {
     const { code, I, B } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    const a = I[x]!; for (let i = 0; i < 16; i++) { B[4 * d + i] = a; }
+    const a = I[x]!; 
+    for (let i = 0; i < 16; i++) { B[4 * d + i] = a; }
   },
   // i16x8.splat
   (m, pc, fp) => {
     const { code, I, S } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    const a = I[x]!; for (let i = 0; i < 8; i++) { S[2 * d + i] = a; }
+    const a = I[x]!; 
+    for (let i = 0; i < 8; i++) { S[2 * d + i] = a; }
   },
   // i32x4.splat
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    const a = I[x]!; { I[d] = a; }
-    { I[d + 1] = a; }
-    { I[d + 2] = a; }
-    { I[d + 3] = a; }
+    const a = I[x]!; 
+    I[d] = a;
+    I[d + 1] = a;
+    I[d + 2] = a;
+    I[d + 3] = a;
   },
   // i64x2.splat
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    const al = I[x]!; const ah = I[x + 1]!; { const lo = al, hi = ah; I[d] = lo; I[d + 1] = hi; }
+    const al = I[x]!; const ah = I[x + 1]!; 
+    { const lo = al, hi = ah; I[d] = lo; I[d + 1] = hi; }
     { const lo = al, hi = ah; I[d + 2] = lo; I[d + 3] = hi; }
   },
   // f32x4.splat
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    const ai = I[x]!; { I[d] = ai; }
-    { I[d + 1] = ai; }
-    { I[d + 2] = ai; }
-    { I[d + 3] = ai; }
+    const ai = I[x]!; 
+    I[d] = ai;
+    I[d + 1] = ai;
+    I[d + 2] = ai;
+    I[d + 3] = ai;
   },
   // f64x2.splat
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    const al = I[x]!; const ah = I[x + 1]!; { const lo = al, hi = ah; I[d] = lo; I[d + 1] = hi; }
+    const al = I[x]!; const ah = I[x + 1]!; 
+    { const lo = al, hi = ah; I[d] = lo; I[d + 1] = hi; }
     { const lo = al, hi = ah; I[d + 2] = lo; I[d + 3] = hi; }
   },
   // i8x16.extract_lane_s
@@ -187,10 +211,12 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I, B } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    const a = I[y]!; { I[d] = I[x]!; }
-    { I[d + 1] = I[x + 1]!; }
-    { I[d + 2] = I[x + 2]!; }
-    { I[d + 3] = I[x + 3]!; } B[4 * d + code[pc + 6]!] = a;
+    const a = I[y]!; 
+    I[d] = I[x]!;
+    I[d + 1] = I[x + 1]!;
+    I[d + 2] = I[x + 2]!;
+    I[d + 3] = I[x + 3]!;
+    B[4 * d + code[pc + 6]!] = a;
   },
   // i16x8.extract_lane_s
   (m, pc, fp) => {
@@ -208,10 +234,12 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I, S } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    const a = I[y]!; { I[d] = I[x]!; }
-    { I[d + 1] = I[x + 1]!; }
-    { I[d + 2] = I[x + 2]!; }
-    { I[d + 3] = I[x + 3]!; } S[2 * d + code[pc + 6]!] = a;
+    const a = I[y]!; 
+    I[d] = I[x]!;
+    I[d + 1] = I[x + 1]!;
+    I[d + 2] = I[x + 2]!;
+    I[d + 3] = I[x + 3]!;
+    S[2 * d + code[pc + 6]!] = a;
   },
   // i32x4.extract_lane
   (m, pc, fp) => {
@@ -223,10 +251,12 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    const a = I[y]!; { I[d] = I[x]!; }
-    { I[d + 1] = I[x + 1]!; }
-    { I[d + 2] = I[x + 2]!; }
-    { I[d + 3] = I[x + 3]!; } I[d + code[pc + 6]!] = a;
+    const a = I[y]!; 
+    I[d] = I[x]!;
+    I[d + 1] = I[x + 1]!;
+    I[d + 2] = I[x + 2]!;
+    I[d + 3] = I[x + 3]!;
+    I[d + code[pc + 6]!] = a;
   },
   // i64x2.extract_lane
   (m, pc, fp) => {
@@ -238,10 +268,12 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    const al = I[y]!; const ah = I[y + 1]!; { I[d] = I[x]!; }
-    { I[d + 1] = I[x + 1]!; }
-    { I[d + 2] = I[x + 2]!; }
-    { I[d + 3] = I[x + 3]!; } const lo = al, hi = ah; I[d + 2 * code[pc + 6]!] = lo; I[d + 2 * code[pc + 6]! + 1] = hi;
+    const al = I[y]!; const ah = I[y + 1]!; 
+    I[d] = I[x]!;
+    I[d + 1] = I[x + 1]!;
+    I[d + 2] = I[x + 2]!;
+    I[d + 3] = I[x + 3]!;
+    const lo = al, hi = ah; I[d + 2 * code[pc + 6]!] = lo; I[d + 2 * code[pc + 6]! + 1] = hi;
   },
   // f32x4.extract_lane
   (m, pc, fp) => {
@@ -253,10 +285,12 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    const ai = I[y]!; { I[d] = I[x]!; }
-    { I[d + 1] = I[x + 1]!; }
-    { I[d + 2] = I[x + 2]!; }
-    { I[d + 3] = I[x + 3]!; } I[d + code[pc + 6]!] = ai;
+    const ai = I[y]!; 
+    I[d] = I[x]!;
+    I[d + 1] = I[x + 1]!;
+    I[d + 2] = I[x + 2]!;
+    I[d + 3] = I[x + 3]!;
+    I[d + code[pc + 6]!] = ai;
   },
   // f64x2.extract_lane
   (m, pc, fp) => {
@@ -268,10 +302,12 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    const al = I[y]!; const ah = I[y + 1]!; { I[d] = I[x]!; }
-    { I[d + 1] = I[x + 1]!; }
-    { I[d + 2] = I[x + 2]!; }
-    { I[d + 3] = I[x + 3]!; } const lo = al, hi = ah; I[d + 2 * code[pc + 6]!] = lo; I[d + 2 * code[pc + 6]! + 1] = hi;
+    const al = I[y]!; const ah = I[y + 1]!; 
+    I[d] = I[x]!;
+    I[d + 1] = I[x + 1]!;
+    I[d + 2] = I[x + 2]!;
+    I[d + 3] = I[x + 3]!;
+    const lo = al, hi = ah; I[d + 2 * code[pc + 6]!] = lo; I[d + 2 * code[pc + 6]! + 1] = hi;
   },
   // i8x16.eq
   (m, pc, fp) => {
@@ -643,86 +679,115 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I, B } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    const memory = m.memories[code[pc + 6]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 7, x, 1); const a = mem.getInt8(ea); { I[d] = I[y]!; }
-    { I[d + 1] = I[y + 1]!; }
-    { I[d + 2] = I[y + 2]!; }
-    { I[d + 3] = I[y + 3]!; } B[4 * d + code[pc + 9]!] = a;
+    const memory = m.memories[code[pc + 6]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 7, x, 1);
+    const a = mem.getInt8(ea);
+    I[d] = I[y]!;
+    I[d + 1] = I[y + 1]!;
+    I[d + 2] = I[y + 2]!;
+    I[d + 3] = I[y + 3]!;
+    B[4 * d + code[pc + 9]!] = a;
   },
   // v128.load16_lane
   (m, pc, fp) => {
     const { code, I, S } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    const memory = m.memories[code[pc + 6]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 7, x, 2); const a = mem.getInt16(ea, true); { I[d] = I[y]!; }
-    { I[d + 1] = I[y + 1]!; }
-    { I[d + 2] = I[y + 2]!; }
-    { I[d + 3] = I[y + 3]!; } S[2 * d + code[pc + 9]!] = a;
+    const memory = m.memories[code[pc + 6]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 7, x, 2);
+    const a = mem.getInt16(ea, true);
+    I[d] = I[y]!;
+    I[d + 1] = I[y + 1]!;
+    I[d + 2] = I[y + 2]!;
+    I[d + 3] = I[y + 3]!;
+    S[2 * d + code[pc + 9]!] = a;
   },
   // v128.load32_lane
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    const memory = m.memories[code[pc + 6]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 7, x, 4); const a = mem.getInt32(ea, true); { I[d] = I[y]!; }
-    { I[d + 1] = I[y + 1]!; }
-    { I[d + 2] = I[y + 2]!; }
-    { I[d + 3] = I[y + 3]!; } I[d + code[pc + 9]!] = a;
+    const memory = m.memories[code[pc + 6]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 7, x, 4);
+    const a = mem.getInt32(ea, true);
+    I[d] = I[y]!;
+    I[d + 1] = I[y + 1]!;
+    I[d + 2] = I[y + 2]!;
+    I[d + 3] = I[y + 3]!;
+    I[d + code[pc + 9]!] = a;
   },
   // v128.load64_lane
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    const memory = m.memories[code[pc + 6]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 7, x, 8); const al = mem.getInt32(ea, true), ah = mem.getInt32(ea + 4, true); { I[d] = I[y]!; }
-    { I[d + 1] = I[y + 1]!; }
-    { I[d + 2] = I[y + 2]!; }
-    { I[d + 3] = I[y + 3]!; } const lo = al, hi = ah; I[d + 2 * code[pc + 9]!] = lo; I[d + 2 * code[pc + 9]! + 1] = hi;
+    const memory = m.memories[code[pc + 6]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 7, x, 8);
+    const al = mem.getInt32(ea, true), ah = mem.getInt32(ea + 4, true);
+    I[d] = I[y]!;
+    I[d + 1] = I[y + 1]!;
+    I[d + 2] = I[y + 2]!;
+    I[d + 3] = I[y + 3]!;
+    const lo = al, hi = ah; I[d + 2 * code[pc + 9]!] = lo; I[d + 2 * code[pc + 9]! + 1] = hi;
   },
   // v128.store8_lane
   (m, pc, fp) => {
     const { code, B } = m;
     const x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    const memory = m.memories[code[pc + 6]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 7, x, 1); const a = B[4 * y + code[pc + 9]!]!; mem.setInt8(ea, a);
+    const memory = m.memories[code[pc + 6]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 7, x, 1);
+    const a = B[4 * y + code[pc + 9]!]!; 
+    mem.setInt8(ea, a);
   },
   // v128.store16_lane
   (m, pc, fp) => {
     const { code, S } = m;
     const x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    const memory = m.memories[code[pc + 6]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 7, x, 2); const a = S[2 * y + code[pc + 9]!]!; mem.setInt16(ea, a, true);
+    const memory = m.memories[code[pc + 6]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 7, x, 2);
+    const a = S[2 * y + code[pc + 9]!]!; 
+    mem.setInt16(ea, a, true);
   },
   // v128.store32_lane
   (m, pc, fp) => {
     const { code, I } = m;
     const x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    const memory = m.memories[code[pc + 6]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 7, x, 4); const a = I[y + code[pc + 9]!]!; mem.setInt32(ea, a, true);
+    const memory = m.memories[code[pc + 6]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 7, x, 4);
+    const a = I[y + code[pc + 9]!]!; 
+    mem.setInt32(ea, a, true);
   },
   // v128.store64_lane
   (m, pc, fp) => {
     const { code, I } = m;
     const x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    const memory = m.memories[code[pc + 6]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 7, x, 8); const al = I[y + 2 * code[pc + 9]!]!; const ah = I[y + 2 * code[pc + 9]! + 1]!; mem.setInt32(ea, al, true); mem.setInt32(ea + 4, ah, true);
+    const memory = m.memories[code[pc + 6]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 7, x, 8);
+    const al = I[y + 2 * code[pc + 9]!]!; const ah = I[y + 2 * code[pc + 9]! + 1]!; 
+    mem.setInt32(ea, al, true); mem.setInt32(ea + 4, ah, true);
   },
   // v128.load32_zero
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    const memory = m.memories[code[pc + 5]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 6, x, 4); const a = mem.getInt32(ea, true); I[d + 1] = 0; I[d + 2] = 0; I[d + 3] = 0; I[d] = a;
+    const memory = m.memories[code[pc + 5]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 6, x, 4);
+    const a = mem.getInt32(ea, true);
+    I[d + 1] = 0; I[d + 2] = 0; I[d + 3] = 0;
+    I[d] = a;
   },
   // v128.load64_zero
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    const memory = m.memories[code[pc + 5]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 6, x, 8); const al = mem.getInt32(ea, true), ah = mem.getInt32(ea + 4, true); I[d + 1] = 0; I[d + 2] = 0; I[d + 3] = 0; const lo = al, hi = ah; I[d] = lo; I[d + 1] = hi;
+    const memory = m.memories[code[pc + 5]!]!, mem = memory.view, ea = effectiveAddress(m, memory, pc + 6, x, 8);
+    const al = mem.getInt32(ea, true), ah = mem.getInt32(ea + 4, true);
+    I[d + 1] = 0; I[d + 2] = 0; I[d + 3] = 0;
+    const lo = al, hi = ah; I[d] = lo; I[d + 1] = hi;
   },
   // f32x4.demote_f64x2_zero
   (m, pc, fp) => {
     const { code, I, F } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;{ const a = TD[0]!; const r = a; F[d] = r === r ? r : NaN; }
-    { const a = TD[1]!; const r = a; F[d + 1] = r === r ? r : NaN; } I[d + 2] = 0; I[d + 3] = 0;
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;
+    { const a = TD[0]!; const r = a; F[d] = r === r ? r : NaN; }
+    { const a = TD[1]!; const r = a; F[d + 1] = r === r ? r : NaN; }
+    I[d + 2] = 0; I[d + 3] = 0;
   },
   // f64x2.promote_low_f32x4
   (m, pc, fp) => {
     const { code, I, D } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;{ const a = TF[0]!; const r = a; D[(d >> 1)] = r === r ? r : NaN; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;
+    { const a = TF[0]!; const r = a; D[(d >> 1)] = r === r ? r : NaN; }
     { const a = TF[1]!; const r = a; D[(d >> 1) + 1] = r === r ? r : NaN; }
   },
   // i8x16.abs
@@ -747,25 +812,31 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I, B } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    let all = 1; for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; if (a === 0) all = 0; } I[d] = all;
+    let all = 1;
+    for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; if (a === 0) all = 0; }
+    I[d] = all;
   },
   // i8x16.bitmask
   (m, pc, fp) => {
     const { code, I, B } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    let bits = 0; for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; bits |= (a >>> 31) << i; } I[d] = bits;
+    let bits = 0;
+    for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; bits |= (a >>> 31) << i; }
+    I[d] = bits;
   },
   // i8x16.narrow_i16x8_s
   (m, pc, fp) => {
     const { code, I, B } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;for (let i = 0; i < 16; i++) { const a = TS[i]!; B[4 * d + i] = Math.max(-128, Math.min(127, a)); }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;
+    for (let i = 0; i < 16; i++) { const a = TS[i]!; B[4 * d + i] = Math.max(-128, Math.min(127, a)); }
   },
   // i8x16.narrow_i16x8_u
   (m, pc, fp) => {
     const { code, I, B } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;for (let i = 0; i < 16; i++) { const a = TS[i]!; B[4 * d + i] = Math.max(0, Math.min(255, a)); }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;
+    for (let i = 0; i < 16; i++) { const a = TS[i]!; B[4 * d + i] = Math.max(0, Math.min(255, a)); }
   },
   // f32x4.ceil
   (m, pc, fp) => {
@@ -807,19 +878,22 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I, B } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    const b = I[y]! & 7; for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; B[4 * d + i] = a << b; }
+    const b = I[y]! & 7;
+    for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; B[4 * d + i] = a << b; }
   },
   // i8x16.shr_s
   (m, pc, fp) => {
     const { code, I, B } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    const b = I[y]! & 7; for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; B[4 * d + i] = a >> b; }
+    const b = I[y]! & 7;
+    for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; B[4 * d + i] = a >> b; }
   },
   // i8x16.shr_u
   (m, pc, fp) => {
     const { code, I, B } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    const b = I[y]! & 7; for (let i = 0; i < 16; i++) { const au = B[4 * x + i]! & 255; B[4 * d + i] = au >>> b; }
+    const b = I[y]! & 7;
+    for (let i = 0; i < 16; i++) { const au = B[4 * x + i]! & 255; B[4 * d + i] = au >>> b; }
   },
   // i8x16.add
   (m, pc, fp) => {
@@ -912,19 +986,22 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I, S } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;for (let i = 0; i < 8; i++) { const a = TB[2 * i]!; const b = TB[2 * i + 1]!; S[2 * d + i] = a + b; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;
+    for (let i = 0; i < 8; i++) { const a = TB[2 * i]!; const b = TB[2 * i + 1]!; S[2 * d + i] = a + b; }
   },
   // i16x8.extadd_pairwise_i8x16_u
   (m, pc, fp) => {
     const { code, I, S } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;for (let i = 0; i < 8; i++) { const au = TB[2 * i]! & 255; const bu = TB[2 * i + 1]! & 255; S[2 * d + i] = au + bu; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;
+    for (let i = 0; i < 8; i++) { const au = TB[2 * i]! & 255; const bu = TB[2 * i + 1]! & 255; S[2 * d + i] = au + bu; }
   },
   // i32x4.extadd_pairwise_i16x8_s
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;{ const a = TS[0]!; const b = TS[1]!; I[d] = a + b; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;
+    { const a = TS[0]!; const b = TS[1]!; I[d] = a + b; }
     { const a = TS[2]!; const b = TS[3]!; I[d + 1] = a + b; }
     { const a = TS[4]!; const b = TS[5]!; I[d + 2] = a + b; }
     { const a = TS[6]!; const b = TS[7]!; I[d + 3] = a + b; }
@@ -933,7 +1010,8 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;{ const au = TS[0]! & 65535; const bu = TS[1]! & 65535; I[d] = au + bu; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;
+    { const au = TS[0]! & 65535; const bu = TS[1]! & 65535; I[d] = au + bu; }
     { const au = TS[2]! & 65535; const bu = TS[3]! & 65535; I[d + 1] = au + bu; }
     { const au = TS[4]! & 65535; const bu = TS[5]! & 65535; I[d + 2] = au + bu; }
     { const au = TS[6]! & 65535; const bu = TS[7]! & 65535; I[d + 3] = au + bu; }
@@ -960,67 +1038,80 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I, S } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    let all = 1; for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; if (a === 0) all = 0; } I[d] = all;
+    let all = 1;
+    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; if (a === 0) all = 0; }
+    I[d] = all;
   },
   // i16x8.bitmask
   (m, pc, fp) => {
     const { code, I, S } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    let bits = 0; for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; bits |= (a >>> 31) << i; } I[d] = bits;
+    let bits = 0;
+    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; bits |= (a >>> 31) << i; }
+    I[d] = bits;
   },
   // i16x8.narrow_i32x4_s
   (m, pc, fp) => {
     const { code, I, S } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;for (let i = 0; i < 8; i++) { const a = TI[i]!; S[2 * d + i] = Math.max(-32768, Math.min(32767, a)); }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;
+    for (let i = 0; i < 8; i++) { const a = TI[i]!; S[2 * d + i] = Math.max(-32768, Math.min(32767, a)); }
   },
   // i16x8.narrow_i32x4_u
   (m, pc, fp) => {
     const { code, I, S } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;for (let i = 0; i < 8; i++) { const a = TI[i]!; S[2 * d + i] = Math.max(0, Math.min(65535, a)); }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;
+    for (let i = 0; i < 8; i++) { const a = TI[i]!; S[2 * d + i] = Math.max(0, Math.min(65535, a)); }
   },
   // i16x8.extend_low_i8x16_s
   (m, pc, fp) => {
     const { code, I, S } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;for (let i = 0; i < 8; i++) { const a = TB[i]!; S[2 * d + i] = a; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;
+    for (let i = 0; i < 8; i++) { const a = TB[i]!; S[2 * d + i] = a; }
   },
   // i16x8.extend_high_i8x16_s
   (m, pc, fp) => {
     const { code, I, S } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;for (let i = 0; i < 8; i++) { const a = TB[i + 8]!; S[2 * d + i] = a; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;
+    for (let i = 0; i < 8; i++) { const a = TB[i + 8]!; S[2 * d + i] = a; }
   },
   // i16x8.extend_low_i8x16_u
   (m, pc, fp) => {
     const { code, I, S } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;for (let i = 0; i < 8; i++) { const au = TB[i]! & 255; S[2 * d + i] = au; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;
+    for (let i = 0; i < 8; i++) { const au = TB[i]! & 255; S[2 * d + i] = au; }
   },
   // i16x8.extend_high_i8x16_u
   (m, pc, fp) => {
     const { code, I, S } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;for (let i = 0; i < 8; i++) { const au = TB[i + 8]! & 255; S[2 * d + i] = au; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;
+    for (let i = 0; i < 8; i++) { const au = TB[i + 8]! & 255; S[2 * d + i] = au; }
   },
   // i16x8.shl
   (m, pc, fp) => {
     const { code, I, S } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    const b = I[y]! & 15; for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; S[2 * d + i] = a << b; }
+    const b = I[y]! & 15;
+    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; S[2 * d + i] = a << b; }
   },
   // i16x8.shr_s
   (m, pc, fp) => {
     const { code, I, S } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    const b = I[y]! & 15; for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; S[2 * d + i] = a >> b; }
+    const b = I[y]! & 15;
+    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; S[2 * d + i] = a >> b; }
   },
   // i16x8.shr_u
   (m, pc, fp) => {
     const { code, I, S } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    const b = I[y]! & 15; for (let i = 0; i < 8; i++) { const au = S[2 * x + i]! & 65535; S[2 * d + i] = au >>> b; }
+    const b = I[y]! & 15;
+    for (let i = 0; i < 8; i++) { const au = S[2 * x + i]! & 65535; S[2 * d + i] = au >>> b; }
   },
   // i16x8.add
   (m, pc, fp) => {
@@ -1105,25 +1196,29 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I, S } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;for (let i = 0; i < 8; i++) { const a = TB[i]!; const b = TB[16 + i]!; S[2 * d + i] = a * b; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;
+    for (let i = 0; i < 8; i++) { const a = TB[i]!; const b = TB[16 + i]!; S[2 * d + i] = a * b; }
   },
   // i16x8.extmul_high_i8x16_s
   (m, pc, fp) => {
     const { code, I, S } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;for (let i = 0; i < 8; i++) { const a = TB[i + 8]!; const b = TB[16 + i + 8]!; S[2 * d + i] = a * b; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;
+    for (let i = 0; i < 8; i++) { const a = TB[i + 8]!; const b = TB[16 + i + 8]!; S[2 * d + i] = a * b; }
   },
   // i16x8.extmul_low_i8x16_u
   (m, pc, fp) => {
     const { code, I, S } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;for (let i = 0; i < 8; i++) { const au = TB[i]! & 255; const bu = TB[16 + i]! & 255; S[2 * d + i] = au * bu; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;
+    for (let i = 0; i < 8; i++) { const au = TB[i]! & 255; const bu = TB[16 + i]! & 255; S[2 * d + i] = au * bu; }
   },
   // i16x8.extmul_high_i8x16_u
   (m, pc, fp) => {
     const { code, I, S } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;for (let i = 0; i < 8; i++) { const au = TB[i + 8]! & 255; const bu = TB[16 + i + 8]! & 255; S[2 * d + i] = au * bu; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;
+    for (let i = 0; i < 8; i++) { const au = TB[i + 8]! & 255; const bu = TB[16 + i + 8]! & 255; S[2 * d + i] = au * bu; }
   },
   // i32x4.abs
   (m, pc, fp) => {
@@ -1147,25 +1242,30 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    let all = 1; { const a = I[x]!; if (a === 0) all = 0; }
+    let all = 1;
+    { const a = I[x]!; if (a === 0) all = 0; }
     { const a = I[x + 1]!; if (a === 0) all = 0; }
     { const a = I[x + 2]!; if (a === 0) all = 0; }
-    { const a = I[x + 3]!; if (a === 0) all = 0; } I[d] = all;
+    { const a = I[x + 3]!; if (a === 0) all = 0; }
+    I[d] = all;
   },
   // i32x4.bitmask
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    let bits = 0; { const a = I[x]!; bits |= (a >>> 31) << 0; }
+    let bits = 0;
+    { const a = I[x]!; bits |= (a >>> 31) << 0; }
     { const a = I[x + 1]!; bits |= (a >>> 31) << 1; }
     { const a = I[x + 2]!; bits |= (a >>> 31) << 2; }
-    { const a = I[x + 3]!; bits |= (a >>> 31) << 3; } I[d] = bits;
+    { const a = I[x + 3]!; bits |= (a >>> 31) << 3; }
+    I[d] = bits;
   },
   // i32x4.extend_low_i16x8_s
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;{ const a = TS[0]!; I[d] = a; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;
+    { const a = TS[0]!; I[d] = a; }
     { const a = TS[1]!; I[d + 1] = a; }
     { const a = TS[2]!; I[d + 2] = a; }
     { const a = TS[3]!; I[d + 3] = a; }
@@ -1174,7 +1274,8 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;{ const a = TS[4]!; I[d] = a; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;
+    { const a = TS[4]!; I[d] = a; }
     { const a = TS[5]!; I[d + 1] = a; }
     { const a = TS[6]!; I[d + 2] = a; }
     { const a = TS[7]!; I[d + 3] = a; }
@@ -1183,7 +1284,8 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;{ const au = TS[0]! & 65535; I[d] = au; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;
+    { const au = TS[0]! & 65535; I[d] = au; }
     { const au = TS[1]! & 65535; I[d + 1] = au; }
     { const au = TS[2]! & 65535; I[d + 2] = au; }
     { const au = TS[3]! & 65535; I[d + 3] = au; }
@@ -1192,7 +1294,8 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;{ const au = TS[4]! & 65535; I[d] = au; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;
+    { const au = TS[4]! & 65535; I[d] = au; }
     { const au = TS[5]! & 65535; I[d + 1] = au; }
     { const au = TS[6]! & 65535; I[d + 2] = au; }
     { const au = TS[7]! & 65535; I[d + 3] = au; }
@@ -1201,7 +1304,8 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    const b = I[y]! & 31; { const a = I[x]!; I[d] = a << b; }
+    const b = I[y]! & 31;
+    { const a = I[x]!; I[d] = a << b; }
     { const a = I[x + 1]!; I[d + 1] = a << b; }
     { const a = I[x + 2]!; I[d + 2] = a << b; }
     { const a = I[x + 3]!; I[d + 3] = a << b; }
@@ -1210,7 +1314,8 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    const b = I[y]! & 31; { const a = I[x]!; I[d] = a >> b; }
+    const b = I[y]! & 31;
+    { const a = I[x]!; I[d] = a >> b; }
     { const a = I[x + 1]!; I[d + 1] = a >> b; }
     { const a = I[x + 2]!; I[d + 2] = a >> b; }
     { const a = I[x + 3]!; I[d + 3] = a >> b; }
@@ -1219,7 +1324,8 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    const b = I[y]! & 31; { const au = I[x]! & 4294967295; I[d] = au >>> b; }
+    const b = I[y]! & 31;
+    { const au = I[x]! & 4294967295; I[d] = au >>> b; }
     { const au = I[x + 1]! & 4294967295; I[d + 1] = au >>> b; }
     { const au = I[x + 2]! & 4294967295; I[d + 2] = au >>> b; }
     { const au = I[x + 3]! & 4294967295; I[d + 3] = au >>> b; }
@@ -1291,7 +1397,8 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;{ const p0 = TS[0]!; const q0 = TS[8]!; const p1 = TS[1]!; const q1 = TS[9]!; I[d] = p0 * q0 + p1 * q1; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;
+    { const p0 = TS[0]!; const q0 = TS[8]!; const p1 = TS[1]!; const q1 = TS[9]!; I[d] = p0 * q0 + p1 * q1; }
     { const p0 = TS[2]!; const q0 = TS[10]!; const p1 = TS[3]!; const q1 = TS[11]!; I[d + 1] = p0 * q0 + p1 * q1; }
     { const p0 = TS[4]!; const q0 = TS[12]!; const p1 = TS[5]!; const q1 = TS[13]!; I[d + 2] = p0 * q0 + p1 * q1; }
     { const p0 = TS[6]!; const q0 = TS[14]!; const p1 = TS[7]!; const q1 = TS[15]!; I[d + 3] = p0 * q0 + p1 * q1; }
@@ -1300,7 +1407,8 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;{ const a = TS[0]!; const b = TS[8]!; I[d] = a * b; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;
+    { const a = TS[0]!; const b = TS[8]!; I[d] = a * b; }
     { const a = TS[1]!; const b = TS[9]!; I[d + 1] = a * b; }
     { const a = TS[2]!; const b = TS[10]!; I[d + 2] = a * b; }
     { const a = TS[3]!; const b = TS[11]!; I[d + 3] = a * b; }
@@ -1309,7 +1417,8 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;{ const a = TS[4]!; const b = TS[12]!; I[d] = a * b; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;
+    { const a = TS[4]!; const b = TS[12]!; I[d] = a * b; }
     { const a = TS[5]!; const b = TS[13]!; I[d + 1] = a * b; }
     { const a = TS[6]!; const b = TS[14]!; I[d + 2] = a * b; }
     { const a = TS[7]!; const b = TS[15]!; I[d + 3] = a * b; }
@@ -1318,7 +1427,8 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;{ const au = TS[0]! & 65535; const bu = TS[8]! & 65535; I[d] = au * bu; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;
+    { const au = TS[0]! & 65535; const bu = TS[8]! & 65535; I[d] = au * bu; }
     { const au = TS[1]! & 65535; const bu = TS[9]! & 65535; I[d + 1] = au * bu; }
     { const au = TS[2]! & 65535; const bu = TS[10]! & 65535; I[d + 2] = au * bu; }
     { const au = TS[3]! & 65535; const bu = TS[11]! & 65535; I[d + 3] = au * bu; }
@@ -1327,7 +1437,8 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;{ const au = TS[4]! & 65535; const bu = TS[12]! & 65535; I[d] = au * bu; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;
+    { const au = TS[4]! & 65535; const bu = TS[12]! & 65535; I[d] = au * bu; }
     { const au = TS[5]! & 65535; const bu = TS[13]! & 65535; I[d + 1] = au * bu; }
     { const au = TS[6]! & 65535; const bu = TS[14]! & 65535; I[d + 2] = au * bu; }
     { const au = TS[7]! & 65535; const bu = TS[15]! & 65535; I[d + 3] = au * bu; }
@@ -1350,63 +1461,74 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    let all = 1; { const al = I[x]!; const ah = I[x + 1]!; if ((al | ah) === 0) all = 0; }
-    { const al = I[x + 2]!; const ah = I[x + 3]!; if ((al | ah) === 0) all = 0; } I[d] = all;
+    let all = 1;
+    { const al = I[x]!; const ah = I[x + 1]!; if ((al | ah) === 0) all = 0; }
+    { const al = I[x + 2]!; const ah = I[x + 3]!; if ((al | ah) === 0) all = 0; }
+    I[d] = all;
   },
   // i64x2.bitmask
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    let bits = 0; { const ah = I[x + 1]!; bits |= (ah >>> 31) << 0; }
-    { const ah = I[x + 3]!; bits |= (ah >>> 31) << 1; } I[d] = bits;
+    let bits = 0;
+    { const ah = I[x + 1]!; bits |= (ah >>> 31) << 0; }
+    { const ah = I[x + 3]!; bits |= (ah >>> 31) << 1; }
+    I[d] = bits;
   },
   // i64x2.extend_low_i32x4_s
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;{ const a = TI[0]!; const lo = a, hi = a >> 31; I[d] = lo; I[d + 1] = hi; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;
+    { const a = TI[0]!; const lo = a, hi = a >> 31; I[d] = lo; I[d + 1] = hi; }
     { const a = TI[1]!; const lo = a, hi = a >> 31; I[d + 2] = lo; I[d + 3] = hi; }
   },
   // i64x2.extend_high_i32x4_s
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;{ const a = TI[2]!; const lo = a, hi = a >> 31; I[d] = lo; I[d + 1] = hi; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;
+    { const a = TI[2]!; const lo = a, hi = a >> 31; I[d] = lo; I[d + 1] = hi; }
     { const a = TI[3]!; const lo = a, hi = a >> 31; I[d + 2] = lo; I[d + 3] = hi; }
   },
   // i64x2.extend_low_i32x4_u
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;{ const a = TI[0]!; const lo = a, hi = 0; I[d] = lo; I[d + 1] = hi; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;
+    { const a = TI[0]!; const lo = a, hi = 0; I[d] = lo; I[d + 1] = hi; }
     { const a = TI[1]!; const lo = a, hi = 0; I[d + 2] = lo; I[d + 3] = hi; }
   },
   // i64x2.extend_high_i32x4_u
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;{ const a = TI[2]!; const lo = a, hi = 0; I[d] = lo; I[d + 1] = hi; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;
+    { const a = TI[2]!; const lo = a, hi = 0; I[d] = lo; I[d + 1] = hi; }
     { const a = TI[3]!; const lo = a, hi = 0; I[d + 2] = lo; I[d + 3] = hi; }
   },
   // i64x2.shl
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    const bl = I[y]!; { const al = I[x]!; const ah = I[x + 1]!; const s = bl & 63; const lo = s < 32 ? al << s : 0, hi = s < 32 ? (ah << s) | ((al >>> 1) >>> (31 - s)) : al << s; I[d] = lo; I[d + 1] = hi; }
+    const bl = I[y]!;
+    { const al = I[x]!; const ah = I[x + 1]!; const s = bl & 63; const lo = s < 32 ? al << s : 0, hi = s < 32 ? (ah << s) | ((al >>> 1) >>> (31 - s)) : al << s; I[d] = lo; I[d + 1] = hi; }
     { const al = I[x + 2]!; const ah = I[x + 3]!; const s = bl & 63; const lo = s < 32 ? al << s : 0, hi = s < 32 ? (ah << s) | ((al >>> 1) >>> (31 - s)) : al << s; I[d + 2] = lo; I[d + 3] = hi; }
   },
   // i64x2.shr_s
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    const bl = I[y]!; { const al = I[x]!; const ah = I[x + 1]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >> s, hi = s < 32 ? ah >> s : ah >> 31; I[d] = lo; I[d + 1] = hi; }
+    const bl = I[y]!;
+    { const al = I[x]!; const ah = I[x + 1]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >> s, hi = s < 32 ? ah >> s : ah >> 31; I[d] = lo; I[d + 1] = hi; }
     { const al = I[x + 2]!; const ah = I[x + 3]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >> s, hi = s < 32 ? ah >> s : ah >> 31; I[d + 2] = lo; I[d + 3] = hi; }
   },
   // i64x2.shr_u
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    const bl = I[y]!; { const al = I[x]!; const ah = I[x + 1]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >>> s, hi = s < 32 ? ah >>> s : 0; I[d] = lo; I[d + 1] = hi; }
+    const bl = I[y]!;
+    { const al = I[x]!; const ah = I[x + 1]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >>> s, hi = s < 32 ? ah >>> s : 0; I[d] = lo; I[d + 1] = hi; }
     { const al = I[x + 2]!; const ah = I[x + 3]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >>> s, hi = s < 32 ? ah >>> s : 0; I[d + 2] = lo; I[d + 3] = hi; }
   },
   // i64x2.add
@@ -1476,28 +1598,32 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;{ const a = TI[0]!; const b = TI[4]!; const al = a; const ah = a >> 31; const bl = b; const bh = b >> 31; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d] = lo; I[d + 1] = hi; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;
+    { const a = TI[0]!; const b = TI[4]!; const al = a; const ah = a >> 31; const bl = b; const bh = b >> 31; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d] = lo; I[d + 1] = hi; }
     { const a = TI[1]!; const b = TI[5]!; const al = a; const ah = a >> 31; const bl = b; const bh = b >> 31; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d + 2] = lo; I[d + 3] = hi; }
   },
   // i64x2.extmul_high_i32x4_s
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;{ const a = TI[2]!; const b = TI[6]!; const al = a; const ah = a >> 31; const bl = b; const bh = b >> 31; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d] = lo; I[d + 1] = hi; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;
+    { const a = TI[2]!; const b = TI[6]!; const al = a; const ah = a >> 31; const bl = b; const bh = b >> 31; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d] = lo; I[d + 1] = hi; }
     { const a = TI[3]!; const b = TI[7]!; const al = a; const ah = a >> 31; const bl = b; const bh = b >> 31; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d + 2] = lo; I[d + 3] = hi; }
   },
   // i64x2.extmul_low_i32x4_u
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;{ const a = TI[0]!; const b = TI[4]!; const al = a; const ah = 0; const bl = b; const bh = 0; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d] = lo; I[d + 1] = hi; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;
+    { const a = TI[0]!; const b = TI[4]!; const al = a; const ah = 0; const bl = b; const bh = 0; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d] = lo; I[d + 1] = hi; }
     { const a = TI[1]!; const b = TI[5]!; const al = a; const ah = 0; const bl = b; const bh = 0; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d + 2] = lo; I[d + 3] = hi; }
   },
   // i64x2.extmul_high_i32x4_u
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;{ const a = TI[2]!; const b = TI[6]!; const al = a; const ah = 0; const bl = b; const bh = 0; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d] = lo; I[d + 1] = hi; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;
+    { const a = TI[2]!; const b = TI[6]!; const al = a; const ah = 0; const bl = b; const bh = 0; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d] = lo; I[d + 1] = hi; }
     { const a = TI[3]!; const b = TI[7]!; const al = a; const ah = 0; const bl = b; const bh = 0; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d + 2] = lo; I[d + 3] = hi; }
   },
   // f32x4.abs
@@ -1680,7 +1806,8 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;{ const a = TF[0]!; I[d] = num.sat32s(a); }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;
+    { const a = TF[0]!; I[d] = num.sat32s(a); }
     { const a = TF[1]!; I[d + 1] = num.sat32s(a); }
     { const a = TF[2]!; I[d + 2] = num.sat32s(a); }
     { const a = TF[3]!; I[d + 3] = num.sat32s(a); }
@@ -1689,7 +1816,8 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;{ const a = TF[0]!; I[d] = num.sat32u(a); }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;
+    { const a = TF[0]!; I[d] = num.sat32u(a); }
     { const a = TF[1]!; I[d + 1] = num.sat32u(a); }
     { const a = TF[2]!; I[d + 2] = num.sat32u(a); }
     { const a = TF[3]!; I[d + 3] = num.sat32u(a); }
@@ -1698,7 +1826,8 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I, F } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;{ const a = TI[0]!; const r = a; F[d] = r === r ? r : NaN; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;
+    { const a = TI[0]!; const r = a; F[d] = r === r ? r : NaN; }
     { const a = TI[1]!; const r = a; F[d + 1] = r === r ? r : NaN; }
     { const a = TI[2]!; const r = a; F[d + 2] = r === r ? r : NaN; }
     { const a = TI[3]!; const r = a; F[d + 3] = r === r ? r : NaN; }
@@ -1707,7 +1836,8 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I, F } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;{ const a = TI[0]!; const r = a >>> 0; F[d] = r === r ? r : NaN; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;
+    { const a = TI[0]!; const r = a >>> 0; F[d] = r === r ? r : NaN; }
     { const a = TI[1]!; const r = a >>> 0; F[d + 1] = r === r ? r : NaN; }
     { const a = TI[2]!; const r = a >>> 0; F[d + 2] = r === r ? r : NaN; }
     { const a = TI[3]!; const r = a >>> 0; F[d + 3] = r === r ? r : NaN; }
@@ -1716,28 +1846,34 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;{ const a = TD[0]!; I[d] = num.sat32s(a); }
-    { const a = TD[1]!; I[d + 1] = num.sat32s(a); } I[d + 2] = 0; I[d + 3] = 0;
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;
+    { const a = TD[0]!; I[d] = num.sat32s(a); }
+    { const a = TD[1]!; I[d + 1] = num.sat32s(a); }
+    I[d + 2] = 0; I[d + 3] = 0;
   },
   // i32x4.trunc_sat_f64x2_u_zero
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;{ const a = TD[0]!; I[d] = num.sat32u(a); }
-    { const a = TD[1]!; I[d + 1] = num.sat32u(a); } I[d + 2] = 0; I[d + 3] = 0;
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;
+    { const a = TD[0]!; I[d] = num.sat32u(a); }
+    { const a = TD[1]!; I[d + 1] = num.sat32u(a); }
+    I[d + 2] = 0; I[d + 3] = 0;
   },
   // f64x2.convert_low_i32x4_s
   (m, pc, fp) => {
     const { code, I, D } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;{ const a = TI[0]!; const r = a; D[(d >> 1)] = r === r ? r : NaN; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;
+    { const a = TI[0]!; const r = a; D[(d >> 1)] = r === r ? r : NaN; }
     { const a = TI[1]!; const r = a; D[(d >> 1) + 1] = r === r ? r : NaN; }
   },
   // f64x2.convert_low_i32x4_u
   (m, pc, fp) => {
     const { code, I, D } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;{ const a = TI[0]!; const r = a >>> 0; D[(d >> 1)] = r === r ? r : NaN; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!;
+    { const a = TI[0]!; const r = a >>> 0; D[(d >> 1)] = r === r ? r : NaN; }
     { const a = TI[1]!; const r = a >>> 0; D[(d >> 1) + 1] = r === r ? r : NaN; }
   },
   // f32x4.relaxed_madd
@@ -1776,13 +1912,15 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I, S } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;for (let i = 0; i < 8; i++) { const p0 = TB[2 * i]!; const q0 = TB[16 + 2 * i]!; const p1 = TB[2 * i + 1]!; const q1 = TB[16 + 2 * i + 1]!; S[2 * d + i] = p0 * q0 + p1 * q1; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;
+    for (let i = 0; i < 8; i++) { const p0 = TB[2 * i]!; const q0 = TB[16 + 2 * i]!; const p1 = TB[2 * i + 1]!; const q1 = TB[16 + 2 * i + 1]!; S[2 * d + i] = p0 * q0 + p1 * q1; }
   },
   // i32x4.relaxed_dot_i8x16_i7x16_add_s
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!, z = fp + code[pc + 6]!;
-    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!; TI[8] = I[z]!; TI[9] = I[z + 1]!; TI[10] = I[z + 2]!; TI[11] = I[z + 3]!;{ const p0 = TB[0]!; const q0 = TB[16]!; const p1 = TB[1]!; const q1 = TB[17]!; const p2 = TB[2]!; const q2 = TB[18]!; const p3 = TB[3]!; const q3 = TB[19]!; const c = TI[8]!; I[d] = (((p0 * q0 + p1 * q1) << 16) >> 16) + (((p2 * q2 + p3 * q3) << 16) >> 16) + c; }
+    TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!; TI[8] = I[z]!; TI[9] = I[z + 1]!; TI[10] = I[z + 2]!; TI[11] = I[z + 3]!;
+    { const p0 = TB[0]!; const q0 = TB[16]!; const p1 = TB[1]!; const q1 = TB[17]!; const p2 = TB[2]!; const q2 = TB[18]!; const p3 = TB[3]!; const q3 = TB[19]!; const c = TI[8]!; I[d] = (((p0 * q0 + p1 * q1) << 16) >> 16) + (((p2 * q2 + p3 * q3) << 16) >> 16) + c; }
     { const p0 = TB[4]!; const q0 = TB[20]!; const p1 = TB[5]!; const q1 = TB[21]!; const p2 = TB[6]!; const q2 = TB[22]!; const p3 = TB[7]!; const q3 = TB[23]!; const c = TI[9]!; I[d + 1] = (((p0 * q0 + p1 * q1) << 16) >> 16) + (((p2 * q2 + p3 * q3) << 16) >> 16) + c; }
     { const p0 = TB[8]!; const q0 = TB[24]!; const p1 = TB[9]!; const q1 = TB[25]!; const p2 = TB[10]!; const q2 = TB[26]!; const p3 = TB[11]!; const q3 = TB[27]!; const c = TI[10]!; I[d + 2] = (((p0 * q0 + p1 * q1) << 16) >> 16) + (((p2 * q2 + p3 * q3) << 16) >> 16) + c; }
     { const p0 = TB[12]!; const q0 = TB[28]!; const p1 = TB[13]!; const q1 = TB[29]!; const p2 = TB[14]!; const q2 = TB[30]!; const p3 = TB[15]!; const q3 = TB[31]!; const c = TI[11]!; I[d + 3] = (((p0 * q0 + p1 * q1) << 16) >> 16) + (((p2 * q2 + p3 * q3) << 16) >> 16) + c; }

@@ -1,0 +1,21 @@
+import { Snapshot, VM } from '../../src/index.ts';
+import { container, partsOf, unpacked } from './container.ts';
+import { guest, imports, limits, suspended, waiting } from './guest.ts';
+import { readFileSync } from 'node:fs';
+const src = readFileSync(new URL('./fuzz.test.ts', import.meta.url),'utf8');
+const { random, damaged } = await import('./_lib.ts');
+const originals=[(await suspended(150)).save().encode(), (await waiting()).save().encode(), (await suspended(20)).save().encode()].map((b)=>partsOf(b).map(unpacked));
+const seed=Number(process.argv[2]);
+const next = random(seed + 1_000_000);
+const orig=originals[seed%3]!;
+const parts = orig.slice();
+const i = next(10) === 0 ? next(parts.length) : next(2);
+const part = parts[i]!;
+const bytes = damaged(part.bytes, next);
+console.log('part',i,part.bytes.length,[...bytes].flatMap((b,k)=>b!==part.bytes[k]?[`${k}:${part.bytes[k]}->${b}`]:[]).slice(0,20));
+parts[i] = { ...part, bytes, size: next(50) === 0 ? next(5000) : bytes.length };
+const s=Snapshot.decode(container(parts));const o=Snapshot.decode(container(orig)).data;
+for(const k of Object.keys(o) as (keyof typeof o)[]) if(JSON.stringify(s.data[k],(k,v)=>typeof v==='bigint'?String(v):v)!==JSON.stringify(o[k],(k,v)=>typeof v==='bigint'?String(v):v)) console.log(k, s.data[k], o[k]);
+const vm=VM.restore(s,{modules:[await guest],imports,limits});
+console.log(vm.frames().map(f=>[f.name,f.pc]));
+try{console.log(vm.run({fuel:2000}));}catch(e){console.log((e as Error).cause)}
