@@ -2,16 +2,17 @@
 
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { assembleText } from './spec/assemble.ts';
 
-const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
-const tsx = new URL('./tsx.mjs', import.meta.url).href;
+const main = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
+
+const index = new URL('../dist/src/index.js', import.meta.url).href;
 
 interface Ran {
   readonly code: number;
@@ -22,7 +23,7 @@ interface Ran {
 /** Runs `wasbox` in the test's folder. */
 function wasbox(...args: string[]): Promise<Ran> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [`--import=${tsx}`, main, ...args], { cwd: folder }, (error, out, err) => {
+    execFile(process.execPath, [main, ...args], { cwd: folder }, (error, out, err) => {
       resolve({ code: error === null ? 0 : Number(error.code), out, err });
     });
   });
@@ -59,11 +60,15 @@ const modules = {
     (import "env" "twice" (func $twice (param i32) (result i32)))
     (func (export "run") (param i32) (result i32) (call $twice (local.get 0))))`,
   'loop.wasm': '(module (func (export "run") (loop $forever (br $forever))))',
+  'ready.wasm': `(module
+    (import "env" "ready" (func $ready))
+    (func (export "run") (call $ready) (loop $forever (br $forever))))`,
 };
 
 let folder = '';
 
-test.before(async () => {
+test.before(async (t) => {
+  t.true(existsSync(main), 'npm run build comes first');
   folder = await mkdtemp(join(tmpdir(), 'wasbox-cli-'));
   const write = async ([name, text]: [string, string]) => writeFile(join(folder, name), await assembleText(text));
   await Promise.all(Object.entries(modules).map(write));
@@ -79,7 +84,7 @@ test('the help names the commands and the exit codes', async (t) => {
 
 test('arguments are read by the type of the function', async (t) => {
   t.deepEqual(await wasbox('run', 'math.wasm', '--invoke', 'add', '0x10', '-3'), { code: 0, out: '13\n', err: '' });
-  const big = await wasbox('run', 'math.wasm', '--invoke', 'all', '9223372036854775807', '1.5', '-inf');
+  const big = await wasbox('run', 'math.wasm', '--invoke', 'all', '--', '9223372036854775807', '1.5', '-inf');
   t.is(big.out, '-inf\n9223372036854775807\n1.5\n');
   const json = await wasbox('run', 'math.wasm', '--invoke', 'all', '1e3', 'nan', '2', '--json');
   t.deepEqual(JSON.parse(json.out), {
@@ -114,20 +119,20 @@ test('what was planned survives a suspension in the start function', async (t) =
 });
 
 test('Ctrl-C saves, if there is a file to save to', async (t) => {
-  const args = [`--import=${tsx}`, main, 'run', 'loop.wasm', '--save', 'interrupted.wbx'];
+  const host = `import { hostFunction } from '${index}';
+    export const imports = { env: { ready: hostFunction([], [], () => console.log('ready')) } };`;
+  await writeFile(join(folder, 'ready.mjs'), host);
+  const args = [main, 'run', 'ready.wasm', '--host', 'ready.mjs', '--save', 'interrupted.wbx'];
   const child = spawn(process.execPath, args, { cwd: folder });
   const ended = once(child, 'exit');
-  for (let i = 0; child.exitCode === null && child.signalCode === null && i < 100; i++) {
-    await setTimeout(i === 0 ? 2500 : 200);
-    if (i === 0) child.kill('SIGINT');
-  }
+  await once(child.stdout, 'data');
+  child.kill('SIGINT');
   t.deepEqual(await ended, [5, null]);
   const { out } = await wasbox('inspect', 'interrupted.wbx');
   t.regex(out, /suspended in a call/);
 });
 
 test('host functions come from a JavaScript module', async (t) => {
-  const index = new URL('../src/index.ts', import.meta.url).href;
   const host = `import { hostFunction } from '${index}';
     export const imports = { env: { twice: hostFunction(['i32'], ['i32'], (n) => 2 * n) } };`;
   await writeFile(join(folder, 'host.mjs'), host);
@@ -167,7 +172,7 @@ test('what is wrong has an exit code and one line', async (t) => {
   ];
   for (const [args, expected, message] of cases) {
     const { code, out, err } = await wasbox(...args);
-    t.is(code, expected, args.join(' '));
+    t.is(code, expected, `${args.join(' ')}: ${err}`);
     t.is(out, '', args.join(' '));
     t.regex(err, message);
     t.regex(err, /^wasbox: [^\n]*\n$/, args.join(' '));

@@ -51,8 +51,10 @@ function importsOf(source: string): ImportLine[] {
 
 const blockComment = /\/\*[\s\S]*?\*\//g;
 const lineComment = /^\s*\/\/.*$/gm;
+/** Text of several lines is code for another file, in generators. */
+const longTemplate = /`[^`]*\n[^`]*`/g;
 const sourceOf = (file: string) =>
-  readFileSync(join(root, file), 'utf8').replace(blockComment, '').replace(lineComment, '');
+  readFileSync(join(root, file), 'utf8').replace(blockComment, '').replace(lineComment, '').replace(longTemplate, '``');
 
 const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.ts'))

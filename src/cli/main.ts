@@ -4,7 +4,7 @@
 
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
-import { batch } from './batch.ts';
+import type { BatchOptions } from './batch.ts';
 import { type Exit, errorLine, exitCodesHelp, exitFor, exits, known } from './exit.ts';
 import { inspect } from './inspect.ts';
 import { resume } from './resume.ts';
@@ -16,6 +16,10 @@ const fuelOption = ['--fuel <n>', 'suspend after so much fuel, about one unit pe
 const saveOption = ['--save <file>', 'where to save a program that is out of fuel or stopped with Ctrl-C'] as const;
 const hostOption = ['--host <file>', 'a JavaScript module that exports the host functions as `imports`'] as const;
 const jsonOption = ['--json', 'write the outcome as JSON'] as const;
+
+/** The pool takes a while to load, and no other command needs it. */
+const runBatch = async (file: string, options: BatchOptions): Promise<Exit> =>
+  (await import('./batch.ts')).batch(file, options);
 
 /** Runs a command and leaves its exit code with the process. */
 const exiting =
@@ -29,13 +33,14 @@ function program(): Command {
     .description('Runs WebAssembly programs that can be suspended, saved, moved and resumed.')
     .version(version)
     .addHelpText('after', `\n${exitCodesHelp}`)
+    .showSuggestionAfterError(false)
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`wasbox: ${text.replace(/^error: /, '')}`) });
 
   const command = (usage: string) => all.command(usage).copyInheritedSettings(all);
 
   command('run <file> [args...]')
-    .description('call an export of a module; arguments are read by its type')
+    .description('call an export of a module; arguments are read by its type (put -- before such as -inf)')
     .option('--invoke <name>', 'the export to call (default: _start, run, main, or the only one)')
     .option(...fuelOption)
     .option(...saveOption)
@@ -65,7 +70,7 @@ function program(): Command {
     .option('--threads <n>', 'how many threads (default: one a processor)')
     .option('--json', 'write each result as a line of JSON')
     .addHelpText('after', batchHelp)
-    .action(exiting(batch));
+    .action(exiting(runBatch));
 
   return all;
 }

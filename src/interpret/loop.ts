@@ -82,7 +82,7 @@ export function loop(m: Machine): Exit {
       if (i >= t.size || t.elements[2 * i + 1] === 0) break run;
       const f = funcs[t.elements[2 * i]!]!; if (f.kind !== 'wasm' || f.type.id !== code[pc + 3]! || f.instance !== instance) break run;
       const e = entries[f.index]!; if (e < 0 || fi >= lastFrame) break run;
-      FR[fi + 1] = pc + 5; fi += 3; fp += code[pc + 4]!; FR[fi] = f.index + funcDelta; FR[fi + 2] = fp >> 1; pc = e; continue;
+      exit = Exit.outOfBounds; FR[fi + 1] = pc + 5; fi += 3; fp += code[pc + 4]!; FR[fi] = f.index + funcDelta; FR[fi + 2] = fp >> 1; pc = e; continue;
         }
         // call_ref
         case 16: {

@@ -175,7 +175,7 @@ const ownOps: Op[] = [
       if (i >= t.size || t.elements[2 * i + 1] === 0) break run;
       const f = funcs[t.elements[2 * i]!]!; if (f.kind !== 'wasm' || f.type.id !== ${word(3)} || f.instance !== instance) break run;
       const e = entries[f.index]!; if (e < 0 || fi >= lastFrame) break run;
-      ${enterCallee('f.index', word(4), 5)}`,
+      exit = Exit.outOfBounds; ${enterCallee('f.index', word(4), 5)}`,
   ),
   // register of the reference, register of the first argument
   op('call_ref', 3, 'exit = Exit.callRef; break run;'),

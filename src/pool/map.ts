@@ -7,6 +7,7 @@ import { checkKeys } from '../vm/options.ts';
 import type { Job } from './job.ts';
 import { type CallSpec, type JobOptions, mapKeys, type ProgramSpec } from './options.ts';
 
+type AnyIterable = Iterable<unknown> & AsyncIterable<unknown>;
 export type Inputs = Iterable<unknown> | AsyncIterable<unknown>;
 
 export interface MapOptions extends JobOptions {
@@ -61,9 +62,10 @@ function firstOf<T>(pulled: Promise<IteratorResult<unknown>> | undefined, job: J
 }
 
 function iteratorOf(inputs: Inputs): AsyncIterator<unknown> | Iterator<unknown> {
-  if (Symbol.asyncIterator in inputs) return inputs[Symbol.asyncIterator]();
-  if (Symbol.iterator in inputs) return inputs[Symbol.iterator]();
-  throw new UsageError('the inputs of map must be iterable');
+  const { [Symbol.asyncIterator]: async, [Symbol.iterator]: sync } = Object(inputs) as Partial<AnyIterable>;
+  const iterator = async?.call(inputs) ?? sync?.call(inputs);
+  if (iterator === undefined) throw new UsageError('the inputs of map must be iterable');
+  return iterator;
 }
 
 const pull = async (source: AsyncIterator<unknown> | Iterator<unknown>): Promise<IteratorResult<unknown>> =>

@@ -10,9 +10,6 @@ import { moduleOf } from './guests.ts';
 
 const causeOf = (error: Error | undefined): Error => error?.cause as Error;
 
-const pool = new Pool({ threads: 2 });
-test.after.always(() => pool.terminate());
-
 const decodePng = new URL('./fixtures/decode-png.ts', import.meta.url);
 const oddSteps = new URL('./fixtures/odd-steps.ts', import.meta.url);
 const lodepng = Module.from(await readFile(createRequire(import.meta.url).resolve('@cwasm/lodepng/lodepng.wasm')));
@@ -57,6 +54,9 @@ function noise(width: number, height: number, seed: number): { png: Uint8Array; 
   const parts = [chunk('IHDR', header), chunk('IDAT', deflateSync(rows)), chunk('IEND', new Uint8Array())];
   return { png: Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), ...parts]), pixels };
 }
+
+const pool = new Pool({ threads: 2 });
+test.after.always(() => pool.terminate());
 
 test('a real program takes input and gives output through memory', async (t) => {
   const { png, pixels } = noise(40, 30, 1);

@@ -70,8 +70,14 @@ for (const [type, first, signed, unsigned] of [
     heap.fill(address, shape, 2, 5, Int32Array.from(first), 0);
     const zero = first.map(() => 0);
     const expected = (value: readonly number[]) => [zero, zero, value, value, value, value, value, zero, zero];
-    t.deepEqual(Array.from({ length: 9 }, (_, i) => read(i, true)), expected(signed));
-    t.deepEqual(Array.from({ length: 9 }, (_, i) => read(i, false)), expected(unsigned));
+    t.deepEqual(
+      Array.from({ length: 9 }, (_, i) => read(i, true)),
+      expected(signed),
+    );
+    t.deepEqual(
+      Array.from({ length: 9 }, (_, i) => read(i, false)),
+      expected(unsigned),
+    );
   });
 
 test('packed elements share words', (t) => {
@@ -126,7 +132,10 @@ test('tables, the stack up to its end, elements and references of the host are r
   stack.words.set([...ref(below), ...ref(elements), ...ref(above)], 10);
   const kept = store.ref('object', held);
   collect(store, 14);
-  t.deepEqual([above, below, held, elements, inside].map((address) => heap.has(address)), [false, true, true, true, true]);
+  t.deepEqual(
+    [above, below, held, elements, inside].map((address) => heap.has(address)),
+    [false, true, true, true, true],
+  );
   t.is(kept.payload, held);
 });
 
@@ -209,7 +218,10 @@ test('what is being made stays, whoever holds it', (t) => {
     collect(store, 0);
     const third = heap.allocate(bytes, 5);
     collect(store, 0);
-    t.deepEqual([one, other, third].map((address) => heap.has(address)), [true, true, true]);
+    t.deepEqual(
+      [one, other, third].map((address) => heap.has(address)),
+      [true, true, true],
+    );
     const row = new Int32Array(2);
     heap.getField(other, pair.fields[1] as never, false, row, 0);
     t.deepEqual([...row], [5, 6]);

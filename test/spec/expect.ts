@@ -113,7 +113,8 @@ export function showResults({ types, words, store }: Results): string {
 }
 
 function showResult(type: ValType, words: Int32Array, slot: number, store: Store): string {
-  if (isRef(type)) return `${showRef(words[slot * 2] as number, words[slot * 2 + 1] as number, store)} as ${typeName(type)}`;
+  if (isRef(type))
+    return `${showRef(words[slot * 2] as number, words[slot * 2 + 1] as number, store)} as ${typeName(type)}`;
   const view = viewOf(words, slot);
   if (type !== 'v128') return showBits(type, bitsAt(type, view, 0));
   return `v128 i32x4 ${[0, 4, 8, 12].map((at) => hex(32, view.getInt32(at, true))).join(' ')}`;

@@ -16,7 +16,7 @@ import { hostImports } from './spectest.ts';
 export type Mode = 'whole' | 'step' | 'safepoint';
 
 /** Small enough that a runaway recursion ends soon. */
-const limits: Partial<VmLimits> = { frames: 2_000, stack: 1024 ** 2, memory: 1024 ** 3 };
+const limits: Partial<VmLimits> = { frames: 600, stack: 2 ** 18, memory: 1024 ** 3 };
 
 /** More than any call of the suite needs: what takes longer hangs. */
 const fuelOfAll = 1e9;

@@ -105,10 +105,14 @@ function semanticsOf(operation: string, shape: Shape): string {
 
 const letters = ['a', 'b', 'c'] as const;
 
+/** Computes each lane of the result from what is read for it. */
+const perLane = (shape: Shape, semantics: string, reads: (i: Lane) => string = () => ''): string =>
+  each(shape.lanes, (i) => reads(i) + write(shape, i, semantics));
+
 function lanewise(row: Instruction, shape: Shape, operation: string): string {
   const semantics = semanticsOf(operation, shape);
   const reads = (i: Lane) => row.params.map((_, k) => read(letters[k] as string, shape, operand(k), i, semantics));
-  return each(shape.lanes, (i) => reads(i).join('') + write(shape, i, semantics));
+  return perLane(shape, semantics, (i) => reads(i).join(''));
 }
 
 function shift(shape: Shape, operation: string): string {
@@ -116,7 +120,7 @@ function shift(shape: Shape, operation: string): string {
   const count = shape.bits === 64 ? 'const bl = I[y]!;' : `const b = I[y]! & ${shape.bits - 1};`;
   return lines(
     count,
-    each(shape.lanes, (i) => read('a', shape, operand(0), i, semantics) + write(shape, i, semantics)),
+    perLane(shape, semantics, (i) => read('a', shape, operand(0), i, semantics)),
   );
 }
 
@@ -130,10 +134,7 @@ const copyVector = (from: Place): string => each(4, (i) => `${element('I', resul
 
 function splat(shape: Shape): string {
   const copy = semanticsOf('copy', shape);
-  return lines(
-    read('a', scalarShape(shape), operand(0), 0, copy),
-    each(shape.lanes, (i) => write(shape, i, copy)),
-  );
+  return lines(read('a', scalarShape(shape), operand(0), 0, copy), perLane(shape, copy));
 }
 
 function extractLane(row: Instruction, shape: Shape, sign: string): string {
@@ -170,11 +171,9 @@ function bitmask(shape: Shape): string {
 
 function narrow(row: Instruction, shape: Shape, source: Shape, sign: string): string {
   const semantics = semanticsOf(`narrow${sign}`, shape);
-  return (
-    lines(
+  return lines(
     copyOperands(row),
-    each(shape.lanes, (i) => read('a', source, copied(0), i, semantics) + write(shape, i, semantics))
-  ),
+    perLane(shape, semantics, (i) => read('a', source, copied(0), i, semantics)),
   );
 }
 
@@ -187,7 +186,7 @@ function widen(row: Instruction, shape: Shape, source: Shape, operation: string,
     row.params.map((_, k) => read(letters[k] as string, source, copied(k), plus(i, first), used));
   return lines(
     copyOperands(row),
-    each(shape.lanes, (i) => reads(i).join('') + write(shape, i, semantics)),
+    perLane(shape, semantics, (i) => reads(i).join('')),
   );
 }
 
@@ -197,7 +196,7 @@ function extaddPairwise(row: Instruction, shape: Shape, source: Shape, sign: str
     [0, 1].map((k) => read(letters[k] as string, source, copied(0), plus(times(2, i), k), semantics));
   return lines(
     copyOperands(row),
-    each(shape.lanes, (i) => reads(i).join('') + write(shape, i, semantics)),
+    perLane(shape, semantics, (i) => reads(i).join('')),
   );
 }
 
@@ -212,17 +211,14 @@ const factors = (source: Shape, count: number, i: Lane): string =>
 const dot = (row: Instruction, shape: Shape, source: Shape): string =>
   lines(
     copyOperands(row),
-    each(shape.lanes, (i) => factors(source, 2, i) + write(shape, i, 'p0 * q0 + p1 * q1')),
+    perLane(shape, 'p0 * q0 + p1 * q1', (i) => factors(source, 2, i)),
   );
 
 /** The products are added up in 16 bits first. */
 function dotAdd(row: Instruction, shape: Shape, source: Shape): string {
   const semantics = '(((p0 * q0 + p1 * q1) << 16) >> 16) + (((p2 * q2 + p3 * q3) << 16) >> 16) + c';
   const reads = (i: Lane) => factors(source, 4, i) + read('c', shape, copied(2), i, 'c');
-  return lines(
-    copyOperands(row),
-    each(shape.lanes, (i) => reads(i) + write(shape, i, semantics)),
-  );
+  return lines(copyOperands(row), perLane(shape, semantics, reads));
 }
 
 /** Conversions of numbers; result lanes that no operand lane is for are zero. */
@@ -244,12 +240,9 @@ const shuffle = (row: Instruction): string =>
 
 const swizzle = (row: Instruction): string =>
   lines(
-  copyOperands(row),
-  each(
-    16,
-    (i) => read('b', bytes, copied(1), i, 'bu') + write(bytes, i, `bu < 16 ? ${element('B', copied(0), 'bu')}! : 0`),
-  ),
-);
+    copyOperands(row),
+    perLane(bytes, `bu < 16 ? ${element('B', copied(0), 'bu')}! : 0`, (i) => read('b', bytes, copied(1), i, 'bu')),
+  );
 
 // Memory
 
@@ -283,21 +276,15 @@ const load = (row: Instruction): string =>
 function loadWidened(row: Instruction, bits: number, sign: string): string {
   const shape = byBits[2 * bits] as Shape;
   const semantics = scalar(`${shape.scalar}.load${bits}${sign}`);
-  return (
-    lines(
+  return lines(
     address(row),
-    each(shape.lanes, (i) => write(shape, i, semantics.replace(/\bea\b/, String(plus('ea', times(bits / 8, i))))))
-  ),
+    each(shape.lanes, (i) => write(shape, i, semantics.replace(/\bea\b/, String(plus('ea', times(bits / 8, i)))))),
   );
 }
 
 function loadSplat(row: Instruction, shape: Shape): string {
   const copy = semanticsOf('copy', shape);
-  return lines(
-    address(row),
-    loaded(shape),
-    each(shape.lanes, (i) => write(shape, i, copy)),
-  );
+  return lines(address(row), loaded(shape), perLane(shape, copy));
 }
 
 const loadZero = (row: Instruction, shape: Shape): string =>

@@ -1,0 +1,148 @@
+// Instructions, run here and by the host's own engine: each in functions that take its operands from memory and put its
+// result there, so that all bits are seen.
+
+import { Module } from '../../src/runtime/module.ts';
+import { Trap } from '../../src/spec/errors.ts';
+import type { Immediate, Instruction, OperandType } from '../../src/spec/instructions.ts';
+import { VM } from '../../src/vm.ts';
+import { assembleText } from '../spec/assemble.ts';
+
+/** Where operands stand, 16 bytes each, where memory instructions go, and where the result is put. */
+const operandsAt = 16;
+const accessAt = 96;
+const window = 128;
+
+const loads: Record<OperandType, string> = {
+  addr: `i32.const ${accessAt}`,
+  i32: 'i32.load',
+  i64: 'i64.load',
+  f32: 'f32.load',
+  f64: 'f64.load',
+  v128: 'v128.load',
+} as Record<OperandType, string>;
+
+const operand = (type: OperandType, k: number): string =>
+  type === 'addr'
+    ? `(${loads.addr})`
+    : `(${loads[type as keyof typeof loads]} offset=${operandsAt * (k + 1)} (i32.const 0))`;
+
+const lanesOf = (row: Instruction): number =>
+  Number(/x(\d+)\./.exec(row.name)?.[1] ?? 16 / Number(row.immediates[0]?.slice('memarg'.length)));
+
+/** The immediates of variant `k`, as text. */
+function immediate(row: Instruction, kind: Immediate, k: number): string {
+  if (kind === 'lane') return String((5 * k + 1) % lanesOf(row));
+  if (kind === 'lanes16') return Array.from({ length: 16 }, (_, i) => (i * 7 + k * 11) % 32).join(' ');
+  if (kind === 'v128') return `i32x4 ${k} -1 0x80000000 0x12345678`;
+  return kind.startsWith('memarg') ? `offset=${8 * k}` : '';
+}
+
+const instructionText = (row: Instruction, k: number): string =>
+  [row.name, ...row.immediates.map((kind) => immediate(row, kind, k))].join(' ');
+
+function keep(result: OperandType | undefined, value: string): string {
+  return result === undefined ? value : `(${loads[result].replace('load', 'store')} (i32.const 0) ${value})`;
+}
+
+/** The operands on the stack. */
+function onStack(row: Instruction, k: number): string {
+  const operands = row.params.map(operand).join(' ');
+  return `(func (export "${row.name}/stack ${k}") ${keep(row.results[0], `(${instructionText(row, k)} ${operands})`)})`;
+}
+
+/** The operands in locals, one of which the result overwrites if it can. */
+function inLocals(row: Instruction, k: number): string {
+  const types = row.params.map((type) => (type === 'addr' ? 'i32' : type));
+  const [result] = row.results;
+  const target = result === undefined ? -1 : types.lastIndexOf(result);
+  const set = types.map((_, i) => `(local.set ${i} ${operand(row.params[i] as OperandType, i)})`).join(' ');
+  const operation = `(${instructionText(row, k)} ${types.map((_, i) => `(local.get ${i})`).join(' ')})`;
+  const body =
+    target < 0
+      ? keep(result, operation)
+      : `(local.set ${target} ${operation}) ${keep(result, `(local.get ${target})`)}`;
+  return `(func (export "${row.name}/locals ${k}") (local ${types.join(' ')}) ${set} ${body})`;
+}
+
+/** One side: how a function is run, and the memory that it works on. */
+interface Side {
+  readonly memory: Uint8Array;
+  /** The trap's message, or undefined. */
+  run(name: string): string | undefined;
+}
+
+function host(bytes: Uint8Array): Side {
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes as BufferSource));
+  const { memory, ...functions } = instance.exports as { memory: WebAssembly.Memory } & Record<string, () => void>;
+  return {
+    memory: new Uint8Array(memory.buffer),
+    run: (name) => trapOf(functions[name] as () => void, WebAssembly.RuntimeError),
+  };
+}
+
+function own(bytes: Uint8Array): Side {
+  const vm = new VM();
+  const instance = vm.instantiate(Module.from(bytes));
+  return {
+    memory: instance.memory('memory').bytes,
+    run: (name) => trapOf(() => vm.invoke(instance.func(name)), Trap),
+  };
+}
+
+function trapOf(action: () => unknown, kind: new (...args: never[]) => Error): string | undefined {
+  try {
+    action();
+    return undefined;
+  } catch (error) {
+    if (error instanceof kind) return error.message;
+    throw error;
+  }
+}
+
+export interface Difference {
+  readonly name: string;
+  readonly before: string;
+  readonly host: string;
+  readonly own: string;
+}
+
+/**
+ * Runs rows on both sides with memories that `fill` makes, and tells where they end differently. `same` compares what
+ * the memories hold then.
+ */
+export async function differences(
+  rows: readonly Instruction[],
+  rounds: number,
+  fill: (bytes: Uint8Array, round: number) => void,
+  same: (row: Instruction, a: Uint8Array, b: Uint8Array) => boolean,
+  memory = '1',
+): Promise<Difference[]> {
+  const names = rows.flatMap((row) =>
+    [0, 1, 2].flatMap(
+      (k) =>
+        [
+          [row, `${row.name}/stack ${k}`],
+          [row, `${row.name}/locals ${k}`],
+        ] as const,
+    ),
+  );
+  const functions = rows.flatMap((row) => [0, 1, 2].flatMap((k) => [onStack(row, k), inLocals(row, k)]));
+  const bytes = await assembleText(`(module (memory (export "memory") ${memory}) ${functions.join('\n')})`);
+  const sides = [host(bytes), own(bytes)] as const;
+  const found: Difference[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const before = new Uint8Array(window);
+    fill(before, round);
+    for (const [row, name] of names) {
+      const [theirs, ours] = sides.map((side) => {
+        side.memory.set(before);
+        return { trapped: side.run(name) !== undefined, after: side.memory.slice(0, window) };
+      }) as [{ trapped: boolean; after: Uint8Array }, { trapped: boolean; after: Uint8Array }];
+      if (theirs.trapped === ours.trapped && same(row, theirs.after, ours.after)) continue;
+      found.push({ name, before: hex(before), host: hex(theirs.after), own: hex(ours.after) });
+    }
+  }
+  return found;
+}
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
