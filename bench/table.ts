@@ -10,8 +10,11 @@ export interface Section {
   readonly rows: readonly (readonly string[])[];
 }
 
-const digits = (value: number): string =>
-  value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toPrecision(2);
+/** Three digits or a few more, never an exponent. */
+function digits(value: number): string {
+  const size = Math.abs(value);
+  return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3);
+}
 
 /** `median (min to max)`. */
 export const cell = ({ min, median, max }: Figure, unit = ''): string =>

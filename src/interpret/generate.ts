@@ -91,6 +91,7 @@ import * as num from '../numeric.ts';
 /** Copies of up to three operands. */
 const TI = new Int32Array(12);
 const TB = new Int8Array(TI.buffer);
+const TU = new Uint8Array(TI.buffer);
 const TS = new Int16Array(TI.buffer);
 const TF = new Float32Array(TI.buffer);
 const TD = new Float64Array(TI.buffer);

@@ -34,7 +34,11 @@ export interface JobLimits extends Partial<VmLimits> {
 }
 
 export interface JobOptions {
-  /** URL of a module whose `imports` (or default export) are host functions: an object, or a function that makes it. */
+  /**
+   * URL of a module whose `imports` (or default export) are host functions: an object, or a function that makes it.
+   * They run on the job's thread, each slice perhaps on another, so they keep nothing of a job in variables. Async ones
+   * keep their thread busy while they wait; services do not.
+   */
   readonly host?: URL | string | undefined;
   /** Services of this job, by import module, besides those of the pool. */
   readonly services?: Readonly<Record<string, Service>> | undefined;

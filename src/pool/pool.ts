@@ -29,7 +29,7 @@ import { type Place, Run, type RunStatus, type Stop } from './run.ts';
 import { Scheduler, type ThreadId } from './scheduler.ts';
 import { BoundService, checkServices, type Service } from './services.ts';
 import { JobSnapshot } from './snapshot.ts';
-import { Threads } from './threads.ts';
+import { type Lost, Threads } from './threads.ts';
 
 export interface PoolStats {
   readonly threads: number;
@@ -206,19 +206,18 @@ export class Pool {
     const before = run.lastThread;
     run.status = 'running';
     run.lastThread = thread;
-    const reply = await this.send(run, thread).catch((cause: unknown) => ({ lost: cause }));
+    const reply = await this.send(run, thread);
     clearTimeout(run.grace);
     run.grace = undefined;
     this.scheduler.release(thread);
-    if ('lost' in reply) this.lost(run, reply.lost);
+    if ('lost' in reply) this.lost(run, reply);
     else this.replied(run, reply, thread, before);
     this.pump();
   }
 
-  private async send(run: Run, thread: ThreadId): Promise<Reply> {
-    const transfer = run.place.vm.kind === 'moving' ? run.place.vm.transfer : [];
+  private send(run: Run, thread: ThreadId): Promise<Reply | Lost> {
     const order = run.order(this.threads.partFor(thread, run.spec.modules));
-    return this.threads.run(thread, order, transfer);
+    return this.threads.run(thread, order, run.transfer);
   }
 
   private replied(run: Run, reply: Reply, thread: ThreadId, before: ThreadId | undefined): void {
@@ -259,8 +258,13 @@ export class Pool {
   }
 
   private fail(run: Run, error: Error): void {
-    run.output.reject(error);
+    this.reject(run, error);
     this.finish(run, 'failed');
+  }
+
+  private reject(run: Run, error: Error): void {
+    run.output.reject(error);
+    run.suspended?.reject(error);
   }
 
   private finish(run: Run, status: RunStatus): void {
@@ -323,7 +327,14 @@ export class Pool {
   private interrupt(run: Run): void {
     const thread = run.lastThread as ThreadId;
     this.threads.interrupt(thread);
-    run.grace ??= setTimeout(() => this.threads.kill(thread), this.spec.grace);
+    if (run.grace === undefined) this.grant(run, thread);
+  }
+
+  /** The grace of a slice that has not begun yet begins later. */
+  private grant(run: Run, thread: ThreadId): void {
+    const begun = this.threads.hasBegun(thread);
+    const end = () => (begun ? this.threads.kill(thread) : this.grant(run, thread));
+    run.grace = setTimeout(end, this.spec.grace);
   }
 
   /** Its state has been saved. */
@@ -336,15 +347,16 @@ export class Pool {
   private cancel(run: Run, error: CancelledError): void {
     if (run.ended) return;
     if (run.status === 'running') this.interrupt(run);
-    run.output.reject(error);
+    this.reject(run, error);
     this.finish(run, 'cancelled');
   }
 
-  /** The thread died in the middle of a slice; the VM went with it. */
-  private lost(run: Run, cause: unknown): void {
+  /** The thread died. If that was in the middle of the slice, the VM went with it. */
+  private lost(run: Run, { lost, begun }: Lost): void {
     if (run.ended) return;
-    if (run.revive()) return this.queue(run);
-    const death = new WorkerError('the thread that ran the job died', { cause });
+    const unharmed = !begun && run.transfer.length === 0;
+    if (unharmed || run.revive()) return this.queue(run);
+    const death = new WorkerError('the thread that ran the job died', { cause: lost });
     this.fail(run, run.stop?.kind === 'limit' ? stopError(run, undefined) : death);
   }
 

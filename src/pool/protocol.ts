@@ -120,10 +120,12 @@ export interface Reply {
   readonly report: SliceReport;
 }
 
-/** What a worker is born with. */
+/** What a worker is born with: on shared memory, one word a worker. */
 export interface WorkerData {
-  /** One word a worker, on shared memory: non-zero asks the running slice to stop at the next safe point. */
+  /** Non-zero asks the running slice to stop at the next safe point. */
   readonly pause: Int32Array;
+  /** Non-zero once the worker has taken up the order that it was sent last: at first it has yet to start. */
+  readonly begun: Int32Array;
 }
 
 /** Milliseconds since 1970, with fractions, the same on all threads. */

@@ -100,12 +100,16 @@ export class Run implements Ticket {
     return this.fuelLeft === 0;
   }
 
-  /** The order for the next slice, which takes the VM and the answer with it. */
+  /** What goes with the order and is gone here from then on. */
+  get transfer(): readonly Transferable[] {
+    return this.place.vm.kind === 'moving' ? this.place.vm.transfer : [];
+  }
+
+  /** The order for the next slice. */
   order(part: ThreadPart): Order {
     const { program, host, limits, engine } = this.spec;
     const { vm, progress } = this.place;
     const { answer } = this;
-    this.answer = undefined;
     const services = [...this.services.keys()];
     return {
       ...part,
@@ -131,6 +135,7 @@ export class Run implements Ticket {
 
   /** Takes down what a slice did. `before` is the thread of the slice before. */
   took({ end, report }: Reply, thread: ThreadId, before: ThreadId | undefined, sliceMs: number): void {
+    this.answer = undefined;
     if (end.kind === 'saved') return;
     const moving = this.place.vm.kind === 'moving';
     const checkpoint = 'checkpoint' in end && end.checkpoint !== undefined;
@@ -167,6 +172,7 @@ export class Run implements Ticket {
     this.stats = { ...this.stats, crashes: crashes + 1 };
     if (this.spec.onCrash === 'fail' || crashes >= this.spec.retries) return false;
     this.place = this.checkpoint;
+    this.answer = undefined;
     this.sinceCheckpoint = 0;
     return true;
   }

@@ -2,6 +2,7 @@
 // hostile until the VM's restore has verified them, and never say what code to load: modules, job module and host
 // functions are named by whoever resumes.
 
+import { crc32 } from '../snapshot/checksum.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
 import { SnapshotError, UsageError } from '../spec/errors.ts';
 import type { JobSpec } from './options.ts';
@@ -11,12 +12,12 @@ import { lastPlainStep } from './program.ts';
 import type { Progress } from './protocol.ts';
 
 /**
- * A container: these 8 bytes, then the length of what follows as u32, little-endian, and that many bytes of a parcel
- * of `{ next, state }`; the rest is what `Snapshot.encode` wrote. Without the 8 bytes all of it is the latter: a VM that
- * some other program of wasbox has saved.
+ * A container: these 8 bytes; the length and the CRC-32 of what follows, each u32, little-endian; that many bytes of a
+ * parcel of `{ next, state }`; the rest is what `Snapshot.encode` wrote. Without the 8 bytes all of it is the latter: a
+ * VM that some other program of wasbox has saved.
  */
 const magic = new TextEncoder().encode('wasbxjb1');
-const headerBytes = magic.length + 4;
+const headerBytes = magic.length + 8;
 
 export class JobSnapshot {
   constructor(
@@ -40,7 +41,9 @@ export class JobSnapshot {
     const meta = pack({ next, state: state.slice() }, 'the progress of a job');
     const bytes = new Uint8Array(headerBytes + meta.length + this.bytes.length);
     bytes.set(magic);
-    new DataView(bytes.buffer).setUint32(magic.length, meta.length, true);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(magic.length, meta.length, true);
+    view.setUint32(magic.length + 4, crc32(meta), true);
     bytes.set(meta, headerBytes);
     bytes.set(this.bytes, headerBytes + meta.length);
     return bytes;
@@ -51,9 +54,11 @@ export class JobSnapshot {
     if (!(bytes instanceof Uint8Array)) throw new UsageError('a snapshot is decoded from a Uint8Array');
     if (!magic.every((byte, i) => bytes[i] === byte)) return JobSnapshot.of(bytes);
     if (bytes.length < headerBytes) throw new SnapshotError('the snapshot is cut off', 'header');
-    const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(magic.length, true);
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    const length = view.getUint32(magic.length, true);
     if (headerBytes + length > bytes.length) throw new SnapshotError('the snapshot is cut off', 'job state');
     const meta = bytes.subarray(headerBytes, headerBytes + length);
+    if (crc32(meta) !== view.getUint32(magic.length + 4, true)) throw new SnapshotError('wrong checksum', 'job state');
     return new JobSnapshot(shareBytes(bytes.subarray(headerBytes + length)), progressOf(unpack(meta)), false);
   }
 

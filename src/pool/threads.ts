@@ -18,7 +18,7 @@ export interface ThreadOptions {
 export interface ThreadEvents {
   /** A thread is ready for its first slice. */
   born(thread: ThreadId): void;
-  /** A thread is gone. What ran on it is told by the rejection of `run`. */
+  /** A thread is gone. What ran on it is told by `run`. */
   died(thread: ThreadId): void;
   /** No thread is left, and none will come. */
   extinct(cause: Error): void;
@@ -31,6 +31,12 @@ interface Thread {
   readonly slot: number;
   /** Hashes of the modules that it holds, least recently used first. */
   readonly modules: Set<string>;
+}
+
+/** The thread died; had it begun with the order? */
+export interface Lost {
+  readonly lost: unknown;
+  readonly begun: boolean;
 }
 
 /** The part of an order that depends on the thread. */
@@ -49,6 +55,7 @@ const wanted = (task: unknown): ThreadId =>
 export class Threads {
   private readonly threads = new Map<ThreadId, Thread>();
   private readonly pause: Int32Array;
+  private readonly begun: Int32Array;
   private readonly piscina: Piscina;
   private ending = false;
   private lastError = new Error('no thread could be started');
@@ -58,7 +65,8 @@ export class Threads {
     private readonly events: ThreadEvents,
   ) {
     this.pause = new Int32Array(new SharedArrayBuffer(4 * options.threads));
-    const workerData: WorkerData = { pause: this.pause };
+    this.begun = new Int32Array(new SharedArrayBuffer(4 * options.threads));
+    const workerData: WorkerData = { pause: this.pause, begun: this.begun };
     this.piscina = new Piscina({
       filename: entry,
       minThreads: options.threads,
@@ -116,18 +124,29 @@ export class Threads {
     return { slot: thread.slot, modules: parcels, forget: dispensable };
   }
 
-  /** Runs one slice on the thread. Rejects where the thread died. */
-  run(id: ThreadId, order: Order, transferList: readonly Transferable[]): Promise<Reply> {
+  /** Runs one slice on the thread. Never rejects. */
+  async run(id: ThreadId, order: Order, transferList: readonly Transferable[]): Promise<Reply | Lost> {
     const thread = this.threads.get(id) as Thread;
-    Atomics.store(this.pause, thread.slot, 0);
+    for (const flags of [this.pause, this.begun]) Atomics.store(flags, thread.slot, 0);
     const task = { ...order, [queueOptionsSymbol]: { thread: id } };
-    return this.piscina.run(task, { transferList: [...transferList] as never[] });
+    try {
+      return await this.piscina.run(task, { transferList: [...transferList] as never[] });
+    } catch (lost) {
+      // A thread that lives on has refused the order, which another one would do, too.
+      return { lost, begun: this.threads.has(id) || Atomics.load(this.begun, thread.slot) !== 0 };
+    }
   }
 
   /** Asks the slice that runs on the thread to stop. */
   interrupt(id: ThreadId): void {
     const thread = this.threads.get(id);
     if (thread !== undefined) Atomics.store(this.pause, thread.slot, 1);
+  }
+
+  /** Whether the slice has begun that the thread was last sent. */
+  hasBegun(id: ThreadId): boolean {
+    const thread = this.threads.get(id);
+    return thread !== undefined && Atomics.load(this.begun, thread.slot) !== 0;
   }
 
   /** Ends a thread that does not stop. Another one takes its place. */

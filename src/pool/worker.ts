@@ -7,6 +7,7 @@ import { asyncHostFunction } from '../host/define.ts';
 import type { Outcome, SuspendReason } from '../runtime/engine.ts';
 import { Module } from '../runtime/module.ts';
 import type { Value } from '../runtime/value.ts';
+import { Snapshot } from '../snapshot/snapshot.ts';
 import { CrashError, SnapshotError, UsageError } from '../spec/errors.ts';
 import type { FuncType } from '../spec/types.ts';
 import { type Importable, type Imports, VM } from '../vm.ts';
@@ -20,9 +21,11 @@ import { checkLeaving, resultsOf } from './values.ts';
 /** When this thread could take its first order. */
 const bornAt = clock();
 const modules = new Map<string, Module>();
+const shared = workerData as WorkerData;
 
 /** The Piscina task: never rejects. */
 export async function slice(order: Order): Promise<unknown> {
+  Atomics.store(shared.begun, order.slot, 1);
   const work = new Slice(order);
   const end = await work.end();
   const reply: Reply = { end, report: work.report() };
@@ -103,8 +106,7 @@ class Slice {
   }
 
   private go(vm: VM, fuel: number): Outcome {
-    const { pause } = workerData as WorkerData;
-    return vm.run({ fuel, pause: pause.subarray(this.order.slot, this.order.slot + 1) });
+    return vm.run({ fuel, pause: shared.pause.subarray(this.order.slot, this.order.slot + 1) });
   }
 
   /** Begins the next call; or the output, where there is none. */
@@ -192,10 +194,16 @@ function enter({ vm, limits, engine }: Order, held: readonly Module[], imports: 
     case 'moving':
       return VM.receive(vm.message, { ...options, modules: held, imports });
     case 'saved':
-      return VM.restore(vm.bytes.slice(), { ...options, modules: held, imports });
+      return VM.restore(decoded(vm.bytes, limits), { ...options, modules: held, imports });
     default:
       return vm satisfies never;
   }
+}
+
+/** Memories are the most of what a snapshot can unpack to; for the rest of it there is room besides. */
+function decoded(bytes: Parcel, { memory }: Order['limits']): Snapshot {
+  const maxBytes = memory === undefined ? undefined : memory + 2 ** 28;
+  return Snapshot.decode(bytes.slice(), { maxBytes });
 }
 
 /** A VM from outside of the pool must be in a call, or be told one, but not both. */

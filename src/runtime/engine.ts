@@ -1,7 +1,7 @@
 // What an engine is: it runs the top frame of a store until an outcome. The driver (vm.ts) sees nothing else of it.
 
 import type { HostError, Trap } from '../spec/errors.ts';
-import type { FuncAddr } from '../spec/types.ts';
+import type { FuncAddr, TagAddr } from '../spec/types.ts';
 import type { Module } from './module.ts';
 import type { Store } from './store.ts';
 import type { Value } from './value.ts';
@@ -37,11 +37,23 @@ export interface Budget {
   readonly pause?: Int32Array | undefined;
 }
 
+/** What a host function threw and the guest may catch: engines look for a handler in the frames that it leaves. */
+export class Thrown {
+  constructor(
+    /** What it is to the host. */
+    readonly value: unknown,
+    /** The exception's tag; undefined for what no guest can catch. */
+    readonly tag: TagAddr | undefined,
+    /** Its address in the store, where a handler wants it. */
+    readonly exception: () => number,
+  ) {}
+}
+
 /** How an engine calls the host: arguments stand in the stack's slots from `base` on, results go to the same place. */
 export interface HostPort {
   /**
    * Calls the host function. Returns true when its results are in place; false when they come later: then
-   * `store.pending` is set and the engine suspends. Throws HostError where the function threw.
+   * `store.pending` is set and the engine suspends. Throws HostError or Thrown where the function threw.
    */
   call(func: FuncAddr, base: number): boolean;
 }

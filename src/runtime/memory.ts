@@ -80,6 +80,13 @@ export class MemoryInst {
     return old;
   }
 
+  /** Detaches the buffer, if it is a plain one, and takes a new one to the same bytes. Returns the size in pages. */
+  renew(): number {
+    this.host.grow(0);
+    this.resize(this.size);
+    return this.pages;
+  }
+
   private resize(size: number): void {
     this.size = size;
     this.buffer = this.host.buffer;

@@ -210,7 +210,7 @@ export class Driver {
 }
 
 /** Slots of the locals that are no parameters. */
-function localSlots(func: FuncInst): number {
+export function localSlots(func: FuncInst): number {
   if (func.kind === 'host') return 0;
   const { context, syntax } = func.instance.module;
   const locals = syntax.funcs[func.index - context.importedFuncs]?.locals ?? [];

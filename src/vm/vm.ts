@@ -1,7 +1,6 @@
 // The composition root: joins a store, an engine, host functions and snapshots to a VM. How calls run is in driver.ts;
 // how a VM is scheduled among others is the pool's.
 
-import { interpreter } from '../interpret/interpreter.ts';
 import { allocate, initialise } from '../link/instantiate.ts';
 import type { Engine, Outcome } from '../runtime/engine.ts';
 import { Module } from '../runtime/module.ts';
@@ -14,17 +13,16 @@ import { Snapshot } from '../snapshot/snapshot.ts';
 import { UsageError } from '../spec/errors.ts';
 import type { FuncAddr } from '../spec/types.ts';
 import { Driver, type Status } from './driver.ts';
+import { type EngineName, engineNamed } from './engines.ts';
 import { type FrameView, viewFrames } from './frames.ts';
 import { bindHosts, type Imports, resolveImports } from './imports.ts';
 import { Instance } from './instance.ts';
 import { budgetOf, checkKeys, givenLimits, type LimitOptions, type RunOptions, vmLimits } from './options.ts';
 
-const engines = { auto: interpreter, interpreter } as const satisfies Record<string, Engine>;
-
 export interface VmOptions {
   /** What the VM may use. A limit that is left out has its default, or in a restored VM the snapshot's if that is lower. */
   readonly limits?: LimitOptions | undefined;
-  readonly engine?: keyof typeof engines | undefined;
+  readonly engine?: EngineName | undefined;
   /** Whether memories can cross threads without a copy. */
   readonly sharedMemory?: boolean | undefined;
 }
@@ -59,10 +57,8 @@ export class VM {
   constructor(options: VmOptions, store: Store);
   constructor(options: VmOptions = {}, store?: Store) {
     checkKeys(options, vmKeys);
-    const { engine = 'auto' } = options;
-    if (!Object.hasOwn(engines, engine)) throw new UsageError(`there is no engine called ${JSON.stringify(engine)}`);
     this.options = options;
-    this.engine = engines[engine];
+    this.engine = engineNamed(options.engine);
     this.store = store ?? new Store(vmLimits(options.limits));
     this.driver = new Driver(this.store, this.engine);
   }

@@ -12,19 +12,8 @@ const operandsAt = 16;
 const accessAt = 96;
 const window = 128;
 
-const loads: Record<OperandType, string> = {
-  addr: `i32.const ${accessAt}`,
-  i32: 'i32.load',
-  i64: 'i64.load',
-  f32: 'f32.load',
-  f64: 'f64.load',
-  v128: 'v128.load',
-} as Record<OperandType, string>;
-
 const operand = (type: OperandType, k: number): string =>
-  type === 'addr'
-    ? `(${loads.addr})`
-    : `(${loads[type as keyof typeof loads]} offset=${operandsAt * (k + 1)} (i32.const 0))`;
+  type === 'addr' ? `(i32.const ${accessAt})` : `(${type}.load offset=${operandsAt * (k + 1)} (i32.const 0))`;
 
 const lanesOf = (row: Instruction): number =>
   Number(/x(\d+)\./.exec(row.name)?.[1] ?? 16 / Number(row.immediates[0]?.slice('memarg'.length)));
@@ -40,9 +29,8 @@ function immediate(row: Instruction, kind: Immediate, k: number): string {
 const instructionText = (row: Instruction, k: number): string =>
   [row.name, ...row.immediates.map((kind) => immediate(row, kind, k))].join(' ');
 
-function keep(result: OperandType | undefined, value: string): string {
-  return result === undefined ? value : `(${loads[result].replace('load', 'store')} (i32.const 0) ${value})`;
-}
+const keep = (result: OperandType | undefined, value: string): string =>
+  result === undefined ? value : `(${result}.store (i32.const 0) ${value})`;
 
 /** The operands on the stack. */
 function onStack(row: Instruction, k: number): string {
@@ -54,7 +42,7 @@ function onStack(row: Instruction, k: number): string {
 function inLocals(row: Instruction, k: number): string {
   const types = row.params.map((type) => (type === 'addr' ? 'i32' : type));
   const [result] = row.results;
-  const target = result === undefined ? -1 : types.lastIndexOf(result);
+  const target = types.findLastIndex((type) => type === result);
   const set = types.map((_, i) => `(local.set ${i} ${operand(row.params[i] as OperandType, i)})`).join(' ');
   const operation = `(${instructionText(row, k)} ${types.map((_, i) => `(local.get ${i})`).join(' ')})`;
   const body =

@@ -131,11 +131,7 @@ test('damaged snapshots are refused', async (t) => {
     const damaged = bytes.slice();
     damaged[i] = ~(damaged[i] as number);
     const ending = (async () => pool.resume(damaged, { modules: [arithmetic], limits: { fuel: 1 } }).result)();
-    const error = await t.throwsAsync(ending);
-    t.true(
-      error instanceof SnapshotError || error instanceof UsageError || error instanceof JobLimitError,
-      `byte ${i}`,
-    );
+    await t.throwsAsync(ending, { instanceOf: SnapshotError }, `byte ${i}`);
   }
 });
 
@@ -254,7 +250,7 @@ test('a job that has ended is not suspended, and one that was cancelled is gone'
   const suspending = cancelled.suspend();
   cancelled.cancel();
   await t.throwsAsync(cancelled.result, { instanceOf: CancelledError });
-  await t.throwsAsync(suspending, { instanceOf: UsageError });
+  await t.throwsAsync(suspending, { instanceOf: CancelledError });
   t.is(cancelled.status, 'cancelled');
 });
 

@@ -89,7 +89,9 @@ test('a collection keeps what roots reach, in circles too, and frees the rest', 
   const { store, hold } = withRoots(1);
   const { heap } = store;
   const made = Array.from({ length: 100 }, () => heap.allocate(pair));
-  made.forEach((address, i) => heap.setField(address, pair.fields[1] as never, Int32Array.of(i, -i), 0));
+  made.forEach((address, i) => {
+    heap.setField(address, pair.fields[1] as never, Int32Array.of(i, -i), 0);
+  });
   const link = (from: number, to: number) =>
     heap.setField(made[from] as number, pair.fields[0] as never, ref(made[to] as number), 0);
   link(3, 50);

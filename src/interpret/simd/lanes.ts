@@ -2,8 +2,9 @@
 // a routine. Which instruction does what is in operations.ts.
 //
 // In the texts `d` is the word where the result goes, and `x`, `y`, `z` are those of the operands. The views B, S, I, F
-// and D see the stack as int8, int16, int32, float32 and float64; TB, …, TD see a scratch copy of the operands, for
-// operations that would otherwise read lanes which they have written: a result may lie where an operand does.
+// and D see the stack as int8, int16, int32, float32 and float64; TB, …, TD see a scratch copy of the operands (TU its
+// bytes without sign), for operations that would otherwise read lanes which they have written: a result may lie where an
+// operand does.
 
 import type { Instruction } from '../../spec/instructions.ts';
 
@@ -37,6 +38,7 @@ export type Lane = number | string;
 export type Place = string | number;
 export const result: Place = 'd';
 const registers = ['x', 'y', 'z'];
+export const letters: readonly string[] = ['a', 'b', 'c'];
 export const operand = (k: number): Place => registers[k] as string;
 /** Copies follow each other, as one long vector. */
 export const copied = (k: number): Place => 4 * k;
@@ -74,11 +76,13 @@ export function read(letter: string, { bits, view }: Shape, place: Place, i: Lan
     [`${letter}l`]: `${half(place, i, 0)}!`,
     [`${letter}h`]: `${half(place, i, 1)}!`,
   };
-  return Object.entries(names)
+  return declared(names, semantics);
+}
+const declared = (names: Record<string, string>, semantics: string): string =>
+  Object.entries(names)
     .filter(([name]) => mentions(semantics, name))
     .map(([name, text]) => `const ${name} = ${text}; `)
     .join('');
-}
 
 /** Computes semantics and writes the result to lane `i`. A NaN that was computed becomes the canonical one. */
 export function write({ bits, view, scalar }: Shape, i: Lane, semantics: string): string {
@@ -92,6 +96,39 @@ export function write({ bits, view, scalar }: Shape, i: Lane, semantics: string)
   if (scalar === 'i32' || raw) return `${before}${element(bits === 32 ? 'I' : view, result, i)} = ${low};`;
   return `${before}const r = ${low}; ${element(view, result, i)} = r === r ? r : NaN;`;
 }
+
+/** The vectors among a row's operands, under their letters. */
+export const vectors = (row: Instruction): { letter: string; place: Place }[] =>
+  row.params.flatMap((type, k) => (type === 'v128' ? [{ letter: letters[k] as string, place: operand(k) }] : []));
+
+/**
+ * Computes integers narrower than a word, a word of them at a time: three times as fast as one by one. The semantics
+ * are one expression of `a`, `au`, `b`, ….
+ */
+export function byWords(row: Instruction, { bits }: Shape, semantics: string): string {
+  const expression = semantics.replace('# ', '');
+  const part = (letter: string, j: number) => {
+    const names = {
+      [letter]: `(${letter}w << ${32 - bits * (j + 1)}) >> ${32 - bits}`,
+      [`${letter}u`]: `(${letter}w >>> ${bits * j}) & ${2 ** bits - 1}`,
+    };
+    return declared(names, expression);
+  };
+  const parts = Array.from({ length: 32 / bits }, (_, j) => {
+    const reads = vectors(row).map(({ letter }) => part(letter, j));
+    return `{ ${reads.join('')}r |= ((${expression}) & ${2 ** bits - 1}) << ${bits * j}; }`;
+  });
+  const words = vectors(row).map(({ letter, place }) => `const ${letter}w = ${element('I', place, 'i')}!;`);
+  return `for (let i = 0; i < 4; i++) {
+      ${words.join(' ')} let r = 0;
+      ${parts.join('\n      ')}
+      ${element('I', result, 'i')} = r;
+    }`;
+}
+
+/** The text of a word, given those of its four bytes. */
+export const wordOf = (byte: (j: number) => string): string =>
+  [0, 1, 2, 3].map((j) => (j === 0 ? byte(j) : `(${byte(j)} << ${8 * j})`)).join(' | ');
 
 /** Semantics of a comparison as a vector has it: all bits of the lane set, or none. */
 export function mask(semantics: string, { bits }: Shape): string {

@@ -33,7 +33,7 @@ export const vectorImmediates = ({ immediates }: Instruction, r: InstructionRead
       case 'v128':
         return [...r.vector];
       case 'lanes16':
-        return r.lanes;
+        return [...new Int32Array(Uint8Array.from(r.lanes).buffer)];
       case 'lane':
         return [r.lane];
       default:

@@ -5,11 +5,13 @@
 import { type Instruction, instructionNamed } from '../../spec/instructions.ts';
 import { accessBytes, isCondition } from '../ops.ts';
 import {
+  byWords,
   copied,
   copyOperands,
   each,
   element,
   type Lane,
+  letters,
   lines,
   mask,
   operand,
@@ -20,7 +22,9 @@ import {
   type Shape,
   shapeNamed,
   times,
+  vectors,
   word,
+  wordOf,
   write,
 } from './lanes.ts';
 
@@ -103,26 +107,27 @@ function semanticsOf(operation: string, shape: Shape): string {
   return isCondition(row) ? mask(row.semantics, shape) : row.semantics;
 }
 
-const letters = ['a', 'b', 'c'] as const;
-
 /** Computes each lane of the result from what is read for it. */
 const perLane = (shape: Shape, semantics: string, reads: (i: Lane) => string = () => ''): string =>
   each(shape.lanes, (i) => reads(i) + write(shape, i, semantics));
 
+/** Reads lane `i` of all operands that are vectors. */
+const readAll = (row: Instruction, shape: Shape, i: Lane, semantics: string): string =>
+  vectors(row)
+    .map(({ letter, place }) => read(letter, shape, place, i, semantics))
+    .join('');
+
 function lanewise(row: Instruction, shape: Shape, operation: string): string {
   const semantics = semanticsOf(operation, shape);
-  const reads = (i: Lane) => row.params.map((_, k) => read(letters[k] as string, shape, operand(k), i, semantics));
-  return perLane(shape, semantics, (i) => reads(i).join(''));
+  if (shape.bits < 32) return byWords(row, shape, semantics);
+  return perLane(shape, semantics, (i) => readAll(row, shape, i, semantics));
 }
 
-function shift(shape: Shape, operation: string): string {
-  const semantics = semanticsOf(operation, shape);
-  const count = shape.bits === 64 ? 'const bl = I[y]!;' : `const b = I[y]! & ${shape.bits - 1};`;
-  return lines(
-    count,
-    perLane(shape, semantics, (i) => read('a', shape, operand(0), i, semantics)),
+const shift = (row: Instruction, shape: Shape, operation: string): string =>
+  lines(
+    shape.bits === 64 ? 'const bl = I[y]!;' : `const b = I[y]! & ${shape.bits - 1};`,
+    lanewise(row, shape, operation),
   );
-}
 
 // One lane
 
@@ -161,10 +166,17 @@ function allTrue(shape: Shape): string {
   return lines('let all = 1;', tests, 'I[d] = all;');
 }
 
-function bitmask(shape: Shape): string {
-  const sign = shape.bits === 64 ? 'ah' : 'a';
-  const signs = each(shape.lanes, (i) => `${read('a', shape, operand(0), i, sign)}bits |= (${sign} >>> 31) << ${i};`);
-  return lines('let bits = 0;', signs, 'I[d] = bits;');
+/** The signs of a word's lanes, as its lowest bits. */
+const signs = (bits: number): string =>
+  Array.from({ length: 32 / bits }, (_, j) => `((w >>> ${bits * (j + 1) - 1 - j}) & ${1 << j})`).join(' | ');
+
+function bitmask({ bits }: Shape): string {
+  if (bits === 64) return 'I[d] = (I[x + 1]! >>> 31) | ((I[x + 3]! >>> 31) << 1);';
+  const words = each(
+    4,
+    (i) => `const w = ${element('I', operand(0), i)}!; bits |= (${signs(bits)}) << ${times(32 / bits, i)};`,
+  );
+  return lines('let bits = 0;', words, 'I[d] = bits;');
 }
 
 // From lanes to other lanes: the operands are read from their copies
@@ -230,18 +242,32 @@ function convert(row: Instruction, shape: Shape, source: Shape, operation: strin
   return lines(copyOperands(row), converted, zeros);
 }
 
-const bytes = shapeNamed('i8x16');
+const words = shapeNamed('i32x4');
 
+/** Four numbers of lanes stand in a word. */
 const shuffle = (row: Instruction): string =>
   lines(
     copyOperands(row),
-    each(16, (i) => write(bytes, i, `${element('B', copied(0), word(immediateAt(row), i))}!`)),
+    each(4, (i) => {
+      const bytes = wordOf((j) => `TU[(k >>> ${8 * j}) & 31]!`);
+      return `const k = ${word(immediateAt(row), i)}; ${write(words, i, bytes)}`;
+    }),
   );
 
 const swizzle = (row: Instruction): string =>
   lines(
     copyOperands(row),
-    perLane(bytes, `bu < 16 ? ${element('B', copied(0), 'bu')}! : 0`, (i) => read('b', bytes, copied(1), i, 'bu')),
+    each(4, (i) => {
+      const reads = [0, 1, 2, 3].map((j) => `const k${j} = TU[${16 + Number(times(4, i)) + j}]!; `);
+      return (
+        reads.join('') +
+        write(
+          words,
+          i,
+          wordOf((j) => `(k${j} < 16 ? TU[k${j}]! : 0)`),
+        )
+      );
+    }),
   );
 
 // Memory
@@ -254,9 +280,9 @@ function address(row: Instruction): string {
 const laneAt = (row: Instruction): string => word(immediateAt(row) + 3);
 
 const byBits: Record<string, Shape> = {
-  8: bytes,
+  8: shapeNamed('i8x16'),
   16: shapeNamed('i16x8'),
-  32: shapeNamed('i32x4'),
+  32: words,
   64: shapeNamed('i64x2'),
 };
 const littleEndian = (bits: number): string => (bits === 8 ? '' : ', true');
@@ -270,7 +296,7 @@ const loaded = ({ bits }: Shape): string =>
 const load = (row: Instruction): string =>
   lines(
     address(row),
-    each(4, (i) => write(shapeNamed('i32x4'), i, `mem.getInt32(${plus('ea', times(4, i))}, true)`)),
+    each(4, (i) => write(words, i, `mem.getInt32(${plus('ea', times(4, i))}, true)`)),
   );
 
 function loadWidened(row: Instruction, bits: number, sign: string): string {
@@ -338,7 +364,7 @@ const families: readonly (readonly [RegExp, Family])[] = [
   [/^any_true$/, anyTrue],
   [/^all_true$/, (_, shape) => allTrue(shape)],
   [/^bitmask$/, (_, shape) => bitmask(shape)],
-  [/^(sh[lr](?:|_[su]))$/, (_, shape, operation) => shift(shape, operation as string)],
+  [/^(sh[lr](?:|_[su]))$/, (row, shape, operation) => shift(row, shape, operation as string)],
   [/^narrow_(\w+)(_[su])$/, (row, shape, from, sign) => narrow(row, shape, shapeNamed(from as string), sign as string)],
   [
     /^(extend|extmul)_(low|high)_(\w+)(_[su])$/,

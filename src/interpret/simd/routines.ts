@@ -8,6 +8,7 @@ import * as num from '../numeric.ts';
 /** Copies of up to three operands. */
 const TI = new Int32Array(12);
 const TB = new Int8Array(TI.buffer);
+const TU = new Uint8Array(TI.buffer);
 const TS = new Int16Array(TI.buffer);
 const TF = new Float32Array(TI.buffer);
 const TD = new Float64Array(TI.buffer);
@@ -133,17 +134,23 @@ export const vector: readonly Routine[] = [
   },
   // i8x16.shuffle
   (m, pc, fp) => {
-    const { code, I, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
     TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;
-    for (let i = 0; i < 16; i++) { B[4 * d + i] = TB[code[pc + 6 + i]!]!; }
+    { const k = code[pc + 6]!; I[d] = TU[(k >>> 0) & 31]! | (TU[(k >>> 8) & 31]! << 8) | (TU[(k >>> 16) & 31]! << 16) | (TU[(k >>> 24) & 31]! << 24); }
+    { const k = code[pc + 6 + 1]!; I[d + 1] = TU[(k >>> 0) & 31]! | (TU[(k >>> 8) & 31]! << 8) | (TU[(k >>> 16) & 31]! << 16) | (TU[(k >>> 24) & 31]! << 24); }
+    { const k = code[pc + 6 + 2]!; I[d + 2] = TU[(k >>> 0) & 31]! | (TU[(k >>> 8) & 31]! << 8) | (TU[(k >>> 16) & 31]! << 16) | (TU[(k >>> 24) & 31]! << 24); }
+    { const k = code[pc + 6 + 3]!; I[d + 3] = TU[(k >>> 0) & 31]! | (TU[(k >>> 8) & 31]! << 8) | (TU[(k >>> 16) & 31]! << 16) | (TU[(k >>> 24) & 31]! << 24); }
   },
   // i8x16.swizzle
   (m, pc, fp) => {
-    const { code, I, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
     TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;
-    for (let i = 0; i < 16; i++) { const bu = TB[16 + i]! & 255; B[4 * d + i] = bu < 16 ? TB[bu]! : 0; }
+    { const k0 = TU[16]!; const k1 = TU[17]!; const k2 = TU[18]!; const k3 = TU[19]!; I[d] = (k0 < 16 ? TU[k0]! : 0) | ((k1 < 16 ? TU[k1]! : 0) << 8) | ((k2 < 16 ? TU[k2]! : 0) << 16) | ((k3 < 16 ? TU[k3]! : 0) << 24); }
+    { const k0 = TU[20]!; const k1 = TU[21]!; const k2 = TU[22]!; const k3 = TU[23]!; I[d + 1] = (k0 < 16 ? TU[k0]! : 0) | ((k1 < 16 ? TU[k1]! : 0) << 8) | ((k2 < 16 ? TU[k2]! : 0) << 16) | ((k3 < 16 ? TU[k3]! : 0) << 24); }
+    { const k0 = TU[24]!; const k1 = TU[25]!; const k2 = TU[26]!; const k3 = TU[27]!; I[d + 2] = (k0 < 16 ? TU[k0]! : 0) | ((k1 < 16 ? TU[k1]! : 0) << 8) | ((k2 < 16 ? TU[k2]! : 0) << 16) | ((k3 < 16 ? TU[k3]! : 0) << 24); }
+    { const k0 = TU[28]!; const k1 = TU[29]!; const k2 = TU[30]!; const k3 = TU[31]!; I[d + 3] = (k0 < 16 ? TU[k0]! : 0) | ((k1 < 16 ? TU[k1]! : 0) << 8) | ((k2 < 16 ? TU[k2]! : 0) << 16) | ((k3 < 16 ? TU[k3]! : 0) << 24); }
   },
   // i8x16.splat
   (m, pc, fp) => {
@@ -311,123 +318,243 @@ export const vector: readonly Routine[] = [
   },
   // i8x16.eq
   (m, pc, fp) => {
-    const { code, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; const b = B[4 * y + i]!; B[4 * d + i] = a === b ? -1 : 0; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 24) >> 24; const b = (bw << 24) >> 24; r |= ((a === b ? -1 : 0) & 255) << 0; }
+      { const a = (aw << 16) >> 24; const b = (bw << 16) >> 24; r |= ((a === b ? -1 : 0) & 255) << 8; }
+      { const a = (aw << 8) >> 24; const b = (bw << 8) >> 24; r |= ((a === b ? -1 : 0) & 255) << 16; }
+      { const a = (aw << 0) >> 24; const b = (bw << 0) >> 24; r |= ((a === b ? -1 : 0) & 255) << 24; }
+      I[d + i] = r;
+    }
   },
   // i8x16.ne
   (m, pc, fp) => {
-    const { code, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; const b = B[4 * y + i]!; B[4 * d + i] = a !== b ? -1 : 0; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 24) >> 24; const b = (bw << 24) >> 24; r |= ((a !== b ? -1 : 0) & 255) << 0; }
+      { const a = (aw << 16) >> 24; const b = (bw << 16) >> 24; r |= ((a !== b ? -1 : 0) & 255) << 8; }
+      { const a = (aw << 8) >> 24; const b = (bw << 8) >> 24; r |= ((a !== b ? -1 : 0) & 255) << 16; }
+      { const a = (aw << 0) >> 24; const b = (bw << 0) >> 24; r |= ((a !== b ? -1 : 0) & 255) << 24; }
+      I[d + i] = r;
+    }
   },
   // i8x16.lt_s
   (m, pc, fp) => {
-    const { code, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; const b = B[4 * y + i]!; B[4 * d + i] = a < b ? -1 : 0; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 24) >> 24; const b = (bw << 24) >> 24; r |= ((a < b ? -1 : 0) & 255) << 0; }
+      { const a = (aw << 16) >> 24; const b = (bw << 16) >> 24; r |= ((a < b ? -1 : 0) & 255) << 8; }
+      { const a = (aw << 8) >> 24; const b = (bw << 8) >> 24; r |= ((a < b ? -1 : 0) & 255) << 16; }
+      { const a = (aw << 0) >> 24; const b = (bw << 0) >> 24; r |= ((a < b ? -1 : 0) & 255) << 24; }
+      I[d + i] = r;
+    }
   },
   // i8x16.lt_u
   (m, pc, fp) => {
-    const { code, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; const b = B[4 * y + i]!; B[4 * d + i] = a >>> 0 < b >>> 0 ? -1 : 0; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 24) >> 24; const b = (bw << 24) >> 24; r |= ((a >>> 0 < b >>> 0 ? -1 : 0) & 255) << 0; }
+      { const a = (aw << 16) >> 24; const b = (bw << 16) >> 24; r |= ((a >>> 0 < b >>> 0 ? -1 : 0) & 255) << 8; }
+      { const a = (aw << 8) >> 24; const b = (bw << 8) >> 24; r |= ((a >>> 0 < b >>> 0 ? -1 : 0) & 255) << 16; }
+      { const a = (aw << 0) >> 24; const b = (bw << 0) >> 24; r |= ((a >>> 0 < b >>> 0 ? -1 : 0) & 255) << 24; }
+      I[d + i] = r;
+    }
   },
   // i8x16.gt_s
   (m, pc, fp) => {
-    const { code, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; const b = B[4 * y + i]!; B[4 * d + i] = a > b ? -1 : 0; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 24) >> 24; const b = (bw << 24) >> 24; r |= ((a > b ? -1 : 0) & 255) << 0; }
+      { const a = (aw << 16) >> 24; const b = (bw << 16) >> 24; r |= ((a > b ? -1 : 0) & 255) << 8; }
+      { const a = (aw << 8) >> 24; const b = (bw << 8) >> 24; r |= ((a > b ? -1 : 0) & 255) << 16; }
+      { const a = (aw << 0) >> 24; const b = (bw << 0) >> 24; r |= ((a > b ? -1 : 0) & 255) << 24; }
+      I[d + i] = r;
+    }
   },
   // i8x16.gt_u
   (m, pc, fp) => {
-    const { code, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; const b = B[4 * y + i]!; B[4 * d + i] = a >>> 0 > b >>> 0 ? -1 : 0; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 24) >> 24; const b = (bw << 24) >> 24; r |= ((a >>> 0 > b >>> 0 ? -1 : 0) & 255) << 0; }
+      { const a = (aw << 16) >> 24; const b = (bw << 16) >> 24; r |= ((a >>> 0 > b >>> 0 ? -1 : 0) & 255) << 8; }
+      { const a = (aw << 8) >> 24; const b = (bw << 8) >> 24; r |= ((a >>> 0 > b >>> 0 ? -1 : 0) & 255) << 16; }
+      { const a = (aw << 0) >> 24; const b = (bw << 0) >> 24; r |= ((a >>> 0 > b >>> 0 ? -1 : 0) & 255) << 24; }
+      I[d + i] = r;
+    }
   },
   // i8x16.le_s
   (m, pc, fp) => {
-    const { code, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; const b = B[4 * y + i]!; B[4 * d + i] = a <= b ? -1 : 0; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 24) >> 24; const b = (bw << 24) >> 24; r |= ((a <= b ? -1 : 0) & 255) << 0; }
+      { const a = (aw << 16) >> 24; const b = (bw << 16) >> 24; r |= ((a <= b ? -1 : 0) & 255) << 8; }
+      { const a = (aw << 8) >> 24; const b = (bw << 8) >> 24; r |= ((a <= b ? -1 : 0) & 255) << 16; }
+      { const a = (aw << 0) >> 24; const b = (bw << 0) >> 24; r |= ((a <= b ? -1 : 0) & 255) << 24; }
+      I[d + i] = r;
+    }
   },
   // i8x16.le_u
   (m, pc, fp) => {
-    const { code, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; const b = B[4 * y + i]!; B[4 * d + i] = a >>> 0 <= b >>> 0 ? -1 : 0; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 24) >> 24; const b = (bw << 24) >> 24; r |= ((a >>> 0 <= b >>> 0 ? -1 : 0) & 255) << 0; }
+      { const a = (aw << 16) >> 24; const b = (bw << 16) >> 24; r |= ((a >>> 0 <= b >>> 0 ? -1 : 0) & 255) << 8; }
+      { const a = (aw << 8) >> 24; const b = (bw << 8) >> 24; r |= ((a >>> 0 <= b >>> 0 ? -1 : 0) & 255) << 16; }
+      { const a = (aw << 0) >> 24; const b = (bw << 0) >> 24; r |= ((a >>> 0 <= b >>> 0 ? -1 : 0) & 255) << 24; }
+      I[d + i] = r;
+    }
   },
   // i8x16.ge_s
   (m, pc, fp) => {
-    const { code, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; const b = B[4 * y + i]!; B[4 * d + i] = a >= b ? -1 : 0; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 24) >> 24; const b = (bw << 24) >> 24; r |= ((a >= b ? -1 : 0) & 255) << 0; }
+      { const a = (aw << 16) >> 24; const b = (bw << 16) >> 24; r |= ((a >= b ? -1 : 0) & 255) << 8; }
+      { const a = (aw << 8) >> 24; const b = (bw << 8) >> 24; r |= ((a >= b ? -1 : 0) & 255) << 16; }
+      { const a = (aw << 0) >> 24; const b = (bw << 0) >> 24; r |= ((a >= b ? -1 : 0) & 255) << 24; }
+      I[d + i] = r;
+    }
   },
   // i8x16.ge_u
   (m, pc, fp) => {
-    const { code, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; const b = B[4 * y + i]!; B[4 * d + i] = a >>> 0 >= b >>> 0 ? -1 : 0; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 24) >> 24; const b = (bw << 24) >> 24; r |= ((a >>> 0 >= b >>> 0 ? -1 : 0) & 255) << 0; }
+      { const a = (aw << 16) >> 24; const b = (bw << 16) >> 24; r |= ((a >>> 0 >= b >>> 0 ? -1 : 0) & 255) << 8; }
+      { const a = (aw << 8) >> 24; const b = (bw << 8) >> 24; r |= ((a >>> 0 >= b >>> 0 ? -1 : 0) & 255) << 16; }
+      { const a = (aw << 0) >> 24; const b = (bw << 0) >> 24; r |= ((a >>> 0 >= b >>> 0 ? -1 : 0) & 255) << 24; }
+      I[d + i] = r;
+    }
   },
   // i16x8.eq
   (m, pc, fp) => {
-    const { code, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; const b = S[2 * y + i]!; S[2 * d + i] = a === b ? -1 : 0; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 16) >> 16; const b = (bw << 16) >> 16; r |= ((a === b ? -1 : 0) & 65535) << 0; }
+      { const a = (aw << 0) >> 16; const b = (bw << 0) >> 16; r |= ((a === b ? -1 : 0) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // i16x8.ne
   (m, pc, fp) => {
-    const { code, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; const b = S[2 * y + i]!; S[2 * d + i] = a !== b ? -1 : 0; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 16) >> 16; const b = (bw << 16) >> 16; r |= ((a !== b ? -1 : 0) & 65535) << 0; }
+      { const a = (aw << 0) >> 16; const b = (bw << 0) >> 16; r |= ((a !== b ? -1 : 0) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // i16x8.lt_s
   (m, pc, fp) => {
-    const { code, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; const b = S[2 * y + i]!; S[2 * d + i] = a < b ? -1 : 0; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 16) >> 16; const b = (bw << 16) >> 16; r |= ((a < b ? -1 : 0) & 65535) << 0; }
+      { const a = (aw << 0) >> 16; const b = (bw << 0) >> 16; r |= ((a < b ? -1 : 0) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // i16x8.lt_u
   (m, pc, fp) => {
-    const { code, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; const b = S[2 * y + i]!; S[2 * d + i] = a >>> 0 < b >>> 0 ? -1 : 0; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 16) >> 16; const b = (bw << 16) >> 16; r |= ((a >>> 0 < b >>> 0 ? -1 : 0) & 65535) << 0; }
+      { const a = (aw << 0) >> 16; const b = (bw << 0) >> 16; r |= ((a >>> 0 < b >>> 0 ? -1 : 0) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // i16x8.gt_s
   (m, pc, fp) => {
-    const { code, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; const b = S[2 * y + i]!; S[2 * d + i] = a > b ? -1 : 0; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 16) >> 16; const b = (bw << 16) >> 16; r |= ((a > b ? -1 : 0) & 65535) << 0; }
+      { const a = (aw << 0) >> 16; const b = (bw << 0) >> 16; r |= ((a > b ? -1 : 0) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // i16x8.gt_u
   (m, pc, fp) => {
-    const { code, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; const b = S[2 * y + i]!; S[2 * d + i] = a >>> 0 > b >>> 0 ? -1 : 0; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 16) >> 16; const b = (bw << 16) >> 16; r |= ((a >>> 0 > b >>> 0 ? -1 : 0) & 65535) << 0; }
+      { const a = (aw << 0) >> 16; const b = (bw << 0) >> 16; r |= ((a >>> 0 > b >>> 0 ? -1 : 0) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // i16x8.le_s
   (m, pc, fp) => {
-    const { code, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; const b = S[2 * y + i]!; S[2 * d + i] = a <= b ? -1 : 0; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 16) >> 16; const b = (bw << 16) >> 16; r |= ((a <= b ? -1 : 0) & 65535) << 0; }
+      { const a = (aw << 0) >> 16; const b = (bw << 0) >> 16; r |= ((a <= b ? -1 : 0) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // i16x8.le_u
   (m, pc, fp) => {
-    const { code, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; const b = S[2 * y + i]!; S[2 * d + i] = a >>> 0 <= b >>> 0 ? -1 : 0; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 16) >> 16; const b = (bw << 16) >> 16; r |= ((a >>> 0 <= b >>> 0 ? -1 : 0) & 65535) << 0; }
+      { const a = (aw << 0) >> 16; const b = (bw << 0) >> 16; r |= ((a >>> 0 <= b >>> 0 ? -1 : 0) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // i16x8.ge_s
   (m, pc, fp) => {
-    const { code, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; const b = S[2 * y + i]!; S[2 * d + i] = a >= b ? -1 : 0; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 16) >> 16; const b = (bw << 16) >> 16; r |= ((a >= b ? -1 : 0) & 65535) << 0; }
+      { const a = (aw << 0) >> 16; const b = (bw << 0) >> 16; r |= ((a >= b ? -1 : 0) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // i16x8.ge_u
   (m, pc, fp) => {
-    const { code, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; const b = S[2 * y + i]!; S[2 * d + i] = a >>> 0 >= b >>> 0 ? -1 : 0; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 16) >> 16; const b = (bw << 16) >> 16; r |= ((a >>> 0 >= b >>> 0 ? -1 : 0) & 65535) << 0; }
+      { const a = (aw << 0) >> 16; const b = (bw << 0) >> 16; r |= ((a >>> 0 >= b >>> 0 ? -1 : 0) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // i32x4.eq
   (m, pc, fp) => {
@@ -792,21 +919,42 @@ export const vector: readonly Routine[] = [
   },
   // i8x16.abs
   (m, pc, fp) => {
-    const { code, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; B[4 * d + i] = a < 0 ? -a : a; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; let r = 0;
+      { const a = (aw << 24) >> 24; r |= ((a < 0 ? -a : a) & 255) << 0; }
+      { const a = (aw << 16) >> 24; r |= ((a < 0 ? -a : a) & 255) << 8; }
+      { const a = (aw << 8) >> 24; r |= ((a < 0 ? -a : a) & 255) << 16; }
+      { const a = (aw << 0) >> 24; r |= ((a < 0 ? -a : a) & 255) << 24; }
+      I[d + i] = r;
+    }
   },
   // i8x16.neg
   (m, pc, fp) => {
-    const { code, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; B[4 * d + i] = -a; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; let r = 0;
+      { const a = (aw << 24) >> 24; r |= ((-a) & 255) << 0; }
+      { const a = (aw << 16) >> 24; r |= ((-a) & 255) << 8; }
+      { const a = (aw << 8) >> 24; r |= ((-a) & 255) << 16; }
+      { const a = (aw << 0) >> 24; r |= ((-a) & 255) << 24; }
+      I[d + i] = r;
+    }
   },
   // i8x16.popcnt
   (m, pc, fp) => {
-    const { code, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    for (let i = 0; i < 16; i++) { const au = B[4 * x + i]! & 255; B[4 * d + i] = num.popcnt32(au); }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; let r = 0;
+      { const au = (aw >>> 0) & 255; r |= ((num.popcnt32(au)) & 255) << 0; }
+      { const au = (aw >>> 8) & 255; r |= ((num.popcnt32(au)) & 255) << 8; }
+      { const au = (aw >>> 16) & 255; r |= ((num.popcnt32(au)) & 255) << 16; }
+      { const au = (aw >>> 24) & 255; r |= ((num.popcnt32(au)) & 255) << 24; }
+      I[d + i] = r;
+    }
   },
   // i8x16.all_true
   (m, pc, fp) => {
@@ -818,10 +966,13 @@ export const vector: readonly Routine[] = [
   },
   // i8x16.bitmask
   (m, pc, fp) => {
-    const { code, I, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
     let bits = 0;
-    for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; bits |= (a >>> 31) << i; }
+    { const w = I[x]!; bits |= (((w >>> 7) & 1) | ((w >>> 14) & 2) | ((w >>> 21) & 4) | ((w >>> 28) & 8)) << 0; }
+    { const w = I[x + 1]!; bits |= (((w >>> 7) & 1) | ((w >>> 14) & 2) | ((w >>> 21) & 4) | ((w >>> 28) & 8)) << 4; }
+    { const w = I[x + 2]!; bits |= (((w >>> 7) & 1) | ((w >>> 14) & 2) | ((w >>> 21) & 4) | ((w >>> 28) & 8)) << 8; }
+    { const w = I[x + 3]!; bits |= (((w >>> 7) & 1) | ((w >>> 14) & 2) | ((w >>> 21) & 4) | ((w >>> 28) & 8)) << 12; }
     I[d] = bits;
   },
   // i8x16.narrow_i16x8_s
@@ -876,60 +1027,123 @@ export const vector: readonly Routine[] = [
   },
   // i8x16.shl
   (m, pc, fp) => {
-    const { code, I, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
     const b = I[y]! & 7;
-    for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; B[4 * d + i] = a << b; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; let r = 0;
+      { const a = (aw << 24) >> 24; r |= ((a << b) & 255) << 0; }
+      { const a = (aw << 16) >> 24; r |= ((a << b) & 255) << 8; }
+      { const a = (aw << 8) >> 24; r |= ((a << b) & 255) << 16; }
+      { const a = (aw << 0) >> 24; r |= ((a << b) & 255) << 24; }
+      I[d + i] = r;
+    }
   },
   // i8x16.shr_s
   (m, pc, fp) => {
-    const { code, I, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
     const b = I[y]! & 7;
-    for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; B[4 * d + i] = a >> b; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; let r = 0;
+      { const a = (aw << 24) >> 24; r |= ((a >> b) & 255) << 0; }
+      { const a = (aw << 16) >> 24; r |= ((a >> b) & 255) << 8; }
+      { const a = (aw << 8) >> 24; r |= ((a >> b) & 255) << 16; }
+      { const a = (aw << 0) >> 24; r |= ((a >> b) & 255) << 24; }
+      I[d + i] = r;
+    }
   },
   // i8x16.shr_u
   (m, pc, fp) => {
-    const { code, I, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
     const b = I[y]! & 7;
-    for (let i = 0; i < 16; i++) { const au = B[4 * x + i]! & 255; B[4 * d + i] = au >>> b; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; let r = 0;
+      { const au = (aw >>> 0) & 255; r |= ((au >>> b) & 255) << 0; }
+      { const au = (aw >>> 8) & 255; r |= ((au >>> b) & 255) << 8; }
+      { const au = (aw >>> 16) & 255; r |= ((au >>> b) & 255) << 16; }
+      { const au = (aw >>> 24) & 255; r |= ((au >>> b) & 255) << 24; }
+      I[d + i] = r;
+    }
   },
   // i8x16.add
   (m, pc, fp) => {
-    const { code, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; const b = B[4 * y + i]!; B[4 * d + i] = (a + b) | 0; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 24) >> 24; const b = (bw << 24) >> 24; r |= (((a + b) | 0) & 255) << 0; }
+      { const a = (aw << 16) >> 24; const b = (bw << 16) >> 24; r |= (((a + b) | 0) & 255) << 8; }
+      { const a = (aw << 8) >> 24; const b = (bw << 8) >> 24; r |= (((a + b) | 0) & 255) << 16; }
+      { const a = (aw << 0) >> 24; const b = (bw << 0) >> 24; r |= (((a + b) | 0) & 255) << 24; }
+      I[d + i] = r;
+    }
   },
   // i8x16.add_sat_s
   (m, pc, fp) => {
-    const { code, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; const b = B[4 * y + i]!; B[4 * d + i] = Math.max(-128, Math.min(127, a + b)); }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 24) >> 24; const b = (bw << 24) >> 24; r |= ((Math.max(-128, Math.min(127, a + b))) & 255) << 0; }
+      { const a = (aw << 16) >> 24; const b = (bw << 16) >> 24; r |= ((Math.max(-128, Math.min(127, a + b))) & 255) << 8; }
+      { const a = (aw << 8) >> 24; const b = (bw << 8) >> 24; r |= ((Math.max(-128, Math.min(127, a + b))) & 255) << 16; }
+      { const a = (aw << 0) >> 24; const b = (bw << 0) >> 24; r |= ((Math.max(-128, Math.min(127, a + b))) & 255) << 24; }
+      I[d + i] = r;
+    }
   },
   // i8x16.add_sat_u
   (m, pc, fp) => {
-    const { code, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 16; i++) { const au = B[4 * x + i]! & 255; const bu = B[4 * y + i]! & 255; B[4 * d + i] = Math.max(0, Math.min(255, au + bu)); }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const au = (aw >>> 0) & 255; const bu = (bw >>> 0) & 255; r |= ((Math.max(0, Math.min(255, au + bu))) & 255) << 0; }
+      { const au = (aw >>> 8) & 255; const bu = (bw >>> 8) & 255; r |= ((Math.max(0, Math.min(255, au + bu))) & 255) << 8; }
+      { const au = (aw >>> 16) & 255; const bu = (bw >>> 16) & 255; r |= ((Math.max(0, Math.min(255, au + bu))) & 255) << 16; }
+      { const au = (aw >>> 24) & 255; const bu = (bw >>> 24) & 255; r |= ((Math.max(0, Math.min(255, au + bu))) & 255) << 24; }
+      I[d + i] = r;
+    }
   },
   // i8x16.sub
   (m, pc, fp) => {
-    const { code, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; const b = B[4 * y + i]!; B[4 * d + i] = (a - b) | 0; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 24) >> 24; const b = (bw << 24) >> 24; r |= (((a - b) | 0) & 255) << 0; }
+      { const a = (aw << 16) >> 24; const b = (bw << 16) >> 24; r |= (((a - b) | 0) & 255) << 8; }
+      { const a = (aw << 8) >> 24; const b = (bw << 8) >> 24; r |= (((a - b) | 0) & 255) << 16; }
+      { const a = (aw << 0) >> 24; const b = (bw << 0) >> 24; r |= (((a - b) | 0) & 255) << 24; }
+      I[d + i] = r;
+    }
   },
   // i8x16.sub_sat_s
   (m, pc, fp) => {
-    const { code, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; const b = B[4 * y + i]!; B[4 * d + i] = Math.max(-128, Math.min(127, a - b)); }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 24) >> 24; const b = (bw << 24) >> 24; r |= ((Math.max(-128, Math.min(127, a - b))) & 255) << 0; }
+      { const a = (aw << 16) >> 24; const b = (bw << 16) >> 24; r |= ((Math.max(-128, Math.min(127, a - b))) & 255) << 8; }
+      { const a = (aw << 8) >> 24; const b = (bw << 8) >> 24; r |= ((Math.max(-128, Math.min(127, a - b))) & 255) << 16; }
+      { const a = (aw << 0) >> 24; const b = (bw << 0) >> 24; r |= ((Math.max(-128, Math.min(127, a - b))) & 255) << 24; }
+      I[d + i] = r;
+    }
   },
   // i8x16.sub_sat_u
   (m, pc, fp) => {
-    const { code, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 16; i++) { const au = B[4 * x + i]! & 255; const bu = B[4 * y + i]! & 255; B[4 * d + i] = Math.max(0, Math.min(255, au - bu)); }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const au = (aw >>> 0) & 255; const bu = (bw >>> 0) & 255; r |= ((Math.max(0, Math.min(255, au - bu))) & 255) << 0; }
+      { const au = (aw >>> 8) & 255; const bu = (bw >>> 8) & 255; r |= ((Math.max(0, Math.min(255, au - bu))) & 255) << 8; }
+      { const au = (aw >>> 16) & 255; const bu = (bw >>> 16) & 255; r |= ((Math.max(0, Math.min(255, au - bu))) & 255) << 16; }
+      { const au = (aw >>> 24) & 255; const bu = (bw >>> 24) & 255; r |= ((Math.max(0, Math.min(255, au - bu))) & 255) << 24; }
+      I[d + i] = r;
+    }
   },
   // f64x2.ceil
   (m, pc, fp) => {
@@ -947,27 +1161,55 @@ export const vector: readonly Routine[] = [
   },
   // i8x16.min_s
   (m, pc, fp) => {
-    const { code, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; const b = B[4 * y + i]!; B[4 * d + i] = a < b ? a : b; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 24) >> 24; const b = (bw << 24) >> 24; r |= ((a < b ? a : b) & 255) << 0; }
+      { const a = (aw << 16) >> 24; const b = (bw << 16) >> 24; r |= ((a < b ? a : b) & 255) << 8; }
+      { const a = (aw << 8) >> 24; const b = (bw << 8) >> 24; r |= ((a < b ? a : b) & 255) << 16; }
+      { const a = (aw << 0) >> 24; const b = (bw << 0) >> 24; r |= ((a < b ? a : b) & 255) << 24; }
+      I[d + i] = r;
+    }
   },
   // i8x16.min_u
   (m, pc, fp) => {
-    const { code, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; const b = B[4 * y + i]!; B[4 * d + i] = a >>> 0 < b >>> 0 ? a : b; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 24) >> 24; const b = (bw << 24) >> 24; r |= ((a >>> 0 < b >>> 0 ? a : b) & 255) << 0; }
+      { const a = (aw << 16) >> 24; const b = (bw << 16) >> 24; r |= ((a >>> 0 < b >>> 0 ? a : b) & 255) << 8; }
+      { const a = (aw << 8) >> 24; const b = (bw << 8) >> 24; r |= ((a >>> 0 < b >>> 0 ? a : b) & 255) << 16; }
+      { const a = (aw << 0) >> 24; const b = (bw << 0) >> 24; r |= ((a >>> 0 < b >>> 0 ? a : b) & 255) << 24; }
+      I[d + i] = r;
+    }
   },
   // i8x16.max_s
   (m, pc, fp) => {
-    const { code, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; const b = B[4 * y + i]!; B[4 * d + i] = a > b ? a : b; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 24) >> 24; const b = (bw << 24) >> 24; r |= ((a > b ? a : b) & 255) << 0; }
+      { const a = (aw << 16) >> 24; const b = (bw << 16) >> 24; r |= ((a > b ? a : b) & 255) << 8; }
+      { const a = (aw << 8) >> 24; const b = (bw << 8) >> 24; r |= ((a > b ? a : b) & 255) << 16; }
+      { const a = (aw << 0) >> 24; const b = (bw << 0) >> 24; r |= ((a > b ? a : b) & 255) << 24; }
+      I[d + i] = r;
+    }
   },
   // i8x16.max_u
   (m, pc, fp) => {
-    const { code, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 16; i++) { const a = B[4 * x + i]!; const b = B[4 * y + i]!; B[4 * d + i] = a >>> 0 > b >>> 0 ? a : b; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 24) >> 24; const b = (bw << 24) >> 24; r |= ((a >>> 0 > b >>> 0 ? a : b) & 255) << 0; }
+      { const a = (aw << 16) >> 24; const b = (bw << 16) >> 24; r |= ((a >>> 0 > b >>> 0 ? a : b) & 255) << 8; }
+      { const a = (aw << 8) >> 24; const b = (bw << 8) >> 24; r |= ((a >>> 0 > b >>> 0 ? a : b) & 255) << 16; }
+      { const a = (aw << 0) >> 24; const b = (bw << 0) >> 24; r |= ((a >>> 0 > b >>> 0 ? a : b) & 255) << 24; }
+      I[d + i] = r;
+    }
   },
   // f64x2.trunc
   (m, pc, fp) => {
@@ -978,9 +1220,16 @@ export const vector: readonly Routine[] = [
   },
   // i8x16.avgr_u
   (m, pc, fp) => {
-    const { code, B } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 16; i++) { const au = B[4 * x + i]! & 255; const bu = B[4 * y + i]! & 255; B[4 * d + i] = (au + bu + 1) >>> 1; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const au = (aw >>> 0) & 255; const bu = (bw >>> 0) & 255; r |= (((au + bu + 1) >>> 1) & 255) << 0; }
+      { const au = (aw >>> 8) & 255; const bu = (bw >>> 8) & 255; r |= (((au + bu + 1) >>> 1) & 255) << 8; }
+      { const au = (aw >>> 16) & 255; const bu = (bw >>> 16) & 255; r |= (((au + bu + 1) >>> 1) & 255) << 16; }
+      { const au = (aw >>> 24) & 255; const bu = (bw >>> 24) & 255; r |= (((au + bu + 1) >>> 1) & 255) << 24; }
+      I[d + i] = r;
+    }
   },
   // i16x8.extadd_pairwise_i8x16_s
   (m, pc, fp) => {
@@ -1018,21 +1267,36 @@ export const vector: readonly Routine[] = [
   },
   // i16x8.abs
   (m, pc, fp) => {
-    const { code, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; S[2 * d + i] = a < 0 ? -a : a; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; let r = 0;
+      { const a = (aw << 16) >> 16; r |= ((a < 0 ? -a : a) & 65535) << 0; }
+      { const a = (aw << 0) >> 16; r |= ((a < 0 ? -a : a) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // i16x8.neg
   (m, pc, fp) => {
-    const { code, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; S[2 * d + i] = -a; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; let r = 0;
+      { const a = (aw << 16) >> 16; r |= ((-a) & 65535) << 0; }
+      { const a = (aw << 0) >> 16; r |= ((-a) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // i16x8.q15mulr_sat_s
   (m, pc, fp) => {
-    const { code, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; const b = S[2 * y + i]!; S[2 * d + i] = Math.min(32767, (a * b + 16384) >> 15); }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 16) >> 16; const b = (bw << 16) >> 16; r |= ((Math.min(32767, (a * b + 16384) >> 15)) & 65535) << 0; }
+      { const a = (aw << 0) >> 16; const b = (bw << 0) >> 16; r |= ((Math.min(32767, (a * b + 16384) >> 15)) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // i16x8.all_true
   (m, pc, fp) => {
@@ -1044,10 +1308,13 @@ export const vector: readonly Routine[] = [
   },
   // i16x8.bitmask
   (m, pc, fp) => {
-    const { code, I, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
     let bits = 0;
-    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; bits |= (a >>> 31) << i; }
+    { const w = I[x]!; bits |= (((w >>> 15) & 1) | ((w >>> 30) & 2)) << 0; }
+    { const w = I[x + 1]!; bits |= (((w >>> 15) & 1) | ((w >>> 30) & 2)) << 2; }
+    { const w = I[x + 2]!; bits |= (((w >>> 15) & 1) | ((w >>> 30) & 2)) << 4; }
+    { const w = I[x + 3]!; bits |= (((w >>> 15) & 1) | ((w >>> 30) & 2)) << 6; }
     I[d] = bits;
   },
   // i16x8.narrow_i32x4_s
@@ -1094,60 +1361,105 @@ export const vector: readonly Routine[] = [
   },
   // i16x8.shl
   (m, pc, fp) => {
-    const { code, I, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
     const b = I[y]! & 15;
-    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; S[2 * d + i] = a << b; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; let r = 0;
+      { const a = (aw << 16) >> 16; r |= ((a << b) & 65535) << 0; }
+      { const a = (aw << 0) >> 16; r |= ((a << b) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // i16x8.shr_s
   (m, pc, fp) => {
-    const { code, I, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
     const b = I[y]! & 15;
-    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; S[2 * d + i] = a >> b; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; let r = 0;
+      { const a = (aw << 16) >> 16; r |= ((a >> b) & 65535) << 0; }
+      { const a = (aw << 0) >> 16; r |= ((a >> b) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // i16x8.shr_u
   (m, pc, fp) => {
-    const { code, I, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
     const b = I[y]! & 15;
-    for (let i = 0; i < 8; i++) { const au = S[2 * x + i]! & 65535; S[2 * d + i] = au >>> b; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; let r = 0;
+      { const au = (aw >>> 0) & 65535; r |= ((au >>> b) & 65535) << 0; }
+      { const au = (aw >>> 16) & 65535; r |= ((au >>> b) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // i16x8.add
   (m, pc, fp) => {
-    const { code, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; const b = S[2 * y + i]!; S[2 * d + i] = (a + b) | 0; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 16) >> 16; const b = (bw << 16) >> 16; r |= (((a + b) | 0) & 65535) << 0; }
+      { const a = (aw << 0) >> 16; const b = (bw << 0) >> 16; r |= (((a + b) | 0) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // i16x8.add_sat_s
   (m, pc, fp) => {
-    const { code, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; const b = S[2 * y + i]!; S[2 * d + i] = Math.max(-32768, Math.min(32767, a + b)); }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 16) >> 16; const b = (bw << 16) >> 16; r |= ((Math.max(-32768, Math.min(32767, a + b))) & 65535) << 0; }
+      { const a = (aw << 0) >> 16; const b = (bw << 0) >> 16; r |= ((Math.max(-32768, Math.min(32767, a + b))) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // i16x8.add_sat_u
   (m, pc, fp) => {
-    const { code, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 8; i++) { const au = S[2 * x + i]! & 65535; const bu = S[2 * y + i]! & 65535; S[2 * d + i] = Math.max(0, Math.min(65535, au + bu)); }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const au = (aw >>> 0) & 65535; const bu = (bw >>> 0) & 65535; r |= ((Math.max(0, Math.min(65535, au + bu))) & 65535) << 0; }
+      { const au = (aw >>> 16) & 65535; const bu = (bw >>> 16) & 65535; r |= ((Math.max(0, Math.min(65535, au + bu))) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // i16x8.sub
   (m, pc, fp) => {
-    const { code, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; const b = S[2 * y + i]!; S[2 * d + i] = (a - b) | 0; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 16) >> 16; const b = (bw << 16) >> 16; r |= (((a - b) | 0) & 65535) << 0; }
+      { const a = (aw << 0) >> 16; const b = (bw << 0) >> 16; r |= (((a - b) | 0) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // i16x8.sub_sat_s
   (m, pc, fp) => {
-    const { code, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; const b = S[2 * y + i]!; S[2 * d + i] = Math.max(-32768, Math.min(32767, a - b)); }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 16) >> 16; const b = (bw << 16) >> 16; r |= ((Math.max(-32768, Math.min(32767, a - b))) & 65535) << 0; }
+      { const a = (aw << 0) >> 16; const b = (bw << 0) >> 16; r |= ((Math.max(-32768, Math.min(32767, a - b))) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // i16x8.sub_sat_u
   (m, pc, fp) => {
-    const { code, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 8; i++) { const au = S[2 * x + i]! & 65535; const bu = S[2 * y + i]! & 65535; S[2 * d + i] = Math.max(0, Math.min(65535, au - bu)); }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const au = (aw >>> 0) & 65535; const bu = (bw >>> 0) & 65535; r |= ((Math.max(0, Math.min(65535, au - bu))) & 65535) << 0; }
+      { const au = (aw >>> 16) & 65535; const bu = (bw >>> 16) & 65535; r |= ((Math.max(0, Math.min(65535, au - bu))) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // f64x2.nearest
   (m, pc, fp) => {
@@ -1158,39 +1470,69 @@ export const vector: readonly Routine[] = [
   },
   // i16x8.mul
   (m, pc, fp) => {
-    const { code, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; const b = S[2 * y + i]!; S[2 * d + i] = Math.imul(a, b); }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 16) >> 16; const b = (bw << 16) >> 16; r |= ((Math.imul(a, b)) & 65535) << 0; }
+      { const a = (aw << 0) >> 16; const b = (bw << 0) >> 16; r |= ((Math.imul(a, b)) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // i16x8.min_s
   (m, pc, fp) => {
-    const { code, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; const b = S[2 * y + i]!; S[2 * d + i] = a < b ? a : b; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 16) >> 16; const b = (bw << 16) >> 16; r |= ((a < b ? a : b) & 65535) << 0; }
+      { const a = (aw << 0) >> 16; const b = (bw << 0) >> 16; r |= ((a < b ? a : b) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // i16x8.min_u
   (m, pc, fp) => {
-    const { code, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; const b = S[2 * y + i]!; S[2 * d + i] = a >>> 0 < b >>> 0 ? a : b; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 16) >> 16; const b = (bw << 16) >> 16; r |= ((a >>> 0 < b >>> 0 ? a : b) & 65535) << 0; }
+      { const a = (aw << 0) >> 16; const b = (bw << 0) >> 16; r |= ((a >>> 0 < b >>> 0 ? a : b) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // i16x8.max_s
   (m, pc, fp) => {
-    const { code, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; const b = S[2 * y + i]!; S[2 * d + i] = a > b ? a : b; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 16) >> 16; const b = (bw << 16) >> 16; r |= ((a > b ? a : b) & 65535) << 0; }
+      { const a = (aw << 0) >> 16; const b = (bw << 0) >> 16; r |= ((a > b ? a : b) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // i16x8.max_u
   (m, pc, fp) => {
-    const { code, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 8; i++) { const a = S[2 * x + i]!; const b = S[2 * y + i]!; S[2 * d + i] = a >>> 0 > b >>> 0 ? a : b; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const a = (aw << 16) >> 16; const b = (bw << 16) >> 16; r |= ((a >>> 0 > b >>> 0 ? a : b) & 65535) << 0; }
+      { const a = (aw << 0) >> 16; const b = (bw << 0) >> 16; r |= ((a >>> 0 > b >>> 0 ? a : b) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // i16x8.avgr_u
   (m, pc, fp) => {
-    const { code, S } = m;
+    const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    for (let i = 0; i < 8; i++) { const au = S[2 * x + i]! & 65535; const bu = S[2 * y + i]! & 65535; S[2 * d + i] = (au + bu + 1) >>> 1; }
+    for (let i = 0; i < 4; i++) {
+      const aw = I[x + i]!; const bw = I[y + i]!; let r = 0;
+      { const au = (aw >>> 0) & 65535; const bu = (bw >>> 0) & 65535; r |= (((au + bu + 1) >>> 1) & 65535) << 0; }
+      { const au = (aw >>> 16) & 65535; const bu = (bw >>> 16) & 65535; r |= (((au + bu + 1) >>> 1) & 65535) << 16; }
+      I[d + i] = r;
+    }
   },
   // i16x8.extmul_low_i8x16_s
   (m, pc, fp) => {
@@ -1254,10 +1596,10 @@ export const vector: readonly Routine[] = [
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
     let bits = 0;
-    { const a = I[x]!; bits |= (a >>> 31) << 0; }
-    { const a = I[x + 1]!; bits |= (a >>> 31) << 1; }
-    { const a = I[x + 2]!; bits |= (a >>> 31) << 2; }
-    { const a = I[x + 3]!; bits |= (a >>> 31) << 3; }
+    { const w = I[x]!; bits |= (((w >>> 31) & 1)) << 0; }
+    { const w = I[x + 1]!; bits |= (((w >>> 31) & 1)) << 1; }
+    { const w = I[x + 2]!; bits |= (((w >>> 31) & 1)) << 2; }
+    { const w = I[x + 3]!; bits |= (((w >>> 31) & 1)) << 3; }
     I[d] = bits;
   },
   // i32x4.extend_low_i16x8_s
@@ -1470,10 +1812,7 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!;
-    let bits = 0;
-    { const ah = I[x + 1]!; bits |= (ah >>> 31) << 0; }
-    { const ah = I[x + 3]!; bits |= (ah >>> 31) << 1; }
-    I[d] = bits;
+    I[d] = (I[x + 1]! >>> 31) | ((I[x + 3]! >>> 31) << 1);
   },
   // i64x2.extend_low_i32x4_s
   (m, pc, fp) => {

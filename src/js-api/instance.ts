@@ -1,0 +1,120 @@
+// Instance objects: what their modules import, and what they export.
+// https://webassembly.github.io/spec/js-api/#instances
+
+import type { Import } from '../binary/module.ts';
+import { allocate, initialise } from '../link/instantiate.ts';
+import { type ExternType, importTypes, matchImport } from '../link/match.ts';
+import { type ExternVal, exported } from '../runtime/instance.ts';
+import type { Module } from '../runtime/module.ts';
+import type { InstanceInst } from '../runtime/store.ts';
+import type { Value } from '../runtime/value.ts';
+import { type GlobalType, isRef } from '../spec/types.ts';
+import type { Caller } from './call.ts';
+import { attempt, LinkError } from './errors.ts';
+import { addGlobal } from './global.ts';
+import type { Callable, Port } from './port.ts';
+import type { Realm } from './realm.ts';
+import { checkCrossing, toWasm } from './values.ts';
+import { asInterface, isObject } from './webidl.ts';
+
+/** Makes instances of one namespace. */
+export class Instantiation {
+  constructor(
+    private readonly realm: Realm,
+    private readonly port: Port,
+    private readonly caller: Caller,
+  ) {}
+
+  /** Reads each import by property access, in the module's order. Throws TypeError, LinkError, or what a getter throws. */
+  readImports(module: Module, imports: unknown): ExternVal[] {
+    if (imports === undefined && module.syntax.imports.length > 0) throw new TypeError('the imports are missing');
+    if (imports !== undefined && !isObject(imports)) throw new TypeError('the imports must be an object');
+    const types = importTypes(module);
+    return module.syntax.imports.map((what, i) => this.read(what, types[i] as ExternType, imports));
+  }
+
+  /** https://webassembly.github.io/spec/js-api/#read-the-imports */
+  private read(what: Import, type: ExternType, imports: unknown): ExternVal {
+    const space = (imports as Record<string, unknown>)[what.module];
+    if (!isObject(space)) throw new TypeError(`import module ${JSON.stringify(what.module)} is no object`);
+    const given = this.given(what, type, (space as Record<string, unknown>)[what.name]);
+    attempt(() => matchImport(this.realm.store, what, type, given));
+    return given;
+  }
+
+  private given(what: Import, type: ExternType, value: unknown): ExternVal {
+    const addr = this.realm.addrOf(value, type.kind) ?? this.made(what, type, value);
+    if (addr === undefined) throw new LinkError(`import ${nameOf(what)} must be a ${type.kind} of this namespace`);
+    return { kind: type.kind, addr };
+  }
+
+  /** Functions, and values for constant globals, need not be objects of the namespace. */
+  private made(what: Import, { kind, type }: ExternType, value: unknown): number | undefined {
+    if (kind === 'func' && typeof value === 'function')
+      return this.port.provide(value as Callable, type, what.module, what.name);
+    if (kind === 'global' && !type.mutable)
+      return addGlobal(this.realm, type, this.globalValue(what, type, value));
+    return undefined;
+  }
+
+  private globalValue(what: Import, { type }: GlobalType, value: unknown): Value {
+    const wanted = type === 'i64' ? 'bigint' : 'number';
+    if (!isRef(type) && (type === 'v128' || typeof value !== wanted))
+      throw new LinkError(`import ${nameOf(what)} must be a ${wanted} or a global`);
+    try {
+      checkCrossing(type);
+      return toWasm(this.realm, value, type);
+    } catch (cause) {
+      throw new LinkError(`import ${nameOf(what)} does not suit its type`, { cause });
+    }
+  }
+
+  /** Allocates, initialises and starts. Throws LinkError, RangeError, or what the start function ends with. */
+  instantiate(module: Module, imports: readonly ExternVal[]): object {
+    const { store } = this.realm;
+    const instance = attempt(() => {
+      const made = allocate(store, module, imports, false);
+      initialise(store, made);
+      return made;
+    });
+    const start = instance.funcs[module.syntax.start?.func ?? -1];
+    const exports = this.exports(instance);
+    if (start !== undefined) this.caller.invoke(start, []);
+    return exports;
+  }
+
+  /** https://webassembly.github.io/spec/js-api/#create-an-exports-object */
+  private exports(instance: InstanceInst): object {
+    const object = Object.create(null);
+    for (const { name } of instance.module.syntax.exports) {
+      const { kind, addr } = exported(instance, name) as ExternVal;
+      object[name] = this.realm.object(kind, addr);
+    }
+    return Object.freeze(object);
+  }
+}
+
+const nameOf = ({ module, name }: Import): string => `${JSON.stringify(module)}.${JSON.stringify(name)}`;
+
+/** Given to the constructor in place of a module, for an instance that is there. */
+export class Exports {
+  constructor(readonly object: object) {}
+}
+
+export function instanceClass(realm: Realm, instantiation: Instantiation): typeof WebAssembly.Instance {
+  const exports = new WeakMap<object, object>();
+  const instantiated = (module: Module, imports: unknown): object =>
+    instantiation.instantiate(module, instantiation.readImports(module, imports));
+  class Instance {
+    constructor(module: WebAssembly.Module, ...imports: [importObject?: unknown]) {
+      const from: unknown = module;
+      exports.set(this, from instanceof Exports ? from.object : instantiated(realm.module(from), imports[0]));
+    }
+    get exports(): WebAssembly.Exports {
+      const object = exports.get(this);
+      if (object === undefined) throw new TypeError('a WebAssembly.Instance of this namespace is expected');
+      return object as WebAssembly.Exports;
+    }
+  }
+  return asInterface(Instance);
+}

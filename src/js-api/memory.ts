@@ -1,0 +1,53 @@
+// Memory objects. https://webassembly.github.io/spec/js-api/#memories
+
+import { allocateMemory, type MemoryInst } from '../runtime/memory.ts';
+import type { MemAddr, MemType } from '../spec/types.ts';
+import { attempt } from './errors.ts';
+import { addressType, fromSize, given, index, limits } from './limits.ts';
+import { Address, type Realm } from './realm.ts';
+import { asInterface, dictionary } from './webidl.ts';
+
+const pageLog2 = 16;
+
+/** Its memories have no resizable buffers: those of the hosts that we run on have none. */
+export function memoryClass(realm: Realm): typeof WebAssembly.Memory {
+  const inst = (self: unknown): MemoryInst =>
+    realm.store.memories[realm.addr(self, 'memory', 'Memory')] as MemoryInst;
+  class Memory {
+    constructor(descriptor: WebAssembly.MemoryDescriptor) {
+      const from: unknown = descriptor;
+      realm.bind(this, 'memory', from instanceof Address ? from.addr : newMemory(realm, from));
+    }
+    /** The same object until the memory grows, by whomever; then this one is detached. */
+    get buffer(): ArrayBuffer {
+      return inst(this).buffer as ArrayBuffer;
+    }
+    grow(delta: number): number {
+      const memory = inst(this);
+      const by = index(delta, memory.type.addr, 'delta');
+      const old = by === 0 ? memory.renew() : memory.grow(by);
+      if (old < 0) throw new RangeError(`the memory cannot grow by ${delta} pages`);
+      return fromSize(old, memory.type.addr);
+    }
+  }
+  return asInterface(Memory) as never;
+}
+
+function newMemory(realm: Realm, from: unknown): MemAddr {
+  const { store } = realm;
+  const type = memoryType(from);
+  return store.addMemory(attempt(() => allocateMemory(type, false, store.memoryBudget)));
+}
+
+function memoryType(from: unknown): MemType {
+  const members = dictionary(from, 'the memory descriptor');
+  const addr = addressType(members);
+  const initial = given(members, 'initial', addr);
+  const maximum = given(members, 'maximum', addr);
+  const shared = Boolean(members.shared);
+  const bounds = limits(initial, maximum);
+  const most = addr === 'i32' ? 2n ** 16n : 2n ** 48n;
+  if ((bounds.max ?? bounds.min) > most) throw new RangeError(`a memory has ${most} pages at the most`);
+  if (shared && bounds.max === undefined) throw new TypeError('a shared memory needs a maximum');
+  return { addr, limits: bounds, shared, pageLog2 };
+}

@@ -1,0 +1,44 @@
+// Module objects. https://webassembly.github.io/spec/js-api/#modules
+
+import { Module as Compiled } from '../runtime/module.ts';
+import { WasboxError } from '../spec/errors.ts';
+import type { ExternKind } from '../spec/types.ts';
+import { CompileError } from './errors.ts';
+import type { Realm } from './realm.ts';
+import { asInterface, bufferSource } from './webidl.ts';
+
+const kindName = (kind: ExternKind): WebAssembly.ImportExportKind => (kind === 'func' ? 'function' : kind);
+
+/** Decodes and validates. Throws CompileError. */
+export function compiled(bytes: Uint8Array): Compiled {
+  try {
+    return Compiled.from(bytes);
+  } catch (error) {
+    throw error instanceof WasboxError ? new CompileError(error.message, { cause: error }) : error;
+  }
+}
+
+export function moduleClass(realm: Realm): typeof WebAssembly.Module {
+  class Module {
+    constructor(bytes: BufferSource) {
+      const from: unknown = bytes;
+      realm.modules.set(this, from instanceof Compiled ? from : compiled(bufferSource(from)));
+    }
+    static exports(moduleObject: WebAssembly.Module): WebAssembly.ModuleExportDescriptor[] {
+      return realm.module(moduleObject).syntax.exports.map(({ name, kind }) => ({ name, kind: kindName(kind) }));
+    }
+    static imports(moduleObject: WebAssembly.Module): WebAssembly.ModuleImportDescriptor[] {
+      const { imports } = realm.module(moduleObject).syntax;
+      return imports.map(({ module, name, desc }) => ({ module, name, kind: kindName(desc.kind) }));
+    }
+    static customSections(moduleObject: WebAssembly.Module, sectionName: string): ArrayBuffer[] {
+      const { customs, bytes } = realm.module(moduleObject).syntax;
+      if (sectionName === undefined) throw new TypeError('the name of a section is expected');
+      const wanted = `${sectionName}`;
+      return customs
+        .filter(({ name }) => name === wanted)
+        .map(({ data }) => new Uint8Array(bytes.subarray(data.start, data.end)).buffer);
+    }
+  }
+  return asInterface(Module);
+}

@@ -1,0 +1,87 @@
+// Makes namespaces: a store, an engine and the classes over them, joined to an object shaped like `WebAssembly`.
+
+import { type EngineName, engineNamed } from '../vm/engines.ts';
+import { checkKeys, givenLimits, type LimitOptions, vmLimits } from '../vm/options.ts';
+import { Caller } from './call.ts';
+import { type Functions, functions } from './compile.ts';
+import { CompileError, LinkError, RuntimeError } from './errors.ts';
+import { exceptionClass, tagClass } from './exception.ts';
+import { globalClass } from './global.ts';
+import { Instantiation, instanceClass } from './instance.ts';
+import { memoryClass } from './memory.ts';
+import { moduleClass } from './module.ts';
+import { Port } from './port.ts';
+import { Address, Realm } from './realm.ts';
+import { tableClass } from './table.ts';
+import { tag } from './webidl.ts';
+
+export interface WebAssemblyOptions {
+  /** What all instances of the namespace may use together, over its whole life. */
+  readonly limits?: LimitOptions | undefined;
+  readonly engine?: EngineName | undefined;
+}
+
+/** A namespace is used for as long as its program lives, and gives nothing back. */
+const roomy = { memory: 2 ** 40, tables: 200_000_000, instances: 1_000_000 } satisfies LimitOptions;
+
+type Name =
+  | keyof Functions
+  | 'Module'
+  | 'Instance'
+  | 'Memory'
+  | 'Table'
+  | 'Global'
+  | 'Tag'
+  | 'Exception'
+  | 'JSTag'
+  | 'CompileError'
+  | 'LinkError'
+  | 'RuntimeError';
+/** What the namespace has of the host's. */
+export type WebAssemblyNamespace = Pick<typeof WebAssembly, Name>;
+
+/** A namespace with a store of its own: what it makes is foreign to every other one. Throws UsageError for its options. */
+export function createWebAssembly(options: WebAssemblyOptions = {}): WebAssemblyNamespace {
+  checkKeys(options, ['limits', 'engine']);
+  const realm = new Realm({ ...vmLimits(roomy), ...givenLimits(options.limits) }, engineNamed(options.engine));
+  const port = new Port(realm);
+  const caller = new Caller(realm, port);
+  const instantiation = new Instantiation(realm, port, caller);
+  const classes = classesOf(realm, instantiation);
+  fillMakers(realm, caller, classes);
+  return assemble(classes, functions(realm, classes, instantiation), realm.object('tag', realm.jsTag));
+}
+
+type Classes = ReturnType<typeof classesOf>;
+
+const classesOf = (realm: Realm, instantiation: Instantiation) => ({
+  Module: moduleClass(realm),
+  Instance: instanceClass(realm, instantiation),
+  Memory: memoryClass(realm),
+  Table: tableClass(realm),
+  Global: globalClass(realm),
+  Tag: tagClass(realm),
+  Exception: exceptionClass(realm),
+  CompileError,
+  LinkError,
+  RuntimeError,
+});
+
+function fillMakers(realm: Realm, caller: Caller, { Memory, Table, Global, Tag }: Classes): void {
+  const at = (addr: number) => new Address(addr) as never;
+  realm.makers.func = (addr) => caller.exportedFunction(addr);
+  realm.makers.memory = (addr) => new Memory(at(addr));
+  realm.makers.table = (addr) => new Table(at(addr));
+  realm.makers.global = (addr) => new Global(at(addr));
+  realm.makers.tag = (addr) => new Tag(at(addr));
+}
+
+/** As in the host's namespace, functions can be enumerated and classes cannot. */
+function assemble(classes: Classes, functions: Functions, jsTag: object): WebAssemblyNamespace {
+  const namespace = { ...functions };
+  for (const [name, value] of Object.entries(classes))
+    Object.defineProperty(namespace, name, { value, writable: true, configurable: true });
+  Object.defineProperty(namespace, 'JSTag', { value: jsTag });
+  tag(namespace, 'WebAssembly');
+  return namespace as unknown as WebAssemblyNamespace;
+}

@@ -1,0 +1,527 @@
+// Writes the code of a rewritten body, all of it or the rest from a safe point on. Fuel is charged where the plan says;
+// where it falls below zero, code branches out of everything to a landing at the function's end, which spills the frame
+// and returns. After each call the same check serves to follow a callee that left. A frame's landing has live values only.
+//
+// The function, in words of the text format (groups of safe points with the same values share a landing):
+//   (block $exit
+//     (block $group1 (result …values at the points of the group, and the pc)
+//       (block $group0 (result …)
+//         (block $body (result …) …the guest's code… )
+//         epilogue, return)
+//       landing of $group0, br $exit)
+//     landing of $group1)
+//   zeros, fuel
+
+import { encodeInstruction } from '../binary/encode-instruction.ts';
+import { InstructionReader } from '../binary/instruction.ts';
+import { Writer } from '../binary/writer.ts';
+import type { Special } from '../spec/instructions.ts';
+import type { FuncType } from '../spec/types.ts';
+import { bodyOf, type ModuleContext } from '../validate/context.ts';
+import { isLive } from '../validate/safepoints.ts';
+import type { Env, ScratchFunc } from './env.ts';
+import { code, Op } from './ops.ts';
+import { type BlockShape, chainOf, type FunctionShape, leastFrameBytes, operandPlaces, type PointShape } from './shape.ts';
+import { specialWriters } from './specials.ts';
+import { codeOfLow, type Low, type LowTypes, slotsOfLow, writeLocals } from './types.ts';
+
+/** Points whose landing is the same. */
+interface Group {
+  readonly own: LowTypes;
+  /** How many of the last operands are results, not to be spilled. */
+  readonly results: number;
+  /** Locals that hold operands of the blocks around. */
+  readonly stashes: readonly Local[];
+  readonly live: readonly Local[];
+  readonly entry: boolean;
+}
+interface Local {
+  readonly index: number;
+  readonly type: Low;
+}
+/** A guest's block that is open in the output. */
+interface Open {
+  readonly block: BlockShape;
+  /** Number of output labels around its own label, that one included. */
+  readonly label: number;
+  readonly stashes: readonly Local[];
+}
+
+/** What stands where in the code, for traps: (offset from the start of the function's body, pc), ascending. */
+export type Origins = readonly number[];
+
+export interface Written {
+  readonly bytes: Uint8Array;
+  readonly origins: Origins;
+}
+
+/** Where fuel counts as used up although it is not: the real amount is held in the scratch module. */
+export const left = -0x8000_0000;
+
+export class BodyWriter {
+  readonly w = new Writer(256);
+  readonly reader: InstructionReader;
+  readonly open: Open[] = [];
+  private readonly start: number;
+  private readonly extra: Low[] = [];
+  private readonly free = new Map<Low, Local[]>();
+  private readonly groups: Group[] = [];
+  private readonly groupByKey = new Map<string, number>();
+  private readonly origins: number[] = [];
+  /** Output labels open within the groups. */
+  private depth = 0;
+  readonly depthLocal: number;
+  readonly fuelLocal: number;
+
+  constructor(
+    readonly context: ModuleContext,
+    readonly shape: FunctionShape,
+    readonly env: Env,
+    /** The rest from a safe point: its parameters are depth and fuel alone. */
+    readonly rest: boolean,
+    private readonly tracing = false,
+  ) {
+    const body = bodyOf(context, shape.func);
+    this.start = body.start;
+    this.reader = new InstructionReader(context.syntax.bytes, body.start, body.end);
+    this.depthLocal = rest ? 0 : shape.params.length;
+    this.fuelLocal = this.depthLocal + 1;
+  }
+
+  /** The whole function. */
+  whole(): Written {
+    this.openBody();
+    this.charge(this.shape.plan.entryCost, this.point(0), true);
+    this.sequence(this.shape.end);
+    return this.compose();
+  }
+
+  /** The rest of the function from a safe point on; the frame stands in the scratch memory. */
+  from(point: PointShape): Written {
+    this.openBody();
+    const { below, own } = operandPlaces(this.shape, point);
+    for (const local of this.liveLocals(point)) this.fetch(local.type, this.shape.localSlots[local.guest] as number, local.index);
+    chainOf(point.block).forEach((block, i) => {
+      const stashes = (below[i] ?? []).map(({ slot, type }) => {
+        const stash = this.take(type);
+        this.fetch(type, slot, stash.index);
+        return stash;
+      });
+      this.openRest(block, stashes);
+    });
+    for (const { slot, type } of own) this.fetch(type, slot);
+    this.seek(point.pc);
+    for (let open = this.open.at(-1); open !== undefined; open = this.open.at(-1)) this.finishRest(open.block);
+    this.sequence(this.shape.end);
+    return this.compose();
+  }
+
+  /** The frame of a block in whose midst code begins; a loop has one around, for what follows it. */
+  private openRest(block: BlockShape, stashes: readonly Local[]): void {
+    if (block.kind === 'loop') this.begin(Op.block, [], block.results);
+    const results = block.kind === 'loop' ? block.params : block.results;
+    this.begin(Op.block, [], results);
+    this.open.push({ block, label: this.depth, stashes });
+  }
+
+  /** Writes the rest of the innermost block's current clause, and where it is a loop, the whole loop after it. */
+  private finishRest(block: BlockShape): void {
+    const inThen = block.elsePc >= 0 && this.pc <= block.elsePc;
+    this.sequence(inThen ? block.elsePc : block.end);
+    if (block.kind === 'loop') {
+      this.w.byte(Op.br);
+      this.w.u32(1);
+      this.endLabel();
+      const { stashes } = this.open.pop() as Open;
+      this.beginLoop(block, stashes);
+      this.seek(block.start);
+      this.sequence(block.end);
+      this.endLabel();
+    }
+    this.seek(block.after);
+    this.close();
+  }
+
+  // Reading
+
+  get pc(): number {
+    return this.reader.pos - this.start;
+  }
+  private seek(pc: number): void {
+    this.reader.pos = this.start + pc;
+  }
+
+  /** Writes the instructions up to a pc, at which no block is open that is not now. */
+  private sequence(until: number): void {
+    const { reader, w } = this;
+    const end = this.start + until;
+    while (reader.pos < end) {
+      reader.next();
+      if (this.tracing) this.origins.push(w.length, reader.start - this.start);
+      const { special } = reader.row;
+      if (special === undefined && reader.row.immediates.length === 0) this.copy();
+      else if (special === undefined) this.plain();
+      else specialWriters[special](this);
+    }
+  }
+
+  /** The instruction as it stands in the guest's code. */
+  copy(): void {
+    const { reader } = this;
+    if (reader.pos - reader.start === 1) this.w.byte(reader.bytes[reader.start] as number);
+    else this.w.bytes(reader.bytes.subarray(reader.start, reader.pos));
+  }
+
+  private plain(): void {
+    const { name } = this.reader.row;
+    const { x } = this.reader;
+    if (name === 'memory.grow') this.thunk('memory.grow');
+    else if (name === 'memory.init') this.thunk('memory.init', x);
+    else if (name === 'data.drop') this.thunk('data.drop', x);
+    else this.copy();
+  }
+
+  /** Goes on at the `else` or `end` of the current clause: what lies before it cannot be reached. */
+  skipDead(): void {
+    const { reader } = this;
+    for (let nested = 0; ; ) {
+      reader.next();
+      const special = reader.row.special as Special | undefined;
+      if (special === 'block' || special === 'loop' || special === 'if') nested++;
+      else if (special === 'end' || special === 'else') {
+        if (nested === 0) {
+          reader.pos = reader.start;
+          return;
+        }
+        if (special === 'end') nested--;
+      }
+    }
+  }
+
+  // Blocks
+
+  private openBody(): void {
+    this.begin(Op.block, [], this.shape.results);
+  }
+
+  private begin(opcode: number, params: LowTypes, results: LowTypes): void {
+    this.w.byte(opcode);
+    this.blockType(params, results);
+    this.depth++;
+  }
+
+  private blockType(params: LowTypes, results: LowTypes): void {
+    writeBlockType(this.w, this.env, params, results);
+  }
+
+  private endLabel(): void {
+    this.w.byte(Op.end);
+    this.depth--;
+  }
+
+  /** Opens the block whose opening instruction was just read. */
+  openBlock(): void {
+    const block = this.shape.blocks.get(this.reader.start - this.start) as BlockShape;
+    const stashes = block.suspends && block.below.length > 0 ? this.stash(block) : [];
+    if (block.kind === 'loop') this.beginLoop(block, stashes);
+    else {
+      this.begin(block.kind === 'if' ? Op.if : Op.block, block.params, block.results);
+      this.open.push({ block, label: this.depth, stashes });
+    }
+  }
+
+  private beginLoop(block: BlockShape, stashes: readonly Local[]): void {
+    this.begin(Op.loop, block.params, block.results);
+    this.open.push({ block, label: this.depth, stashes });
+    this.charge(this.shape.plan.loopCosts.get(block.pc) as number, this.point(block.start), false);
+  }
+
+  /** Puts what lies below the block's parameters into locals, where code inside can reach it. */
+  private stash({ kind, params, below }: BlockShape): readonly Local[] {
+    const above: LowTypes = kind === 'if' ? [...params, 'i32'] : params;
+    const kept = this.popInto(above);
+    const stashes = this.popInto(below);
+    this.pushFrom(kept);
+    return stashes;
+  }
+
+  /** Closes the innermost block. */
+  close(): void {
+    this.endLabel();
+    const { block, stashes } = this.open.pop() as Open;
+    if (stashes.length === 0) return;
+    const results = this.popInto(block.results);
+    this.pushFrom(stashes);
+    this.pushFrom(results);
+  }
+
+  /** What a branch to the guest's label is in the output. */
+  label(depth: number): number {
+    const target = this.open[this.open.length - 1 - depth]?.label ?? 1;
+    return this.depth - target;
+  }
+
+  /** The label that stands for the function. */
+  get bodyLabel(): number {
+    return this.depth - 1;
+  }
+
+  // Locals
+
+  /** The output's number for a guest's local. */
+  local(index: number): number {
+    return !this.rest && index < this.shape.params.length ? index : index + 2;
+  }
+
+  /** A local that nobody else uses, until it is given back. */
+  take(type: Low): Local {
+    const free = this.free.get(type)?.pop();
+    if (free !== undefined) return free;
+    return { index: this.shape.locals.length + 2 + this.extra.push(type) - 1, type };
+  }
+  give(local: Local): void {
+    const list = this.free.get(local.type) ?? [];
+    list.push(local);
+    this.free.set(local.type, list);
+  }
+
+  /** Pops operands of the types into locals. */
+  private popInto(types: LowTypes): readonly Local[] {
+    const locals = types.map((type) => this.take(type));
+    for (let i = locals.length - 1; i >= 0; i--) this.index(Op.localSet, (locals[i] as Local).index);
+    return locals;
+  }
+  private pushFrom(locals: readonly Local[]): void {
+    for (const local of locals) {
+      this.index(Op.localGet, local.index);
+      this.give(local);
+    }
+  }
+
+  private liveLocals({ live }: PointShape): (Local & { guest: number })[] {
+    const list: (Local & { guest: number })[] = [];
+    this.shape.locals.forEach((type, guest) => {
+      if (isLive(live, guest)) list.push({ index: this.local(guest), type, guest });
+    });
+    return list;
+  }
+
+  // Small pieces
+
+  index(opcode: number, index: number): void {
+    this.w.byte(opcode);
+    this.w.u32(index);
+  }
+  constant(value: number): void {
+    this.w.byte(Op.i32Const);
+    this.w.s32(value);
+  }
+  encode(): void {
+    encodeInstruction(this.reader, this.w);
+  }
+
+  /** Calls a function of the engine: operands are on the stack, immediates follow them. */
+  thunk(name: Parameters<Env['thunk']>[0], ...immediates: number[]): void {
+    for (const immediate of immediates) this.constant(immediate);
+    this.index(Op.call, this.env.thunk(name));
+  }
+
+  private scratch(w: Writer, name: ScratchFunc): void {
+    w.byte(Op.call);
+    w.u32(this.env.scratch(name));
+  }
+
+  /** Reads a value of the frame onto the stack or into a local. */
+  private fetch(type: Low, slot: number, local?: number): void {
+    this.constant(slot * 8);
+    this.scratch(this.w, `get_${type}`);
+    if (local !== undefined) this.index(Op.localSet, local);
+  }
+
+  // Calls
+
+  /** Before a call: what every function takes besides its own parameters. */
+  pushDepthAndFuel(): void {
+    this.index(Op.localGet, this.depthLocal);
+    this.index(Op.localGet, this.fuelLocal);
+  }
+
+  /** After a call: the fuel that is left; leaves if the callee did. */
+  afterCall(): void {
+    this.index(Op.localSet, this.fuelLocal);
+    this.leaveIf(this.point(this.pc), false);
+  }
+
+  /** Before a tail call: this frame's share of the native stack is free again. */
+  pushTailDepthAndFuel(): void {
+    this.index(Op.localGet, this.depthLocal);
+    this.constant(this.rest ? leastFrameBytes : this.shape.frameBytes);
+    this.w.byte(code['i32.add']);
+    this.index(Op.localGet, this.fuelLocal);
+  }
+
+  /** A call that was last where the output has no tail calls: if the callee left, so does this, without a frame. */
+  afterTailCall(): void {
+    this.index(Op.localSet, this.fuelLocal);
+    this.index(Op.br, this.bodyLabel);
+  }
+
+  /** Whether the type says more than its rewritten form: then the engine has to compare types. */
+  isVague({ params, results }: FuncType): boolean {
+    return [...params, ...results].some((type) => typeof type === 'object');
+  }
+
+  // Safe points
+
+  private point(pc: number): PointShape {
+    return this.shape.points.get(pc) as PointShape;
+  }
+
+  private charge(cost: number, point: PointShape, entry: boolean): void {
+    const { w, fuelLocal, depthLocal } = this;
+    if (entry) {
+      this.index(Op.localGet, depthLocal);
+      this.constant(this.shape.frameBytes);
+      w.byte(code['i32.sub']);
+      this.index(Op.localSet, depthLocal);
+    }
+    this.index(Op.localGet, fuelLocal);
+    this.constant(cost);
+    w.byte(code['i32.sub']);
+    this.index(Op.localTee, fuelLocal);
+    this.index(Op.globalSet, this.env.own('fuel'));
+    this.leaveIf(point, entry);
+  }
+
+  private leaveIf(point: PointShape, entry: boolean): void {
+    const { w } = this;
+    const group = this.group(point, entry);
+    this.constant(point.pc);
+    this.index(Op.localGet, this.fuelLocal);
+    if (entry) {
+      this.index(Op.localGet, this.depthLocal);
+      w.byte(code['i32.or']);
+    }
+    this.constant(0);
+    w.byte(code['i32.lt_s']);
+    this.index(Op.brIf, this.depth + group);
+    w.byte(code.drop);
+  }
+
+  private group(point: PointShape, entry: boolean): number {
+    const stashes = this.open.flatMap((open) => open.stashes);
+    const key = [entry, point.own.join(), point.results, stashes.map(({ index }) => index).join(), point.live.join()].join('/');
+    const known = this.groupByKey.get(key);
+    if (known !== undefined) return known;
+    const { own, results } = point;
+    const number = this.groups.push({ own, results, stashes, live: this.liveLocals(point), entry }) - 1;
+    this.groupByKey.set(key, number);
+    return number;
+  }
+
+  // The function around the body
+
+  private compose(): Written {
+    this.endLabel();
+    const site = this.take('i32').index;
+    const out = new Writer(this.w.length + 64);
+    writeLocals(out, [...this.shape.locals.slice(this.rest ? 0 : this.shape.params.length), ...this.extra]);
+    out.byte(Op.block);
+    out.byte(Op.noType);
+    for (const { own } of this.groups.toReversed()) {
+      out.byte(Op.block);
+      writeBlockType(out, this.env, [], [...own, 'i32']);
+    }
+    const at = out.length;
+    out.bytes(this.w.view());
+    this.epilogue(out);
+    this.groups.forEach((group, i) => {
+      out.byte(Op.end);
+      this.landing(out, group, site);
+      out.byte(Op.br);
+      out.u32(this.groups.length - 1 - i);
+    });
+    out.byte(Op.end);
+    if (!this.rest) for (const type of this.shape.results) writeZero(out, type);
+    out.byte(Op.localGet);
+    out.u32(this.fuelLocal);
+    out.byte(Op.end);
+    return { bytes: out.finish(), origins: this.origins.map((value, i) => (i % 2 === 0 ? value + at : value)) };
+  }
+
+  /** After the guest's last instruction: its results are on the stack. */
+  private epilogue(out: Writer): void {
+    if (this.rest) this.setResults(out);
+    out.byte(Op.localGet);
+    out.u32(this.fuelLocal);
+    out.byte(Op.return);
+  }
+
+  private setResults(out: Writer): void {
+    const { results } = this.shape;
+    let slot = results.reduce((sum, type) => sum + slotsOfLow(type), 0);
+    for (const type of results.toReversed()) {
+      slot -= slotsOfLow(type);
+      out.byte(Op.i32Const);
+      out.s32(slot * 8);
+      this.scratch(out, `set_${type}`);
+    }
+  }
+
+  /** Spills: own operands from the top down, then those below blocks, then locals. spill.ts reads them back. */
+  private landing(out: Writer, { own, results, stashes, live, entry }: Group, site: number): void {
+    out.byte(Op.localSet);
+    out.u32(site);
+    if (entry) this.holdFuel(out);
+    own.toReversed().forEach((type, i) => {
+      if (i < results) out.byte(code.drop);
+      else this.scratch(out, `put_${type}`);
+    });
+    for (const { index, type } of [...stashes, ...live]) {
+      out.byte(Op.localGet);
+      out.u32(index);
+      this.scratch(out, `put_${type}`);
+    }
+    out.byte(Op.globalGet);
+    out.u32(this.env.own('self'));
+    out.byte(Op.i32Const);
+    out.s32(this.shape.func);
+    out.byte(Op.localGet);
+    out.u32(site);
+    this.scratch(out, 'frame');
+  }
+
+  /** A function that is left at its entry for want of stack may have fuel. */
+  private holdFuel(out: Writer): void {
+    out.byte(Op.localGet);
+    out.u32(this.fuelLocal);
+    out.byte(Op.i32Const);
+    out.s32(0);
+    out.byte(code['i32.ge_s']);
+    out.byte(Op.if);
+    out.byte(Op.noType);
+    out.byte(Op.localGet);
+    out.u32(this.fuelLocal);
+    this.scratch(out, 'hold');
+    out.byte(Op.i32Const);
+    out.s32(left);
+    out.byte(Op.localSet);
+    out.u32(this.fuelLocal);
+    out.byte(Op.end);
+  }
+}
+
+function writeBlockType(w: Writer, env: Env, params: LowTypes, results: LowTypes): void {
+  if (params.length > 0 || results.length > 1) w.s33(env.type(params, results));
+  else w.byte(results.length === 0 ? Op.noType : codeOfLow(results[0] as Low));
+}
+
+export function writeZero(w: Writer, type: Low): void {
+  if (type === 'v128') {
+    w.bytes(Uint8Array.of(0xfd, 0x0c));
+    w.bytes(new Uint8Array(16));
+    return;
+  }
+  w.byte(code[`${type}.const`]);
+  w.bytes(new Uint8Array(type === 'f64' ? 8 : type === 'f32' ? 4 : 1));
+}

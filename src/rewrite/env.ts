@@ -1,0 +1,82 @@
+// Where the code of a rewritten body finds what it uses besides its own locals. The main module of a guest and its
+// continuations number these things differently.
+
+import type { TypeIdx } from '../spec/types.ts';
+import type { LowTypes } from './types.ts';
+
+/** Functions of the scratch module (scratch.ts): they pass values between guest code and the engine. */
+export const scratchFuncs = {
+  /** Appends a value to the spilled ones. */
+  put_i32: { params: ['i32'], results: [] },
+  put_i64: { params: ['i64'], results: [] },
+  put_f32: { params: ['f32'], results: [] },
+  put_f64: { params: ['f64'], results: [] },
+  put_v128: { params: ['v128'], results: [] },
+  /** Ends a spilled frame: address of the instance, function index, pc. */
+  frame: { params: ['i32', 'i32', 'i32'], results: [] },
+  /** Keeps the fuel that is left, where code is left for another reason than that. */
+  hold: { params: ['i32'], results: [] },
+  /** Reads the value at a byte offset of what the engine passes. */
+  get_i32: { params: ['i32'], results: ['i32'] },
+  get_i64: { params: ['i32'], results: ['i64'] },
+  get_f32: { params: ['i32'], results: ['f32'] },
+  get_f64: { params: ['i32'], results: ['f64'] },
+  get_v128: { params: ['i32'], results: ['v128'] },
+  /** Writes a value there: value, offset. */
+  set_i32: { params: ['i32', 'i32'], results: [] },
+  set_i64: { params: ['i64', 'i32'], results: [] },
+  set_f32: { params: ['f32', 'i32'], results: [] },
+  set_f64: { params: ['f64', 'i32'], results: [] },
+  set_v128: { params: ['v128', 'i32'], results: [] },
+} as const satisfies Record<string, Signature>;
+
+/** Functions of the engine (thunks.ts): what guest code cannot do by itself, as the store is the truth. */
+export const thunks = {
+  /** Operands of the instruction, then its immediates. */
+  'memory.grow': { params: ['i32'], results: ['i32'] },
+  'memory.init': { params: ['i32', 'i32', 'i32', 'i32'], results: [] },
+  'data.drop': { params: ['i32'], results: [] },
+  'table.get': { params: ['i32', 'i32'], results: ['i64'] },
+  'table.set': { params: ['i32', 'i64', 'i32'], results: [] },
+  'table.size': { params: ['i32'], results: ['i32'] },
+  'table.grow': { params: ['i64', 'i32', 'i32'], results: ['i32'] },
+  'table.fill': { params: ['i32', 'i64', 'i32', 'i32'], results: [] },
+  'table.copy': { params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: [] },
+  'table.init': { params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: [] },
+  'elem.drop': { params: ['i32'], results: [] },
+  'ref.func': { params: ['i32'], results: ['i64'] },
+  /** Element, type index, table: finds the function, checks it, and makes it the one element of the `found` table. */
+  resolve: { params: ['i32', 'i32', 'i32'], results: [] },
+} as const satisfies Record<string, Signature>;
+
+export interface Signature {
+  readonly params: LowTypes;
+  readonly results: LowTypes;
+}
+export type ScratchFunc = keyof typeof scratchFuncs;
+export type Thunk = keyof typeof thunks;
+
+/** Globals of each main module, after those of the guest. */
+export const ownGlobals = {
+  /** Address of the instance. */
+  self: '$self',
+  /** The fuel after the last charge, for those who ask after a trap. */
+  fuel: '$fuel',
+  /** The element that the last `call_indirect` asked for, likewise. */
+  element: '$element',
+} as const;
+export type OwnGlobal = keyof typeof ownGlobals;
+
+export interface Env {
+  func(index: number): number;
+  scratch(name: ScratchFunc): number;
+  thunk(name: Thunk): number;
+  global(index: number): number;
+  own(name: OwnGlobal): number;
+  table(index: number): number;
+  found(): number;
+  /** A type of blocks and helpers. */
+  type(params: LowTypes, results: LowTypes): number;
+  /** The rewritten form of the guest's type. */
+  guestType(index: TypeIdx): number;
+}

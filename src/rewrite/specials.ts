@@ -1,0 +1,146 @@
+// How instructions that are not simply copied are written. Those that no supported module has (support.ts) throw.
+
+import { CrashError } from '../spec/errors.ts';
+import type { Special } from '../spec/instructions.ts';
+import type { FuncType } from '../spec/types.ts';
+import type { BodyWriter } from './body.ts';
+import { code, Op } from './ops.ts';
+
+type Write = (b: BodyWriter) => void;
+
+function branch(b: BodyWriter): void {
+  b.index(b.reader.row.code, b.label(b.reader.x));
+}
+
+function branchTable(b: BodyWriter): void {
+  const { labels } = b.reader;
+  b.w.byte(Op.brTable);
+  b.w.u32(labels.length - 1);
+  for (const label of labels) b.w.u32(b.label(label));
+  b.skipDead();
+}
+
+const calleeType = (b: BodyWriter): FuncType => b.context.types[b.reader.x]?.comp as FuncType;
+
+function callIndirect(b: BodyWriter, tail: boolean): void {
+  const { x, y } = b.reader;
+  const vague = b.isVague(calleeType(b));
+  const element = b.take('i32');
+  if (vague) {
+    b.thunk('resolve', x, y);
+    b.constant(0);
+    b.index(Op.localSet, element.index);
+  } else {
+    b.index(Op.localTee, element.index);
+    b.index(Op.globalSet, b.env.own('element'));
+  }
+  if (tail) b.pushTailDepthAndFuel();
+  else b.pushDepthAndFuel();
+  b.index(Op.localGet, element.index);
+  b.give(element);
+  b.w.byte(tail && !b.rest ? Op.returnCallIndirect : Op.callIndirect);
+  b.w.u32(b.env.guestType(x));
+  b.w.u32(vague ? b.env.found() : b.env.table(y));
+  afterCall(b, tail);
+}
+
+function call(b: BodyWriter, tail: boolean): void {
+  if (tail) b.pushTailDepthAndFuel();
+  else b.pushDepthAndFuel();
+  b.index(tail && !b.rest ? Op.returnCall : Op.call, b.env.func(b.reader.x));
+  afterCall(b, tail);
+}
+
+function afterCall(b: BodyWriter, tail: boolean): void {
+  if (!tail) return b.afterCall();
+  if (b.rest) b.afterTailCall();
+  b.skipDead();
+}
+
+const local: Write = (b) => b.index(b.reader.row.code, b.local(b.reader.x));
+const global: Write = (b) => b.index(b.reader.row.code, b.env.global(b.reader.x));
+const open: Write = (b) => b.openBlock();
+const ends =
+  (write: Write): Write =>
+  (b) => {
+    write(b);
+    b.skipDead();
+  };
+const unsupported: Write = (b) => {
+  throw new CrashError(`the rewriter met ${b.reader.row.name}, which it does not support`);
+};
+
+export const specialWriters = {
+  unreachable: ends((b) => b.copy()),
+  block: open,
+  loop: open,
+  if: open,
+  else: (b) => b.w.byte(Op.else),
+  end: (b) => b.close(),
+  br: ends(branch),
+  br_if: branch,
+  br_table: branchTable,
+  return: ends((b) => b.index(Op.br, b.bodyLabel)),
+  call: (b) => call(b, false),
+  call_indirect: (b) => callIndirect(b, false),
+  return_call: (b) => call(b, true),
+  return_call_indirect: (b) => callIndirect(b, true),
+  drop: (b) => b.copy(),
+  select: (b) => b.copy(),
+  'select t': (b) => b.w.byte(code.select),
+  'local.get': local,
+  'local.set': local,
+  'local.tee': local,
+  'global.get': global,
+  'global.set': global,
+  'table.get': (b) => b.thunk('table.get', b.reader.x),
+  'table.set': (b) => b.thunk('table.set', b.reader.x),
+  'table.size': (b) => b.thunk('table.size', b.reader.x),
+  'table.grow': (b) => b.thunk('table.grow', b.reader.x),
+  'table.fill': (b) => b.thunk('table.fill', b.reader.x),
+  'table.copy': (b) => b.thunk('table.copy', b.reader.x, b.reader.y),
+  'table.init': (b) => b.thunk('table.init', b.reader.x, b.reader.y),
+  'elem.drop': (b) => b.thunk('elem.drop', b.reader.x),
+  'memory.copy': (b) => b.copy(),
+  'ref.null': (b) => {
+    b.w.byte(code['i64.const']);
+    b.w.byte(0);
+  },
+  'ref.is_null': (b) => b.w.byte(code['i64.eqz']),
+  'ref.func': (b) => b.thunk('ref.func', b.reader.x),
+  try_table: unsupported,
+  try: unsupported,
+  catch: unsupported,
+  catch_all: unsupported,
+  delegate: unsupported,
+  rethrow: unsupported,
+  throw: unsupported,
+  throw_ref: unsupported,
+  br_on_null: unsupported,
+  br_on_non_null: unsupported,
+  br_on_cast: unsupported,
+  br_on_cast_fail: unsupported,
+  call_ref: unsupported,
+  return_call_ref: unsupported,
+  'ref.as_non_null': unsupported,
+  'ref.i31': unsupported,
+  'ref.test': unsupported,
+  'ref.cast': unsupported,
+  'any.convert_extern': unsupported,
+  'extern.convert_any': unsupported,
+  'struct.new': unsupported,
+  'struct.new_default': unsupported,
+  'struct.get': unsupported,
+  'struct.set': unsupported,
+  'array.new': unsupported,
+  'array.new_default': unsupported,
+  'array.new_fixed': unsupported,
+  'array.new_data': unsupported,
+  'array.new_elem': unsupported,
+  'array.get': unsupported,
+  'array.set': unsupported,
+  'array.fill': unsupported,
+  'array.copy': unsupported,
+  'array.init_data': unsupported,
+  'array.init_elem': unsupported,
+} satisfies Record<Special, Write>;

@@ -1,0 +1,48 @@
+// Differential fuzzing by hand: `npm run fuzz -- --seconds N --seed S`. Each program is known by its seed.
+
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { compare } from './compare.ts';
+import { generate } from './generate.ts';
+import { Random } from './random.ts';
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '60' },
+    seed: { type: 'string', default: '1' },
+    one: { type: 'boolean' },
+  },
+});
+const first = Number(values.seed);
+const until = performance.now() + 1000 * Number(values.seconds);
+let modules = 0;
+let calls = 0;
+let found = 0;
+let said = performance.now();
+for (let seed = first; performance.now() < until && !(values.one && seed > first); seed++) {
+  const random = new Random(seed);
+  const program = generate(random);
+  modules++;
+  calls += program.functions.length;
+  const difference = attempt(seed, () => compare(program, random));
+  if (difference !== undefined) {
+    found++;
+    const file = `fuzz-${seed}.wasm`;
+    writeFileSync(file, program.bytes);
+    console.log(`seed ${seed}: ${difference} (${file})`);
+  }
+  if (performance.now() - said < 10_000) continue;
+  said = performance.now();
+  console.log(`${modules} modules, ${calls} calls, ${found} findings`);
+}
+console.log(`${modules} modules, ${calls} calls, ${found} findings; seeds ${first} to ${first + modules - 1}`);
+if (found > 0) process.exitCode = 1;
+
+function attempt(seed: number, run: () => ReturnType<typeof compare>): string | undefined {
+  try {
+    const difference = run();
+    return difference && `${difference.what}: expected ${difference.expected}, got ${difference.got}`;
+  } catch (error) {
+    return `failed at seed ${seed}: ${error instanceof Error ? error.stack : error}`;
+  }
+}
