@@ -2,7 +2,7 @@
 // correspond to the canonical frame's pc.
 
 import type { Module } from '../runtime/module.ts';
-import type { RefType } from '../spec/types.ts';
+import type { HeapType, RefType } from '../spec/types.ts';
 
 /**
  * A function lowered in one of two ways. *Folded* code is fast and can be left and entered at safe points; *plain* code
@@ -59,6 +59,8 @@ export class ModuleCode {
   readonly lowered: Record<Form, (Lowered | undefined)[]> = { folded: [], plain: [] };
   /** Reference types that routines name by their place here. */
   readonly refTypes: RefType[] = [];
+  /** Places in `refTypes`, of types without null and with it. */
+  private readonly typeNumbers = [new Map<HeapType, number>(), new Map<HeapType, number>()] as const;
 
   constructor(readonly module: Module) {
     const count = module.context.funcs.length;
@@ -72,8 +74,10 @@ export class ModuleCode {
 
   /** The place of a closed reference type in `refTypes`. */
   typeNumber(type: RefType): number {
-    const known = this.refTypes.findIndex((t) => t.heap === type.heap && t.nullable === type.nullable);
-    return known >= 0 ? known : this.refTypes.push(type) - 1;
+    const numbers = this.typeNumbers[type.nullable ? 1 : 0];
+    const number = numbers.get(type.heap) ?? this.refTypes.push(type) - 1;
+    numbers.set(type.heap, number);
+    return number;
   }
 
   private widen(): void {

@@ -2,7 +2,7 @@
 // calls that leave the instance, lowering, growing the stack, fuel and pauses. When it stops, all frames are canonical.
 
 import { newException } from '../runtime/collect.ts';
-import type { Budget, Engine, HostPort, Stop } from '../runtime/engine.ts';
+import { type Budget, type Engine, type HostPort, type Stop, Thrown } from '../runtime/engine.ts';
 import { frameWords } from '../runtime/frame.ts';
 import type { FuncInst, Store } from '../runtime/store.ts';
 import { refKinds } from '../runtime/value.ts';
@@ -308,17 +308,37 @@ class Run {
     stack.depth = m.fi / frameWords + 1;
     stack.top = args + slotsOfAll(store.funcType(addr).params);
     stack.reserveSlots(stack.top);
-    if (!this.callCharged(addr, args)) {
-      m.pc += words;
-      this.giveBack();
-      stack.top = args;
-      return 'host';
-    }
+    const done = this.callCatching(addr, args, m.pc);
+    if (done === undefined) return undefined;
     m.pc += words;
-    m.refreshStack();
-    m.refreshMemory();
-    m.refreshCode();
-    return undefined;
+    if (done) return undefined;
+    this.giveBack();
+    stack.top = args;
+    return 'host';
+  }
+
+  /**
+   * Calls the host from the op at a code offset. Undefined where the function threw and a handler of the guest goes on:
+   * one in this frame if the offset is not -1, or in those below.
+   */
+  private callCatching(addr: FuncAddr, base: number, offset: number): boolean | undefined {
+    try {
+      return this.callCharged(addr, base);
+    } catch (error) {
+      if (!(error instanceof Thrown) || error.tag === undefined) throw error;
+      this.refresh();
+      this.unwind(error.tag, error.exception, () => error, offset);
+      return undefined;
+    } finally {
+      this.refresh();
+    }
+  }
+
+  /** A host function may have called the guest, and made anything larger. */
+  private refresh(): void {
+    this.m.refreshStack();
+    this.m.refreshMemory();
+    this.m.refreshCode();
   }
 
   /** Calls the host; what guests use meanwhile that it calls in turn is paid from this run's fuel. */
@@ -379,9 +399,8 @@ class Run {
     const base = m.fp / 2;
     stack.depth = m.fi / frameWords + 1;
     stack.top = base + slotsOfAll(store.funcType(addr).params);
-    const done = this.callCharged(addr, base);
-    m.refreshStack();
-    m.refreshMemory();
+    const done = this.callCatching(addr, base, -1);
+    if (done === undefined) return undefined;
     if (done && m.fi === m.floor) return this.returned();
     m.fi -= frameWords;
     if (m.fi < m.floor) {
@@ -399,31 +418,47 @@ class Run {
 
   // Exceptions
 
-  private throw(tag: number, register: number): Stop | undefined {
+  private throw(tag: number, register: number): undefined {
     const { m, store } = this;
-    return this.unwind(newException(store, m.instance.tags[tag] as TagAddr, m.fp + register));
+    this.throwException(newException(store, m.instance.tags[tag] as TagAddr, m.fp + register));
   }
 
-  private throwRef(register: number): Stop | undefined {
+  private throwRef(register: number): undefined {
     const at = this.m.fp + register;
     if (this.m.I[at + 1] === 0) throw new Trap('null exception reference');
-    return this.unwind(this.m.I[at] as number);
+    this.throwException(this.m.I[at] as number);
   }
 
-  /** Takes frames off the stack until one handles the exception. */
-  private unwind(addr: number): Stop | undefined {
-    const { m, store } = this;
-    const thrown = store.heap.tag(addr);
-    for (let offset = m.pc; ; offset = m.pc - 1) {
-      const lowered = m.moduleCode.holding((m.funcs[m.FR[m.fi] as number] as WasmFunc).index, offset);
-      const handler = findHandler(lowered.regions, offset, (tag) => m.instance.tags[tag] === thrown);
+  private throwException(addr: number): void {
+    this.unwind(
+      this.store.heap.tag(addr),
+      () => addr,
+      () => new UncaughtError(addr),
+      this.m.pc,
+    );
+  }
+
+  /**
+   * Takes frames off the stack until one handles an exception with the tag, and goes on there; throws `uncaught` where
+   * none does. The frame at the top is at the code offset, or is not asked where that is -1.
+   */
+  private unwind(thrown: TagAddr, exception: () => number, uncaught: () => unknown, offset: number): void {
+    const { m } = this;
+    const hasTag = (tag: number) => m.instance.tags[tag] === thrown;
+    for (let at = offset; ; at = m.pc - 1) {
+      const handler = at < 0 ? undefined : findHandler(this.regionsAt(at), at, hasTag);
       if (handler !== undefined) {
-        this.handle(handler, addr);
-        return undefined;
+        this.handle(handler, exception);
+        return;
       }
-      if (m.fi / frameWords === this.floor) throw new UncaughtError(addr);
+      if (m.fi / frameWords === this.floor) throw uncaught();
       this.popFrame();
     }
+  }
+
+  private regionsAt(offset: number): Lowered['regions'] {
+    const { m } = this;
+    return m.moduleCode.holding((m.funcs[m.FR[m.fi] as number] as WasmFunc).index, offset).regions;
   }
 
   /** Makes the frame below the current one: it stands after its call. */
@@ -440,8 +475,10 @@ class Run {
     this.takeOver();
   }
 
-  private handle({ base, target, tag, ref, hidden }: Handler, addr: number): void {
+  private handle({ base, target, tag, ref, hidden }: Handler, exception: () => number): void {
     const { m, store } = this;
+    const addr = hidden || ref || tag >= 0 ? exception() : 0;
+    m.refreshStack();
     let at = m.fp + base;
     const putRef = () => {
       m.I[at] = addr;

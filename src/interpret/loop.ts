@@ -232,912 +232,952 @@ export function loop(m: Machine): Exit {
         case 52: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = al === bl && ah === bh ? 1 : 0; pc += 4; continue;
         }
-        // i64.ne
+        // i64.eq k
         case 53: {
+          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = al === bl && ah === bh ? 1 : 0; pc += 4; continue;
+        }
+        // i64.ne
+        case 54: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = al !== bl || ah !== bh ? 1 : 0; pc += 4; continue;
         }
+        // i64.ne k
+        case 55: {
+          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = al !== bl || ah !== bh ? 1 : 0; pc += 4; continue;
+        }
         // i64.lt_s
-        case 54: {
+        case 56: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah < bh || (ah === bh && al >>> 0 < bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
+        // i64.lt_s k
+        case 57: {
+          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = ah < bh || (ah === bh && al >>> 0 < bl >>> 0) ? 1 : 0; pc += 4; continue;
+        }
         // i64.lt_u
-        case 55: {
+        case 58: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 < bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
+        // i64.lt_u k
+        case 59: {
+          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 < bl >>> 0) ? 1 : 0; pc += 4; continue;
+        }
         // i64.gt_s
-        case 56: {
+        case 60: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah > bh || (ah === bh && al >>> 0 > bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
+        // i64.gt_s k
+        case 61: {
+          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = ah > bh || (ah === bh && al >>> 0 > bl >>> 0) ? 1 : 0; pc += 4; continue;
+        }
         // i64.gt_u
-        case 57: {
+        case 62: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 > bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
+        // i64.gt_u k
+        case 63: {
+          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 > bl >>> 0) ? 1 : 0; pc += 4; continue;
+        }
         // i64.le_s
-        case 58: {
+        case 64: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah < bh || (ah === bh && al >>> 0 <= bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
+        // i64.le_s k
+        case 65: {
+          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = ah < bh || (ah === bh && al >>> 0 <= bl >>> 0) ? 1 : 0; pc += 4; continue;
+        }
         // i64.le_u
-        case 59: {
+        case 66: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 <= bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
+        // i64.le_u k
+        case 67: {
+          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 <= bl >>> 0) ? 1 : 0; pc += 4; continue;
+        }
         // i64.ge_s
-        case 60: {
+        case 68: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah > bh || (ah === bh && al >>> 0 >= bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
+        // i64.ge_s k
+        case 69: {
+          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = ah > bh || (ah === bh && al >>> 0 >= bl >>> 0) ? 1 : 0; pc += 4; continue;
+        }
         // i64.ge_u
-        case 61: {
+        case 70: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 >= bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
+        // i64.ge_u k
+        case 71: {
+          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 >= bl >>> 0) ? 1 : 0; pc += 4; continue;
+        }
         // f32.eq
-        case 62: {
+        case 72: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a === b ? 1 : 0; pc += 4; continue;
         }
         // f32.ne
-        case 63: {
+        case 73: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a !== b ? 1 : 0; pc += 4; continue;
         }
         // f32.lt
-        case 64: {
+        case 74: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a < b ? 1 : 0; pc += 4; continue;
         }
         // f32.gt
-        case 65: {
+        case 75: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a > b ? 1 : 0; pc += 4; continue;
         }
         // f32.le
-        case 66: {
+        case 76: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a <= b ? 1 : 0; pc += 4; continue;
         }
         // f32.ge
-        case 67: {
+        case 77: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >= b ? 1 : 0; pc += 4; continue;
         }
         // f64.eq
-        case 68: {
+        case 78: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  I[fp + code[pc + 1]!] = a === b ? 1 : 0; pc += 4; continue;
         }
         // f64.ne
-        case 69: {
+        case 79: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  I[fp + code[pc + 1]!] = a !== b ? 1 : 0; pc += 4; continue;
         }
         // f64.lt
-        case 70: {
+        case 80: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  I[fp + code[pc + 1]!] = a < b ? 1 : 0; pc += 4; continue;
         }
         // f64.gt
-        case 71: {
+        case 81: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  I[fp + code[pc + 1]!] = a > b ? 1 : 0; pc += 4; continue;
         }
         // f64.le
-        case 72: {
+        case 82: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  I[fp + code[pc + 1]!] = a <= b ? 1 : 0; pc += 4; continue;
         }
         // f64.ge
-        case 73: {
+        case 83: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  I[fp + code[pc + 1]!] = a >= b ? 1 : 0; pc += 4; continue;
         }
         // i32.clz
-        case 74: {
+        case 84: {
           const a = I[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = Math.clz32(a); pc += 3; continue;
         }
         // i32.ctz
-        case 75: {
+        case 85: {
           const a = I[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = a === 0 ? 32 : 31 - Math.clz32(a & -a); pc += 3; continue;
         }
         // i32.popcnt
-        case 76: {
+        case 86: {
           const a = I[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = num.popcnt32(a); pc += 3; continue;
         }
         // i32.add
-        case 77: {
+        case 87: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue;
         }
         // i32.add k
-        case 78: {
+        case 88: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue;
         }
         // i32.sub
-        case 79: {
+        case 89: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; continue;
         }
         // i32.sub k
-        case 80: {
+        case 90: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; continue;
         }
         // i32.mul
-        case 81: {
+        case 91: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = Math.imul(a, b); pc += 4; continue;
         }
         // i32.mul k
-        case 82: {
+        case 92: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = Math.imul(a, b); pc += 4; continue;
         }
         // i32.div_s
-        case 83: {
+        case 93: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = num.div32s(a, b); pc += 4; continue;
         }
         // i32.div_u
-        case 84: {
+        case 94: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = num.div32u(a, b); pc += 4; continue;
         }
         // i32.rem_s
-        case 85: {
+        case 95: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = num.rem32s(a, b); pc += 4; continue;
         }
         // i32.rem_u
-        case 86: {
+        case 96: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = num.rem32u(a, b); pc += 4; continue;
         }
         // i32.and
-        case 87: {
+        case 97: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; continue;
         }
         // i32.and k
-        case 88: {
+        case 98: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; continue;
         }
         // i32.or
-        case 89: {
+        case 99: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; continue;
         }
         // i32.or k
-        case 90: {
+        case 100: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; continue;
         }
         // i32.xor
-        case 91: {
+        case 101: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; continue;
         }
         // i32.xor k
-        case 92: {
+        case 102: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; continue;
         }
         // i32.shl
-        case 93: {
+        case 103: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; continue;
         }
         // i32.shl k
-        case 94: {
+        case 104: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; continue;
         }
         // i32.shr_s
-        case 95: {
+        case 105: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >> b; pc += 4; continue;
         }
         // i32.shr_s k
-        case 96: {
+        case 106: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a >> b; pc += 4; continue;
         }
         // i32.shr_u
-        case 97: {
+        case 107: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; continue;
         }
         // i32.shr_u k
-        case 98: {
+        case 108: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; continue;
         }
         // i32.rotl
-        case 99: {
+        case 109: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a << b) | (a >>> (32 - b)); pc += 4; continue;
         }
         // i32.rotl k
-        case 100: {
+        case 110: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a << b) | (a >>> (32 - b)); pc += 4; continue;
         }
         // i32.rotr
-        case 101: {
+        case 111: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a >>> b) | (a << (32 - b)); pc += 4; continue;
         }
         // i32.rotr k
-        case 102: {
+        case 112: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a >>> b) | (a << (32 - b)); pc += 4; continue;
         }
         // i64.clz
-        case 103: {
+        case 113: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!;  const lo = ah === 0 ? 32 + Math.clz32(al) : Math.clz32(ah), hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.ctz
-        case 104: {
+        case 114: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!;  const lo = num.ctz64(al, ah), hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.popcnt
-        case 105: {
+        case 115: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!;  const lo = num.popcnt32(al) + num.popcnt32(ah), hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.add
-        case 106: {
+        case 116: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.add k
-        case 107: {
+        case 117: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.sub
-        case 108: {
+        case 118: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = (al - bl) | 0, hi = (ah - bh - (al >>> 0 < bl >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.sub k
-        case 109: {
+        case 119: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  const lo = (al - bl) | 0, hi = (ah - bh - (al >>> 0 < bl >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.mul
-        case 110: {
+        case 120: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.mul k
-        case 111: {
+        case 121: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.div_s
-        case 112: {
+        case 122: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = num.div64s(al, ah, bl, bh), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.div_u
-        case 113: {
+        case 123: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = num.div64u(al, ah, bl, bh), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.rem_s
-        case 114: {
+        case 124: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = num.rem64s(al, ah, bl, bh), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.rem_u
-        case 115: {
+        case 125: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = num.rem64u(al, ah, bl, bh), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.and
-        case 116: {
+        case 126: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al & bl, hi = ah & bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.and k
-        case 117: {
+        case 127: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  const lo = al & bl, hi = ah & bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.or
-        case 118: {
+        case 128: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al | bl, hi = ah | bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.or k
-        case 119: {
+        case 129: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  const lo = al | bl, hi = ah | bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.xor
-        case 120: {
+        case 130: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.xor k
-        case 121: {
+        case 131: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.shl
-        case 122: {
+        case 132: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!; const s = bl & 63; const lo = s < 32 ? al << s : 0, hi = s < 32 ? (ah << s) | ((al >>> 1) >>> (31 - s)) : al << s, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.shl k
-        case 123: {
+        case 133: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? al << s : 0, hi = s < 32 ? (ah << s) | ((al >>> 1) >>> (31 - s)) : al << s, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.shr_s
-        case 124: {
+        case 134: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >> s, hi = s < 32 ? ah >> s : ah >> 31, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.shr_s k
-        case 125: {
+        case 135: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >> s, hi = s < 32 ? ah >> s : ah >> 31, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.shr_u
-        case 126: {
+        case 136: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >>> s, hi = s < 32 ? ah >>> s : 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.shr_u k
-        case 127: {
+        case 137: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >>> s, hi = s < 32 ? ah >>> s : 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.rotl
-        case 128: {
+        case 138: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!; const s = bl & 63; const x = s < 32 ? al : ah; const y = s < 32 ? ah : al; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.rotl k
-        case 129: {
+        case 139: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x = s < 32 ? al : ah; const y = s < 32 ? ah : al; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.rotr
-        case 130: {
+        case 140: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!; const s = -bl & 63; const x = s < 32 ? al : ah; const y = s < 32 ? ah : al; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.rotr k
-        case 131: {
+        case 141: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = -bl & 63; const x = s < 32 ? al : ah; const y = s < 32 ? ah : al; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // f32.abs
-        case 132: {
+        case 142: {
           const ai = I[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = ai & 0x7fffffff; pc += 3; continue;
         }
         // f32.neg
-        case 133: {
+        case 143: {
           const ai = I[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = ai ^ 0x80000000; pc += 3; continue;
         }
         // f32.ceil
-        case 134: {
+        case 144: {
           const a = F[fp + code[pc + 2]!]!;  F[fp + code[pc + 1]!] = Math.ceil(a); pc += 3; continue;
         }
         // f32.floor
-        case 135: {
+        case 145: {
           const a = F[fp + code[pc + 2]!]!;  F[fp + code[pc + 1]!] = Math.floor(a); pc += 3; continue;
         }
         // f32.trunc
-        case 136: {
+        case 146: {
           const a = F[fp + code[pc + 2]!]!;  F[fp + code[pc + 1]!] = Math.trunc(a); pc += 3; continue;
         }
         // f32.nearest
-        case 137: {
+        case 147: {
           const a = F[fp + code[pc + 2]!]!;  F[fp + code[pc + 1]!] = num.nearest(a); pc += 3; continue;
         }
         // f32.sqrt
-        case 138: {
+        case 148: {
           const a = F[fp + code[pc + 2]!]!;  F[fp + code[pc + 1]!] = Math.sqrt(a); pc += 3; continue;
         }
         // f32.add
-        case 139: {
+        case 149: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  F[fp + code[pc + 1]!] = a + b; pc += 4; continue;
         }
         // f32.sub
-        case 140: {
+        case 150: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  F[fp + code[pc + 1]!] = a - b; pc += 4; continue;
         }
         // f32.mul
-        case 141: {
+        case 151: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  F[fp + code[pc + 1]!] = a * b; pc += 4; continue;
         }
         // f32.div
-        case 142: {
+        case 152: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  F[fp + code[pc + 1]!] = a / b; pc += 4; continue;
         }
         // f32.min
-        case 143: {
+        case 153: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  F[fp + code[pc + 1]!] = Math.min(a, b); pc += 4; continue;
         }
         // f32.max
-        case 144: {
+        case 154: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  F[fp + code[pc + 1]!] = Math.max(a, b); pc += 4; continue;
         }
         // f32.copysign
-        case 145: {
+        case 155: {
           const ai = I[fp + code[pc + 2]!]!; const bi = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (ai & 0x7fffffff) | (bi & 0x80000000); pc += 4; continue;
         }
         // f64.abs
-        case 146: {
+        case 156: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!;  const lo = al, hi = ah & 0x7fffffff, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // f64.neg
-        case 147: {
+        case 157: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!;  const lo = al, hi = ah ^ 0x80000000, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // f64.ceil
-        case 148: {
+        case 158: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const t = Math.ceil(a); D[(fp + code[pc + 1]!) >> 1] = t === t ? t : NaN; pc += 3; continue;
         }
         // f64.floor
-        case 149: {
+        case 159: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const t = Math.floor(a); D[(fp + code[pc + 1]!) >> 1] = t === t ? t : NaN; pc += 3; continue;
         }
         // f64.trunc
-        case 150: {
+        case 160: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const t = Math.trunc(a); D[(fp + code[pc + 1]!) >> 1] = t === t ? t : NaN; pc += 3; continue;
         }
         // f64.nearest
-        case 151: {
+        case 161: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const t = num.nearest(a); D[(fp + code[pc + 1]!) >> 1] = t === t ? t : NaN; pc += 3; continue;
         }
         // f64.sqrt
-        case 152: {
+        case 162: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const t = Math.sqrt(a); D[(fp + code[pc + 1]!) >> 1] = t === t ? t : NaN; pc += 3; continue;
         }
         // f64.add
-        case 153: {
+        case 163: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  D[(fp + code[pc + 1]!) >> 1] = a + b; pc += 4; continue;
         }
         // f64.sub
-        case 154: {
+        case 164: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  D[(fp + code[pc + 1]!) >> 1] = a - b; pc += 4; continue;
         }
         // f64.mul
-        case 155: {
+        case 165: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  D[(fp + code[pc + 1]!) >> 1] = a * b; pc += 4; continue;
         }
         // f64.div
-        case 156: {
+        case 166: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  D[(fp + code[pc + 1]!) >> 1] = a / b; pc += 4; continue;
         }
         // f64.min
-        case 157: {
+        case 167: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!; const t = Math.min(a, b); D[(fp + code[pc + 1]!) >> 1] = t === t ? t : NaN; pc += 4; continue;
         }
         // f64.max
-        case 158: {
+        case 168: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!; const t = Math.max(a, b); D[(fp + code[pc + 1]!) >> 1] = t === t ? t : NaN; pc += 4; continue;
         }
         // f64.copysign
-        case 159: {
+        case 169: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bh = I[pb + 1]!;  const lo = al, hi = (ah & 0x7fffffff) | (bh & 0x80000000), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i32.wrap_i64
-        case 160: {
+        case 170: {
           const pa = fp + code[pc + 2]!, al = I[pa]!;  I[fp + code[pc + 1]!] = al; pc += 3; continue;
         }
         // i32.trunc_f32_s
-        case 161: {
+        case 171: {
           const a = F[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = num.trunc32s(a); pc += 3; continue;
         }
         // i32.trunc_f32_u
-        case 162: {
+        case 172: {
           const a = F[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = num.trunc32u(a); pc += 3; continue;
         }
         // i32.trunc_f64_s
-        case 163: {
+        case 173: {
           const a = D[(fp + code[pc + 2]!) >> 1]!;  I[fp + code[pc + 1]!] = num.trunc32s(a); pc += 3; continue;
         }
         // i32.trunc_f64_u
-        case 164: {
+        case 174: {
           const a = D[(fp + code[pc + 2]!) >> 1]!;  I[fp + code[pc + 1]!] = num.trunc32u(a); pc += 3; continue;
         }
         // i64.extend_i32_s
-        case 165: {
+        case 175: {
           const a = I[fp + code[pc + 2]!]!;  const lo = a, hi = a >> 31, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.extend_i32_u
-        case 166: {
+        case 176: {
           const a = I[fp + code[pc + 2]!]!;  const lo = a, hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.trunc_f32_s
-        case 167: {
+        case 177: {
           const a = F[fp + code[pc + 2]!]!;  const lo = num.trunc64s(a), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.trunc_f32_u
-        case 168: {
+        case 178: {
           const a = F[fp + code[pc + 2]!]!;  const lo = num.trunc64u(a), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.trunc_f64_s
-        case 169: {
+        case 179: {
           const a = D[(fp + code[pc + 2]!) >> 1]!;  const lo = num.trunc64s(a), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.trunc_f64_u
-        case 170: {
+        case 180: {
           const a = D[(fp + code[pc + 2]!) >> 1]!;  const lo = num.trunc64u(a), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // f32.convert_i32_s
-        case 171: {
+        case 181: {
           const a = I[fp + code[pc + 2]!]!;  F[fp + code[pc + 1]!] = a; pc += 3; continue;
         }
         // f32.convert_i32_u
-        case 172: {
+        case 182: {
           const a = I[fp + code[pc + 2]!]!;  F[fp + code[pc + 1]!] = a >>> 0; pc += 3; continue;
         }
         // f32.convert_i64_s
-        case 173: {
+        case 183: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!;  F[fp + code[pc + 1]!] = num.f32FromI64(al, ah); pc += 3; continue;
         }
         // f32.convert_i64_u
-        case 174: {
+        case 184: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!;  F[fp + code[pc + 1]!] = num.f32FromU64(al, ah); pc += 3; continue;
         }
         // f32.demote_f64
-        case 175: {
+        case 185: {
           const a = D[(fp + code[pc + 2]!) >> 1]!;  F[fp + code[pc + 1]!] = a; pc += 3; continue;
         }
         // f64.convert_i32_s
-        case 176: {
+        case 186: {
           const a = I[fp + code[pc + 2]!]!;  D[(fp + code[pc + 1]!) >> 1] = a; pc += 3; continue;
         }
         // f64.convert_i32_u
-        case 177: {
+        case 187: {
           const a = I[fp + code[pc + 2]!]!;  D[(fp + code[pc + 1]!) >> 1] = a >>> 0; pc += 3; continue;
         }
         // f64.convert_i64_s
-        case 178: {
+        case 188: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!;  D[(fp + code[pc + 1]!) >> 1] = ah * 4294967296 + (al >>> 0); pc += 3; continue;
         }
         // f64.convert_i64_u
-        case 179: {
+        case 189: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!;  D[(fp + code[pc + 1]!) >> 1] = (ah >>> 0) * 4294967296 + (al >>> 0); pc += 3; continue;
         }
         // f64.promote_f32
-        case 180: {
+        case 190: {
           const a = F[fp + code[pc + 2]!]!;  D[(fp + code[pc + 1]!) >> 1] = a; pc += 3; continue;
         }
         // i32.reinterpret_f32
-        case 181: {
+        case 191: {
           const ai = I[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = ai; pc += 3; continue;
         }
         // i64.reinterpret_f64
-        case 182: {
+        case 192: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!;  const lo = al, hi = ah, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // f32.reinterpret_i32
-        case 183: {
+        case 193: {
           const a = I[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = a; pc += 3; continue;
         }
         // f64.reinterpret_i64
-        case 184: {
+        case 194: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!;  const lo = al, hi = ah, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i32.extend8_s
-        case 185: {
+        case 195: {
           const a = I[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = (a << 24) >> 24; pc += 3; continue;
         }
         // i32.extend16_s
-        case 186: {
+        case 196: {
           const a = I[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = (a << 16) >> 16; pc += 3; continue;
         }
         // i64.extend8_s
-        case 187: {
+        case 197: {
           const pa = fp + code[pc + 2]!, al = I[pa]!; const t = (al << 24) >> 24; const lo = t, hi = t >> 31, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.extend16_s
-        case 188: {
+        case 198: {
           const pa = fp + code[pc + 2]!, al = I[pa]!; const t = (al << 16) >> 16; const lo = t, hi = t >> 31, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.extend32_s
-        case 189: {
+        case 199: {
           const pa = fp + code[pc + 2]!, al = I[pa]!;  const lo = al, hi = al >> 31, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i32.trunc_sat_f32_s
-        case 190: {
+        case 200: {
           const a = F[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = num.sat32s(a); pc += 3; continue;
         }
         // i32.trunc_sat_f32_u
-        case 191: {
+        case 201: {
           const a = F[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = num.sat32u(a); pc += 3; continue;
         }
         // i32.trunc_sat_f64_s
-        case 192: {
+        case 202: {
           const a = D[(fp + code[pc + 2]!) >> 1]!;  I[fp + code[pc + 1]!] = num.sat32s(a); pc += 3; continue;
         }
         // i32.trunc_sat_f64_u
-        case 193: {
+        case 203: {
           const a = D[(fp + code[pc + 2]!) >> 1]!;  I[fp + code[pc + 1]!] = num.sat32u(a); pc += 3; continue;
         }
         // i64.trunc_sat_f32_s
-        case 194: {
+        case 204: {
           const a = F[fp + code[pc + 2]!]!;  const lo = num.sat64s(a), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.trunc_sat_f32_u
-        case 195: {
+        case 205: {
           const a = F[fp + code[pc + 2]!]!;  const lo = num.sat64u(a), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.trunc_sat_f64_s
-        case 196: {
+        case 206: {
           const a = D[(fp + code[pc + 2]!) >> 1]!;  const lo = num.sat64s(a), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.trunc_sat_f64_u
-        case 197: {
+        case 207: {
           const a = D[(fp + code[pc + 2]!) >> 1]!;  const lo = num.sat64u(a), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // ref.eq
-        case 198: {
+        case 208: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = al === bl && ah === bh ? 1 : 0; pc += 4; continue;
         }
         // br_if i32.eqz
-        case 199: {
+        case 209: {
           const a = I[fp + code[pc + 1]!]!; if (a === 0) { pc = code[pc + 2]!; continue; } pc += 3; continue;
         }
         // br_unless i32.eqz
-        case 200: {
+        case 210: {
           const a = I[fp + code[pc + 1]!]!; if (!(a === 0)) { pc = code[pc + 2]!; continue; } pc += 3; continue;
         }
         // br_if i32.eq
-        case 201: {
+        case 211: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a === b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.eq k
-        case 202: {
+        case 212: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a === b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.ne
-        case 203: {
+        case 213: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a !== b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.ne k
-        case 204: {
+        case 214: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a !== b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.lt_s
-        case 205: {
+        case 215: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a < b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.lt_s k
-        case 206: {
+        case 216: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a < b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.lt_u
-        case 207: {
+        case 217: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a >>> 0 < b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.lt_u k
-        case 208: {
+        case 218: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a >>> 0 < b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.gt_s
-        case 209: {
+        case 219: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a > b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.gt_s k
-        case 210: {
+        case 220: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a > b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.gt_u
-        case 211: {
+        case 221: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a >>> 0 > b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.gt_u k
-        case 212: {
+        case 222: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a >>> 0 > b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.le_s
-        case 213: {
+        case 223: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a <= b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.le_s k
-        case 214: {
+        case 224: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a <= b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.le_u
-        case 215: {
+        case 225: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a >>> 0 <= b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.le_u k
-        case 216: {
+        case 226: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a >>> 0 <= b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.ge_s
-        case 217: {
+        case 227: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a >= b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.ge_s k
-        case 218: {
+        case 228: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a >= b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.ge_u
-        case 219: {
+        case 229: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a >>> 0 >= b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.ge_u k
-        case 220: {
+        case 230: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a >>> 0 >= b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.eqz
-        case 221: {
+        case 231: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; if ((al | ah) === 0) { pc = code[pc + 2]!; continue; } pc += 3; continue;
         }
         // br_unless i64.eqz
-        case 222: {
+        case 232: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; if (!((al | ah) === 0)) { pc = code[pc + 2]!; continue; } pc += 3; continue;
         }
         // br_if i64.eq
-        case 223: {
+        case 233: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (al === bl && ah === bh) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.eq k
-        case 224: {
+        case 234: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (al === bl && ah === bh) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.ne
-        case 225: {
+        case 235: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (al !== bl || ah !== bh) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.ne k
-        case 226: {
+        case 236: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (al !== bl || ah !== bh) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.lt_s
-        case 227: {
+        case 237: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (ah < bh || (ah === bh && al >>> 0 < bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.lt_s k
-        case 228: {
+        case 238: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (ah < bh || (ah === bh && al >>> 0 < bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.lt_u
-        case 229: {
+        case 239: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 < bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.lt_u k
-        case 230: {
+        case 240: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 < bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.gt_s
-        case 231: {
+        case 241: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (ah > bh || (ah === bh && al >>> 0 > bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.gt_s k
-        case 232: {
+        case 242: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (ah > bh || (ah === bh && al >>> 0 > bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.gt_u
-        case 233: {
+        case 243: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 > bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.gt_u k
-        case 234: {
+        case 244: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 > bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.le_s
-        case 235: {
+        case 245: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (ah < bh || (ah === bh && al >>> 0 <= bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.le_s k
-        case 236: {
+        case 246: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (ah < bh || (ah === bh && al >>> 0 <= bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.le_u
-        case 237: {
+        case 247: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 <= bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.le_u k
-        case 238: {
+        case 248: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 <= bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.ge_s
-        case 239: {
+        case 249: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (ah > bh || (ah === bh && al >>> 0 >= bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.ge_s k
-        case 240: {
+        case 250: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (ah > bh || (ah === bh && al >>> 0 >= bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.ge_u
-        case 241: {
+        case 251: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 >= bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.ge_u k
-        case 242: {
+        case 252: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 >= bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if f64.eq
-        case 243: {
+        case 253: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (a === b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_unless f64.eq
-        case 244: {
+        case 254: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (!(a === b)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if f64.ne
-        case 245: {
+        case 255: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (a !== b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_unless f64.ne
-        case 246: {
+        case 256: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (!(a !== b)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if f64.lt
-        case 247: {
+        case 257: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (a < b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_unless f64.lt
-        case 248: {
+        case 258: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (!(a < b)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if f64.gt
-        case 249: {
+        case 259: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (a > b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_unless f64.gt
-        case 250: {
+        case 260: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (!(a > b)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if f64.le
-        case 251: {
+        case 261: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (a <= b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_unless f64.le
-        case 252: {
+        case 262: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (!(a <= b)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if f64.ge
-        case 253: {
+        case 263: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (a >= b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_unless f64.ge
-        case 254: {
+        case 264: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (!(a >= b)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if ref.eq
-        case 255: {
+        case 265: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (al === bl && ah === bh) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_unless ref.eq
-        case 256: {
+        case 266: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (!(al === bl && ah === bh)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // i32.load
-        case 257: {
+        case 267: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue;
         }
         // i64.load
-        case 258: {
+        case 268: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;   const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // f32.load
-        case 259: {
+        case 269: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue;
         }
         // f64.load
-        case 260: {
+        case 270: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;   const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i32.load8_s
-        case 261: {
+        case 271: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 1 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt8(ea); pc += 4; continue;
         }
         // i32.load8_u
-        case 262: {
+        case 272: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 1 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getUint8(ea); pc += 4; continue;
         }
         // i32.load16_s
-        case 263: {
+        case 273: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 2 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt16(ea, true); pc += 4; continue;
         }
         // i32.load16_u
-        case 264: {
+        case 274: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 2 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getUint16(ea, true); pc += 4; continue;
         }
         // i64.load8_s
-        case 265: {
+        case 275: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 1 > memLen) break oob;  const t = mem.getInt8(ea); const lo = t, hi = t >> 31, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.load8_u
-        case 266: {
+        case 276: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 1 > memLen) break oob;   const lo = mem.getUint8(ea), hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.load16_s
-        case 267: {
+        case 277: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 2 > memLen) break oob;  const t = mem.getInt16(ea, true); const lo = t, hi = t >> 31, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.load16_u
-        case 268: {
+        case 278: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 2 > memLen) break oob;   const lo = mem.getUint16(ea, true), hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.load32_s
-        case 269: {
+        case 279: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;  const t = mem.getInt32(ea, true); const lo = t, hi = t >> 31, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.load32_u
-        case 270: {
+        case 280: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   const lo = mem.getInt32(ea, true), hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i32.store
-        case 271: {
+        case 281: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; continue;
         }
         // i64.store
-        case 272: {
+        case 282: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue;
         }
         // f32.store
-        case 273: {
+        case 283: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const bi = I[fp + code[pc + 3]!]!; mem.setInt32(ea, bi, true); pc += 4; continue;
         }
         // f64.store
-        case 274: {
+        case 284: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue;
         }
         // i32.store8
-        case 275: {
+        case 285: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 1 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt8(ea, b); pc += 4; continue;
         }
         // i32.store16
-        case 276: {
+        case 286: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 2 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt16(ea, b, true); pc += 4; continue;
         }
         // i64.store8
-        case 277: {
+        case 287: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 1 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!; mem.setInt8(ea, bl); pc += 4; continue;
         }
         // i64.store16
-        case 278: {
+        case 288: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 2 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!; mem.setInt16(ea, bl, true); pc += 4; continue;
         }
         // i64.store32
-        case 279: {
+        case 289: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!; mem.setInt32(ea, bl, true); pc += 4; continue;
         }
         default:

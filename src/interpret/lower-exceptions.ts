@@ -4,7 +4,7 @@
 
 import type { Catch } from '../binary/instruction.ts';
 import type { Special } from '../spec/instructions.ts';
-import { slotsOfAll, type ValType } from '../spec/types.ts';
+import type { ValType } from '../spec/types.ts';
 import type { Handler, Region } from './code.ts';
 import type { Label, Lowerer } from './lower.ts';
 
@@ -101,7 +101,7 @@ function throwTag(l: Lowerer): void {
   l.operands.flush();
   for (let i = 0; i < params.length; i++) l.operands.pop();
   l.op('throw');
-  l.put(x, l.operands.top, 2 * slotsOfAll(params));
+  l.put(x, l.operands.top);
   l.dead();
 }
 

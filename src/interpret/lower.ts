@@ -250,7 +250,8 @@ export class Lowerer {
 
   /** Emits a row with a constant as its second operand, where it has such a form. */
   private constantForm(row: Instruction, a: Operand, b: Operand): boolean {
-    if (isSmall(b) && opNumber(`${row.name} k`) !== undefined) {
+    if (opNumber(`${row.name} k`) === undefined) return false;
+    if (isSmall(b)) {
       this.emitRow(row, `${row.name} k`, true, [this.register(a), b.lo]);
       return true;
     }

@@ -72,12 +72,9 @@ export const isCondition = (row: Instruction): boolean => row.semantics.endsWith
 const isInteger = (type: unknown): boolean => type === 'i32' || type === 'i64';
 const letters = ['a', 'b', 'c'];
 
-/** Division calls a function anyway, and comparisons of i64 mostly end in a branch, which has its own constant form. */
+/** Division calls a function anyway: a constant would save little. */
 const hasConstantForm = (row: Instruction): boolean =>
-  row.params.length === 2 &&
-  isInteger(row.params[1]) &&
-  !row.semantics.includes('num.') &&
-  !(row.params[1] === 'i64' && isCondition(row));
+  row.params.length === 2 && isInteger(row.params[1]) && !row.semantics.includes('num.');
 
 function numericOps(row: Instruction): Op[] {
   const reads = row.params.map((type, i) => readOperand(letters[i] as string, type, 2 + i, row.semantics));
@@ -183,8 +180,8 @@ const ownOps: Op[] = [
   op('return_call', 4, 'exit = Exit.tailCall; break run;'),
   op('return_call_indirect', 6, 'exit = Exit.tailCall; break run;'),
   op('return_call_ref', 4, 'exit = Exit.tailCall; break run;'),
-  // tag index, first register of the values, their words
-  op('throw', 4, 'exit = Exit.throw; break run;'),
+  // tag index, first register of the values
+  op('throw', 3, 'exit = Exit.throw; break run;'),
   // register of the exception
   op('throw_ref', 2, 'exit = Exit.throwRef; break run;'),
   op('return0', 1, leaveCallee),

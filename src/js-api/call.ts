@@ -5,7 +5,7 @@ import { type Budget, Thrown } from '../runtime/engine.ts';
 import type { FuncInst } from '../runtime/store.ts';
 import { readValues, type Value, writeValues } from '../runtime/value.ts';
 import { CrashError, Trap, UncaughtError } from '../spec/errors.ts';
-import { type FuncAddr, type FuncType, slotsOfAll, type ValType } from '../spec/types.ts';
+import { type FuncAddr, type FuncType, slotsOfAll } from '../spec/types.ts';
 import { planOf } from '../validate/safepoints.ts';
 import { localSlots } from '../vm/driver.ts';
 import { trace } from '../vm/frames.ts';

@@ -52,8 +52,7 @@ export class Instantiation {
   private made(what: Import, { kind, type }: ExternType, value: unknown): number | undefined {
     if (kind === 'func' && typeof value === 'function')
       return this.port.provide(value as Callable, type, what.module, what.name);
-    if (kind === 'global' && !type.mutable)
-      return addGlobal(this.realm, type, this.globalValue(what, type, value));
+    if (kind === 'global' && !type.mutable) return addGlobal(this.realm, type, this.globalValue(what, type, value));
     return undefined;
   }
 

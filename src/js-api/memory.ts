@@ -11,8 +11,7 @@ const pageLog2 = 16;
 
 /** Its memories have no resizable buffers: those of the hosts that we run on have none. */
 export function memoryClass(realm: Realm): typeof WebAssembly.Memory {
-  const inst = (self: unknown): MemoryInst =>
-    realm.store.memories[realm.addr(self, 'memory', 'Memory')] as MemoryInst;
+  const inst = (self: unknown): MemoryInst => realm.store.memories[realm.addr(self, 'memory', 'Memory')] as MemoryInst;
   class Memory {
     constructor(descriptor: WebAssembly.MemoryDescriptor) {
       const from: unknown = descriptor;

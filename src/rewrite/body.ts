@@ -22,6 +22,7 @@ import { isLive } from '../validate/safepoints.ts';
 import type { Env, ScratchFunc } from './env.ts';
 import { code, Op } from './ops.ts';
 import { type BlockShape, chainOf, type FunctionShape, leastFrameBytes, operandPlaces, type PointShape } from './shape.ts';
+import { writeZero } from './sections.ts';
 import { specialWriters } from './specials.ts';
 import { codeOfLow, type Low, type LowTypes, slotsOfLow, writeLocals } from './types.ts';
 
@@ -514,14 +515,4 @@ export class BodyWriter {
 function writeBlockType(w: Writer, env: Env, params: LowTypes, results: LowTypes): void {
   if (params.length > 0 || results.length > 1) w.s33(env.type(params, results));
   else w.byte(results.length === 0 ? Op.noType : codeOfLow(results[0] as Low));
-}
-
-export function writeZero(w: Writer, type: Low): void {
-  if (type === 'v128') {
-    w.bytes(Uint8Array.of(0xfd, 0x0c));
-    w.bytes(new Uint8Array(16));
-    return;
-  }
-  w.byte(code[`${type}.const`]);
-  w.bytes(new Uint8Array(type === 'f64' ? 8 : type === 'f32' ? 4 : 1));
 }

@@ -285,6 +285,7 @@ export class Heap {
   sweep(scanned: number): void {
     for (let address = this.grey.pop(); address !== undefined; address = this.grey.pop()) this.markFields(address);
     this.compact();
+    this.marks = new Uint8Array(0);
     this.listFree();
     const round = Math.max(smallestRound, this.used, scanned);
     this.nextCollection = Math.min(this.limit, this.used + round);

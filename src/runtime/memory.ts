@@ -6,6 +6,9 @@
 import { LimitError } from '../spec/errors.ts';
 import type { MemType } from '../spec/types.ts';
 
+/** The host's own, even where a program puts a look-alike (js-api/) in the place of `WebAssembly` later. */
+const HostMemory = WebAssembly.Memory;
+
 /** Pages of 64 KiB that one memory can have at the most, whatever its type says. */
 const hostMaxPages = 65536;
 const hostPage = 65536;
@@ -176,7 +179,7 @@ export function allocateMemory(
 
 function newHost(initial: number, maximum: number, shared: boolean, size: number): WebAssembly.Memory {
   try {
-    return new WebAssembly.Memory({ initial, maximum, shared });
+    return new HostMemory({ initial, maximum, shared });
   } catch (cause) {
     throw new LimitError(`the host has no memory of ${size} bytes left`, { cause });
   }

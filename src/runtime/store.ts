@@ -188,7 +188,7 @@ export class Store {
     return made;
   }
 
-  /** The references that the host may still hold. */
+  /** The references that the host may still hold; JavaScript lets go of none before its current job ends. */
   liveRefs(): Ref[] {
     const live: Ref[] = [];
     for (const [key, weak] of this.refs) {

@@ -1,5 +1,6 @@
 // Data becomes a store again, once it is believed. save.ts is its pair.
 
+import { frameWords } from '../runtime/frame.ts';
 import { allocateMemory, type MemoryInst } from '../runtime/memory.ts';
 import type { Module } from '../runtime/module.ts';
 import { type FuncInst, type InstanceInst, Store, type VmLimits } from '../runtime/store.ts';
@@ -113,7 +114,7 @@ function addEntities(store: Store, data: SnapshotData, { types }: Verified): voi
 
 function addStack(store: Store, { frames, slots, pending }: SnapshotData): void {
   const { stack } = store;
-  const depth = frames.length / 3;
+  const depth = frames.length / frameWords;
   stack.reserveFrames(depth);
   stack.frames.set(frames);
   stack.depth = depth;

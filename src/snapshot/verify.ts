@@ -8,7 +8,6 @@ import type { ExternType } from '../link/match.ts';
 import type { Module } from '../runtime/module.ts';
 import { defaultLimits, globalWords, limitsFrom, type VmLimits } from '../runtime/store.ts';
 import { maxTableSize } from '../runtime/table.ts';
-
 import { type ExternKind, type GlobalType, isRef, type MemType, type TableType } from '../spec/types.ts';
 import type { ModuleContext } from '../validate/context.ts';
 import { bad, checkForm, isCount } from './form.ts';

@@ -40,7 +40,9 @@ const stores = accesses.filter((row) => row.results.length === 0);
 
 /** Rows whose result may be any of several NaNs. */
 const vague = (row: Instruction): boolean =>
-  /^f(32|64)(x\d)?\./.test(row.name) && !/\.(load|neg|abs|copysign|reinterpret|const)/.test(row.name);
+  row.results[0] !== 'i32' &&
+  /^f(32|64)(x\d)?\./.test(row.name) &&
+  !/\.(load|neg|abs|copysign|reinterpret|const)/.test(row.name);
 
 const counter = 4;
 const pages = 2;
@@ -51,8 +53,6 @@ class Body {
   readonly locals: Type[];
   /** Operators still to be emitted: keeps bodies short. */
   private budget: number;
-  /** Labels around, by the types that a branch to them takes. */
-  private labels = 0;
 
   constructor(
     private readonly random: Random,
@@ -132,13 +132,11 @@ class Body {
   private loop(depth: number): void {
     opcode(this.w, 'loop');
     this.w.byte(0x40);
-    this.labels++;
     this.spend();
     for (let n = 1 + this.random.below(3); n > 0; n--) this.statement(depth + 1);
     this.expression('i32', depth + 1);
     opcode(this.w, 'br_if');
     this.w.u32(0);
-    this.labels--;
     encodeBlockEnd(this.w);
   }
 
@@ -149,7 +147,6 @@ class Body {
     if (test) this.expression('i32', depth + 1);
     opcode(this.w, test ? 'if' : 'block');
     this.w.byte(0x40);
-    this.labels++;
     this.statement(depth + 1);
     this.leave(depth);
     this.statement(depth + 1);
@@ -157,7 +154,6 @@ class Body {
       opcode(this.w, 'else');
       this.statement(depth + 1);
     }
-    this.labels--;
     encodeBlockEnd(this.w);
   }
 
@@ -328,12 +324,10 @@ class Body {
     this.expression('i32', depth + 1);
     opcode(this.w, 'if');
     this.w.byte(codes[type]);
-    this.labels++;
     this.expression(type, depth + 1);
     if (this.random.chance(2)) this.carry();
     opcode(this.w, 'else');
     this.expression(type, depth + 1);
-    this.labels--;
     encodeBlockEnd(this.w);
   }
 

@@ -43,6 +43,10 @@ function attempt(seed: number, run: () => ReturnType<typeof compare>): string | 
     const difference = run();
     return difference && `${difference.what}: expected ${difference.expected}, got ${difference.got}`;
   } catch (error) {
-    return `failed at seed ${seed}: ${error instanceof Error ? error.stack : error}`;
+    return `failed: ${stack(error)}${error instanceof Error && error.cause !== undefined ? `\ncause: ${stack(error.cause)}` : ''}`;
   }
+}
+
+function stack(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -3,6 +3,7 @@
 import test from 'ava';
 import { deflateSync } from 'fflate';
 import { type Module, Snapshot, SnapshotError, UsageError, VM } from '../../src/index.ts';
+import { crc32 } from '../../src/snapshot/checksum.ts';
 import { moduleOf } from '../wat.ts';
 import { container, type Part, partsOf, storedAll, unpacked } from './container.ts';
 import { finish, forged, restored, suspended } from './guest.ts';
@@ -164,6 +165,11 @@ test('words that are said to be there and are not', async (t) => {
   const parts = partsOf(await encoded()).map(unpacked);
   t.regex(refused(container(parts.filter(({ kind }) => kind !== 1))).message, /longer than what is left/);
   t.regex(refused(container(parts.filter(({ kind }) => kind !== 0))).message, /metadata/);
+});
+
+test('the checksum is CRC-32', (t) => {
+  t.is(crc32(new TextEncoder().encode('123456789')), 0xcbf43926);
+  t.is(crc32(new Uint8Array(0)), 0);
 });
 
 // Metadata

@@ -7,6 +7,10 @@ import { moduleOf } from '../wat.ts';
 
 const text = `
   (type $step (func (param i32 i64) (result i64)))
+  (type $row (array (mut i16)))
+  (type $node (struct (field i8) (field (mut (ref null $node))) (field f64) (field (ref null $row))))
+  (type $all (array (mut anyref)))
+  (tag $oops (param i32 i64))
   (import "env" "ask" (func $ask (param i32 externref) (result i64)))
   (import "env" "log" (func $log (param f32)))
   (memory (export "memory") 2 8)
@@ -20,6 +24,9 @@ const text = `
   (global $last (mut externref) (ref.null extern))
   (global $next (mut funcref) (ref.func $down))
   (global $vector (mut v128) (v128.const i32x4 1 2 3 4))
+  (global $list (mut (ref null $node)) (ref.null $node))
+  (global $things (mut anyref) (ref.null any))
+  (global $caught (mut exnref) (ref.null exn))
 
   (func $down (type $step) (local $v v128) (local $f funcref) (local $e externref) (local $d f64)
     (local.set $v (global.get $vector))
@@ -38,6 +45,17 @@ const text = `
       (global.set $count (i64.add (global.get $count) (i64.const 1)))
       (local.set $i (i32.add (local.get $i) (i32.const 1)))
       (br_if $again (i32.lt_u (local.get $i) (i32.const 5))))
+    (global.set $list (struct.new $node (i32.const 200) (global.get $list) (f64.const 2.5)
+      (array.new $row (i32.const 7) (i32.const 3))))
+    (struct.set $node 1 (global.get $list) (global.get $list))
+    (global.set $things (array.new $all (ref.i31 (i32.const 5)) (i32.const 2)))
+    (array.set $all (ref.cast (ref $all) (global.get $things)) (i32.const 1) (global.get $list))
+    (block $handler (result i32 i64 exnref)
+      (try_table (catch_ref $oops $handler) (throw $oops (i32.const 1) (i64.const 2)))
+      (unreachable))
+    (global.set $caught)
+    (drop)
+    (drop)
     (i64.add (local.get 1) (call $ask (local.get 0) (global.get $last))))
 
   (func (export "run") (param externref) (result i64)

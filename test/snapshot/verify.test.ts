@@ -556,6 +556,29 @@ const pendingLies: readonly Lie[] = [
     /not after a call/,
   ],
 ];
+
+const heapLies: readonly Lie[] = [
+  ['of an unknown type', (d) => d.heap.objects.fill(99, 0, 1), /of an unknown type \(object 0\)/],
+  ['of a type that objects do not have', (d) => d.heap.types.set([0, 0]), /type that objects do not have/],
+  ['of a type that is none', (d) => d.heap.types.set([0, 77]), /a type that is none/],
+  ['with half a type', (d) => Object.assign(d.heap, { types: d.heap.types.slice(1) }), /half a type/],
+  ['cut short', (d) => Object.assign(d.heap, { objects: d.heap.objects.slice(0, -1) }), /cut short \(object 3\)/],
+  ['missing', (d) => Object.assign(d.heap, { objects: new Int32Array(0) }), /no reference/],
+  ['taken for another', (d) => d.globals.set([1, 3], 5 * 4), /\(global 5\)/],
+  ['taken for an exception', (d) => d.globals.set([0, 5], 7 * 4), /exnref \(global 7\)/],
+  ['with a wide byte', (d) => d.heap.objects.fill(256, 1, 2), /too large \(object 0\)/],
+  ['that refers to nothing', (d) => d.heap.objects.set([50, 3], 2), /\(object 0\)/],
+];
+
+for (const [what, forge, told] of heapLies)
+  test(`a lie is told: an object ${what}`, async (t) => {
+    const data = forged((await waiting()).save());
+    t.is((await restored(new Snapshot(structuredClone(data)))).status, 'waiting');
+    forge(data);
+    const error = await t.throwsAsync(restored(new Snapshot(data)), { instanceOf: SnapshotError });
+    t.regex(error?.message ?? '', told);
+  });
+
 const pending = (d: Forged) => d.pending as NonNullable<Forged['pending']>;
 
 for (const [what, forge, told] of pendingLies)

@@ -311,7 +311,14 @@ export const groups = {
 export type Group = keyof typeof groups;
 
 /** The groups that the VM runs. */
-export const ready: readonly Group[] = ['core'];
+export const ready: readonly Group[] = [
+  'core',
+  'tail-call',
+  'function-references',
+  'exceptions',
+  'legacy-exceptions',
+  'gc',
+];
 
 /** Folders of the suite whose proposals are not implemented. */
 export const left: readonly string[] = ['proposals/custom-descriptors/'];

@@ -1,0 +1,165 @@
+// Continuations: for a function and a safe point a module whose one function is the rest of it. It takes the frame from
+// the scratch memory, has depth and fuel as parameters, and leaves its results in the scratch memory. Made when first
+// needed, kept as long as the guest's module.
+
+import { Writer } from '../binary/writer.ts';
+import type { Module } from '../runtime/module.ts';
+import { CrashError } from '../spec/errors.ts';
+import type { FuncIdx, FuncType } from '../spec/types.ts';
+import { BodyWriter, type Origins, type Written } from './body.ts';
+import { type Env, type OwnGlobal, ownGlobals, type ScratchFunc, scratchFuncs, type Thunk, thunks } from './env.ts';
+import { freshName, funcTypeIndex, globalType, memoryImport } from './module.ts';
+import { Op } from './ops.ts';
+import { assemble, type ImportEntry, type ImportKind } from './sections.ts';
+import { type FunctionShape, shapeOf } from './shape.ts';
+import { functionParams, functionResults, type Low, slotsOfLow, TypeSection } from './types.ts';
+
+export interface Continuation {
+  readonly compiled: WebAssembly.Module;
+  readonly imports: readonly ImportEntry[];
+  readonly name: string;
+  readonly func: FuncIdx;
+  readonly pc: number;
+  /** Where its function begins. */
+  readonly offset: number;
+}
+
+/** Numbers imports as they are first used. */
+class RestEnv implements Env {
+  readonly types = new TypeSection();
+  readonly imports: ImportEntry[] = [];
+  private readonly numbers = new Map<string, number>();
+  private readonly counts: Record<ImportKind['kind'], number> = { func: 0, table: 0, memory: 0, global: 0 };
+
+  constructor(
+    private readonly module: Module,
+    shared: boolean,
+  ) {
+    this.imports.push(...memoryImport(module, shared));
+  }
+
+  private number(module: string, name: string, is: () => ImportKind): number {
+    const key = `${module} ${name}`;
+    const known = this.numbers.get(key);
+    if (known !== undefined) return known;
+    const entry = { module, name, is: is() };
+    const number = this.counts[entry.is.kind]++;
+    this.imports.push(entry);
+    this.numbers.set(key, number);
+    return number;
+  }
+
+  func(index: number): number {
+    return this.number('func', `${index}`, () => ({ kind: 'func', type: funcTypeIndex(this.types, this.module, index) }));
+  }
+  scratch(name: ScratchFunc): number {
+    const { params, results } = scratchFuncs[name];
+    return this.number('scratch', name, () => ({ kind: 'func', type: this.types.index(params, results) }));
+  }
+  thunk(name: Thunk): number {
+    const { params, results } = thunks[name];
+    return this.number('thunk', name, () => ({ kind: 'func', type: this.types.index(params, results) }));
+  }
+  global(index: number): number {
+    return this.number('global', `${index}`, () => ({
+      kind: 'global',
+      type: globalType(this.module, index),
+      mutable: true,
+    }));
+  }
+  own(name: OwnGlobal): number {
+    return this.number('own', ownGlobals[name], () => ({ kind: 'global', type: 'i32', mutable: true }));
+  }
+  table(index: number): number {
+    return this.number('table', `${index}`, () => ({ kind: 'table' }));
+  }
+  found(): number {
+    return this.number('table', 'found', () => ({ kind: 'table' }));
+  }
+  type(params: readonly Low[], results: readonly Low[]): number {
+    return this.types.index(params, results);
+  }
+  guestType(index: number): number {
+    const type = this.module.context.types[index]?.comp as FuncType;
+    return this.types.index(functionParams(type), functionResults(type));
+  }
+}
+
+/** By function and pc, for either kind of memory. */
+type Known = Map<string, Continuation>;
+const known = new WeakMap<Module, Known>();
+const shapes = new WeakMap<Module, Map<FuncIdx, FunctionShape>>();
+
+/** The shape of a function that code goes on in. */
+export function keptShape(module: Module, func: FuncIdx): FunctionShape {
+  const kept = shapes.get(module) ?? new Map<FuncIdx, FunctionShape>();
+  shapes.set(module, kept);
+  const shape = kept.get(func) ?? shapeOf(module.context, func);
+  kept.set(func, shape);
+  return shape;
+}
+
+export function continuation(module: Module, func: FuncIdx, pc: number, shared: boolean): Continuation {
+  const kept = known.get(module) ?? new Map<string, Continuation>();
+  known.set(module, kept);
+  const key = `${func} ${pc} ${shared}`;
+  const it = kept.get(key) ?? make(module, func, pc, shared);
+  kept.set(key, it);
+  return it;
+}
+
+function make(module: Module, func: FuncIdx, pc: number, shared: boolean): Continuation {
+  const name = freshName();
+  const env = new RestEnv(module, shared);
+  const { bytes } = write(module, func, pc, env, false);
+  const type = env.types.index(['i32', 'i32'], ['i32']);
+  const { imports } = env;
+  const index = imports.filter(({ is }) => is.kind === 'func').length;
+  const assembled = assemble({
+    name,
+    types: env.types,
+    imports,
+    funcs: [{ type, bytes }],
+    globals: [],
+    exports: [{ name: 'run', kind: 'func', index }],
+  });
+  const compiled = new WebAssembly.Module(assembled.bytes);
+  return { compiled, imports, name, func, pc, offset: assembled.offsets[0] as number };
+}
+
+function write(module: Module, func: FuncIdx, pc: number, env: Env, tracing: boolean): Written {
+  const shape = keptShape(module, func);
+  if (pc === 0) return { bytes: enter(shape, env), origins: [] };
+  const point = shape.points.get(pc);
+  if (point === undefined) throw new CrashError(`function ${func} cannot be continued at pc ${pc}`);
+  return new BodyWriter(module.context, shape, env, true, tracing).from(point);
+}
+
+/** Calls the function itself. */
+function enter(shape: FunctionShape, env: Env): Uint8Array {
+  const w = new Writer();
+  w.byte(0);
+  shape.params.forEach((type, i) => {
+    w.byte(Op.i32Const);
+    w.s32((shape.localSlots[i] as number) * 8);
+    w.byte(Op.call);
+    w.u32(env.scratch(`get_${type}`));
+  });
+  w.bytes(Uint8Array.of(Op.localGet, 0, Op.localGet, 1, Op.call));
+  w.u32(env.func(shape.func));
+  w.bytes(Uint8Array.of(Op.localSet, 1));
+  let slot = shape.results.reduce((sum, type) => sum + slotsOfLow(type), 0);
+  for (const type of shape.results.toReversed()) {
+    slot -= slotsOfLow(type);
+    w.byte(Op.i32Const);
+    w.s32(slot * 8);
+    w.byte(Op.call);
+    w.u32(env.scratch(`set_${type}`));
+  }
+  w.bytes(Uint8Array.of(Op.localGet, 1, Op.end));
+  return w.finish();
+}
+
+/** What stands where in a continuation. */
+export const restOrigins = (module: Module, { func, pc }: Continuation): Origins =>
+  write(module, func, pc, new RestEnv(module, false), true).origins;

@@ -1,0 +1,204 @@
+// The main module of a guest: the same functions in their rewritten form, everything else imported or exported, so that
+// continuations can have it and the store stays the truth. Index spaces keep their order: functions of the engine come
+// after imported functions, everything else that is new comes last.
+
+import { Writer } from '../binary/writer.ts';
+import type { Module } from '../runtime/module.ts';
+import { CrashError } from '../spec/errors.ts';
+import type { FuncType } from '../spec/types.ts';
+import { BodyWriter, type Origins } from './body.ts';
+import { type Env, type OwnGlobal, ownGlobals, type ScratchFunc, scratchFuncs, type Thunk, thunks } from './env.ts';
+import { Op } from './ops.ts';
+import { assemble, type ExportEntry, type ImportEntry } from './sections.ts';
+import { shapeOf } from './shape.ts';
+import { supportOf } from './support.ts';
+import { functionParams, functionResults, type Low, lowOf, TypeSection } from './types.ts';
+
+export interface Rewritten {
+  readonly module: Module;
+  readonly compiled: WebAssembly.Module;
+  /** What stack traces call it. */
+  readonly name: string;
+  /** Number of its first function that is the guest's. */
+  readonly firstFunc: number;
+  /** Where each of the guest's functions begins. */
+  readonly offsets: Int32Array;
+  readonly size: number;
+}
+
+/** The memory as it is imported: whether it is shared is not the module's to say. */
+export const memoryImport = (module: Module, shared: boolean): ImportEntry[] =>
+  module.context.memories.map(({ limits }) => ({
+    module: 'memory',
+    name: '0',
+    is: {
+      kind: 'memory',
+      pages: Number(limits.min),
+      max: Math.min(65536, Number(limits.max ?? 65536n)),
+      shared,
+    },
+  }));
+
+const scratchNames = Object.keys(scratchFuncs) as ScratchFunc[];
+const ownNames = Object.keys(ownGlobals) as OwnGlobal[];
+
+class MainEnv implements Env {
+  readonly types = new TypeSection();
+  readonly shift: number;
+  private readonly used: readonly Thunk[];
+
+  constructor(private readonly module: Module) {
+    for (const type of module.context.types) {
+      const func = type.comp as FuncType;
+      this.types.append(functionParams(func), functionResults(func));
+    }
+    this.used = supportOf(module).thunks;
+    this.shift = scratchNames.length + this.used.length;
+  }
+
+  func(index: number): number {
+    return index < this.module.context.importedFuncs ? index : index + this.shift;
+  }
+  scratch(name: ScratchFunc): number {
+    return this.module.context.importedFuncs + scratchNames.indexOf(name);
+  }
+  thunk(name: Thunk): number {
+    const index = this.used.indexOf(name);
+    if (index < 0) throw new CrashError(`the rewriter was not told of ${name}`);
+    return this.module.context.importedFuncs + scratchNames.length + index;
+  }
+  global(index: number): number {
+    return index;
+  }
+  own(name: OwnGlobal): number {
+    return this.module.context.globals.length + ownNames.indexOf(name);
+  }
+  table(index: number): number {
+    return index;
+  }
+  found(): number {
+    return this.module.context.tables.length;
+  }
+  type(params: readonly Low[], results: readonly Low[]): number {
+    return this.types.index(params, results);
+  }
+  guestType(index: number): number {
+    return index;
+  }
+
+  imports(shared: boolean): ImportEntry[] {
+    const { context } = this.module;
+    const list: ImportEntry[] = [];
+    const func = (module: string, name: string, type: number) =>
+      list.push({ module, name, is: { kind: 'func', type } });
+    for (let i = 0; i < context.importedFuncs; i++) func('func', `${i}`, funcTypeIndex(this.types, this.module, i));
+    for (const name of scratchNames) func('scratch', name, this.types.index(scratchFuncs[name].params, scratchFuncs[name].results));
+    for (const name of this.used) func('thunk', name, this.types.index(thunks[name].params, thunks[name].results));
+    context.tables.forEach((_, i) => list.push({ module: 'table', name: `${i}`, is: { kind: 'table' } }));
+    list.push({ module: 'table', name: 'found', is: { kind: 'table' } });
+    list.push(...memoryImport(this.module, shared));
+    for (let i = 0; i < context.importedGlobals; i++)
+      list.push({ module: 'global', name: `${i}`, is: { kind: 'global', type: globalType(this.module, i), mutable: true } });
+    return list;
+  }
+}
+
+/** The index of a function's rewritten type. */
+export function funcTypeIndex(types: TypeSection, { context }: Module, func: number): number {
+  const type = context.funcs[func]?.comp as FuncType;
+  return types.index(functionParams(type), functionResults(type));
+}
+
+export const globalType = ({ context }: Module, global: number): Low => lowOf(context.globals[global]?.type ?? 'i32');
+
+let count = 0;
+/** A name that no other module of this thread has. */
+export const freshName = (): string => `wasbox.${count++}`;
+
+const known = new WeakMap<Module, Map<boolean, Rewritten>>();
+
+/** The rewritten module, made once for each thread. Throws what the host throws for a module that it cannot compile. */
+export function rewritten(module: Module, shared: boolean): Rewritten {
+  const forms = known.get(module) ?? new Map<boolean, Rewritten>();
+  known.set(module, forms);
+  const form = forms.get(shared) ?? rewrite(module, shared);
+  forms.set(shared, form);
+  return form;
+}
+
+function rewrite(module: Module, shared: boolean): Rewritten {
+  const name = freshName();
+  const { bytes, offsets } = rewriteBytes(module, shared, name);
+  const { shift } = new MainEnv(module);
+  return {
+    module,
+    compiled: new WebAssembly.Module(bytes),
+    name,
+    firstFunc: module.context.importedFuncs + shift,
+    offsets,
+    size: bytes.length,
+  };
+}
+
+/** The rewritten module in the binary format. */
+export function rewriteBytes(module: Module, shared: boolean, name: string) {
+  const { context } = module;
+  const env = new MainEnv(module);
+  const funcs: { type: number; bytes: Uint8Array }[] = [];
+  for (let i = context.importedFuncs; i < context.funcs.length; i++) {
+    const { bytes } = new BodyWriter(context, shapeOf(context, i), env, false).whole();
+    funcs.push({ type: funcTypeIndex(env.types, module, i), bytes });
+  }
+  const exports: ExportEntry[] = funcs.map((_, i) => {
+    const index = context.importedFuncs + i;
+    return { name: `f${index}`, kind: 'func', index: env.func(index) };
+  });
+  for (const verb of ['save', 'load'] as const) {
+    exports.push({ name: verb, kind: 'func', index: env.func(context.funcs.length) + (verb === 'save' ? 0 : 1) });
+    funcs.push({ type: env.types.index([], []), bytes: transfer(module, env, verb) });
+  }
+  const globals: Low[] = [];
+  for (let i = context.importedGlobals; i < context.globals.length; i++) {
+    globals.push(globalType(module, i));
+    exports.push({ name: `g${i}`, kind: 'global', index: i });
+  }
+  for (const own of ownNames) {
+    globals.push('i32');
+    exports.push({ name: ownGlobals[own], kind: 'global', index: env.own(own) });
+  }
+  const imports = env.imports(shared);
+  return assemble({ name, types: env.types, imports, funcs, globals, exports });
+}
+
+/** Bytes that a global takes in the scratch memory; they are those of the store's `globalWords`. */
+export const globalBytes = 16;
+
+/** A function that copies the module's own globals to the scratch memory, or from there. */
+function transfer(module: Module, env: MainEnv, verb: 'save' | 'load'): Uint8Array {
+  const { importedGlobals, globals } = module.context;
+  const w = new Writer();
+  w.byte(0);
+  for (let i = importedGlobals; i < globals.length; i++) {
+    const type = globalType(module, i);
+    if (verb === 'save') {
+      w.byte(Op.globalGet);
+      w.u32(i);
+    }
+    w.byte(Op.i32Const);
+    w.s32((i - importedGlobals) * globalBytes);
+    w.byte(Op.call);
+    w.u32(env.scratch(verb === 'save' ? `set_${type}` : `get_${type}`));
+    if (verb === 'load') {
+      w.byte(Op.globalSet);
+      w.u32(i);
+    }
+  }
+  w.byte(Op.end);
+  return w.finish();
+}
+
+/** What stands where in a function of the main module. */
+export function originsOf(module: Module, func: number): Origins {
+  const { context } = module;
+  return new BodyWriter(context, shapeOf(context, func), new MainEnv(module), false, true).whole().origins;
+}

@@ -1,0 +1,135 @@
+// A small module of our own with a memory, through which values pass between guest code and the engine bit by bit. Guest
+// code cannot reach two memories, and numbers of JavaScript do not keep all bits of an i64, of a v128 and of a NaN.
+// One for each thread is enough: nothing stays in it while other code runs.
+//
+// The memory:
+//   0 …          what the engine passes to code that it calls, and what it gets back: slots, as in a frame (frame.ts)
+//   spillStart … spilled frames, innermost first: each its values, 8 bytes (v128: 16), then address of the instance,
+//                function index, pc, and four bytes unused
+
+import { Writer } from '../binary/writer.ts';
+import { type ScratchFunc, scratchFuncs } from './env.ts';
+import { code, Op } from './ops.ts';
+import { assemble } from './sections.ts';
+import { type Low, TypeSection } from './types.ts';
+
+const pages = 256;
+/** Half of it: a frame has at most 50,000 locals and 100,000 operands, of 16 bytes. */
+export const spillStart = (pages * 65536) / 2;
+export const spilledFrameBytes = 16;
+
+const pointerGlobal = 0;
+const heldGlobal = 1;
+
+export class Scratch {
+  readonly words: Int32Array;
+  private readonly pointer: WebAssembly.Global;
+  private readonly heldFuel: WebAssembly.Global;
+
+  constructor(readonly exports: WebAssembly.Exports) {
+    this.words = new Int32Array((exports.memory as WebAssembly.Memory).buffer);
+    this.pointer = exports.pointer as WebAssembly.Global;
+    this.heldFuel = exports.held as WebAssembly.Global;
+  }
+
+  /** Where the spilled frames end. */
+  get spilled(): number {
+    return this.pointer.value as number;
+  }
+  clear(): void {
+    this.pointer.value = spillStart;
+  }
+  /** Fuel that was left where code was left for another reason. */
+  get held(): number {
+    return this.heldFuel.value as number;
+  }
+}
+
+let known: Scratch | undefined;
+
+export function theScratch(): Scratch {
+  known ??= new Scratch(new WebAssembly.Instance(new WebAssembly.Module(scratchModule())).exports);
+  return known;
+}
+
+function scratchModule(): Uint8Array<ArrayBuffer> {
+  const types = new TypeSection();
+  const names = Object.keys(scratchFuncs) as ScratchFunc[];
+  const funcs = names.map((name) => {
+    const { params, results } = scratchFuncs[name];
+    return { type: types.index(params, results), bytes: body(name) };
+  });
+  return assemble({
+    name: 'scratch',
+    types,
+    imports: [],
+    funcs,
+    memory: pages,
+    globals: ['i32', 'i32'],
+    exports: [
+      { name: 'memory', kind: 'memory', index: 0 },
+      { name: 'pointer', kind: 'global', index: pointerGlobal },
+      { name: 'held', kind: 'global', index: heldGlobal },
+      ...names.map((name, index) => ({ name, kind: 'func' as const, index })),
+    ],
+  }).bytes;
+}
+
+function body(name: ScratchFunc): Uint8Array {
+  const w = new Writer();
+  w.byte(0);
+  if (name === 'hold') {
+    w.bytes(Uint8Array.of(Op.localGet, 0, Op.globalSet, heldGlobal));
+  } else if (name === 'frame') {
+    for (let i = 0; i < 3; i++) {
+      w.bytes(Uint8Array.of(Op.globalGet, pointerGlobal, Op.localGet, i, 0x36, 2));
+      w.u32(i * 4);
+    }
+    advance(w, spilledFrameBytes);
+  } else {
+    const [verb, type] = name.split('_') as ['get' | 'set' | 'put', Low];
+    accessors[verb](w, type);
+  }
+  w.byte(Op.end);
+  return w.finish();
+}
+
+const accessors = {
+  get: (w: Writer, type: Low) => {
+    w.bytes(Uint8Array.of(Op.localGet, 0, ...loads[type], 0, 0));
+  },
+  set: (w: Writer, type: Low) => {
+    w.bytes(Uint8Array.of(Op.localGet, 1, Op.localGet, 0, ...widen[type], ...stores[type], 0, 0));
+  },
+  put: (w: Writer, type: Low) => {
+    w.bytes(Uint8Array.of(Op.globalGet, pointerGlobal, Op.localGet, 0, ...widen[type], ...stores[type], 0, 0));
+    advance(w, type === 'v128' ? 16 : 8);
+  },
+};
+
+function advance(w: Writer, bytes: number): void {
+  w.bytes(Uint8Array.of(Op.globalGet, pointerGlobal, Op.i32Const, bytes, code['i32.add'], Op.globalSet, pointerGlobal));
+}
+
+const loads: Record<Low, readonly number[]> = {
+  i32: [code['i32.load']],
+  i64: [code['i64.load']],
+  f32: [code['f32.load']],
+  f64: [code['f64.load']],
+  v128: [0xfd, 0],
+};
+const stores: Record<Low, readonly number[]> = {
+  i32: [code['i64.store']],
+  i64: [code['i64.store']],
+  f32: [code['i64.store']],
+  f64: [code['f64.store']],
+  v128: [0xfd, 11],
+};
+/** Numbers of 32 bits fill their slot, the high word is zero. */
+const widen: Record<Low, readonly number[]> = {
+  i32: [code['i64.extend_i32_u']],
+  i64: [],
+  f32: [code['i32.reinterpret_f32'], code['i64.extend_i32_u']],
+  f64: [],
+  v128: [],
+};

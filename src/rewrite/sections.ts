@@ -1,0 +1,136 @@
+// Puts sections together to a binary module: what all modules that the rewriter makes have in common.
+
+import { magic, version } from '../binary/decode.ts';
+import { Writer } from '../binary/writer.ts';
+import { code, Op } from './ops.ts';
+import { codeOfLow, type Low, type TypeSection } from './types.ts';
+
+export type ImportKind =
+  | { readonly kind: 'func'; readonly type: number }
+  | { readonly kind: 'table' }
+  | { readonly kind: 'memory'; readonly pages: number; readonly max: number; readonly shared: boolean }
+  | { readonly kind: 'global'; readonly type: Low; readonly mutable: boolean };
+
+export interface ImportEntry {
+  readonly module: string;
+  readonly name: string;
+  readonly is: ImportKind;
+}
+export interface ExportEntry {
+  readonly name: string;
+  readonly kind: 'func' | 'memory' | 'global';
+  readonly index: number;
+}
+const kinds = { func: 0, table: 1, memory: 2, global: 3 } as const;
+
+export interface Parts {
+  /** Tells modules apart in stack traces. */
+  readonly name: string;
+  readonly types: TypeSection;
+  readonly imports: readonly ImportEntry[];
+  /** Type index and body (locals and code) of each function. */
+  readonly funcs: readonly { readonly type: number; readonly bytes: Uint8Array }[];
+  /** Pages of a memory of its own. */
+  readonly memory?: number;
+  /** All mutable, and zero to begin with. */
+  readonly globals: readonly Low[];
+  readonly exports: readonly ExportEntry[];
+}
+
+export interface Assembled {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Where each function's body begins in the bytes. */
+  readonly offsets: Int32Array;
+}
+
+export function assemble(parts: Parts): Assembled {
+  const w = new Writer(1024 + parts.funcs.reduce((sum, { bytes }) => sum + bytes.length + 8, 0));
+  w.fixed32(magic);
+  w.fixed32(version);
+  section(w, 1, (w) => parts.types.write(w));
+  section(w, 2, (w) => w.list(parts.imports, writeImport));
+  section(w, 3, (w) => w.list(parts.funcs, (w, { type }) => w.u32(type)));
+  if (parts.memory !== undefined) writeMemory(w, parts.memory);
+  section(w, 6, (w) => w.list(parts.globals, writeGlobal));
+  section(w, 7, (w) => w.list(parts.exports, writeExport));
+  const offsets = writeCode(w, parts.funcs);
+  section(w, 0, (w) => writeName(w, parts.name));
+  return { bytes: w.finish() as Uint8Array<ArrayBuffer>, offsets };
+}
+
+function section(w: Writer, id: number, write: (w: Writer) => void): void {
+  w.byte(id);
+  w.sized(write);
+}
+
+function writeMemory(w: Writer, pages: number): void {
+  section(w, 5, (w) => {
+    w.u32(1);
+    w.byte(1);
+    w.u32(pages);
+    w.u32(pages);
+  });
+}
+
+function writeImport(w: Writer, { module, name, is }: ImportEntry): void {
+  w.name(module);
+  w.name(name);
+  w.byte(kinds[is.kind]);
+  if (is.kind === 'func') w.u32(is.type);
+  else if (is.kind === 'global') {
+    w.byte(codeOfLow(is.type));
+    w.byte(is.mutable ? 1 : 0);
+  } else if (is.kind === 'table') w.bytes(Uint8Array.of(0x70, 0, 0));
+  else {
+    w.byte(is.shared ? 3 : 1);
+    w.u32(is.pages);
+    w.u32(is.max);
+  }
+}
+
+function writeGlobal(w: Writer, type: Low): void {
+  w.byte(codeOfLow(type));
+  w.byte(1);
+  writeZero(w, type);
+  w.byte(Op.end);
+}
+
+function writeExport(w: Writer, { name, kind, index }: ExportEntry): void {
+  w.name(name);
+  w.byte(kinds[kind]);
+  w.u32(index);
+}
+
+function writeCode(w: Writer, funcs: Parts['funcs']): Int32Array {
+  const inner = new Writer(funcs.reduce((sum, { bytes }) => sum + bytes.length + 5, 5));
+  const offsets = new Int32Array(funcs.length);
+  inner.u32(funcs.length);
+  funcs.forEach(({ bytes }, i) => {
+    inner.u32(bytes.length);
+    offsets[i] = inner.length;
+    inner.bytes(bytes);
+  });
+  w.byte(10);
+  w.u32(inner.length);
+  const at = w.length;
+  w.bytes(inner.view());
+  return offsets.map((offset) => offset + at);
+}
+
+function writeName(w: Writer, name: string): void {
+  w.name('name');
+  w.byte(0);
+  w.sized((w) => w.name(name));
+}
+
+/** Pushes a zero. */
+export function writeZero(w: Writer, type: Low): void {
+  if (type === 'v128') {
+    w.bytes(Uint8Array.of(0xfd, 0x0c));
+    w.bytes(new Uint8Array(16));
+    return;
+  }
+  w.byte(code[`${type}.const`]);
+  w.bytes(new Uint8Array(zeroBytes[type]));
+}
+const zeroBytes = { i32: 1, i64: 1, f32: 4, f64: 8 } as const;

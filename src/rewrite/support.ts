@@ -1,0 +1,92 @@
+// Which modules can be rewritten, and what of the engine they need. One pass over all code.
+
+import { InstructionReader } from '../binary/instruction.ts';
+import type { Module } from '../runtime/module.ts';
+import type { Feature, Instruction } from '../spec/instructions.ts';
+import { typeName } from '../spec/types.ts';
+import { type Thunk, thunks } from './env.ts';
+
+const features: ReadonlySet<Feature> = new Set([
+  'mvp',
+  'sign-extension',
+  'saturating-conversion',
+  'bulk-memory',
+  'reference-types',
+  'tail-call',
+  'simd',
+  'threads',
+]);
+/** Threads that wait would not be suspended. */
+const blocking = /^memory\.atomic\.(wait|notify)/;
+/** Limit of the host's on parameters and on results; two are ours, and one is the pc at a safe point. */
+const mostValues = 990;
+
+export interface Support {
+  /** Why the module cannot be rewritten; undefined if it can. */
+  readonly lacks: string | undefined;
+  readonly thunks: readonly Thunk[];
+}
+
+const known = new WeakMap<Module, Support>();
+
+export function supportOf(module: Module): Support {
+  const support = known.get(module) ?? examine(module);
+  known.set(module, support);
+  return support;
+}
+
+function examine(module: Module): Support {
+  const used = new Set<Thunk>();
+  const lacks = lacksInTypes(module) ?? lacksInCode(module, used);
+  return { lacks, thunks: [...used] };
+}
+
+function lacksInTypes({ context, syntax }: Module): string | undefined {
+  for (const group of syntax.types) if (group.length > 1) return 'recursive types';
+  for (const { comp, final, chain } of context.types) {
+    if (comp.kind !== 'func') return `the type of a ${comp.kind}`;
+    if (!final || chain.length > 1) return 'subtypes';
+    if (comp.params.length > mostValues || comp.results.length > mostValues) return 'very long lists of values';
+  }
+  if (context.tags.length > 0) return 'exceptions';
+  if (context.memories.length > 1) return 'multiple memories';
+  for (const { addr, pageLog2 } of context.memories) {
+    if (addr === 'i64') return 'memories with 64-bit addresses';
+    if (pageLog2 !== 16) return 'custom page sizes';
+  }
+  for (const { addr, ref } of context.tables) {
+    if (addr === 'i64') return 'tables with 64-bit addresses';
+    if (ref.heap !== 'func' && ref.heap !== 'extern') return `tables of ${typeName(ref)}`;
+  }
+  return undefined;
+}
+
+/** By row: what of the engine it needs, or null where it is not supported. */
+const needs = new Map<Instruction, Thunk | null | undefined>();
+
+function needOf(row: Instruction): Thunk | null | undefined {
+  if (needs.has(row)) return needs.get(row);
+  const { name, feature } = row;
+  const need = !features.has(feature) || blocking.test(name) ? null : name in thunks ? (name as Thunk) : undefined;
+  needs.set(row, need);
+  return need;
+}
+
+function lacksInCode({ syntax, context }: Module, used: Set<Thunk>): string | undefined {
+  for (const { body } of syntax.funcs) {
+    const reader = new InstructionReader(syntax.bytes, body.start, body.end);
+    while (reader.pos < reader.end) {
+      reader.next();
+      const { row } = reader;
+      const need = needOf(row);
+      if (need === null) return `the instruction ${row.name}`;
+      if (need !== undefined) used.add(need);
+      else if (row.code === 0x11 || row.code === 0x13) {
+        const type = context.types[reader.x]?.comp;
+        if (type?.kind === 'func' && [...type.params, ...type.results].some((t) => typeof t === 'object'))
+          used.add('resolve');
+      }
+    }
+  }
+  return undefined;
+}
