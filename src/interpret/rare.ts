@@ -122,8 +122,8 @@ function tableCopy(m: Machine, at: number, base: number): void {
   const count = sized(m, base + 4, isWide(to) && isWide(from));
   checkTable(target, count, to.size);
   checkTable(source, count, from.size);
-  if (to === from) to.elements.copyWithin(2 * target, 2 * source, 2 * (source + count));
-  else to.elements.set(from.elements.subarray(2 * source, 2 * (source + count)), 2 * target);
+  // The elements of one table may overlap, which copying between views of one buffer takes care of.
+  to.write(target, from.elements.subarray(2 * source, 2 * (source + count)));
 }
 
 function tableInit(m: Machine, at: number, base: number): void {
@@ -134,7 +134,7 @@ function tableInit(m: Machine, at: number, base: number): void {
   const count = u32(m, base + 4);
   checkTable(target, count, table.size);
   checkTable(source, count, elem.length / 2);
-  table.elements.set(elem.subarray(2 * source, 2 * (source + count)), 2 * target);
+  table.write(target, elem.subarray(2 * source, 2 * (source + count)));
 }
 
 // References and globals

@@ -176,7 +176,7 @@ function initialiseTables(store: Store, instance: InstanceInst, evaluator: Evalu
     const table = store.tables[instance.tables[mode.table] as number] as TableInst;
     const start = offset(evaluator.evaluate(mode.at), table.type.addr);
     if (start + words.length / 2 > table.size) throw new Trap('out of bounds table access', `element segment ${i}`);
-    table.elements.set(words, start * 2);
+    table.write(start, words);
     instance.elems[i] = new Int32Array(0);
   });
 }

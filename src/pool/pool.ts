@@ -11,7 +11,6 @@ import { Job } from './job.ts';
 import { type Inputs, type MapOptions, mapInputs } from './map.ts';
 import {
   type CallSpec,
-  type JobOptions,
   type JobSpec,
   jobSpec,
   type PoolOptions,
@@ -383,5 +382,3 @@ function stopError(run: Run, snapshot: JobSnapshot | undefined): Error {
   const spent = stop.limit === 'fuel' ? `its ${spec.fuel} units of fuel` : `its ${spec.deadline} ms`;
   return new JobLimitError(stop.limit, `the job has used up ${spent}`, snapshot);
 }
-
-export type { JobOptions };

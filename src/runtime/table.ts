@@ -11,6 +11,8 @@ export class TableInst {
   /** Two words an element; longer than `size` where room was made ahead. */
   elements: Int32Array;
   size: number;
+  /** Goes up with each change of the elements, so that copies of them can follow. */
+  version = 0;
 
   constructor(
     readonly type: TableType,
@@ -39,8 +41,15 @@ export class TableInst {
     this.elements = wider;
   }
 
+  /** Writes references, two words each; they must fit. */
+  write(start: number, words: Int32Array): void {
+    this.version++;
+    this.elements.set(words, start * 2);
+  }
+
   /** The range must be within the table. */
   fill(start: number, count: number, lo: number, hi: number): void {
+    this.version++;
     for (let i = start * 2; i < (start + count) * 2; i += 2) {
       this.elements[i] = lo;
       this.elements[i + 1] = hi;

@@ -104,7 +104,7 @@ function addEntities(store: Store, data: SnapshotData, { types }: Verified): voi
   types.table.forEach((type, addr) => {
     const words = data.tables[addr] as Int32Array;
     const table = new TableInst(type, words.length / 2);
-    table.elements.set(words);
+    table.write(0, words);
     store.addTable(table);
   });
   for (const type of types.global) store.addGlobal(type);

@@ -32,22 +32,29 @@ export interface Verified {
 /** Throws SnapshotError. The contents of memories are not looked at: they may be anything. */
 export function verify(data: SnapshotData, modules: readonly Module[], limits: Partial<VmLimits> = {}): Verified {
   checkForm(data);
-  const effective = effectiveLimits(data.limits, limits);
-  const ofInstances = instanceModules(data, modules, effective);
-  const contexts = ofInstances.map(({ context }) => context);
-  const types = restoreTypes(data, contexts);
-  const objects = findObjects(data.heap, contexts, types.tag, effective.heap);
+  const verified = resolve(data, modules, limits);
+  const { types, objects } = verified;
   const refs = new Refs(types.func, data.externs.length, objects);
   checkCounts(data, types);
-  checkTables(data, types.table, refs, effective);
-  checkMemories(data, types.memory, effective);
+  checkTables(data, types.table, refs, verified.limits);
+  checkMemories(data, types.memory, verified.limits);
   checkGlobals(data, types.global, refs);
   checkObjects(data.heap, objects, refs);
-  ofInstances.forEach(({ context }, i) => {
+  verified.modules.forEach(({ context }, i) => {
     checkInstance(data, types, i, context, refs);
   });
-  checkStack(data, types.func, ofInstances, refs, effective);
-  return { modules: ofInstances, types, limits: effective, objects };
+  checkStack(data, types.func, verified.modules, refs, verified.limits);
+  return verified;
+}
+
+/** What data means that a store of ours was saved as, just now and by ourselves. Throws SnapshotError. */
+export function resolve(data: SnapshotData, modules: readonly Module[], given: Partial<VmLimits> = {}): Verified {
+  const limits = effectiveLimits(data.limits, given);
+  const ofInstances = instanceModules(data, modules, limits);
+  const contexts = ofInstances.map(({ context }) => context);
+  const types = restoreTypes(data, contexts);
+  const objects = findObjects(data.heap, contexts, types.tag, limits.heap);
+  return { modules: ofInstances, types, limits, objects };
 }
 
 /** Those of whoever restores; where they say nothing, the snapshot's own, but never above the defaults. */

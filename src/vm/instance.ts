@@ -66,7 +66,9 @@ export class TableRef extends Handle {
     return readValue(this.inst.elements, this.within(index), this.inst.type.ref, this.store);
   }
   set(index: number, value: Value): void {
-    writeValue(this.inst.elements, this.within(index), this.inst.type.ref, value, this.store, 'the element');
+    const words = new Int32Array(2);
+    writeValue(words, 0, this.inst.type.ref, value, this.store, 'the element');
+    this.inst.write(this.within(index), words);
   }
   /** Grows by so many elements; returns the old size, or -1 where the type or a limit forbids it. */
   grow(elements: number, value: Value = null): number {

@@ -286,6 +286,8 @@ class Body {
     }
     opcode(this.w, type === 'v128' ? (lane === 'f32' ? 'f32x4.eq' : 'f64x2.eq') : `${lane}.eq`);
     opcode(this.w, type === 'v128' ? 'v128.bitselect' : 'select');
+    opcode(this.w, 'local.tee');
+    this.w.u32(local);
   }
 
   private load(type: Type, depth: number): void {

@@ -5,7 +5,7 @@ import test from 'ava';
 import * as Comlink from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { HostError, LinkError, UsageError } from '../../src/index.ts';
-import { Pool, type Service } from '../../src/pool/index.ts';
+import { CancelledError, JobLimitError, type JobSnapshot, Pool, type Service } from '../../src/pool/index.ts';
 import { arithmetic, moduleOf } from './guests.ts';
 
 const causeOf = (error: Error | undefined): Error => error?.cause as Error;
@@ -100,6 +100,17 @@ test('a service that does not answer in time fails the job, and late answers are
   t.is(error?.message, 'the service did not answer twice within 20 ms');
   answer(1);
   t.is(job.status, 'failed');
+});
+
+test('a job that waits meets its deadline, and can be cancelled', async (t) => {
+  const silent = { twice: () => new Promise(() => {}) };
+  const late = ask(silent, twice, { deadline: 50 });
+  const error = await t.throwsAsync(late.result, { instanceOf: JobLimitError });
+  t.deepEqual(await pool.resume(error?.snapshot as JobSnapshot, { services: { env: { twice: () => 3 } } }).result, [3]);
+  const given = ask(silent);
+  while (given.status !== 'waiting') await new Promise((resolve) => setTimeout(resolve, 1));
+  given.cancel();
+  await t.throwsAsync(given.result, { instanceOf: CancelledError });
 });
 
 test('what is not there is told before the job begins', async (t) => {

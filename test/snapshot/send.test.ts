@@ -82,3 +82,15 @@ test('what cannot be cloned stays where it is', async (t) => {
   t.throws(() => vm.send(), { instanceOf: SnapshotError });
   t.deepEqual(finish(vm), [1124n]);
 });
+
+test('one of our own is taken as it is, but needs its modules all the same', async (t) => {
+  const message = posted((await waiting()).send());
+  const modules = [await guest];
+  t.throws(() => receiveStore(message, { modules: [], limits, trusted: true }), { instanceOf: SnapshotError });
+  const store = receiveStore(message, { modules, limits, trusted: true });
+  t.is(store.stack.depth, 8);
+  t.is(store.pending?.id, 1);
+  const forged = { ...message, data: { ...message.data, slots: message.data.slots.slice(2) } };
+  t.throws(() => receiveStore(forged, { modules, limits }), { instanceOf: SnapshotError });
+  t.notThrows(() => receiveStore(forged, { modules, limits, trusted: true }));
+});

@@ -1,5 +1,5 @@
 // The hop test: the suite again, while the VM is saved, thrown away and restored from bytes over and over in each call,
-// beside a twin that is left in peace. How often, world.ts says.
+// beside a twin that is left in peace. How often, pace.ts says.
 
 import test from 'ava';
 import { readyFiles } from './files.ts';

@@ -10,12 +10,13 @@ import { branchHints } from '../../src/validate/hints.ts';
 import { AssembleError, assemble, takenAnyway } from './assemble.ts';
 import { resultsMatch, showExpected, showResults } from './expect.ts';
 import { testsuite } from './locate.ts';
+import type { Mode } from './pace.ts';
 import { type Action, type Command, type ModuleSource, parseScript } from './script.ts';
 import { spectest } from './spectest.ts';
 import { difference } from './twins.ts';
-import { type Ending, type Mode, World } from './world.ts';
+import { type Ending, World } from './world.ts';
 
-export type { Mode } from './world.ts';
+export type { Mode } from './pace.ts';
 
 export interface Failure {
   /** `file:line` */

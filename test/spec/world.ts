@@ -8,31 +8,14 @@ import { globalWords, type InstanceInst, type VmLimits } from '../../src/runtime
 import type { Value } from '../../src/runtime/value.ts';
 import { CrashError, type HostError, LinkError, type Trap } from '../../src/spec/errors.ts';
 import { type GlobalType, slotsOf, slotsOfAll } from '../../src/spec/types.ts';
-import { type RunOptions, VM } from '../../src/vm.ts';
+import { VM } from '../../src/vm.ts';
 import type { Results } from './expect.ts';
+import { fuelOfAll, type Mode, Pace } from './pace.ts';
 import type { Value as Argument, Vec } from './script.ts';
 import { hostImports } from './spectest.ts';
 
-export type Mode = 'whole' | 'step' | 'safepoint';
-
 /** Small enough that a runaway recursion ends soon. */
 const limits: Partial<VmLimits> = { frames: 600, stack: 2 ** 18, memory: 1024 ** 3 };
-
-/** More than any call of the suite needs: what takes longer hangs. */
-const fuelOfAll = 1e9;
-
-/**
- * Budgets of hops per call, so that a long call does not take hours: all instructions (or safe points) to begin with,
- * then longer and longer slices. The slice of 97 instructions meets every place in a loop sooner or later.
- */
-const slices: Record<Mode, (hops: number, debt: number) => RunOptions> = {
-  whole: () => ({ fuel: fuelOfAll }),
-  step: (hops) => ({ steps: hops < 300 ? 1 : growing(97, hops - 400) }),
-  // Fuel that just pays the debt leads to the next safe point.
-  safepoint: (hops, debt) => ({ fuel: debt + (hops < 200 ? 0 : growing(1, hops - 200)) }),
-};
-
-const growing = (stride: number, hops: number): number => Math.ceil(stride * 1.1 ** Math.min(200, Math.max(0, hops)));
 
 /** How a call ended. */
 export type Ending =
@@ -41,12 +24,19 @@ export type Ending =
 
 export class World {
   vm = new VM({ limits });
-  /** Saved and restored so many times. */
-  hops = 0;
   /** All that instances were made of, by hash: what a restore needs. */
   private readonly modules = new Map<string, Module>();
 
-  constructor(private readonly mode: Mode) {}
+  private readonly pace: Pace;
+
+  constructor(private readonly mode: Mode) {
+    this.pace = new Pace(mode);
+  }
+
+  /** How many times the VM was saved and restored. */
+  get hops(): number {
+    return this.pace.hops;
+  }
 
   /** The address of the new instance. Throws what instantiating throws, and what the start function ends with. */
   instantiate(module: Module, registered: ReadonlyMap<string, number>): number {
@@ -94,22 +84,23 @@ export class World {
 
   /** Runs the call that was started to its end. */
   private finish(): Exclude<Ending, { status: 'returned' }> | (Outcome & { status: 'returned' }) {
-    for (let slice = 0; ; slice++) {
-      this.hop();
-      const outcome = this.vm.run(slices[this.mode](slice, this.vm.store.debt));
+    if (this.pace.begin()) this.hop();
+    for (;;) {
+      const outcome = this.vm.run(this.pace.next(this.vm.store.debt));
       if (outcome.status === 'returned') return outcome;
       if (outcome.status === 'trapped') return { status: 'trapped', error: outcome.trap };
       if (this.mode === 'whole') throw new CrashError(`the call is not done after ${fuelOfAll} units of fuel`);
+      this.hop();
     }
   }
 
   private hop(): void {
     // A host function that was called straight away has no frame, and cannot be saved.
-    if (this.mode === 'whole' || this.vm.store.stack.depth === 0) return;
+    if (this.vm.store.stack.depth === 0) return;
     const bytes = this.vm.save().encode();
     this.vm.dispose();
     this.vm = VM.restore(bytes, { modules: [...this.modules.values()], imports: hostImports, limits });
-    this.hops++;
+    this.pace.hops++;
   }
 
   /** Number of instances. */

@@ -1,0 +1,100 @@
+// Host functions as guest code sees them: a function of the rewritten type, whose code passes the arguments to the engine
+// through the scratch memory and takes the results from there.
+
+import { Writer } from '../binary/writer.ts';
+import type { FuncType } from '../spec/types.ts';
+import { left } from './body.ts';
+import { type ScratchFunc, scratchFuncs } from './env.ts';
+import { Op } from './ops.ts';
+import { assemble, type ImportEntry } from './sections.ts';
+import { theScratch } from './scratch.ts';
+import { functionParams, functionResults, type LowTypes, lowAll, slotsOfLow, TypeSection } from './types.ts';
+
+/** Calls the host: depth and fuel of the caller in; out 0, or 1 where the results come later. */
+export type CallHost = (depth: number, fuel: number) => 0 | 1;
+
+const modules = new Map<string, WebAssembly.Module>();
+
+/** A function of the type that calls the host. */
+export function hostWrapper(type: FuncType, call: CallHost): CallableFunction {
+  const params = lowAll(type.params);
+  const results = lowAll(type.results);
+  const key = `${params.join(' ')}>${results.join(' ')}`;
+  const module = modules.get(key) ?? new WebAssembly.Module(wrapperModule(type, params, results));
+  modules.set(key, module);
+  const imports = { scratch: theScratch().exports, host: { call } };
+  return new WebAssembly.Instance(module, imports).exports.run as CallableFunction;
+}
+
+function wrapperModule(type: FuncType, params: LowTypes, results: LowTypes): Uint8Array<ArrayBuffer> {
+  const types = new TypeSection();
+  const imports: ImportEntry[] = [];
+  const numbers = new Map<ScratchFunc, number>();
+  const scratch = (name: ScratchFunc): number => {
+    const known = numbers.get(name);
+    if (known !== undefined) return known;
+    const is = { kind: 'func', type: types.index(scratchFuncs[name].params, scratchFuncs[name].results) } as const;
+    const number = imports.push({ module: 'scratch', name, is }) - 1;
+    numbers.set(name, number);
+    return number;
+  };
+  const call = imports.push({ module: 'host', name: 'call', is: { kind: 'func', type: types.index(['i32', 'i32'], ['i32']) } }) - 1;
+  const bytes = wrapperBody(params, results, scratch, call);
+  const index = types.index(functionParams(type), functionResults(type));
+  return assemble({
+    name: 'host',
+    types,
+    imports,
+    funcs: [{ type: index, bytes }],
+    globals: [],
+    exports: [{ name: 'run', kind: 'func', index: imports.length }],
+  }).bytes;
+}
+
+function wrapperBody(
+  params: LowTypes,
+  results: LowTypes,
+  scratch: (name: ScratchFunc) => number,
+  call: number,
+): Uint8Array {
+  const w = new Writer();
+  const fuel = params.length + 1;
+  w.byte(0);
+  let slot = 0;
+  params.forEach((type, i) => {
+    w.byte(Op.localGet);
+    w.u32(i);
+    w.byte(Op.i32Const);
+    w.s32(slot * 8);
+    w.byte(Op.call);
+    w.u32(scratch(`set_${type}`));
+    slot += slotsOfLow(type);
+  });
+  w.byte(Op.localGet);
+  w.u32(params.length);
+  w.byte(Op.localGet);
+  w.u32(fuel);
+  w.byte(Op.call);
+  w.u32(call);
+  w.bytes(Uint8Array.of(Op.if, Op.noType, Op.localGet));
+  w.u32(fuel);
+  w.byte(Op.call);
+  w.u32(scratch('hold'));
+  w.byte(Op.i32Const);
+  w.s32(left);
+  w.byte(Op.localSet);
+  w.u32(fuel);
+  w.byte(Op.end);
+  slot = 0;
+  for (const type of results) {
+    w.byte(Op.i32Const);
+    w.s32(slot * 8);
+    w.byte(Op.call);
+    w.u32(scratch(`get_${type}`));
+    slot += slotsOfLow(type);
+  }
+  w.byte(Op.localGet);
+  w.u32(fuel);
+  w.byte(Op.end);
+  return w.finish();
+}

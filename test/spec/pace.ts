@@ -1,0 +1,55 @@
+// Where a hopping run stops. At each instruction (or safe point) it would take hours; so both a call and a script begin
+// with every one of them, and go on with longer and longer slices.
+// - In a script the stride grows by one with each 1,000 hops. Each call begins at another place of the stride, so that
+//   the calls of a function together still stop at all of its instructions.
+// - In a call of many instructions, slices of 97 follow after 300 hops, which meet each place of a loop in time. Another
+//   100 hops later, each slice is longer than the one before by a tenth. (At safe points, the last after 200 hops.)
+
+import type { RunOptions } from '../../src/vm.ts';
+
+export type Mode = 'whole' | 'step' | 'safepoint';
+
+/** More than any call of the suite needs: what takes longer hangs. */
+export const fuelOfAll = 1e9;
+
+/** About what it costs to go from one safe point to the next. */
+const fuelBetween = 8;
+
+export class Pace {
+  /** Hops of the script, and its calls. */
+  hops = 0;
+  private calls = 0;
+  private slices = 0;
+
+  constructor(readonly mode: Mode) {}
+
+  private get stride(): number {
+    return 1 + Math.floor(this.hops / 1000);
+  }
+
+  /** A call begins. Whether to hop before its first instruction. */
+  begin(): boolean {
+    this.calls++;
+    this.slices = 0;
+    return this.mode !== 'whole' && this.calls % this.stride === 0;
+  }
+
+  /** The next slice, of a VM that owes so much fuel. */
+  next(debt: number): RunOptions {
+    const first = this.slices++ === 0 && this.calls % this.stride;
+    switch (this.mode) {
+      case 'whole':
+        return { fuel: fuelOfAll };
+      case 'step':
+        return { steps: first || Math.max(this.stride, this.slices <= 300 ? 1 : growing(97, this.slices - 400)) };
+      case 'safepoint':
+        // Fuel that just pays the debt leads to the next safe point.
+        return { fuel: debt + ((first || this.stride) - 1) * fuelBetween + growing(1, this.slices - 200) - 1 };
+      default:
+        return this.mode satisfies never;
+    }
+  }
+}
+
+const growing = (stride: number, slices: number): number =>
+  Math.ceil(stride * 1.1 ** Math.min(200, Math.max(0, slices)));
