@@ -1180,6 +1180,342 @@ export function loop(m: Machine): Exit {
         case 289: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!; mem.setInt32(ea, bl, true); pc += 4; continue;
         }
+        // global.set + global.get
+        case 290: {
+          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
+        }
+        // copy + copy
+        case 291: {
+          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
+          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; continue; }
+        }
+        // i32.add + i32.load
+        case 292: {
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }
+        }
+        // i32.add k + br
+        case 293: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { pc = code[pc + 1]!; continue; }
+        }
+        // i64.add + i64.add
+        case 294: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // i32.shl k + i32.add + i32.load
+        case 295: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }
+        }
+        // global.set + global.get + global.set + global.get
+        case 296: {
+          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
+          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
+        }
+        // i32.rotr k + i32.xor
+        case 297: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a >>> b) | (a << (32 - b)); pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; continue; }
+        }
+        // const64 + i64.and
+        case 298: {
+          { const d = fp + code[pc + 1]!; I[d] = code[pc + 2]!; I[d + 1] = code[pc + 3]!; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al & bl, hi = ah & bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // global.get + i32.sub k
+        case 299: {
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; continue; }
+        }
+        // i64.mul + i64.shr_u k
+        case 300: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >>> s, hi = s < 32 ? ah >>> s : 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // i32.xor + i32.add
+        case 301: {
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
+        }
+        // i32.load + i32.load
+        case 302: {
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; }
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }
+        }
+        // i32.shl k + i32.and k
+        case 303: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; continue; }
+        }
+        // i32.add k + global.set
+        case 304: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; continue; }
+        }
+        // i32.rotr k + i32.rotr k + i32.xor
+        case 305: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a >>> b) | (a << (32 - b)); pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a >>> b) | (a << (32 - b)); pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; continue; }
+        }
+        // i32.add k + i64.load
+        case 306: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;   const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // i64.gt_u + i64.extend_i32_u
+        case 307: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 > bl >>> 0) ? 1 : 0; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!;  const lo = a, hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue; }
+        }
+        // charge + br_unless
+        case 308: {
+          { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; } pc += 2; }
+          { if (I[fp + code[pc + 1]!]! === 0) { pc = code[pc + 2]!; continue; } pc += 3; continue; }
+        }
+        // i32.shr_u + i32.shr_u
+        case 309: {
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; continue; }
+        }
+        // i32.store + i32.store
+        case 310: {
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; }
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; continue; }
+        }
+        // global.get + global.get
+        case 311: {
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
+        }
+        // i64.lt_u + i64.extend_i32_u
+        case 312: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 < bl >>> 0) ? 1 : 0; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!;  const lo = a, hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue; }
+        }
+        // i64.shr_u k + i64.or
+        case 313: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >>> s, hi = s < 32 ? ah >>> s : 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al | bl, hi = ah | bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // i32.or + i32.or
+        case 314: {
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; continue; }
+        }
+        // i64.shl k + i64.shr_u k + i64.or
+        case 315: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? al << s : 0, hi = s < 32 ? (ah << s) | ((al >>> 1) >>> (31 - s)) : al << s, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >>> s, hi = s < 32 ? ah >>> s : 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al | bl, hi = ah | bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // const32 + i32.store
+        case 316: {
+          { I[fp + code[pc + 1]!] = code[pc + 2]!; pc += 3; }
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; continue; }
+        }
+        // i32.store8 + i32.sub k
+        case 317: {
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 1 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt8(ea, b); pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; continue; }
+        }
+        // i64.add + i64.store
+        case 318: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue; }
+        }
+        // charge + br_if i32.eq k
+        case 319: {
+          { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; } pc += 2; }
+          { const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a === b) { pc = code[pc + 3]!; continue; } pc += 4; continue; }
+        }
+        // i64.add + i64.shl k
+        case 320: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? al << s : 0, hi = s < 32 ? (ah << s) | ((al >>> 1) >>> (31 - s)) : al << s, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // copy + call
+        case 321: {
+          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
+          { const e = entries[code[pc + 1]!]!; if (e < 0 || fi >= lastFrame) { exit = Exit.call; break run; }
+      FR[fi + 1] = pc + 3; fi += 3; fp += code[pc + 2]!; FR[fi] = code[pc + 1]! + funcDelta; FR[fi + 2] = fp >> 1; pc = e; continue; }
+        }
+        // i32.shl k + i32.and k + i32.shl k + i32.and k
+        case 322: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; continue; }
+        }
+        // i32.add + i32.load8_u
+        case 323: {
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 1 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getUint8(ea); pc += 4; continue; }
+        }
+        // const64 + i64.and + const64 + i64.and
+        case 324: {
+          { const d = fp + code[pc + 1]!; I[d] = code[pc + 2]!; I[d + 1] = code[pc + 3]!; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al & bl, hi = ah & bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const d = fp + code[pc + 1]!; I[d] = code[pc + 2]!; I[d + 1] = code[pc + 3]!; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al & bl, hi = ah & bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // i64.add + i64.add + i64.store
+        case 325: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue; }
+        }
+        // i64.mul + i64.add + i64.add + i64.store
+        case 326: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue; }
+        }
+        // i64.add + i64.store + i64.gt_u + i64.extend_i32_u
+        case 327: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 > bl >>> 0) ? 1 : 0; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!;  const lo = a, hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue; }
+        }
+        // i64.mul + i64.shr_u k + i64.mul + i64.shr_u k
+        case 328: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >>> s, hi = s < 32 ? ah >>> s : 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >>> s, hi = s < 32 ? ah >>> s : 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // i64.mul + i64.add + i64.shl k
+        case 329: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = s < 32 ? al << s : 0, hi = s < 32 ? (ah << s) | ((al >>> 1) >>> (31 - s)) : al << s, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // i64.mul + i64.lt_u + i64.extend_i32_u
+        case 330: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 < bl >>> 0) ? 1 : 0; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!;  const lo = a, hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue; }
+        }
+        // i64.add + i64.add + i64.mul
+        case 331: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // const64 + call
+        case 332: {
+          { const d = fp + code[pc + 1]!; I[d] = code[pc + 2]!; I[d + 1] = code[pc + 3]!; pc += 4; }
+          { const e = entries[code[pc + 1]!]!; if (e < 0 || fi >= lastFrame) { exit = Exit.call; break run; }
+      FR[fi + 1] = pc + 3; fi += 3; fp += code[pc + 2]!; FR[fi] = code[pc + 1]! + funcDelta; FR[fi + 2] = fp >> 1; pc = e; continue; }
+        }
+        // global.get + i32.add
+        case 333: {
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
+        }
+        // charge + global.get
+        case 334: {
+          { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; } pc += 2; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
+        }
+        // charge + global.get + br_if i32.ge_u k
+        case 335: {
+          { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; } pc += 2; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
+          { const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a >>> 0 >= b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue; }
+        }
+        // i32.add + i32.add
+        case 336: {
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
+        }
+        // charge + global.get + br_if i32.ge_u k + global.get
+        case 337: {
+          { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; } pc += 2; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
+          { const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a >>> 0 >= b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
+        }
+        // i32.add k + global.set + br
+        case 338: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; }
+          { pc = code[pc + 1]!; continue; }
+        }
+        // global.get + global.get + i32.and
+        case 339: {
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; continue; }
+        }
+        // global.get + global.get + i32.and + global.get
+        case 340: {
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
+        }
+        // i32.add k + copy + copy
+        case 341: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
+          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; continue; }
+        }
+        // const32 + i32.store8 + i32.sub k
+        case 342: {
+          { I[fp + code[pc + 1]!] = code[pc + 2]!; pc += 3; }
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 1 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt8(ea, b); pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; continue; }
+        }
+        // i32.shl k + i32.add
+        case 343: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
+        }
+        // i32.add + const32 + i32.store
+        case 344: {
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { I[fp + code[pc + 1]!] = code[pc + 2]!; pc += 3; }
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; continue; }
+        }
+        // i32.load + i32.add
+        case 345: {
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
+        }
+        // i32.shr_u k + i32.xor + i32.add
+        case 346: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
+        }
+        // const64 + copy
+        case 347: {
+          { const d = fp + code[pc + 1]!; I[d] = code[pc + 2]!; I[d + 1] = code[pc + 3]!; pc += 4; }
+          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; continue; }
+        }
+        // const64 + copy + const64 + call
+        case 348: {
+          { const d = fp + code[pc + 1]!; I[d] = code[pc + 2]!; I[d + 1] = code[pc + 3]!; pc += 4; }
+          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
+          { const d = fp + code[pc + 1]!; I[d] = code[pc + 2]!; I[d + 1] = code[pc + 3]!; pc += 4; }
+          { const e = entries[code[pc + 1]!]!; if (e < 0 || fi >= lastFrame) { exit = Exit.call; break run; }
+      FR[fi + 1] = pc + 3; fi += 3; fp += code[pc + 2]!; FR[fi] = code[pc + 1]! + funcDelta; FR[fi + 2] = fp >> 1; pc = e; continue; }
+        }
+        // global.get + i32.sub k + global.set
+        case 349: {
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; }
+          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; continue; }
+        }
         default:
           exit = Exit.unknown;
           break run;

@@ -32,6 +32,34 @@ export const Exit = {
 export type Exit = (typeof Exit)[keyof typeof Exit];
 
 const noMemory = new DataView(new ArrayBuffer(0));
+const noWords = new Int32Array(0);
+
+/** Where the index spaces of an instance are. */
+interface Places {
+  readonly tables: TableInst[];
+  readonly memories: MemoryInst[];
+  readonly globalAt: Int32Array;
+  readonly funcDelta: number;
+}
+
+const places = new WeakMap<InstanceInst, Places>();
+
+/** Computed once: an instance's addresses never change, and calls of the host into small functions are many. */
+function placesOf(store: Store, instance: InstanceInst): Places {
+  const known = places.get(instance) ?? placesIn(store, instance);
+  places.set(instance, known);
+  return known;
+}
+
+function placesIn(store: Store, instance: InstanceInst): Places {
+  const { importedFuncs } = instance.module.context;
+  return {
+    tables: instance.tables.map((addr) => store.tables[addr] as TableInst),
+    memories: instance.memories.map((addr) => store.memories[addr] as MemoryInst),
+    globalAt: Int32Array.from(instance.globals, (addr) => addr * globalWords),
+    funcDelta: (instance.funcs[importedFuncs] ?? 0) - importedFuncs,
+  };
+}
 
 export class Machine {
   I: Int32Array;
@@ -44,8 +72,8 @@ export class Machine {
   mem: DataView = noMemory;
   memLen = 0;
 
-  code: Int32Array = new Int32Array(0);
-  entries: Int32Array = new Int32Array(0);
+  code = noWords;
+  entries = noWords;
   /** Tables of the instance, by index. */
   tables: TableInst[] = [];
   memories: MemoryInst[] = [];
@@ -53,7 +81,7 @@ export class Machine {
   instance!: InstanceInst;
   moduleCode!: ModuleCode;
   /** Word offset in `G` by global index. */
-  globalAt: Int32Array = new Int32Array(0);
+  globalAt = noWords;
   /** Function address minus function index, for functions of the instance itself. */
   funcDelta = 0;
 
@@ -115,14 +143,13 @@ export class Machine {
 
   enterInstance(instance: InstanceInst): void {
     if (this.instance === instance) return;
-    const { store } = this;
-    const { context } = instance.module;
+    const { tables, memories, globalAt, funcDelta } = placesOf(this.store, instance);
     this.instance = instance;
     this.moduleCode = codeOf(instance.module);
-    this.tables = instance.tables.map((addr) => store.tables[addr] as TableInst);
-    this.memories = instance.memories.map((addr) => store.memories[addr] as MemoryInst);
-    this.globalAt = Int32Array.from(instance.globals, (addr) => addr * globalWords);
-    this.funcDelta = (instance.funcs[context.importedFuncs] ?? 0) - context.importedFuncs;
+    this.tables = tables;
+    this.memories = memories;
+    this.globalAt = globalAt;
+    this.funcDelta = funcDelta;
     this.refreshCode();
     this.refreshMemory();
   }

@@ -11,9 +11,13 @@ import { localSlots } from '../vm/driver.ts';
 import { trace } from '../vm/frames.ts';
 import { isHostOverflow, stackOverflow, trapped } from './errors.ts';
 import { thrownValue } from './exception.ts';
+import { checkHostStack } from './host-stack.ts';
 import type { Port } from './port.ts';
 import type { Realm } from './realm.ts';
 import { checkCrossing, toJs, toWasm } from './values.ts';
+
+/** Looking at the host's stack costs as much as a call, so it is done once for so many levels of calls. */
+const levels = 16;
 
 const unbounded: Budget = { fuel: Number.POSITIVE_INFINITY };
 
@@ -52,7 +56,7 @@ export class Caller {
     const { stack } = store;
     const { depth, top } = stack;
     try {
-      checkHostStack();
+      if (store.hostDepth % levels === levels - 1) checkHostStack();
       this.run(addr, args);
       return readValues(stack.words, top, store.funcType(addr).results, store);
     } catch (error) {
@@ -94,13 +98,4 @@ export class Caller {
     trace(realm.store, floor, error);
     return realm.uncatchable(trapped(error));
   }
-}
-
-/** More than the engine needs of the host's stack between two calls into JavaScript. */
-const room = new Array<undefined>(2000).fill(undefined);
-const nothing = (): void => undefined;
-
-/** Throws the host's own RangeError here rather than somewhere in the engine, where it would leave things half done. */
-function checkHostStack(): void {
-  nothing.apply(undefined, room as never);
 }

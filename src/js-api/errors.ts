@@ -2,6 +2,7 @@
 // https://webassembly.github.io/spec/js-api/#error-objects
 
 import { ExhaustionError, LimitError, LinkError as LinkFailure, type TraceFrame, Trap } from '../spec/errors.ts';
+import { checkHostStack } from './host-stack.ts';
 
 interface ErrorClass {
   readonly prototype: Error;
@@ -52,9 +53,10 @@ export function refused(error: unknown): unknown {
   return error instanceof Trap ? trapped(error) : error;
 }
 
-/** Does it; where that fails, throws what JavaScript expects. */
+/** Changes the store as asked; where that fails, throws what JavaScript expects. */
 export function attempt<T>(act: () => T): T {
   try {
+    checkHostStack();
     return act();
   } catch (error) {
     throw refused(error);

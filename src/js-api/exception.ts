@@ -8,6 +8,7 @@ import { readValues, type Value, writeValues } from '../runtime/value.ts';
 import { defineFunc } from '../spec/deftypes.ts';
 import { externref, type FuncType, slotsOfAll, type TagAddr, type ValType } from '../spec/types.ts';
 import { attempt } from './errors.ts';
+import { checkHostStack } from './host-stack.ts';
 import { Address, type Realm } from './realm.ts';
 import { checkCrossing, toJs, toWasm, valueType } from './values.ts';
 import { asInterface, dictionary, unsignedLong } from './webidl.ts';
@@ -39,6 +40,7 @@ function allocate(realm: Realm, tag: TagAddr, values: readonly Value[]): number 
   const { store } = realm;
   const { stack } = store;
   const types = typesOf(realm, tag);
+  checkHostStack();
   stack.reserveSlots(stack.top + slotsOfAll(types));
   writeValues(stack.words, stack.top, types, values, store, 'argument');
   return newException(store, tag, stack.top * 2);

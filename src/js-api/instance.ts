@@ -10,7 +10,7 @@ import type { InstanceInst } from '../runtime/store.ts';
 import type { Value } from '../runtime/value.ts';
 import { type GlobalType, isRef } from '../spec/types.ts';
 import type { Caller } from './call.ts';
-import { attempt, LinkError } from './errors.ts';
+import { attempt, LinkError, refused } from './errors.ts';
 import { addGlobal } from './global.ts';
 import type { Callable, Port } from './port.ts';
 import type { Realm } from './realm.ts';
@@ -38,8 +38,16 @@ export class Instantiation {
     const space = (imports as Record<string, unknown>)[what.module];
     if (!isObject(space)) throw new TypeError(`import module ${JSON.stringify(what.module)} is no object`);
     const given = this.given(what, type, (space as Record<string, unknown>)[what.name]);
-    attempt(() => matchImport(this.realm.store, what, type, given));
+    this.match(what, type, given);
     return given;
+  }
+
+  private match(what: Import, type: ExternType, given: ExternVal): void {
+    try {
+      matchImport(this.realm.store, what, type, given);
+    } catch (error) {
+      throw refused(error);
+    }
   }
 
   private given(what: Import, type: ExternType, value: unknown): ExternVal {

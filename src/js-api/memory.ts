@@ -24,7 +24,7 @@ export function memoryClass(realm: Realm): typeof WebAssembly.Memory {
     grow(delta: number): number {
       const memory = inst(this);
       const by = index(delta, memory.type.addr, 'delta');
-      const old = by === 0 ? memory.renew() : memory.grow(by);
+      const old = attempt(() => (by === 0 ? memory.renew() : memory.grow(by)));
       if (old < 0) throw new RangeError(`the memory cannot grow by ${delta} pages`);
       return fromSize(old, memory.type.addr);
     }

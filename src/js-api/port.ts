@@ -31,10 +31,13 @@ export class Port implements HostPort {
     const type = store.funcType(func);
     const args = readValues(store.stack.words, base, type.params, store);
     let values: Value[];
+    store.hostDepth++;
     try {
       values = this.perform(this.functions[func] as Callable, type, args);
     } catch (value) {
       throw thrown(realm, value);
+    } finally {
+      store.hostDepth--;
     }
     store.stack.reserveSlots(base + slotsOfAll(type.results));
     writeValues(store.stack.words, base, type.results, values, store, 'result');

@@ -39,7 +39,7 @@ export function tableClass(realm: Realm): typeof WebAssembly.Table {
       const table = inst(this);
       const by = index(delta, table.type.addr, 'delta');
       const [lo, hi] = element(realm, table.type, value);
-      const old = realm.store.growTable(table, by, lo, hi);
+      const old = attempt(() => realm.store.growTable(table, by, lo, hi));
       if (old < 0) throw new RangeError(`the table cannot grow by ${delta} elements`);
       return fromSize(old, table.type.addr);
     }

@@ -192,7 +192,7 @@ function enter({ vm, limits, engine }: Order, held: readonly Module[], imports: 
       return fresh;
     }
     case 'moving':
-      return VM.receive(vm.message, { ...options, modules: held, imports });
+      return VM.receive(vm.message, { ...options, modules: held, imports, trusted: true });
     case 'saved':
       return VM.restore(decoded(vm.bytes, limits), { ...options, modules: held, imports });
     default:

@@ -48,8 +48,11 @@ function makeLayout(module: InstanceInst['module'], func: FuncIdx, pc: number): 
   return { slots: Int32Array.from(slots), size: (shape.localSlots[shape.locals.length] as number) + operandSlots };
 }
 
+/** Is told of the first frame that does not fit. */
+export type Refused = (inst: InstanceInst, func: FuncIdx, pc: number) => void;
+
 /** Pushes the spilled frames on the stack. Throws ExhaustionError; those that fit are on the stack then. */
-export function takeSpilled(store: Store, scratch: Scratch): void {
+export function takeSpilled(store: Store, scratch: Scratch, refused: Refused): void {
   const { words } = scratch;
   const ends: number[] = [];
   for (let end = scratch.spilled; end > spillStart; ) {
@@ -59,7 +62,12 @@ export function takeSpilled(store: Store, scratch: Scratch): void {
   }
   for (const end of ends) {
     const [inst, func, pc] = header(store, words, end);
-    pushFrame(store.stack, words, end, inst.funcs[func] as number, pc, layoutOf(inst.module, func, pc));
+    try {
+      pushFrame(store.stack, words, end, inst.funcs[func] as number, pc, layoutOf(inst.module, func, pc));
+    } catch (error) {
+      refused(inst, func, pc);
+      throw error;
+    }
   }
 }
 

@@ -1,10 +1,33 @@
-// The engines, by the names that options give them.
+// The engines, by the names that options give them, and how one hands over to another. Native code begins at safe points
+// only and counts no instructions: for all else there is the interpreter, which can begin and stop anywhere.
 
 import { interpreter } from '../interpret/interpreter.ts';
-import type { Engine } from '../runtime/engine.ts';
+import { canEnter, rewriter } from '../rewrite/rewriter.ts';
+import type { Budget, Engine, HostPort, Stop } from '../runtime/engine.ts';
+import type { Store } from '../runtime/store.ts';
 import { UsageError } from '../spec/errors.ts';
 
-const engines = { auto: interpreter, interpreter } as const satisfies Record<string, Engine>;
+/** Fuel that was both charged and granted. */
+const paid = ({ fuelUsed, debt }: Store): number => fuelUsed - debt;
+
+/** Runs natively; interprets where instructions are counted, and up to the next safe point. */
+const native: Engine = {
+  supports: (module) => rewriter.supports(module),
+  run(store, floor, budget, host) {
+    if (budget.steps !== undefined) return interpreter.run(store, floor, budget, host);
+    return canEnter(store) ? rewriter.run(store, floor, budget, host) : toSafePoint(store, floor, budget, host);
+  },
+};
+
+/** Interprets with what is owed, which is used up at the next safe point; from there on native code runs. */
+function toSafePoint(store: Store, floor: number, budget: Budget, host: HostPort): Stop {
+  const before = paid(store);
+  const stop = interpreter.run(store, floor, { ...budget, fuel: Math.min(budget.fuel, store.debt) }, host);
+  if (stop !== 'fuel') return stop;
+  return native.run(store, floor, { ...budget, fuel: budget.fuel - (paid(store) - before) }, host);
+}
+
+const engines = { auto: interpreter, interpreter, native } as const satisfies Record<string, Engine>;
 
 export type EngineName = keyof typeof engines;
 

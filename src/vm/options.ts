@@ -41,6 +41,7 @@ export function budgetOf(options: RunOptions): Budget {
   checkKeys(options, runKeys);
   const { fuel = Infinity, steps, pause } = options;
   if (steps !== undefined && !Number.isInteger(steps)) throw new UsageError('steps must be an integer');
+  if (fuel !== Infinity && !Number.isInteger(fuel)) throw new UsageError('fuel must be a whole number');
   if (pause !== undefined && !(pause instanceof Int32Array && pause.length > 0))
     throw new UsageError('pause must be an Int32Array, of a word or more');
   return {

@@ -35,6 +35,11 @@ export interface RestoreOptions extends VmOptions {
   readonly imports?: Imports | undefined;
 }
 
+export interface ReceiveOptions extends RestoreOptions {
+  /** The message was made by `send` in this process: what is in it is taken as it is. */
+  readonly trusted?: boolean | undefined;
+}
+
 export interface InstantiateOptions {
   /** `defer`: the start function is only pushed, and `run` runs it, suspendable as all else. */
   readonly start?: 'run' | 'defer' | undefined;
@@ -217,8 +222,8 @@ export class VM {
     return sent;
   }
 
-  static receive(message: SnapshotMessage, options: RestoreOptions): VM {
-    return VM.over(options, (where) => receiveStore(message, where));
+  static receive(message: SnapshotMessage, { trusted = false, ...options }: ReceiveOptions): VM {
+    return VM.over(options, (where) => receiveStore(message, { ...where, trusted }));
   }
 
   private static over(

@@ -345,3 +345,20 @@ test('an i31 is one number, whatever bits are lost', async (t) => {
   t.is(a.payload, -1);
   t.is(call(vm, 'same', a), a);
 });
+
+test('a collection at every allocation changes nothing', async (t) => {
+  const vm = await vmWith();
+  const { heap } = vm.store;
+  let collections = 0;
+  heap.hasRoom = () => {
+    collections++;
+    return false;
+  };
+  t.is(call(vm, 'churn', 3), churned(3));
+  t.is(call(vm, 'deep', 100), 5050);
+  t.is(call(vm, 'segment'), 77);
+  t.is(call(vm, 'value', call(vm, 'shown', 42)), 42);
+  call(vm, 'build');
+  t.is(call(vm, 'check'), 1);
+  t.true(collections > 800);
+});

@@ -13,7 +13,7 @@ export type Mode = 'whole' | 'step' | 'safepoint';
 export const fuelOfAll = 1e9;
 
 /** About what it costs to go from one safe point to the next. */
-const fuelBetween = 8;
+const fuelBetween = 16;
 
 export class Pace {
   /** Hops of the script, and its calls. */

@@ -1,0 +1,283 @@
+// A store as native code: an instance of the host for each instance, tables that follow the store's, and what enters a
+// frame. It lasts as long as the store; the store stays the truth whenever native code does not run.
+
+import type { HostPort } from '../runtime/engine.ts';
+import type { MemoryInst } from '../runtime/memory.ts';
+import { type FuncInst, globalWords, type InstanceInst, type Store } from '../runtime/store.ts';
+import type { TableInst } from '../runtime/table.ts';
+import type { FuncAddr, FuncType, TableAddr } from '../spec/types.ts';
+import { slotsOfAll } from '../spec/types.ts';
+import { type Continuation, continuation } from './continuation.ts';
+import { ownGlobals } from './env.ts';
+import { type CallHost, hostWrapper } from './hosts.ts';
+import { TableMirror, theMisfit } from './mirror.ts';
+import { globalBytes, type Rewritten, rewritten } from './module.ts';
+import { theScratch } from './scratch.ts';
+import type { ImportEntry } from './sections.ts';
+import { makeThunks } from './thunks.ts';
+
+/** Bytes of native stack that guest code may use: less than half of the smallest stack that Node gives a thread. */
+const stackBytes = 400_000;
+/** What a run inside a host function can use in any case. */
+const leastStackBytes = 2_000;
+
+export type Enter = (depth: number, fuel: number) => number;
+type Exports = Record<string, never>;
+
+export interface NativeInstance {
+  readonly inst: InstanceInst;
+  readonly rewritten: Rewritten;
+  readonly shared: boolean;
+  readonly exports: WebAssembly.Exports;
+  readonly thunks: ReturnType<typeof makeThunks>;
+  /** Globals of its own that code may change: some. */
+  readonly hasGlobals: boolean;
+  /** By function and pc. */
+  readonly entries: Map<string, Enter>;
+  readonly fuel: WebAssembly.Global;
+  readonly element: WebAssembly.Global;
+}
+
+/** Whose code a frame of a stack trace is in. */
+export interface Code {
+  readonly native: NativeInstance;
+  /** Undefined for the main module. */
+  readonly rest: Continuation | undefined;
+}
+
+export class NativeStore {
+  readonly scratch = theScratch();
+  readonly instances: NativeInstance[] = [];
+  /** By the name of the module. */
+  readonly codes = new Map<string, Code>();
+  /** Who calls host functions now. */
+  host: HostPort | undefined;
+  /** Native stack for the next run. */
+  stackBytes = stackBytes;
+  /** How many times native code was entered. */
+  private runs = 0;
+  private readonly mirrors: (TableMirror | undefined)[] = [];
+  private readonly wrappers = new Map<string, CallableFunction>();
+  private readonly found = new WebAssembly.Table({ element: 'anyfunc', initial: 1 });
+
+  constructor(readonly store: Store) {}
+
+  // Keeping up with the store
+
+  /** Makes native code see the store as it is. */
+  follow(): void {
+    const { store, instances } = this;
+    while (instances.length < store.instances.length) this.add(store.instances[instances.length] as InstanceInst);
+    for (const native of instances) if (native.hasGlobals) this.load(native);
+    for (const mirror of this.mirrors) mirror?.update();
+  }
+
+  /** Writes back to the store what only native code knows. */
+  settle(): void {
+    for (const native of this.instances) if (native.hasGlobals) this.save(native);
+  }
+
+  private load({ inst, exports }: NativeInstance): void {
+    const { importedGlobals } = inst.module.context;
+    const { globalWords: from } = this.store;
+    const words = this.scratch.words;
+    for (let i = importedGlobals, at = 0; i < inst.globals.length; i++, at += globalBytes / 4) {
+      const g = (inst.globals[i] as number) * globalWords;
+      for (let k = 0; k < globalWords; k++) words[at + k] = from[g + k] as number;
+    }
+    (exports as Record<string, () => void>).load?.();
+  }
+
+  private save({ inst, exports }: NativeInstance): void {
+    const { importedGlobals, globals } = inst.module.context;
+    const { globalWords: to } = this.store;
+    const words = this.scratch.words;
+    (exports as Record<string, () => void>).save?.();
+    for (let i = importedGlobals, at = 0; i < inst.globals.length; i++, at += globalBytes / 4) {
+      const { type, mutable } = globals[i] as (typeof globals)[number];
+      if (!mutable) continue;
+      const g = (inst.globals[i] as number) * globalWords;
+      const count = type === 'v128' ? 4 : 2;
+      for (let k = 0; k < count; k++) to[g + k] = words[at + k] as number;
+    }
+  }
+
+  private add(inst: InstanceInst): void {
+    const { module } = inst;
+    const memory = this.store.memories[inst.memories[0] ?? -1];
+    const shared = memory?.shared ?? false;
+    const form = rewritten(module, shared);
+    const thunks = makeThunks(
+      this.store,
+      inst,
+      (table) => this.tableChanged(table),
+      (func) => this.found.set(0, this.lowFunc(func, inst)),
+    );
+    const draft = { inst, rewritten: form, shared, thunks, entries: new Map<string, Enter>() };
+    const imports = this.imports(mainImports(form), draft);
+    const { exports } = new WebAssembly.Instance(form.compiled, imports);
+    const native: NativeInstance = {
+      ...draft,
+      exports,
+      hasGlobals: module.context.globals.length > module.context.importedGlobals,
+      fuel: exports[ownGlobals.fuel] as WebAssembly.Global,
+      element: exports[ownGlobals.element] as WebAssembly.Global,
+    };
+    (exports[ownGlobals.self] as WebAssembly.Global).value = inst.addr;
+    this.instances.push(native);
+    this.codes.set(form.name, { native, rest: undefined });
+  }
+
+  /** What code that begins now has; it notes itself what is left. */
+  noteFuel(fuel: number): void {
+    for (const it of this.instances) it.fuel.value = fuel;
+    this.runs++;
+  }
+
+  /** What was left at the last charge. */
+  notedFuel(given: number): number {
+    return this.instances.reduce((least, it) => Math.min(least, it.fuel.value as number), given);
+  }
+
+  // What native code imports
+
+  private imports(entries: readonly ImportEntry[], native: Omit<NativeInstance, 'exports' | 'hasGlobals' | 'fuel' | 'element'> & { exports?: WebAssembly.Exports }): WebAssembly.Imports {
+    const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {};
+    for (const { module, name } of entries) {
+      const space = imports[module] ?? {};
+      imports[module] = space;
+      space[name] = this.provide(module, name, native) as WebAssembly.ImportValue;
+    }
+    return imports;
+  }
+
+  private provide(
+    module: string,
+    name: string,
+    { inst, thunks, exports }: { inst: InstanceInst; thunks: NativeInstance['thunks']; exports?: WebAssembly.Exports },
+  ): unknown {
+    switch (module) {
+      case 'func':
+        return this.lowFunc(inst.funcs[Number(name)] as FuncAddr, inst);
+      case 'scratch':
+        return this.scratch.exports[name];
+      case 'thunk':
+        return thunks[name as keyof typeof thunks];
+      case 'memory':
+        return (this.store.memories[inst.memories[0] as number] as MemoryInst).host;
+      case 'table':
+        return name === 'found' ? this.found : this.mirror(inst.tables[Number(name)] as TableAddr).host;
+      case 'global':
+        return this.global(inst, Number(name));
+      default:
+        return exports?.[name];
+    }
+  }
+
+  /** The host's global for that of an instance: it is its maker's. */
+  private global(inst: InstanceInst, index: number): unknown {
+    const addr = inst.globals[index] as number;
+    for (const { inst: maker, exports } of this.instances) {
+      const first = maker.module.context.importedGlobals;
+      const at = maker.globals.indexOf(addr, first);
+      if (at >= 0) return exports[`g${at}`];
+    }
+    return undefined;
+  }
+
+  private mirror(addr: TableAddr): TableMirror {
+    const known = this.mirrors[addr];
+    if (known !== undefined) return known;
+    const mirror = new TableMirror(this.store.tables[addr] as TableInst, (func) => this.element(func));
+    this.mirrors[addr] = mirror;
+    return mirror;
+  }
+
+  private tableChanged(table: TableInst): void {
+    this.mirrors[this.store.tables.indexOf(table)]?.update();
+  }
+
+  // Functions
+
+  /** A function in a table: one whose rewritten type says less than its type is none that code finds by itself. */
+  private element(addr: FuncAddr): CallableFunction {
+    const { params, results } = this.store.funcType(addr);
+    if ([...params, ...results].some((type) => typeof type === 'object')) return theMisfit();
+    const holder = this.store.instances.find(({ funcs }) => funcs.includes(addr));
+    return this.lowFunc(addr, holder as InstanceInst);
+  }
+
+  /** A function in its rewritten form, as an instance sees it. */
+  private lowFunc(addr: FuncAddr, caller: InstanceInst): CallableFunction {
+    const func = this.store.funcs[addr] as FuncInst;
+    if (func.kind === 'host') return this.wrapper(addr, caller);
+    const native = this.instances[func.instance.addr] as NativeInstance;
+    return (native.exports as Exports)[`f${func.index}`] as unknown as CallableFunction;
+  }
+
+  private wrapper(addr: FuncAddr, caller: InstanceInst): CallableFunction {
+    const key = `${addr} ${caller.addr}`;
+    const known = this.wrappers.get(key);
+    if (known !== undefined) return known;
+    const type = this.store.funcType(addr);
+    const wrapper = hostWrapper(type, this.callHost(addr, type, caller));
+    this.wrappers.set(key, wrapper);
+    return wrapper;
+  }
+
+  private callHost(addr: FuncAddr, { params, results }: FuncType, caller: InstanceInst): CallHost {
+    const paramSlots = slotsOfAll(params);
+    const resultSlots = slotsOfAll(results);
+    const anyFunc = caller.funcs[caller.module.context.importedFuncs] as FuncAddr;
+    return (depth, fuel) => {
+      const { store, scratch, runs } = this;
+      const { stack } = store;
+      const base = stack.top;
+      stack.reserveSlots(base + Math.max(paramSlots, resultSlots));
+      stack.words.set(scratch.words.subarray(0, paramSlots * 2), base * 2);
+      this.settle();
+      const outer = { stackBytes: this.stackBytes, host: this.host };
+      this.stackBytes = Math.max(leastStackBytes, depth);
+      // The caller's frame is native: another one of its instance tells the host function who calls.
+      const level = stack.depth;
+      let done = false;
+      stack.push(anyFunc, 0, base);
+      stack.top = base + paramSlots;
+      try {
+        done = (this.host as HostPort).call(addr, base);
+      } finally {
+        stack.depth = level;
+        stack.top = base;
+        this.stackBytes = outer.stackBytes;
+        this.host = outer.host;
+        this.follow();
+        if (runs !== this.runs) this.noteFuel(fuel);
+      }
+      if (!done) return 1;
+      scratch.words.set(stack.words.subarray(base * 2, (base + resultSlots) * 2));
+      return 0;
+    };
+  }
+
+  // Entering
+
+  /** What goes on with a frame at a safe point. */
+  enter(addr: FuncAddr, pc: number): Enter {
+    const { instance, index } = this.store.funcs[addr] as FuncInst & { kind: 'wasm' };
+    const native = this.instances[instance.addr] as NativeInstance;
+    const key = `${index} ${pc}`;
+    const known = native.entries.get(key);
+    if (known !== undefined) return known;
+    const rest = continuation(instance.module, index, pc, native.shared);
+    const { exports } = new WebAssembly.Instance(rest.compiled, this.imports(rest.imports, native));
+    for (const mirror of this.mirrors) mirror?.update();
+    const enter = exports.run as Enter;
+    native.entries.set(key, enter);
+    this.codes.set(rest.name, { native, rest });
+    return enter;
+  }
+}
+
+function mainImports({ compiled }: Rewritten): readonly ImportEntry[] {
+  return WebAssembly.Module.imports(compiled).map(({ module, name }) => ({ module, name, is: { kind: 'table' } }));
+}

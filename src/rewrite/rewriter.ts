@@ -1,0 +1,225 @@
+// The rewriter as an engine: runs the top frame as native code until it returns or leaves, then the one below with what
+// it returned, and so on. The native stack is never rebuilt. When it stops, all frames are canonical.
+
+import type { Budget, Engine, HostPort, Stop } from '../runtime/engine.ts';
+import type { FuncInst, Store } from '../runtime/store.ts';
+import type { Module } from '../runtime/module.ts';
+import { type FuncAddr, slotsOfAll } from '../spec/types.ts';
+import { planOf, pointAt } from '../validate/safepoints.ts';
+import { left } from './body.ts';
+import { keptShape } from './continuation.ts';
+import { rewritten } from './module.ts';
+import { type Enter, NativeStore } from './native.ts';
+import { leastFrameBytes } from './shape.ts';
+import { takeSpilled } from './spill.ts';
+import { supportOf } from './support.ts';
+import { instructionAfter, instructionBefore, type Place, placesOf, trapOf } from './traps.ts';
+
+/** Fuel between two looks at the pause flag: a millisecond or two. */
+const quantum = 1_000_000;
+/** Without a flag to look at. */
+const longQuantum = 20_000_000;
+/** Frames that a stack trace names. */
+const tracedFrames = 80;
+
+const stores = new WeakMap<Store, NativeStore>();
+
+function nativeOf(store: Store): NativeStore {
+  const native = stores.get(store) ?? new NativeStore(store);
+  stores.set(store, native);
+  return native;
+}
+
+class Run {
+  private readonly native: NativeStore;
+  /** Fuel that is left of this run's; below zero it is owed. */
+  private fuel: number;
+  private charged = 0;
+  private readonly quantum: number;
+
+  constructor(
+    private readonly store: Store,
+    private readonly floor: number,
+    private readonly budget: Budget,
+    private readonly host: HostPort,
+  ) {
+    this.native = nativeOf(store);
+    this.fuel = budget.fuel - store.debt;
+    this.quantum = budget.pause === undefined ? longQuantum : quantum;
+  }
+
+  run(): Stop {
+    const { store, native } = this;
+    if (store.stack.depth === this.floor) return 'returned';
+    if (this.fuel < 0) return this.settled('fuel');
+    if (this.paused()) return this.settled('pause');
+    const outer = native.host;
+    const { stackTraceLimit } = Error;
+    native.host = this.host;
+    native.follow();
+    try {
+      return this.loop();
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit;
+      native.settle();
+      native.host = outer;
+      this.settled('fuel');
+    }
+  }
+
+  private loop(): Stop {
+    const { stack } = this.store;
+    for (;;) {
+      Error.stackTraceLimit = tracedFrames;
+      const stop = this.frame(stack.depth - 1);
+      if (stop !== undefined) return stop;
+      if (stack.depth === this.floor) return 'returned';
+    }
+  }
+
+  /** Tells the store what this run has charged, and what it owes. */
+  private settled(stop: Stop): Stop {
+    this.store.fuelUsed += this.charged;
+    this.charged = 0;
+    this.store.debt = Math.max(0, -this.fuel);
+    return stop;
+  }
+
+  private paused(): boolean {
+    return this.budget.pause !== undefined && Atomics.load(this.budget.pause, 0) !== 0;
+  }
+
+  private charge(fuel: number): void {
+    this.fuel -= fuel;
+    this.charged += fuel;
+  }
+
+  /** Runs the top frame. */
+  private frame(i: number): Stop | undefined {
+    const { native } = this;
+    const { stack } = this.store;
+    const addr = stack.func(i);
+    const pc = stack.pc(i);
+    const base = stack.base(i);
+    const func = this.store.funcs[addr] as FuncInst & { kind: 'wasm' };
+    const enter = native.enter(addr, pc);
+    native.scratch.clear();
+    native.scratch.words.set(stack.words.subarray(base * 2, stack.top * 2));
+    stack.depth = i;
+    stack.top = base;
+    // A fresh frame has paid already, and its function charges again.
+    const paid = pc === 0 ? planOf(func.instance.module.context, func.index).entryCost : 0;
+    const own = pc === 0 ? keptShape(func.instance.module, func.index).frameBytes : 0;
+    const slice = Math.min(this.quantum, this.fuel);
+    const given = slice + paid;
+    const left = this.call(enter, this.depth(i) + own, given, paid);
+    if (left < 0) return this.left(slice, left);
+    this.charge(slice - left);
+    return this.returned(addr, base);
+  }
+
+  /** Native stack for callees: so much that not more than the allowed frames fit in. */
+  private depth(i: number): number {
+    const frames = this.store.limits.frames - (i + 1);
+    return Math.min(this.native.stackBytes, frames * leastFrameBytes);
+  }
+
+  private call(enter: Enter, depth: number, fuel: number, paid: number): number {
+    this.native.noteFuel(fuel);
+    try {
+      return enter(depth, fuel);
+    } catch (error) {
+      throw this.failed(error, fuel, paid);
+    }
+  }
+
+  /** The results are in the scratch memory. */
+  private returned(addr: FuncAddr, base: number): undefined {
+    const { stack } = this.store;
+    const slots = slotsOfAll(this.store.funcType(addr).results);
+    stack.reserveSlots(base + slots);
+    stack.words.set(this.native.scratch.words.subarray(0, slots * 2), base * 2);
+    stack.top = stack.depth === this.floor ? base : base + slots;
+    return undefined;
+  }
+
+  /** Code was left: for want of fuel, or of native stack, or because a host function answers later. */
+  private left(given: number, result: number): Stop | undefined {
+    const { store, native } = this;
+    const held = result === left;
+    this.charge(given - (held ? native.scratch.held : result));
+    this.takeSpilled();
+    if (held) return store.pending === null ? undefined : 'host';
+    if (this.fuel < 0) return 'fuel';
+    return this.paused() ? 'pause' : undefined;
+  }
+
+  private takeSpilled(): void {
+    takeSpilled(this.store, this.native.scratch, ({ module }, func, pc) => {
+      if (pc === 0) this.charge(-planOf(module.context, func).entryCost);
+      this.markCaller();
+    });
+  }
+
+  /** A frame too many: its call did not happen, and the top frame stands at the instruction that called. */
+  private markCaller(): void {
+    const { stack, funcs } = this.store;
+    const top = stack.depth - 1;
+    if (top < 0) return;
+    const { instance, index } = funcs[stack.func(top)] as FuncInst & { kind: 'wasm' };
+    stack.setPc(top, instructionBefore(instance.module.context, index, stack.pc(top)));
+  }
+
+  /** What the host threw: the frames that its stack trace names are put on the stack, for the guest's own trace. */
+  private failed(error: unknown, given: number, paid: number): unknown {
+    const { native } = this;
+    this.charge(given - paid - native.notedFuel(given));
+    const places = placesOf(native, error);
+    const trap = trapOf(native, error, places);
+    places.reverse().forEach((place, i) => {
+      this.pushPlace(place, i === places.length - 1);
+    });
+    return trap;
+  }
+
+  private pushPlace({ native, func, pc }: Place, isTop: boolean): void {
+    const { stack } = this.store;
+    const { context } = native.inst.module;
+    const at = isTop ? pc : instructionAfter(context, func, pc);
+    if (stack.depth < stack.limits.frames) stack.push(native.inst.funcs[func] as FuncAddr, at, stack.top);
+  }
+}
+
+/** Whether the rewriter can take over the top frame: it is at a safe point, and all code can be rewritten. */
+export function canEnter(store: Store): boolean {
+  const { stack } = store;
+  const func = store.funcs[stack.func(stack.depth - 1)];
+  if (func?.kind !== 'wasm') return false;
+  const plan = planOf(func.instance.module.context, func.index);
+  return pointAt(plan, stack.pc(stack.depth - 1)) !== undefined && store.instances.every(({ module }) => supports(module) === true);
+}
+
+const told = new WeakMap<Module, true | string>();
+
+function supports(module: Module): true | string {
+  const known = told.get(module) ?? examine(module);
+  told.set(module, known);
+  return known;
+}
+
+function examine(module: Module): true | string {
+  const { lacks } = supportOf(module);
+  if (lacks !== undefined) return `the rewriter does not support ${lacks}`;
+  try {
+    rewritten(module, false);
+    return true;
+  } catch (error) {
+    return `the host does not compile it: ${error instanceof Error ? error.message : error}`;
+  }
+}
+
+/** Runs guests as native code. It counts no instructions, and begins at safe points. */
+export const rewriter: Engine = {
+  supports,
+  run: (store, floor, budget, host) => new Run(store, floor, budget, host).run(),
+};

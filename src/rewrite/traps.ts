@@ -1,0 +1,130 @@
+// What the host throws for a trap in guest code, as a trap of ours: its kind from the host's message, and where it came
+// from, out of the host's stack trace. V8 says `wasm://wasm/<module name>-<hash>:wasm-function[<index>]:0x<byte offset>`.
+
+import { InstructionReader } from '../binary/instruction.ts';
+import { ExhaustionError, HostError, Trap } from '../spec/errors.ts';
+import type { TrapKind } from '../spec/traps.ts';
+import type { FuncIdx } from '../spec/types.ts';
+import { bodyOf, type ModuleContext } from '../validate/context.ts';
+import type { Origins } from './body.ts';
+import { restOrigins } from './continuation.ts';
+import { originsOf } from './module.ts';
+import type { NativeInstance, NativeStore } from './native.ts';
+import { resolve } from './thunks.ts';
+
+const kinds: readonly (readonly [RegExp, TrapKind])[] = [
+  [/unreachable/, 'unreachable'],
+  [/memory access out of bounds/, 'out of bounds memory access'],
+  [/divide result unrepresentable/, 'integer overflow'],
+  [/by zero/, 'integer divide by zero'],
+  [/float unrepresentable/, 'invalid conversion to integer'],
+  [/table index is out of bounds|table access out of bounds/, 'undefined element'],
+  [/null function or function signature|signature mismatch/, 'indirect call type mismatch'],
+  [/unaligned/, 'unaligned atomic'],
+];
+
+/** A place in the guest's code. */
+export interface Place {
+  readonly native: NativeInstance;
+  readonly func: FuncIdx;
+  readonly pc: number;
+}
+
+const frameLine = /wasm:\/\/wasm\/(wasbox\.\d+)-[0-9a-f]+:wasm-function\[(\d+)\]:0x([0-9a-f]+)/g;
+
+/** Frames of the guest that an error's stack trace names, innermost first. */
+export function placesOf(store: NativeStore, error: unknown): Place[] {
+  const stack = error instanceof Error ? String(error.stack) : '';
+  const places: Place[] = [];
+  for (const [, name = '', index, offset = ''] of stack.matchAll(frameLine)) {
+    const place = placeOf(store, name, Number(index), Number.parseInt(offset, 16));
+    if (place !== undefined) places.push(place);
+  }
+  return places;
+}
+
+function placeOf(store: NativeStore, name: string, index: number, offset: number): Place | undefined {
+  const code = store.codes.get(name);
+  if (code === undefined) return undefined;
+  const { native, rest } = code;
+  const { module } = native.inst;
+  if (rest !== undefined) {
+    if (rest.pc === 0) return undefined;
+    return { native, func: rest.func, pc: originAt(restOrigins(module, rest), offset - rest.offset) };
+  }
+  const { firstFunc, offsets } = native.rewritten;
+  const i = index - firstFunc;
+  const start = offsets[i];
+  const func = module.context.importedFuncs + i;
+  if (start === undefined || func >= module.context.funcs.length) return undefined;
+  return { native, func, pc: originAt(originsOf(module, func), offset - start) };
+}
+
+function originAt(origins: Origins, offset: number): number {
+  let low = 0;
+  let high = origins.length / 2;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((origins[2 * middle] as number) <= offset) low = middle + 1;
+    else high = middle;
+  }
+  return low === 0 ? 0 : (origins[2 * low - 1] as number);
+}
+
+/** The error as the VM knows it. */
+export function trapOf(store: NativeStore, error: unknown, places: readonly Place[]): unknown {
+  if (error instanceof Trap || error instanceof HostError) return error;
+  if (error instanceof RangeError && /call stack/i.test(error.message))
+    return new ExhaustionError('the thread has no stack left');
+  if (!(error instanceof WebAssembly.RuntimeError)) return error;
+  const { message } = error;
+  const kind = kinds.find(([pattern]) => pattern.test(message))?.[1];
+  if (kind === undefined) return error;
+  const place = places[0];
+  const called = place === undefined ? undefined : indirectCallAt(place);
+  if (called === undefined || place === undefined) return new Trap(kind);
+  return calledTrap(store, place, called.type, called.table) ?? new Trap(kind);
+}
+
+interface IndirectCall {
+  readonly type: number;
+  readonly table: number;
+}
+
+function indirectCallAt({ native, func, pc }: Place): IndirectCall | undefined {
+  const { context, bytes } = native.inst.module;
+  const body = bodyOf(context, func);
+  const reader = new InstructionReader(bytes, body.start + pc, body.end);
+  reader.next();
+  const { special } = reader.row;
+  if (special !== 'call_indirect' && special !== 'return_call_indirect') return undefined;
+  return { type: reader.x, table: reader.y };
+}
+
+/** The host does not tell all reasons apart: an instance of the module knows which element it was. */
+function calledTrap({ store, instances }: NativeStore, { native }: Place, type: number, table: number): Trap | undefined {
+  for (const { inst, element } of instances.filter(({ inst }) => inst.module === native.inst.module)) {
+    try {
+      resolve(store, inst, element.value as number, type, table);
+    } catch (error) {
+      if (error instanceof Trap) return error;
+    }
+  }
+  return undefined;
+}
+
+/** The instruction before a pc. */
+export function instructionBefore(context: ModuleContext, func: FuncIdx, pc: number): number {
+  const body = bodyOf(context, func);
+  const reader = new InstructionReader(context.syntax.bytes, body.start, body.end);
+  while (reader.pos < body.start + pc) reader.next();
+  return pc === 0 ? 0 : reader.start - body.start;
+}
+
+/** The pc of a frame that waits for a call at `pc`. */
+export function instructionAfter(context: ModuleContext, func: FuncIdx, pc: number): number {
+  const body = bodyOf(context, func);
+  const reader = new InstructionReader(context.syntax.bytes, body.start + pc, body.end);
+  reader.next();
+  return reader.pos - body.start;
+}
