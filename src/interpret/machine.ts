@@ -32,7 +32,7 @@ export const Exit = {
 export type Exit = (typeof Exit)[keyof typeof Exit];
 
 const noMemory = new DataView(new ArrayBuffer(0));
-const noWords = new Int32Array(0);
+const noWords: Int32Array = new Int32Array(0);
 
 /** Where the index spaces of an instance are. */
 interface Places {

@@ -5,13 +5,13 @@ import { Writer } from '../binary/writer.ts';
 import type { FuncType } from '../spec/types.ts';
 import { left } from './body.ts';
 import { type ScratchFunc, scratchFuncs } from './env.ts';
-import { Op } from './ops.ts';
+import { code, Op } from './ops.ts';
 import { assemble, type ImportEntry } from './sections.ts';
 import { theScratch } from './scratch.ts';
-import { functionParams, functionResults, type LowTypes, lowAll, slotsOfLow, TypeSection } from './types.ts';
+import { functionParams, functionResults, type LowTypes, lowAll, slotsOfLow, TypeSection, writeLocals } from './types.ts';
 
-/** Calls the host: depth and fuel of the caller in; out 0, or 1 where the results come later. */
-export type CallHost = (depth: number, fuel: number) => 0 | 1;
+/** Calls the host: depth and fuel of the caller in; out the fuel that is left, or -1 where the results come later. */
+export type CallHost = (depth: number, fuel: number) => number;
 
 const modules = new Map<string, WebAssembly.Module>();
 
@@ -59,7 +59,8 @@ function wrapperBody(
 ): Uint8Array {
   const w = new Writer();
   const fuel = params.length + 1;
-  w.byte(0);
+  const answer = fuel + 1;
+  writeLocals(w, ['i32']);
   let slot = 0;
   params.forEach((type, i) => {
     w.byte(Op.localGet);
@@ -76,14 +77,16 @@ function wrapperBody(
   w.u32(fuel);
   w.byte(Op.call);
   w.u32(call);
-  w.bytes(Uint8Array.of(Op.if, Op.noType, Op.localGet));
+  w.byte(Op.localTee);
+  w.u32(answer);
+  w.bytes(Uint8Array.of(Op.i32Const, 0, code['i32.lt_s'], Op.if, Op.noType, Op.localGet));
   w.u32(fuel);
   w.byte(Op.call);
   w.u32(scratch('hold'));
   w.byte(Op.i32Const);
   w.s32(left);
   w.byte(Op.localSet);
-  w.u32(fuel);
+  w.u32(answer);
   w.byte(Op.end);
   slot = 0;
   for (const type of results) {
@@ -94,7 +97,7 @@ function wrapperBody(
     slot += slotsOfLow(type);
   }
   w.byte(Op.localGet);
-  w.u32(fuel);
+  w.u32(answer);
   w.byte(Op.end);
   return w.finish();
 }

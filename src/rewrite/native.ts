@@ -52,6 +52,8 @@ export class NativeStore {
   readonly codes = new Map<string, Code>();
   /** Who calls host functions now. */
   host: HostPort | undefined;
+  /** Pays what guests used that a host function called in turn; says what is left of the fuel that code has. */
+  pay: (used: number, fuel: number) => number = (_, fuel) => fuel;
   /** Native stack for the next run. */
   stackBytes = stackBytes;
   /** How many times native code was entered. */
@@ -236,11 +238,13 @@ export class NativeStore {
       stack.reserveSlots(base + Math.max(paramSlots, resultSlots));
       stack.words.set(scratch.words.subarray(0, paramSlots * 2), base * 2);
       this.settle();
-      const outer = { stackBytes: this.stackBytes, host: this.host };
+      const outer = { stackBytes: this.stackBytes, host: this.host, pay: this.pay };
+      const before = store.fuelUsed;
       this.stackBytes = Math.max(leastStackBytes, depth);
       // The caller's frame is native: another one of its instance tells the host function who calls.
       const level = stack.depth;
       let done = false;
+      let rest = fuel;
       stack.push(anyFunc, 0, base);
       stack.top = base + paramSlots;
       try {
@@ -250,12 +254,14 @@ export class NativeStore {
         stack.top = base;
         this.stackBytes = outer.stackBytes;
         this.host = outer.host;
+        this.pay = outer.pay;
         this.follow();
-        if (runs !== this.runs) this.noteFuel(fuel);
+        rest = this.pay(store.fuelUsed - before, fuel);
+        if (runs !== this.runs) this.noteFuel(rest);
       }
-      if (!done) return 1;
+      if (!done) return -1;
       scratch.words.set(stack.words.subarray(base * 2, (base + resultSlots) * 2));
-      return 0;
+      return rest;
     };
   }
 

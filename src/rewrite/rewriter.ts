@@ -35,6 +35,8 @@ class Run {
   /** Fuel that is left of this run's; below zero it is owed. */
   private fuel: number;
   private charged = 0;
+  /** Fuel that the running code was given; less what it has is what it has charged. */
+  private slice = 0;
   private readonly quantum: number;
 
   constructor(
@@ -53,16 +55,18 @@ class Run {
     if (store.stack.depth === this.floor) return 'returned';
     if (this.fuel < 0) return this.settled('fuel');
     if (this.paused()) return this.settled('pause');
-    const outer = native.host;
+    const outer = { host: native.host, pay: native.pay };
     const { stackTraceLimit } = Error;
     native.host = this.host;
+    native.pay = (used, fuel) => this.pay(used, fuel);
     native.follow();
     try {
       return this.loop();
     } finally {
       Error.stackTraceLimit = stackTraceLimit;
       native.settle();
-      native.host = outer;
+      native.host = outer.host;
+      native.pay = outer.pay;
       this.settled('fuel');
     }
   }
@@ -89,6 +93,14 @@ class Run {
     return this.budget.pause !== undefined && Atomics.load(this.budget.pause, 0) !== 0;
   }
 
+  /** What an inner run used is paid from this one's fuel; code that has more than is left now gets less. */
+  private pay(used: number, fuel: number): number {
+    this.fuel -= used;
+    const rest = Math.min(fuel, Math.max(0, this.fuel - (this.slice - fuel)));
+    this.slice -= fuel - rest;
+    return rest;
+  }
+
   private charge(fuel: number): void {
     this.fuel -= fuel;
     this.charged += fuel;
@@ -110,11 +122,10 @@ class Run {
     // A fresh frame has paid already, and its function charges again.
     const paid = pc === 0 ? planOf(func.instance.module.context, func.index).entryCost : 0;
     const own = pc === 0 ? keptShape(func.instance.module, func.index).frameBytes : 0;
-    const slice = Math.min(this.quantum, this.fuel);
-    const given = slice + paid;
-    const left = this.call(enter, this.depth(i) + own, given, paid);
-    if (left < 0) return this.left(slice, left);
-    this.charge(slice - left);
+    this.slice = Math.min(this.quantum, this.fuel);
+    const left = this.call(enter, this.depth(i) + own, this.slice + paid);
+    if (left < 0) return this.left(left);
+    this.charge(this.slice - left);
     return this.returned(addr, base);
   }
 
@@ -124,12 +135,12 @@ class Run {
     return Math.min(this.native.stackBytes, frames * leastFrameBytes);
   }
 
-  private call(enter: Enter, depth: number, fuel: number, paid: number): number {
-    this.native.noteFuel(fuel);
+  private call(enter: Enter, depth: number, fuel: number): number {
+    this.native.noteFuel(this.slice);
     try {
       return enter(depth, fuel);
     } catch (error) {
-      throw this.failed(error, fuel, paid);
+      throw this.failed(error);
     }
   }
 
@@ -144,10 +155,10 @@ class Run {
   }
 
   /** Code was left: for want of fuel, or of native stack, or because a host function answers later. */
-  private left(given: number, result: number): Stop | undefined {
+  private left(result: number): Stop | undefined {
     const { store, native } = this;
     const held = result === left;
-    this.charge(given - (held ? native.scratch.held : result));
+    this.charge(this.slice - (held ? native.scratch.held : result));
     this.takeSpilled();
     if (held) return store.pending === null ? undefined : 'host';
     if (this.fuel < 0) return 'fuel';
@@ -171,9 +182,9 @@ class Run {
   }
 
   /** What the host threw: the frames that its stack trace names are put on the stack, for the guest's own trace. */
-  private failed(error: unknown, given: number, paid: number): unknown {
+  private failed(error: unknown): unknown {
     const { native } = this;
-    this.charge(given - paid - native.notedFuel(given));
+    this.charge(this.slice - native.notedFuel(this.slice));
     const places = placesOf(native, error);
     const trap = trapOf(native, error, places);
     places.reverse().forEach((place, i) => {

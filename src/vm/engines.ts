@@ -27,7 +27,19 @@ function toSafePoint(store: Store, floor: number, budget: Budget, host: HostPort
   return native.run(store, floor, { ...budget, fuel: budget.fuel - (paid(store) - before) }, host);
 }
 
-const engines = { auto: interpreter, interpreter, native } as const satisfies Record<string, Engine>;
+/** Native where all of the VM's code can be. */
+const mixed: Engine = {
+  supports: () => true,
+  run: (store, floor, budget, host) =>
+    (store.instances.every(({ module }) => rewriter.supports(module) === true) ? native : interpreter).run(
+      store,
+      floor,
+      budget,
+      host,
+    ),
+};
+
+const engines = { auto: interpreter, interpreter, native, mixed } as const satisfies Record<string, Engine>;
 
 export type EngineName = keyof typeof engines;
 

@@ -1,6 +1,6 @@
 // Where a hopping run stops. At each instruction (or safe point) it would take hours; so both a call and a script begin
 // with every one of them, and go on with longer and longer slices.
-// - In a script the stride grows by one with each 1,000 hops. Each call begins at another place of the stride, so that
+// - In a script the stride is 1 for the first 1,000 hops, 2 from there on, 5 after 2,000, 10 after 3,000 … Each call begins at another place of the stride, so that
 //   the calls of a function together still stop at all of its instructions.
 // - In a call of many instructions, slices of 97 follow after 300 hops, which meet each place of a loop in time. Another
 //   100 hops later, each slice is longer than the one before by a tenth. (At safe points, the last after 200 hops.)
@@ -24,7 +24,7 @@ export class Pace {
   constructor(readonly mode: Mode) {}
 
   private get stride(): number {
-    return 1 + Math.floor(this.hops / 1000);
+    return 1 + Math.floor(this.hops / 1000) ** 2;
   }
 
   /** A call begins. Whether to hop before its first instruction. */

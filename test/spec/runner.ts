@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { Module } from '../../src/runtime/module.ts';
 import { ExhaustionError, InvalidError, LinkError, MalformedError, Trap, WasboxError } from '../../src/spec/errors.ts';
 import { branchHints } from '../../src/validate/hints.ts';
+import type { EngineName } from '../../src/vm/engines.ts';
 import { AssembleError, assemble, takenAnyway } from './assemble.ts';
 import { resultsMatch, showExpected, showResults } from './expect.ts';
 import { testsuite } from './locate.ts';
@@ -39,14 +40,19 @@ export interface Report {
 }
 
 /** Runs a file of the suite, given by its path in there. */
-export async function runFile(file: string, mode: Mode = 'whole'): Promise<Report> {
-  return runScript(readFileSync(join(testsuite ?? '', file), 'utf8'), file, mode);
+export async function runFile(file: string, mode?: Mode, engines?: readonly EngineName[]): Promise<Report> {
+  return runScript(readFileSync(join(testsuite ?? '', file), 'utf8'), file, mode, engines);
 }
 
-export async function runScript(text: string, file: string, mode: Mode = 'whole'): Promise<Report> {
+export async function runScript(
+  text: string,
+  file: string,
+  mode: Mode = 'whole',
+  engines?: readonly EngineName[],
+): Promise<Report> {
   const commands = parseScript(text, file);
   const threads = file.startsWith('proposals/threads/');
-  const runner = new Runner(file, mode, await spectest(threads), commands.every(isSelfContained));
+  const runner = new Runner(file, mode, await spectest(threads), commands.every(isSelfContained), engines);
   try {
     for (const command of commands) await runner.carryOut(command);
     return runner.report();
@@ -98,9 +104,10 @@ class Runner {
     private readonly spectest: Module,
     /** No command reaches an instance other than the last one. */
     private readonly selfContained: boolean,
+    engines?: readonly EngineName[],
   ) {
-    this.world = new World(mode);
-    this.twin = mode === 'whole' ? undefined : new World('whole');
+    this.world = new World(mode, engines);
+    this.twin = mode === 'whole' && engines === undefined ? undefined : new World('whole', ['interpreter']);
     this.registered.set('spectest', this.instantiate(spectest));
   }
 

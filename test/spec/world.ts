@@ -8,6 +8,7 @@ import { globalWords, type InstanceInst, type VmLimits } from '../../src/runtime
 import type { Value } from '../../src/runtime/value.ts';
 import { CrashError, type HostError, LinkError, type Trap } from '../../src/spec/errors.ts';
 import { type GlobalType, slotsOf, slotsOfAll } from '../../src/spec/types.ts';
+import type { EngineName } from '../../src/vm/engines.ts';
 import { VM } from '../../src/vm.ts';
 import type { Results } from './expect.ts';
 import { fuelOfAll, type Mode, Pace } from './pace.ts';
@@ -23,14 +24,24 @@ export type Ending =
   | { readonly status: 'trapped'; readonly error: Trap | HostError };
 
 export class World {
-  vm = new VM({ limits });
+  vm: VM;
   /** All that instances were made of, by hash: what a restore needs. */
   private readonly modules = new Map<string, Module>();
 
   private readonly pace: Pace;
+  private made = 0;
 
-  constructor(private readonly mode: Mode) {
+  /** Each VM has the next of the engines. */
+  constructor(
+    private readonly mode: Mode,
+    private readonly engines: readonly EngineName[] = ['auto'],
+  ) {
     this.pace = new Pace(mode);
+    this.vm = new VM({ limits, engine: this.engine });
+  }
+
+  private get engine(): EngineName | undefined {
+    return this.engines[this.made++ % this.engines.length];
   }
 
   /** How many times the VM was saved and restored. */
@@ -99,7 +110,12 @@ export class World {
     if (this.vm.store.stack.depth === 0) return;
     const bytes = this.vm.save().encode();
     this.vm.dispose();
-    this.vm = VM.restore(bytes, { modules: [...this.modules.values()], imports: hostImports, limits });
+    this.vm = VM.restore(bytes, {
+      modules: [...this.modules.values()],
+      imports: hostImports,
+      limits,
+      engine: this.engine,
+    });
     this.pace.hops++;
   }
 
@@ -112,7 +128,7 @@ export class World {
   renew(): void {
     this.vm.dispose();
     this.modules.clear();
-    this.vm = new VM({ limits });
+    this.vm = new VM({ limits, engine: this.engine });
   }
 
   dispose(): void {
