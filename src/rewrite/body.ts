@@ -15,7 +15,7 @@
 import { encodeInstruction } from '../binary/encode-instruction.ts';
 import { InstructionReader } from '../binary/instruction.ts';
 import { Writer } from '../binary/writer.ts';
-import type { Special } from '../spec/instructions.ts';
+import { instructionNamed, type Special } from '../spec/instructions.ts';
 import type { FuncType } from '../spec/types.ts';
 import { bodyOf, type ModuleContext } from '../validate/context.ts';
 import { isLive } from '../validate/safepoints.ts';
@@ -48,6 +48,16 @@ interface Open {
   readonly stashes: readonly Local[];
 }
 
+/** Instructions that trap for some floating-point numbers, by code: the operand's type. */
+export const truncations: ReadonlyMap<number, Low> = new Map(
+  (['f32', 'f64'] as const).flatMap((from) =>
+    (['i32', 'i64'] as const).flatMap((to) =>
+      ['s', 'u'].map((sign): [number, Low] => [instructionNamed(`${to}.trunc_${from}_${sign}`).code, from]),
+    ),
+  ),
+);
+const trapIf = Uint8Array.of(Op.if, Op.noType, Op.unreachable, Op.end);
+
 /** What stands where in the code, for traps: (offset from the start of the function's body, pc), ascending. */
 export type Origins = readonly number[];
 
@@ -72,6 +82,8 @@ export class BodyWriter {
   /** Output labels open within the groups. */
   private depth = 0;
   readonly depthLocal: number;
+  /** Holds the pc in landings. */
+  private readonly site: number;
   readonly fuelLocal: number;
 
   constructor(
@@ -87,6 +99,7 @@ export class BodyWriter {
     this.reader = new InstructionReader(context.syntax.bytes, body.start, body.end);
     this.depthLocal = rest ? 0 : shape.params.length;
     this.fuelLocal = this.depthLocal + 1;
+    this.site = this.take('i32').index;
   }
 
   /** The whole function. */
@@ -160,10 +173,27 @@ export class BodyWriter {
       reader.next();
       if (this.tracing) this.origins.push(w.length, reader.start - this.start);
       const { special } = reader.row;
-      if (special === undefined && reader.row.immediates.length === 0) this.copy();
+      if (special === undefined && reader.row.immediates.length === 0) this.numeric();
       else if (special === undefined) this.plain();
       else specialWriters[special](this);
     }
+  }
+
+  private numeric(): void {
+    const type = truncations.get(this.reader.row.code);
+    if (type !== undefined) this.refuseNan(type);
+    this.copy();
+  }
+
+  /** The host has one trap for NaN and for numbers out of range: here NaN has one of its own. traps.ts knows. */
+  private refuseNan(type: Low): void {
+    const value = this.take(type);
+    this.index(Op.localTee, value.index);
+    this.index(Op.localGet, value.index);
+    this.index(Op.localGet, value.index);
+    this.w.byte(code[type === 'f32' ? 'f32.ne' : 'f64.ne']);
+    this.w.bytes(trapIf);
+    this.give(value);
   }
 
   /** The instruction as it stands in the guest's code. */
@@ -424,7 +454,6 @@ export class BodyWriter {
 
   private compose(): Written {
     this.endLabel();
-    const site = this.take('i32').index;
     const out = new Writer(this.w.length + 64);
     writeLocals(out, [...this.shape.locals.slice(this.rest ? 0 : this.shape.params.length), ...this.extra]);
     out.byte(Op.block);
@@ -438,7 +467,7 @@ export class BodyWriter {
     this.epilogue(out);
     this.groups.forEach((group, i) => {
       out.byte(Op.end);
-      this.landing(out, group, site);
+      this.landing(out, group);
       out.byte(Op.br);
       out.u32(this.groups.length - 1 - i);
     });
@@ -470,7 +499,8 @@ export class BodyWriter {
   }
 
   /** Spills: own operands from the top down, then those below blocks, then locals. spill.ts reads them back. */
-  private landing(out: Writer, { own, results, stashes, live, entry }: Group, site: number): void {
+  private landing(out: Writer, { own, results, stashes, live, entry }: Group): void {
+    const { site } = this;
     out.byte(Op.localSet);
     out.u32(site);
     if (entry) this.holdFuel(out);

@@ -40,7 +40,7 @@ export class TableMirror {
     const { table } = this;
     if (table.version === this.seen) return;
     this.seen = table.version;
-    if (table.type.ref.heap === 'extern') return;
+    if (table.type.ref.heap !== 'func') return;
     this.widen(table.size);
     const { elements, size } = table;
     const { shown, host } = this;

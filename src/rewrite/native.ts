@@ -4,6 +4,7 @@
 import type { HostPort } from '../runtime/engine.ts';
 import type { MemoryInst } from '../runtime/memory.ts';
 import { type FuncInst, globalWords, type InstanceInst, type Store } from '../runtime/store.ts';
+import type { Module } from '../runtime/module.ts';
 import type { TableInst } from '../runtime/table.ts';
 import type { FuncAddr, FuncType, TableAddr } from '../spec/types.ts';
 import { slotsOfAll } from '../spec/types.ts';
@@ -40,7 +41,7 @@ export interface NativeInstance {
 
 /** Whose code a frame of a stack trace is in. */
 export interface Code {
-  readonly native: NativeInstance;
+  readonly module: Module;
   /** Undefined for the main module. */
   readonly rest: Continuation | undefined;
 }
@@ -56,6 +57,8 @@ export class NativeStore {
   pay: (used: number, fuel: number) => number = (_, fuel) => fuel;
   /** Native stack for the next run. */
   stackBytes = stackBytes;
+  /** Whose code was entered last. */
+  private entered: NativeInstance | undefined;
   /** How many times native code was entered. */
   private runs = 0;
   private readonly mirrors: (TableMirror | undefined)[] = [];
@@ -127,7 +130,7 @@ export class NativeStore {
     };
     (exports[ownGlobals.self] as WebAssembly.Global).value = inst.addr;
     this.instances.push(native);
-    this.codes.set(form.name, { native, rest: undefined });
+    this.codes.set(form.name, { module, rest: undefined });
   }
 
   /** What code that begins now has; it notes itself what is left. */
@@ -139,6 +142,16 @@ export class NativeStore {
   /** What was left at the last charge. */
   notedFuel(given: number): number {
     return this.instances.reduce((least, it) => Math.min(least, it.fuel.value as number), given);
+  }
+
+  /** That of a module's instances whose code ran last, where the host's stack trace tells the module alone. */
+  running(module: Module): NativeInstance {
+    const noted = ({ fuel }: NativeInstance) => fuel.value as number;
+    const those = this.instances.filter(({ inst }) => inst.module === module);
+    return those.reduce((last, it) => {
+      const difference = noted(it) - noted(last);
+      return difference < 0 || (difference === 0 && it === this.entered) ? it : last;
+    });
   }
 
   // What native code imports
@@ -271,6 +284,7 @@ export class NativeStore {
   enter(addr: FuncAddr, pc: number): Enter {
     const { instance, index } = this.store.funcs[addr] as FuncInst & { kind: 'wasm' };
     const native = this.instances[instance.addr] as NativeInstance;
+    this.entered = native;
     const key = `${index} ${pc}`;
     const known = native.entries.get(key);
     if (known !== undefined) return known;
@@ -279,7 +293,7 @@ export class NativeStore {
     for (const mirror of this.mirrors) mirror?.update();
     const enter = exports.run as Enter;
     native.entries.set(key, enter);
-    this.codes.set(rest.name, { native, rest });
+    this.codes.set(rest.name, { module: instance.module, rest });
     return enter;
   }
 }

@@ -18,6 +18,8 @@ const names = [
   'f32.const',
   'f64.const',
   'i64.eqz',
+  'f32.ne',
+  'f64.ne',
   'i64.store',
   'i64.load',
   'i32.load',

@@ -4,6 +4,7 @@ import { InstructionReader } from '../binary/instruction.ts';
 import type { Module } from '../runtime/module.ts';
 import type { Feature, Instruction } from '../spec/instructions.ts';
 import { typeName } from '../spec/types.ts';
+import type { ModuleContext } from '../validate/context.ts';
 import { type Thunk, thunks } from './env.ts';
 
 const features: ReadonlySet<Feature> = new Set([
@@ -54,9 +55,17 @@ function lacksInTypes({ context, syntax }: Module): string | undefined {
     if (addr === 'i64') return 'memories with 64-bit addresses';
     if (pageLog2 !== 16) return 'custom page sizes';
   }
-  for (const { addr, ref } of context.tables) {
-    if (addr === 'i64') return 'tables with 64-bit addresses';
-    if (ref.heap !== 'func' && ref.heap !== 'extern') return `tables of ${typeName(ref)}`;
+  return undefined;
+}
+
+/** Tables that code does not touch may be of any type. */
+function lacksInTables({ row, x, y }: InstructionReader, { tables }: ModuleContext): string | undefined {
+  for (const [i, kind] of row.immediates.entries()) {
+    if (!kind.startsWith('table')) continue;
+    const table = tables[i === 0 ? x : y];
+    if (table?.addr === 'i64') return 'tables with 64-bit addresses';
+    if (table !== undefined && table.ref.heap !== 'func' && table.ref.heap !== 'extern')
+      return `tables of ${typeName(table.ref)}`;
   }
   return undefined;
 }
@@ -80,6 +89,8 @@ function lacksInCode({ syntax, context }: Module, used: Set<Thunk>): string | un
       const { row } = reader;
       const need = needOf(row);
       if (need === null) return `the instruction ${row.name}`;
+      const lacks = row.special === undefined ? undefined : lacksInTables(reader, context);
+      if (lacks !== undefined) return lacks;
       if (need !== undefined) used.add(need);
       else if (row.code === 0x11 || row.code === 0x13) {
         const type = context.types[reader.x]?.comp;

@@ -6,7 +6,7 @@ import { ExhaustionError, HostError, Trap } from '../spec/errors.ts';
 import type { TrapKind } from '../spec/traps.ts';
 import type { FuncIdx } from '../spec/types.ts';
 import { bodyOf, type ModuleContext } from '../validate/context.ts';
-import type { Origins } from './body.ts';
+import { type Origins, truncations } from './body.ts';
 import { restOrigins } from './continuation.ts';
 import { originsOf } from './module.ts';
 import type { NativeInstance, NativeStore } from './native.ts';
@@ -17,7 +17,7 @@ const kinds: readonly (readonly [RegExp, TrapKind])[] = [
   [/memory access out of bounds/, 'out of bounds memory access'],
   [/divide result unrepresentable/, 'integer overflow'],
   [/by zero/, 'integer divide by zero'],
-  [/float unrepresentable/, 'invalid conversion to integer'],
+  [/float unrepresentable/, 'integer overflow'],
   [/table index is out of bounds|table access out of bounds/, 'undefined element'],
   [/null function or function signature|signature mismatch/, 'indirect call type mismatch'],
   [/unaligned/, 'unaligned atomic'],
@@ -46,8 +46,8 @@ export function placesOf(store: NativeStore, error: unknown): Place[] {
 function placeOf(store: NativeStore, name: string, index: number, offset: number): Place | undefined {
   const code = store.codes.get(name);
   if (code === undefined) return undefined;
-  const { native, rest } = code;
-  const { module } = native.inst;
+  const { module, rest } = code;
+  const native = store.running(module);
   if (rest !== undefined) {
     if (rest.pc === 0) return undefined;
     return { native, func: rest.func, pc: originAt(restOrigins(module, rest), offset - rest.offset) };
@@ -81,36 +81,31 @@ export function trapOf(store: NativeStore, error: unknown, places: readonly Plac
   const kind = kinds.find(([pattern]) => pattern.test(message))?.[1];
   if (kind === undefined) return error;
   const place = places[0];
-  const called = place === undefined ? undefined : indirectCallAt(place);
-  if (called === undefined || place === undefined) return new Trap(kind);
-  return calledTrap(store, place, called.type, called.table) ?? new Trap(kind);
+  return (place === undefined ? undefined : ownTrap(store, place, kind)) ?? new Trap(kind);
 }
 
-interface IndirectCall {
-  readonly type: number;
-  readonly table: number;
+/** The trap of an instruction for whose reasons the host has but one message. */
+function ownTrap(store: NativeStore, place: Place, kind: TrapKind): Trap | undefined {
+  const { row, x, y } = instructionAt(place.native.inst.module.context, place.func, place.pc);
+  if (row.special === 'call_indirect' || row.special === 'return_call_indirect') return calledTrap(store, place, x, y);
+  return kind === 'unreachable' && truncations.has(row.code) ? new Trap('invalid conversion to integer') : undefined;
 }
 
-function indirectCallAt({ native, func, pc }: Place): IndirectCall | undefined {
-  const { context, bytes } = native.inst.module;
+function instructionAt(context: ModuleContext, func: FuncIdx, pc: number): InstructionReader {
   const body = bodyOf(context, func);
-  const reader = new InstructionReader(bytes, body.start + pc, body.end);
+  const reader = new InstructionReader(context.syntax.bytes, body.start + pc, body.end);
   reader.next();
-  const { special } = reader.row;
-  if (special !== 'call_indirect' && special !== 'return_call_indirect') return undefined;
-  return { type: reader.x, table: reader.y };
+  return reader;
 }
 
-/** The host does not tell all reasons apart: an instance of the module knows which element it was. */
-function calledTrap({ store, instances }: NativeStore, { native }: Place, type: number, table: number): Trap | undefined {
-  for (const { inst, element } of instances.filter(({ inst }) => inst.module === native.inst.module)) {
-    try {
-      resolve(store, inst, element.value as number, type, table);
-    } catch (error) {
-      if (error instanceof Trap) return error;
-    }
+/** The host does not tell all reasons apart: the instance knows which element it was. */
+function calledTrap({ store }: NativeStore, { native }: Place, type: number, table: number): Trap | undefined {
+  try {
+    resolve(store, native.inst, native.element.value as number, type, table);
+    return undefined;
+  } catch (error) {
+    return error instanceof Trap ? error : undefined;
   }
-  return undefined;
 }
 
 /** The instruction before a pc. */
@@ -123,8 +118,5 @@ export function instructionBefore(context: ModuleContext, func: FuncIdx, pc: num
 
 /** The pc of a frame that waits for a call at `pc`. */
 export function instructionAfter(context: ModuleContext, func: FuncIdx, pc: number): number {
-  const body = bodyOf(context, func);
-  const reader = new InstructionReader(context.syntax.bytes, body.start + pc, body.end);
-  reader.next();
-  return reader.pos - body.start;
+  return instructionAt(context, func, pc).pos - bodyOf(context, func).start;
 }

@@ -21,7 +21,9 @@ export function bytecodeLength(): number {
     const script = fileURLToPath(new URL('bytecode-run.ts', import.meta.url));
     execFileSync(process.execPath, [...flags, script], { cwd: root, stdio: ['ignore', out, 'inherit'] });
     closeSync(out);
-    const lengths = [...readFileSync(file, 'utf8').matchAll(/Bytecode length: (\d+)/g)].map((match) => Number(match[1]));
+    const lengths = [...readFileSync(file, 'utf8').matchAll(/Bytecode length: (\d+)/g)].map((match) =>
+      Number(match[1]),
+    );
     return Math.max(...lengths);
   } finally {
     rmSync(folder, { recursive: true });

@@ -1,4 +1,4 @@
-// Writes the interpreter's generated files: `npm run generate`.
+// Writes the files that are made from the instruction table: `npm run generate`.
 
 import { writeFileSync } from 'node:fs';
 import { generateAccess, generateLoop, generateVector } from '../../src/interpret/generate.ts';
@@ -7,3 +7,6 @@ const room = new URL('../../src/interpret/', import.meta.url);
 writeFileSync(new URL('loop.ts', room), generateLoop());
 writeFileSync(new URL('access.ts', room), generateAccess());
 writeFileSync(new URL('simd/routines.ts', room), generateVector());
+// It reads the files above, so it must be loaded after they are written.
+const { reference } = await import('../spec/reference.ts');
+writeFileSync(new URL('../spec/REFERENCE.md', room), reference());

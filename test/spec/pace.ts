@@ -1,7 +1,7 @@
 // Where a hopping run stops. At each instruction (or safe point) it would take hours; so both a call and a script begin
 // with every one of them, and go on with longer and longer slices.
-// - In a script the stride is 1 for the first 1,000 hops, 2 from there on, 5 after 2,000, 10 after 3,000 … Each call begins at another place of the stride, so that
-//   the calls of a function together still stop at all of its instructions.
+// - In a script the stride is 1 for the first 1,000 hops, 2 from there on, 5 after 2,000, 10 after 3,000 … Each call
+//   begins at another place of the stride, so that the calls of a function together still stop all over it.
 // - In a call of many instructions, slices of 97 follow after 300 hops, which meet each place of a loop in time. Another
 //   100 hops later, each slice is longer than the one before by a tenth. (At safe points, the last after 200 hops.)
 

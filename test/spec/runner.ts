@@ -253,7 +253,7 @@ class Runner {
     const other = attempt(() => act(twin));
     const own = attempt(() => act(this.world));
     const differs =
-      told(own.error) === told(other.error) && show(own.value) === show(other.value)
+      told(own.error) === told(other.error) && alike(own.value, other.value)
         ? difference(this.world.vm.store, twin.vm.store)
         : `${own.error === undefined ? show(own.value) : told(own.error)}`;
     if (differs !== undefined)
@@ -315,6 +315,11 @@ const rejection = (promise: Promise<unknown>): Promise<unknown> =>
 
 const show = (value: Ending | number | undefined): string =>
   typeof value !== 'object' ? `${value}` : value.status === 'returned' ? showResults(value.results) : told(value.error);
+
+/** Engines need not agree on which NaN it is. */
+const alike = (a: Ending | number | undefined, b: Ending | number | undefined): boolean =>
+  show(a).replace(nans, 'nan') === show(b).replace(nans, 'nan');
+const nans = /0x[7f]f(?:[c-f][0-9a-f]{5}|[8-f][0-9a-f]{13})\b/g;
 
 /** An error as failures tell it; of one that is no result of the guest's doing, where it comes from. */
 function told(error: unknown): string {

@@ -1,0 +1,34 @@
+// Runs a test twice: on wasbox, and on the host's own `WebAssembly`, which keeps the expectations honest.
+
+import test, { type ExecutionContext } from 'ava';
+import wasbox from '../../src/js-api/index.ts';
+import { bytesOf } from '../wat.ts';
+
+/** The host's namespace, typed as ours. */
+export type Api = typeof wasbox;
+const host = WebAssembly as unknown as Api;
+
+type Body = (t: ExecutionContext, api: Api) => void | Promise<void>;
+
+/** For what every host that we run on can do. */
+export function both(title: string, body: Body): void {
+  test(`${title} (wasbox)`, (t) => body(t, wasbox));
+  test(`${title} (host)`, (t) => body(t, host));
+}
+
+/** For what only newer hosts can do. */
+export function ours(title: string, body: Body): void {
+  test(title, (t) => body(t, wasbox));
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what a module exports is known to the test that wrote it
+export type Exports = Record<string, any>;
+
+/** Assembles and instantiates. */
+export async function exportsOf(api: Api, fields: string, imports?: object): Promise<Exports> {
+  const module = new api.Module(await bytesOf(fields));
+  return new api.Instance(module, imports as WebAssembly.Imports).exports;
+}
+
+/** An instance's descriptor-like arguments that TypeScript would not let pass. */
+export const odd = (value: unknown): never => value as never;
