@@ -53,6 +53,15 @@ function inverseOf(row: Instruction): string | undefined {
 const commutative = new Set(['add', 'mul', 'and', 'or', 'xor', 'eq', 'ne']);
 const commutes = (row: Instruction): boolean => row.name.startsWith('i') && commutative.has(row.name.slice(4));
 
+/** An op that made an operand. */
+interface Made {
+  start: number;
+  readonly height: number;
+  row: Instruction | undefined;
+  readonly constant: boolean;
+}
+const nothing: Made = { start: -1, height: -1, row: undefined, constant: false };
+
 export class Lowerer {
   readonly v: BodyValidator;
   readonly operands: Operands;
@@ -60,12 +69,8 @@ export class Lowerer {
   readonly plan: FunctionPlan;
   /** Word offsets of locals. */
   private readonly localOffsets: Int32Array;
-  /** The op emitted last, where it wrote its result to the top operand's slot; otherwise `start` is -1. */
-  private last: { start: number; row: Instruction | undefined; constant: boolean } = {
-    start: -1,
-    row: undefined,
-    constant: false,
-  };
+  /** The op emitted last, where it made an operand: its offset (otherwise -1), and the count of operands then. */
+  private last: Made = { start: -1, height: 0, row: undefined, constant: false };
   private readonly pointOffsets: number[] = [];
   private readonly pointPcs: number[] = [];
   private readonly pointTops: number[] = [];
@@ -211,12 +216,12 @@ export class Lowerer {
   /** Sets a local from the top operand: the op that made it writes there at once, where that is possible. */
   localSet(index: number): void {
     const to = this.localOffsets[index] as number;
-    const { start } = this.last;
+    const maker = this.maker();
     const operand = this.operands.pop();
     const stale = this.here;
     this.operands.flushLocal(to);
-    if (this.folding && start >= 0 && operand.where === 'slot' && this.here === stale) {
-      this.code.words[start + 1] = to;
+    if (maker !== undefined && this.here === stale) {
+      this.code.words[maker.start + 1] = to;
       this.last.start = -1;
     } else this.assign(to, operand);
   }
@@ -264,7 +269,7 @@ export class Lowerer {
     const start = this.opAt(name);
     this.put(this.operands.top, ...words);
     this.pushSlot();
-    this.last = { start, row, constant };
+    this.made(start, row, constant);
   }
 
   private opAt(name: string): number {
@@ -273,14 +278,21 @@ export class Lowerer {
   }
 
   /** Notes that the op at `start`, with its destination in the next word, made the top operand. */
-  made(start: number): void {
-    this.last = { start, row: undefined, constant: false };
+  made(start: number, row?: Instruction, constant = false): void {
+    this.last = { start, height: this.operands.list.length, row, constant };
+  }
+
+  /** The op emitted last, if it made just the operand that is on top now: then it may still be changed. */
+  private maker(): Made | undefined {
+    const { list } = this.operands;
+    const fits = this.folding && this.last.start >= 0 && this.last.height === list.length;
+    return fits && list[list.length - 1]?.where === 'slot' ? this.last : undefined;
   }
 
   /** Turns the comparison just emitted around, for an `i32.eqz` after it. */
   private invertLast(): boolean {
-    const { start, row, constant } = this.last;
-    if (!this.folding || start < 0 || row === undefined || !isCondition(row)) return false;
+    const { start, row, constant } = this.maker() ?? nothing;
+    if (row === undefined || !isCondition(row)) return false;
     const inverse = inverseOf(row);
     const number = inverse === undefined ? undefined : opNumber(constant ? `${inverse} k` : inverse);
     if (number === undefined) return false;
@@ -453,9 +465,9 @@ export class Lowerer {
 
   /** Pops the condition of a branch; a comparison just emitted is taken back, to be fused with the branch. */
   takeCondition(): Condition {
-    const { start, row, constant } = this.last;
+    const { start, row, constant } = this.maker() ?? nothing;
     const operand = this.operands.pop();
-    if (!this.folding || operand.where !== 'slot' || start < 0 || row === undefined || !isBranchable(row))
+    if (row === undefined || !isBranchable(row))
       return { row: undefined, constant: false, words: [this.register(operand)] };
     const words = [...this.code.words.subarray(start + 2, this.here)];
     this.code.length = start;
