@@ -20,7 +20,9 @@ const fib = `(module (func $fib (export "fib") (param i32) (result i32)
 
 /** What the comments of an example's `console.log` lines say that it prints. */
 const promised = (example: string): string[] =>
-  [...example.matchAll(/console\.log\(.*\);\s*\/\/ (.*)$/gm)].flatMap((match) => (match[1] as string).split(/, (?=\[)/));
+  [...example.matchAll(/console\.log\(.*\);\s*\/\/ (.*)$/gm)].flatMap((match) =>
+    (match[1] as string).split(/, (?=\[)/),
+  );
 
 test('there is an example of the core and one of the pool', (t) => {
   t.is(examples.length, 2);

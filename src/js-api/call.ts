@@ -55,6 +55,7 @@ export class Caller {
     const { store } = this.realm;
     const { stack } = store;
     const { depth, top } = stack;
+    const { debt } = store;
     try {
       if (store.hostDepth % levels === levels - 1) checkHostStack();
       this.run(addr, args);
@@ -64,6 +65,7 @@ export class Caller {
     } finally {
       stack.depth = depth;
       stack.top = top;
+      store.debt = debt;
     }
   }
 
@@ -84,7 +86,9 @@ export class Caller {
     }
     stack.words.fill(0, locals * 2, end * 2);
     stack.push(addr, 0, top);
-    store.fuelUsed += planOf(func.instance.module.context, func.index).entryCost;
+    const { entryCost } = planOf(func.instance.module.context, func.index);
+    store.fuelUsed += entryCost;
+    store.debt += entryCost;
     engine.run(store, depth, unbounded, this.port);
   }
 

@@ -8,6 +8,7 @@ import { type ExternVal, exported } from '../runtime/instance.ts';
 import type { Module } from '../runtime/module.ts';
 import type { InstanceInst } from '../runtime/store.ts';
 import type { Value } from '../runtime/value.ts';
+import { UsageError } from '../spec/errors.ts';
 import { type GlobalType, isRef } from '../spec/types.ts';
 import type { Caller } from './call.ts';
 import { attempt, LinkError, refused } from './errors.ts';
@@ -76,9 +77,14 @@ export class Instantiation {
     }
   }
 
-  /** Allocates, initialises and starts. Throws LinkError, RangeError, or what the start function ends with. */
+  /**
+   * Allocates, initialises and starts. Throws LinkError, RangeError, or what the start function ends with; UsageError
+   * where the engine that was chosen cannot run the module.
+   */
   instantiate(module: Module, imports: readonly ExternVal[]): object {
-    const { store } = this.realm;
+    const { store, engine } = this.realm;
+    const supports = engine.supports(module);
+    if (supports !== true) throw new UsageError(`the engine cannot run the module: ${supports}`);
     const instance = attempt(() => {
       const made = allocate(store, module, imports, false);
       initialise(store, made);

@@ -56,7 +56,6 @@ export const truncations: ReadonlyMap<number, Low> = new Map(
     ),
   ),
 );
-const trapIf = Uint8Array.of(Op.if, Op.noType, Op.unreachable, Op.end);
 
 /** What stands where in the code, for traps: (offset from the start of the function's body, pc), ascending. */
 export type Origins = readonly number[];
@@ -192,8 +191,18 @@ export class BodyWriter {
     this.index(Op.localGet, value.index);
     this.index(Op.localGet, value.index);
     this.w.byte(code[type === 'f32' ? 'f32.ne' : 'f64.ne']);
-    this.w.bytes(trapIf);
+    this.w.byte(Op.if);
+    this.w.byte(Op.noType);
+    this.unreachable();
+    this.w.byte(Op.end);
     this.give(value);
+  }
+
+  /** Traps. The fuel is noted, as it would be lost. */
+  unreachable(): void {
+    this.index(Op.localGet, this.fuelLocal);
+    this.index(Op.globalSet, this.env.own('fuel'));
+    this.w.byte(Op.unreachable);
   }
 
   /** The instruction as it stands in the guest's code. */
@@ -419,8 +428,7 @@ export class BodyWriter {
     this.index(Op.localGet, fuelLocal);
     this.constant(cost);
     w.byte(code['i32.sub']);
-    this.index(Op.localTee, fuelLocal);
-    this.index(Op.globalSet, this.env.own('fuel'));
+    this.index(Op.localSet, fuelLocal);
     this.leaveIf(point, entry);
   }
 

@@ -3,6 +3,7 @@
 // needed, kept as long as the guest's module.
 
 import { Writer } from '../binary/writer.ts';
+import { hostWasm } from '../runtime/host-wasm.ts';
 import type { Module } from '../runtime/module.ts';
 import { CrashError } from '../spec/errors.ts';
 import type { FuncIdx, FuncType } from '../spec/types.ts';
@@ -123,7 +124,7 @@ function make(module: Module, func: FuncIdx, pc: number, shared: boolean): Conti
     globals: [],
     exports: [{ name: 'run', kind: 'func', index }],
   });
-  const compiled = new WebAssembly.Module(assembled.bytes);
+  const compiled = new hostWasm.Module(assembled.bytes);
   return { compiled, imports, name, func, pc, offset: assembled.offsets[0] as number };
 }
 

@@ -60,7 +60,7 @@ export type Thunk = keyof typeof thunks;
 export const ownGlobals = {
   /** Address of the instance. */
   self: '$self',
-  /** The fuel after the last charge, for those who ask after a trap. */
+  /** The fuel that was left where `unreachable` trapped. */
   fuel: '$fuel',
   /** The element that the last `call_indirect` asked for, likewise. */
   element: '$element',

@@ -2,6 +2,7 @@
 // through the scratch memory and takes the results from there.
 
 import { Writer } from '../binary/writer.ts';
+import { hostWasm } from '../runtime/host-wasm.ts';
 import type { FuncType } from '../spec/types.ts';
 import { left } from './body.ts';
 import { type ScratchFunc, scratchFuncs } from './env.ts';
@@ -20,10 +21,10 @@ export function hostWrapper(type: FuncType, call: CallHost): CallableFunction {
   const params = lowAll(type.params);
   const results = lowAll(type.results);
   const key = `${params.join(' ')}>${results.join(' ')}`;
-  const module = modules.get(key) ?? new WebAssembly.Module(wrapperModule(type, params, results));
+  const module = modules.get(key) ?? new hostWasm.Module(wrapperModule(type, params, results));
   modules.set(key, module);
   const imports = { scratch: theScratch().exports, host: { call } };
-  return new WebAssembly.Instance(module, imports).exports.run as CallableFunction;
+  return new hostWasm.Instance(module, imports).exports.run as CallableFunction;
 }
 
 function wrapperModule(type: FuncType, params: LowTypes, results: LowTypes): Uint8Array<ArrayBuffer> {

@@ -1,6 +1,7 @@
 // Tables of functions as native code sees them: each a host table that follows the store's. The store's is the truth, and
 // tells by its version when it changed.
 
+import { hostWasm } from '../runtime/host-wasm.ts';
 import type { TableInst } from '../runtime/table.ts';
 import { refKinds } from '../runtime/value.ts';
 import type { FuncAddr } from '../spec/types.ts';
@@ -19,7 +20,7 @@ const misfitModule = Uint8Array.of(
 );
 
 export function theMisfit(): CallableFunction {
-  misfit ??= new WebAssembly.Instance(new WebAssembly.Module(misfitModule)).exports.f as CallableFunction;
+  misfit ??= new hostWasm.Instance(new hostWasm.Module(misfitModule)).exports.f as CallableFunction;
   return misfit;
 }
 
@@ -33,7 +34,7 @@ export class TableMirror {
     private readonly table: TableInst,
     private readonly funcOf: (func: FuncAddr) => CallableFunction,
   ) {
-    this.host = new WebAssembly.Table({ element: 'anyfunc', initial: 0 });
+    this.host = new hostWasm.Table({ element: 'anyfunc', initial: 0 });
   }
 
   update(): void {

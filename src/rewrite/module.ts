@@ -3,6 +3,7 @@
 // after imported functions, everything else that is new comes last.
 
 import { Writer } from '../binary/writer.ts';
+import { hostWasm } from '../runtime/host-wasm.ts';
 import type { Module } from '../runtime/module.ts';
 import { CrashError } from '../spec/errors.ts';
 import type { FuncType } from '../spec/types.ts';
@@ -132,7 +133,7 @@ function rewrite(module: Module, shared: boolean): Rewritten {
   const { shift } = new MainEnv(module);
   return {
     module,
-    compiled: new WebAssembly.Module(bytes),
+    compiled: new hostWasm.Module(bytes),
     name,
     firstFunc: module.context.importedFuncs + shift,
     offsets,

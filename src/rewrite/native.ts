@@ -1,6 +1,7 @@
 // A store as native code: an instance of the host for each instance, tables that follow the store's, and what enters a
 // frame. It lasts as long as the store; the store stays the truth whenever native code does not run.
 
+import { hostWasm } from '../runtime/host-wasm.ts';
 import type { HostPort } from '../runtime/engine.ts';
 import type { MemoryInst } from '../runtime/memory.ts';
 import { type FuncInst, globalWords, type InstanceInst, type Store } from '../runtime/store.ts';
@@ -19,6 +20,8 @@ import { makeThunks } from './thunks.ts';
 
 /** Bytes of native stack that guest code may use: less than half of the smallest stack that Node gives a thread. */
 const stackBytes = 400_000;
+/** Of a global that says something about a trap: it does not. */
+const notNoted = -0x8000_0000;
 /** What a run inside a host function can use in any case. */
 const leastStackBytes = 2_000;
 
@@ -59,11 +62,13 @@ export class NativeStore {
   stackBytes = stackBytes;
   /** Whose code was entered last. */
   private entered: NativeInstance | undefined;
+  /** What was left when code called the host, while it does. */
+  private hostFuel: number | undefined;
   /** How many times native code was entered. */
   private runs = 0;
   private readonly mirrors: (TableMirror | undefined)[] = [];
   private readonly wrappers = new Map<string, CallableFunction>();
-  private readonly found = new WebAssembly.Table({ element: 'anyfunc', initial: 1 });
+  private readonly found = new hostWasm.Table({ element: 'anyfunc', initial: 1 });
 
   constructor(readonly store: Store) {}
 
@@ -120,7 +125,7 @@ export class NativeStore {
     );
     const draft = { inst, rewritten: form, shared, thunks, entries: new Map<string, Enter>() };
     const imports = this.imports(mainImports(form), draft);
-    const { exports } = new WebAssembly.Instance(form.compiled, imports);
+    const { exports } = new hostWasm.Instance(form.compiled, imports);
     const native: NativeInstance = {
       ...draft,
       exports,
@@ -133,25 +138,31 @@ export class NativeStore {
     this.codes.set(form.name, { module, rest: undefined });
   }
 
-  /** What code that begins now has; it notes itself what is left. */
-  noteFuel(fuel: number): void {
-    for (const it of this.instances) it.fuel.value = fuel;
+  /** Code begins to run. */
+  begin(): void {
     this.runs++;
+    this.hostFuel = undefined;
+    for (const { fuel, element } of this.instances) {
+      fuel.value = notNoted;
+      element.value = notNoted;
+    }
   }
 
-  /** What was left at the last charge. */
-  notedFuel(given: number): number {
-    return this.instances.reduce((least, it) => Math.min(least, it.fuel.value as number), given);
+  /**
+   * The fuel that was left when code trapped: known where a host function threw, and for `unreachable`. Elsewhere it is
+   * lost with the native frames; noting each charge would cost a tenth of all speed.
+   */
+  notedFuel(): number | undefined {
+    if (this.hostFuel !== undefined) return this.hostFuel;
+    return this.instances.map(({ fuel }) => fuel.value as number).find((fuel) => fuel !== notNoted);
   }
 
-  /** That of a module's instances whose code ran last, where the host's stack trace tells the module alone. */
+  /** That of a module's instances whose code ran last, as far as that can be told: the host's trace names the module. */
   running(module: Module): NativeInstance {
-    const noted = ({ fuel }: NativeInstance) => fuel.value as number;
     const those = this.instances.filter(({ inst }) => inst.module === module);
-    return those.reduce((last, it) => {
-      const difference = noted(it) - noted(last);
-      return difference < 0 || (difference === 0 && it === this.entered) ? it : last;
-    });
+    const noted = those.find(({ fuel, element }) => fuel.value !== notNoted || element.value !== notNoted);
+    const entered = those.find((it) => it === this.entered);
+    return (noted ?? entered ?? those[0]) as NativeInstance;
   }
 
   // What native code imports
@@ -257,6 +268,7 @@ export class NativeStore {
       // The caller's frame is native: another one of its instance tells the host function who calls.
       const level = stack.depth;
       let done = false;
+      this.hostFuel = fuel;
       let rest = fuel;
       stack.push(anyFunc, 0, base);
       stack.top = base + paramSlots;
@@ -270,8 +282,9 @@ export class NativeStore {
         this.pay = outer.pay;
         this.follow();
         rest = this.pay(store.fuelUsed - before, fuel);
-        if (runs !== this.runs) this.noteFuel(rest);
+        if (runs !== this.runs) this.hostFuel = rest;
       }
+      this.hostFuel = undefined;
       if (!done) return -1;
       scratch.words.set(stack.words.subarray(base * 2, (base + resultSlots) * 2));
       return rest;
@@ -289,7 +302,7 @@ export class NativeStore {
     const known = native.entries.get(key);
     if (known !== undefined) return known;
     const rest = continuation(instance.module, index, pc, native.shared);
-    const { exports } = new WebAssembly.Instance(rest.compiled, this.imports(rest.imports, native));
+    const { exports } = new hostWasm.Instance(rest.compiled, this.imports(rest.imports, native));
     for (const mirror of this.mirrors) mirror?.update();
     const enter = exports.run as Enter;
     native.entries.set(key, enter);
@@ -299,5 +312,5 @@ export class NativeStore {
 }
 
 function mainImports({ compiled }: Rewritten): readonly ImportEntry[] {
-  return WebAssembly.Module.imports(compiled).map(({ module, name }) => ({ module, name, is: { kind: 'table' } }));
+  return hostWasm.Module.imports(compiled).map(({ module, name }) => ({ module, name, is: { kind: 'table' } }));
 }

@@ -136,7 +136,7 @@ class Run {
   }
 
   private call(enter: Enter, depth: number, fuel: number): number {
-    this.native.noteFuel(this.slice);
+    this.native.begin();
     try {
       return enter(depth, fuel);
     } catch (error) {
@@ -184,7 +184,8 @@ class Run {
   /** What the host threw: the frames that its stack trace names are put on the stack, for the guest's own trace. */
   private failed(error: unknown): unknown {
     const { native } = this;
-    this.charge(this.slice - native.notedFuel(this.slice));
+    // Where it is not known, all of the slice counts as used: nobody gets more than is paid for.
+    this.charge(this.slice - (native.notedFuel() ?? 0));
     const places = placesOf(native, error);
     const trap = trapOf(native, error, places);
     places.reverse().forEach((place, i) => {

@@ -7,6 +7,7 @@
 //   spillStart … spilled frames, innermost first: each its values, 8 bytes (v128: 16), then address of the instance,
 //                function index, pc, and four bytes unused
 
+import { hostWasm } from '../runtime/host-wasm.ts';
 import { Writer } from '../binary/writer.ts';
 import { type ScratchFunc, scratchFuncs } from './env.ts';
 import { code, Op } from './ops.ts';
@@ -48,7 +49,7 @@ export class Scratch {
 let known: Scratch | undefined;
 
 export function theScratch(): Scratch {
-  known ??= new Scratch(new WebAssembly.Instance(new WebAssembly.Module(scratchModule())).exports);
+  known ??= new Scratch(new hostWasm.Instance(new hostWasm.Module(scratchModule())).exports);
   return known;
 }
 

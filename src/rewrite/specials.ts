@@ -71,7 +71,7 @@ const unsupported: Write = (b) => {
 };
 
 export const specialWriters = {
-  unreachable: ends((b) => b.copy()),
+  unreachable: ends((b) => b.unreachable()),
   block: open,
   loop: open,
   if: open,

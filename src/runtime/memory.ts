@@ -5,9 +5,7 @@
 
 import { LimitError } from '../spec/errors.ts';
 import type { MemType } from '../spec/types.ts';
-
-/** The host's own, even where a program puts a look-alike (js-api/) in the place of `WebAssembly` later. */
-const HostMemory = WebAssembly.Memory;
+import { hostWasm } from './host-wasm.ts';
 
 /** Pages of 64 KiB that one memory can have at the most, whatever its type says. */
 const hostMaxPages = 65536;
@@ -179,7 +177,7 @@ export function allocateMemory(
 
 function newHost(initial: number, maximum: number, shared: boolean, size: number): WebAssembly.Memory {
   try {
-    return new HostMemory({ initial, maximum, shared });
+    return new hostWasm.Memory({ initial, maximum, shared });
   } catch (cause) {
     throw new LimitError(`the host has no memory of ${size} bytes left`, { cause });
   }

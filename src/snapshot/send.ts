@@ -1,6 +1,7 @@
 // A store moves to another thread. It is sent as it is: as data for structured clone, with shared memories as handles and
 // private ones as their bytes. What was sent is gone here.
 
+import { hostWasm } from '../runtime/host-wasm.ts';
 import { adoptMemory, allocateMemory, type MemoryInst } from '../runtime/memory.ts';
 import type { Store } from '../runtime/store.ts';
 import type { MemType } from '../spec/types.ts';
@@ -76,7 +77,7 @@ export function receiveStore(
     const { size } = data.memories[addr] as SavedMemory<Int32Array>;
     const type = memType(verified, addr);
     const memory = memories[addr];
-    if (memory instanceof WebAssembly.Memory)
+    if (memory instanceof hostWasm.Memory)
       return adoptMemory(type, memory, size * 2 ** type.pageLog2, store.memoryBudget);
     const ours = allocateMemory(type, sharedMemory, store.memoryBudget, size);
     ours.bytes.set(memory as Uint8Array);
@@ -88,7 +89,7 @@ const memType = ({ types }: Verified, addr: number): MemType => types.memory[add
 
 function checkMemory(memory: unknown, size: number, type: MemType, where: string): void {
   const bytes = size * 2 ** type.pageLog2;
-  if (memory instanceof WebAssembly.Memory) checkHandle(memory.buffer, bytes, where);
+  if (memory instanceof hostWasm.Memory) checkHandle(memory.buffer, bytes, where);
   else if (!(memory instanceof Uint8Array) || memory.length !== bytes) bad('not the bytes of its size', where);
 }
 

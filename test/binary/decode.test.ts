@@ -2,7 +2,8 @@ import test from 'ava';
 import { decode } from '../../src/binary/decode.ts';
 import { limits } from '../../src/binary/limits.ts';
 import { typeName } from '../../src/spec/types.ts';
-import { bodyOf, hex, malformed, moduleOf, suiteModules, suiteTest, unhex } from './modules.ts';
+import { suiteTest } from '../spec/suite-test.ts';
+import { bodyOf, hex, malformed, moduleOf, suiteModules, unhex } from './modules.ts';
 
 /** Expectations of the core suite that a later proposal, which we follow, has changed. */
 const superseded = new Set(['binary.wast:660']); // flag 8 of limits: custom page sizes

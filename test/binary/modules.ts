@@ -3,13 +3,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import test from 'ava';
 import { encodeInstruction } from '../../src/binary/encode-instruction.ts';
 import { InstructionReader } from '../../src/binary/instruction.ts';
 import type { Span } from '../../src/binary/module.ts';
 import { Writer } from '../../src/binary/writer.ts';
 import { MalformedError } from '../../src/spec/errors.ts';
-import { type Feature, instructions } from '../../src/spec/instructions.ts';
 import { AssembleError, assemble } from '../spec/assemble.ts';
 import { scripts, testsuite } from '../spec/locate.ts';
 import { parseScript } from '../spec/script.ts';
@@ -21,9 +19,6 @@ export const lodepng = load('@cwasm/lodepng/lodepng.wasm');
 export const sha256 = load('@chainsafe/as-sha256/build/optimized.wasm');
 export const gofmt = load('@wasm-fmt/gofmt/gofmt.wasm');
 export const programs = [lodepng, sha256, gofmt, load('tiny-secp256k1/lib/secp256k1.wasm')];
-
-/** A test that is reported as skipped without the suite; locate.ts says so loudly. */
-export const suiteTest = testsuite === undefined ? test.skip : test;
 
 export interface SuiteModule {
   /** `file:line`. */
@@ -65,21 +60,6 @@ export function malformed(action: () => unknown): string | undefined {
     if (error instanceof MalformedError) return error.message;
     throw error;
   }
-}
-
-/** How the opcodes of features begin that the table may not hold yet. */
-const opcodes: Partial<Record<Feature, RegExp>> = {
-  simd: /^illegal opcode fd/,
-  threads: /^illegal opcode fe/,
-  'wide-arithmetic': /^illegal opcode fc 1[3-6]/,
-};
-
-/** The feature without rows in the table that explains why a module is refused. */
-export function missingFeature(message: string): Feature | undefined {
-  const features = Object.keys(opcodes) as Feature[];
-  return features.find(
-    (feature) => opcodes[feature]?.test(message) && !instructions.some((row) => row.feature === feature),
-  );
 }
 
 /** The instructions of a span in their shortest form. */

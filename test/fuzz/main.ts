@@ -24,7 +24,7 @@ for (let seed = first; performance.now() < until && !(values.one && seed > first
   const program = generate(random);
   modules++;
   calls += program.functions.length;
-  const difference = attempt(seed, () => compare(program, random));
+  const difference = attempt(() => compare(program, random));
   if (difference !== undefined) {
     found++;
     const file = `fuzz-${seed}.wasm`;
@@ -38,7 +38,7 @@ for (let seed = first; performance.now() < until && !(values.one && seed > first
 console.log(`${modules} modules, ${calls} calls, ${found} findings; seeds ${first} to ${first + modules - 1}`);
 if (found > 0) process.exitCode = 1;
 
-function attempt(seed: number, run: () => ReturnType<typeof compare>): string | undefined {
+function attempt(run: () => ReturnType<typeof compare>): string | undefined {
   try {
     const difference = run();
     return difference && `${difference.what}: expected ${difference.expected}, got ${difference.got}`;

@@ -1,24 +1,24 @@
-// Runs a test twice: on wasbox, and on the host's own `WebAssembly`, which keeps the expectations honest.
+// Runs a test on each engine of wasbox, and on the host's own `WebAssembly`, which keeps the expectations honest.
 
 import test, { type ExecutionContext } from 'ava';
-import wasbox from '../../src/js-api/index.ts';
+import { createWebAssembly, type WebAssemblyNamespace } from '../../src/js-api/index.ts';
 import { bytesOf } from '../wat.ts';
 
-/** The host's namespace, typed as ours. */
-export type Api = typeof wasbox;
+export type Api = WebAssemblyNamespace;
 const host = WebAssembly as unknown as Api;
+const engines = (['interpreter', 'mixed'] as const).map((engine) => ({ engine, api: createWebAssembly({ engine }) }));
 
 type Body = (t: ExecutionContext, api: Api) => void | Promise<void>;
 
 /** For what every host that we run on can do. */
 export function both(title: string, body: Body): void {
-  test(`${title} (wasbox)`, (t) => body(t, wasbox));
+  ours(title, body);
   test(`${title} (host)`, (t) => body(t, host));
 }
 
 /** For what only newer hosts can do. */
 export function ours(title: string, body: Body): void {
-  test(title, (t) => body(t, wasbox));
+  for (const { engine, api } of engines) test(`${title} (${engine})`, (t) => body(t, api));
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: what a module exports is known to the test that wrote it

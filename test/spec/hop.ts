@@ -2,15 +2,15 @@
 // beside a twin that is left in peace. How often, pace.ts says.
 
 import test from 'ava';
-import { readyFiles } from './files.ts';
+import { files } from './files.ts';
 import { testsuite } from './locate.ts';
 import { type Mode, runFile } from './runner.ts';
 
 /** Declares a test for each file of one part: every `of`th, from `part` on. */
 export function declareHops(mode: Mode, part = 0, of = 1): void {
   const suite = testsuite === undefined ? test.skip : test;
-  const files = readyFiles.filter((_, i) => i % of === part);
-  for (const [file, assertions] of files)
+  const own = files.filter((_, i) => i % of === part);
+  for (const [file, assertions] of own)
     suite(`${mode}: ${file}`, async (t) => {
       const report = await runFile(file, mode);
       t.deepEqual(report.failures, []);

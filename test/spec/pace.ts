@@ -1,7 +1,8 @@
 // Where a hopping run stops. At each instruction (or safe point) it would take hours; so both a call and a script begin
 // with every one of them, and go on with longer and longer slices.
 // - In a script the stride is 1 for the first 1,000 hops, 2 from there on, 5 after 2,000, 10 after 3,000 … Each call
-//   begins at another place of the stride, so that the calls of a function together still stop all over it.
+//   begins at another place of the stride, so that the calls of a function together still stop all over it. A hop with
+//   much memory counts for several.
 // - In a call of many instructions, slices of 97 follow after 300 hops, which meet each place of a loop in time. Another
 //   100 hops later, each slice is longer than the one before by a tenth. (At safe points, the last after 200 hops.)
 
@@ -16,15 +17,22 @@ export const fuelOfAll = 1e9;
 const fuelBetween = 16;
 
 export class Pace {
-  /** Hops of the script, and its calls. */
+  /** Hops of the script, what they cost, and its calls. */
   hops = 0;
+  private cost = 0;
   private calls = 0;
   private slices = 0;
 
   constructor(readonly mode: Mode) {}
 
   private get stride(): number {
-    return 1 + Math.floor(this.hops / 1000) ** 2;
+    return 1 + Math.floor(this.cost / 1000) ** 2;
+  }
+
+  /** A VM with so many bytes of memory has hopped. */
+  hopped(memory: number): void {
+    this.hops++;
+    this.cost += 1 + 4 * Math.floor(memory / 2 ** 20);
   }
 
   /** A call begins. Whether to hop before its first instruction. */

@@ -116,7 +116,7 @@ export class World {
       limits,
       engine: this.engine,
     });
-    this.pace.hops++;
+    this.pace.hopped(this.vm.store.memoryBudget.used);
   }
 
   /** Number of instances. */

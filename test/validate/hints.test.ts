@@ -1,5 +1,5 @@
-import test from 'ava';
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
+import test from 'ava';
 import { Module } from '../../src/runtime/module.ts';
 import { branchHints } from '../../src/validate/hints.ts';
 
