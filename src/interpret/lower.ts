@@ -4,7 +4,7 @@
 // safe points, plain code at every instruction.
 
 import { CrashError } from '../spec/errors.ts';
-import type { Instruction, Special } from '../spec/instructions.ts';
+import { type Instruction, instructionNamed, type Special } from '../spec/instructions.ts';
 import { type FuncIdx, type FuncType, slotsOf, slotsOfAll, type ValType } from '../spec/types.ts';
 import { BodyValidator, type ControlFrame } from '../validate/body.ts';
 import { type FunctionPlan, planOf } from '../validate/safepoints.ts';
@@ -12,7 +12,17 @@ import type { Form, Handler, Lowered, ModuleCode, Region } from './code.ts';
 import { fuse } from './fuse.ts';
 import { specials } from './lower-specials.ts';
 import { type Operand, Operands } from './operands.ts';
-import { accessBytes, isBranchable, isCondition, isMemory, opNamed, opNumber } from './ops.ts';
+import {
+  accessBytes,
+  constantName,
+  isBranchable,
+  isCondition,
+  isMemory,
+  isRenaming,
+  isSeldom,
+  opNamed,
+  opNumber,
+} from './ops.ts';
 import { rareNumber } from './rare.ts';
 import { vectorImmediates, vectorNumber } from './simd/numbers.ts';
 
@@ -52,6 +62,12 @@ function inverseOf(row: Instruction): string | undefined {
 
 const commutative = new Set(['add', 'mul', 'and', 'or', 'xor', 'eq', 'ne']);
 const commutes = (row: Instruction): boolean => row.name.startsWith('i') && commutative.has(row.name.slice(4));
+
+/** Rotations to the right, as those to the left that a negated count makes of them. */
+const leftRotations: { readonly [name: string]: Instruction | undefined } = {
+  'i32.rotr': instructionNamed('i32.rotl'),
+  'i64.rotr': instructionNamed('i64.rotl'),
+};
 
 /** An op that made an operand. */
 interface Made {
@@ -245,23 +261,27 @@ export class Lowerer {
   // Rows of the table
 
   private numeric(row: Instruction): void {
-    if (row.name === 'i32.eqz' && this.invertLast()) return;
+    if (isRenaming(row) || (row.name === 'i32.eqz' && this.invertLast())) return;
     const popped = row.params.map(() => this.operands.pop()).reverse();
     const [a, b] = popped as [Operand, Operand];
     if (popped.length === 2 && this.constantForm(row, a, b)) return;
     const registers = popped.map((operand) => this.register(operand));
-    this.emitRow(row, row.name, false, registers);
+    if (isSeldom(row)) this.emitRow(row, 'numeric', false, [registers[0] as number, registers[1] ?? 0, row.code]);
+    else this.emitRow(row, row.name, false, registers);
   }
 
   /** Emits a row with a constant as its second operand, where it has such a form. */
   private constantForm(row: Instruction, a: Operand, b: Operand): boolean {
-    if (opNumber(`${row.name} k`) === undefined) return false;
-    if (isSmall(b)) {
-      this.emitRow(row, `${row.name} k`, true, [this.register(a), b.lo]);
-      return true;
-    }
-    if (!isSmall(a) || !commutes(row)) return false;
-    this.emitRow(row, `${row.name} k`, true, [this.register(b), a.lo]);
+    const left = leftRotations[row.name];
+    if (left !== undefined && isSmall(b)) return this.constantForm(left, a, { ...b, where: 'word', lo: -b.lo });
+    if (isSmall(b)) return this.emitConstant(row, a, b.lo);
+    return isSmall(a) && commutes(row) && this.emitConstant(row, b, a.lo);
+  }
+
+  private emitConstant(row: Instruction, operand: Operand, constant: number): boolean {
+    const name = constantName(row, constant);
+    if (opNumber(name) === undefined) return false;
+    this.emitRow(row, name, true, [this.register(operand), constant]);
     return true;
   }
 

@@ -21,10 +21,12 @@ const reg = (k: number): string => `I[fp + ${word(k)}]!`;
 
 const mentions = (semantics: string, name: string): boolean => new RegExp(`\\b${name}\\b`).test(semantics);
 
-/** Statements that read one operand of a row under the names that its semantics use. */
-function readOperand(letter: string, type: OperandType, k: number, semantics: string): string {
+/** Where the register in word `k` stands among the stack's words. */
+const place = (k: number): string => `fp + ${word(k)}`;
+
+/** Statements that read the operand at `at` under the names that a row's semantics use. */
+export function readOperand(letter: string, type: OperandType, at: string, semantics: string): string {
   const uses = (name: string) => mentions(semantics, name);
-  const at = `fp + ${word(k)}`;
   switch (type) {
     case 'i32':
       return `const ${letter} = I[${at}]!;`;
@@ -52,11 +54,10 @@ export function parts(row: Instruction): { raw: boolean; statements: string[]; r
   return { raw, statements: list.slice(0, list.length - count), results: list.slice(list.length - count) };
 }
 
-/** Statements that compute a row's semantics and write the result at word `k`. */
-function compute(row: Instruction, k: number): string {
+/** Statements that compute a row's semantics and write the result to the words from `at` on. */
+export function compute(row: Instruction, at: string): string {
   const { raw, statements, results } = parts(row);
   const before = statements.map((s) => `${s};`).join(' ');
-  const at = `fp + ${word(k)}`;
   const [first, second] = results;
   if (second !== undefined)
     return `${before} const lo = ${first}, hi = ${second}, r = ${at}; I[r] = lo; I[r + 1] = hi;`;
@@ -67,24 +68,53 @@ function compute(row: Instruction, k: number): string {
 
 export const isMemory = (row: Instruction): boolean => row.immediates[0]?.startsWith('memarg') === true;
 export const accessBytes = (row: Instruction): number => Number(row.immediates[0]?.slice(6));
-const isPlain = (row: Instruction): boolean => row.special === undefined && row.semantics !== '' && !isMemory(row);
+export const isPlain = (row: Instruction): boolean => row.special === undefined && row.semantics !== '' && !isMemory(row);
 export const isCondition = (row: Instruction): boolean => row.semantics.endsWith(' ? 1 : 0');
 const isInteger = (type: unknown): boolean => type === 'i32' || type === 'i64';
-const letters = ['a', 'b', 'c'];
+export const letters = ['a', 'b', 'c'];
 
 /** Division calls a function anyway: a constant would save little. */
 const hasConstantForm = (row: Instruction): boolean =>
   row.params.length === 2 && isInteger(row.params[1]) && !row.semantics.includes('num.');
 
+/** Shifts of an i64 do one thing below 32 and another from there on: a constant count decides it beforehand. */
+const isWideShift = (row: Instruction): boolean => /^i64\.(shl|shr|rotl)/.test(row.name);
+
+/** Names of a row's form with a constant second operand; rotations to the right are lowered as ones to the left. */
+export function constantName({ name }: Instruction, constant: number): string {
+  if (!/^i64\.(shl|shr|rotl)/.test(name)) return `${name} k`;
+  return (constant & 63) < 32 ? `${name} k<32` : `${name} k>=32`;
+}
+
+function constantOps(row: Instruction): Op[] {
+  const made = (name: string, semantics: string): Op => {
+    const specialised = { ...row, semantics };
+    const read = readOperand('a', row.params[0] as OperandType, place(2), semantics);
+    const constant = readConstant(row.params[1] as OperandType, 3, semantics);
+    return { name, words: 4, text: `${read} ${constant} ${compute(specialised, place(1))}` };
+  };
+  if (!isWideShift(row)) return row.name.endsWith('.rotr') ? [] : [made(`${row.name} k`, row.semantics)];
+  const only = (which: '$1' | '$2') =>
+    row.semantics
+      .split(' ; ')
+      .map((part) => part.replace(/s < 32 \? (.*) : (.*)/, which))
+      .join(' ; ');
+  return [made(`${row.name} k<32`, only('$1')), made(`${row.name} k>=32`, only('$2'))];
+}
+
+/** Rows that programs seldom use are computed out of line (access.ts), to keep the loop small. */
+export const isSeldom = ({ name }: Instruction): boolean =>
+  /^f(32|64)\.(ceil|floor|trunc|nearest|copysign|min|max)$|popcnt|^i64\.c[lt]z|trunc_sat|trunc_f32|i64\.trunc|convert_i64|^f32\.(sqrt|convert|demote|abs|neg)/.test(
+    name,
+  );
+
+/** Rows that only read the same bits as another type: nothing happens. */
+export const isRenaming = ({ name }: Instruction): boolean => name === 'i32.wrap_i64' || name.includes('.reinterpret_');
+
 function numericOps(row: Instruction): Op[] {
-  const reads = row.params.map((type, i) => readOperand(letters[i] as string, type, 2 + i, row.semantics));
-  const words = 2 + row.params.length;
-  const made = [{ name: row.name, words, text: `${reads.join(' ')} ${compute(row, 1)}` }];
-  if (hasConstantForm(row)) {
-    const constant = [reads[0], readConstant(row.params[1] as OperandType, 3, row.semantics)].join(' ');
-    made.push({ name: `${row.name} k`, words, text: `${constant} ${compute(row, 1)}` });
-  }
-  return made;
+  const reads = row.params.map((type, i) => readOperand(letters[i] as string, type, place(2 + i), row.semantics));
+  const made = [{ name: row.name, words: 2 + row.params.length, text: `${reads.join(' ')} ${compute(row, place(1))}` }];
+  return hasConstantForm(row) ? [...made, ...constantOps(row)] : made;
 }
 
 /** Comparisons that fuse with a branch; those of f32 are too rare for the loop's size. */
@@ -93,7 +123,7 @@ export const isBranchable = (row: Instruction): boolean => isCondition(row) && r
 /** Compare and branch in one: the comparison's operands, then the target. */
 function branchOps(row: Instruction): Op[] {
   const condition = row.semantics.slice(0, -' ? 1 : 0'.length);
-  const reads = row.params.map((type, i) => readOperand(letters[i] as string, type, 1 + i, row.semantics));
+  const reads = row.params.map((type, i) => readOperand(letters[i] as string, type, place(1 + i), row.semantics));
   const target = 1 + row.params.length;
   const words = target + 1;
   const jump = (reading: string, test: string) => `${reading} if (${test}) { pc = ${word(target)}; continue; }`;
@@ -109,12 +139,12 @@ function branchOps(row: Instruction): Op[] {
 function memoryOps(row: Instruction): Op[] {
   const store = row.results.length === 0;
   const address = `const ea = (${reg(store ? 1 : 2)} >>> 0) + ${word(store ? 2 : 3)}; if (ea + ${accessBytes(row)} > memLen) break oob;`;
-  const value = store ? readOperand('b', row.params[1] as OperandType, 3, row.semantics) : '';
+  const value = store ? readOperand('b', row.params[1] as OperandType, place(3), row.semantics) : '';
   return [
     {
       name: row.name,
       words: 4,
-      text: `${address} ${value} ${store ? `${row.semantics.replaceAll(' ; ', '; ')};` : compute(row, 1)}`,
+      text: `${address} ${value} ${store ? `${row.semantics.replaceAll(' ; ', '; ')};` : compute(row, place(1))}`,
     },
   ];
 }
@@ -199,6 +229,8 @@ const ownOps: Op[] = [
     0,
     `m.pc = pc; rare[${word(2)}]!(m, pc + 4, fp + ${word(3)}); I = m.I; F = m.F; D = m.D; G = m.G; mem = m.mem; memLen = m.memLen; pc += ${word(1)}; continue;`,
   ),
+  // destination, first and second operand, code of the row
+  op('numeric', 5, `numeric(${word(4)}, I, F, D, ${place(1)}, ${place(2)}, ${place(3)});`),
   // destination, words of this op, number of the routine, registers of the operands, immediates
   op('vector', 0, `m.pc = pc; vector[${word(3)}]!(m, pc, fp); pc += ${word(2)}; continue;`),
   // Code that can stop at every instruction (lower.ts, `plain`) has a `step` before each.
@@ -214,7 +246,7 @@ const ownOps: Op[] = [
 /** Ops that lowering emits. */
 const single: readonly Op[] = [
   ...ownOps,
-  ...instructions.filter(isPlain).flatMap(numericOps),
+  ...instructions.filter((row) => isPlain(row) && !isSeldom(row) && !isRenaming(row)).flatMap(numericOps),
   ...instructions.filter((row) => isPlain(row) && isBranchable(row)).flatMap(branchOps),
   ...instructions.filter((row) => isMemory(row) && row.semantics !== '').flatMap(memoryOps),
 ];

@@ -10,7 +10,7 @@
 //         epilogue, return)
 //       landing of $group0, br $exit)
 //     landing of $group1)
-//   zeros, fuel
+//   the frame's place, zeros, fuel
 
 import { encodeInstruction } from '../binary/encode-instruction.ts';
 import { InstructionReader } from '../binary/instruction.ts';
@@ -18,7 +18,7 @@ import { Writer } from '../binary/writer.ts';
 import { instructionNamed, type Special } from '../spec/instructions.ts';
 import type { FuncType } from '../spec/types.ts';
 import { bodyOf, type ModuleContext } from '../validate/context.ts';
-import { isLive } from '../validate/safepoints.ts';
+import type { LocalSet } from '../validate/safepoints.ts';
 import type { Env, ScratchFunc } from './env.ts';
 import { code, Op } from './ops.ts';
 import { type BlockShape, chainOf, type FunctionShape, leastFrameBytes, operandPlaces, type PointShape } from './shape.ts';
@@ -40,6 +40,7 @@ interface Local {
   readonly index: number;
   readonly type: Low;
 }
+const none: readonly Local[] = [];
 /** A guest's block that is open in the output. */
 interface Open {
   readonly block: BlockShape;
@@ -77,6 +78,7 @@ export class BodyWriter {
   private readonly free = new Map<Low, Local[]>();
   private readonly groups: Group[] = [];
   private readonly groupByKey = new Map<string, number>();
+  private readonly liveNumbers = new Map<LocalSet, number>();
   private readonly origins: number[] = [];
   /** Output labels open within the groups. */
   private depth = 0;
@@ -340,9 +342,11 @@ export class BodyWriter {
 
   private liveLocals({ live }: PointShape): (Local & { guest: number })[] {
     const list: (Local & { guest: number })[] = [];
-    this.shape.locals.forEach((type, guest) => {
-      if (isLive(live, guest)) list.push({ index: this.local(guest), type, guest });
-    });
+    for (let i = 0; i < live.length; i++)
+      for (let word = live[i] as number; word !== 0; word &= word - 1) {
+        const guest = i * 32 + 31 - Math.clz32(word & -word);
+        list.push({ index: this.local(guest), type: this.shape.locals[guest] as Low, guest });
+      }
     return list;
   }
 
@@ -448,14 +452,31 @@ export class BodyWriter {
   }
 
   private group(point: PointShape, entry: boolean): number {
-    const stashes = this.open.flatMap((open) => open.stashes);
-    const key = [entry, point.own.join(), point.results, stashes.map(({ index }) => index).join(), point.live.join()].join('/');
+    const { own, results } = point;
+    const stashes = this.stashed();
+    const stashKey = stashes.length === 0 ? '' : stashes.map(({ index }) => index).join();
+    const ownKey = own.length < 2 ? own[0] : own.join();
+    const key = `${ownKey} ${entry ? -1 : results} ${stashKey} ${this.liveKey(point.live)}`;
     const known = this.groupByKey.get(key);
     if (known !== undefined) return known;
-    const { own, results } = point;
     const number = this.groups.push({ own, results, stashes, live: this.liveLocals(point), entry }) - 1;
     this.groupByKey.set(key, number);
     return number;
+  }
+
+  private stashed(): readonly Local[] {
+    let all: readonly Local[] = none;
+    for (const { stashes } of this.open)
+      if (stashes.length > 0) all = all.length === 0 ? stashes : [...all, ...stashes];
+    return all;
+  }
+
+  /** The same for equal sets; for long ones only where they are the same object, which neighbours share. */
+  private liveKey(live: LocalSet): string | number {
+    if (live.length <= 2) return (live[0] ?? 0) + (live[1] ?? 0) * 2 ** 32;
+    const known = this.liveNumbers.get(live) ?? this.liveNumbers.size;
+    this.liveNumbers.set(live, known);
+    return known;
   }
 
   // The function around the body
@@ -476,10 +497,12 @@ export class BodyWriter {
     this.groups.forEach((group, i) => {
       out.byte(Op.end);
       this.landing(out, group);
+      if (i === this.groups.length - 1) return;
       out.byte(Op.br);
       out.u32(this.groups.length - 1 - i);
     });
     out.byte(Op.end);
+    if (this.groups.length > 0) this.endFrame(out);
     if (!this.rest) for (const type of this.shape.results) writeZero(out, type);
     out.byte(Op.localGet);
     out.u32(this.fuelLocal);
@@ -521,12 +544,16 @@ export class BodyWriter {
       out.u32(index);
       this.scratch(out, `put_${type}`);
     }
+  }
+
+  /** What all landings end with: whose frame it was. */
+  private endFrame(out: Writer): void {
     out.byte(Op.globalGet);
     out.u32(this.env.own('self'));
     out.byte(Op.i32Const);
     out.s32(this.shape.func);
     out.byte(Op.localGet);
-    out.u32(site);
+    out.u32(this.site);
     this.scratch(out, 'frame');
   }
 

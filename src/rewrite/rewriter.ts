@@ -115,24 +115,26 @@ class Run {
     const base = stack.base(i);
     const func = this.store.funcs[addr] as FuncInst & { kind: 'wasm' };
     const enter = native.enter(addr, pc);
+    // A fresh frame has paid already, and its function charges again.
+    const paid = pc === 0 ? planOf(func.instance.module.context, func.index).entryCost : 0;
+    const shape = keptShape(func.instance.module, func.index);
+    stack.reserveSlots(base + shape.slots);
+    const depth = this.depth(i, stack.top) + (pc === 0 ? shape.frameBytes : 0);
     native.scratch.clear();
     native.scratch.words.set(stack.words.subarray(base * 2, stack.top * 2));
     stack.depth = i;
     stack.top = base;
-    // A fresh frame has paid already, and its function charges again.
-    const paid = pc === 0 ? planOf(func.instance.module.context, func.index).entryCost : 0;
-    const own = pc === 0 ? keptShape(func.instance.module, func.index).frameBytes : 0;
     this.slice = Math.min(this.quantum, this.fuel);
-    const left = this.call(enter, this.depth(i) + own, this.slice + paid);
+    const left = this.call(enter, depth, this.slice + paid);
     if (left < 0) return this.left(left);
     this.charge(this.slice - left);
     return this.returned(addr, base);
   }
 
-  /** Native stack for callees: so much that not more than the allowed frames fit in. */
-  private depth(i: number): number {
-    const frames = this.store.limits.frames - (i + 1);
-    return Math.min(this.native.stackBytes, frames * leastFrameBytes);
+  /** Native stack for callees: so much that not more than the allowed frames and slots fit in. */
+  private depth(i: number, top: number): number {
+    const { frames, slots } = this.store.stack.limits;
+    return Math.max(0, Math.min(this.native.stackBytes, (frames - i - 1) * leastFrameBytes, (slots - top) * 8));
   }
 
   private call(enter: Enter, depth: number, fuel: number): number {

@@ -8,7 +8,7 @@ import { BodyValidator } from '../validate/body.ts';
 import { funcType, type ModuleContext } from '../validate/context.ts';
 import { type FunctionPlan, planOf, pointAt } from '../validate/safepoints.ts';
 import type { LocalSet } from '../validate/safepoints.ts';
-import { type Low, type LowTypes, lowAll, lowOf, slotsOfLow } from './types.ts';
+import { type Low, type LowTypes, lowAll, lowOf, slotsOfLow, slotsOfLows } from './types.ts';
 
 export interface BlockShape {
   readonly kind: 'block' | 'loop' | 'if';
@@ -54,6 +54,8 @@ export interface FunctionShape {
   readonly plan: FunctionPlan;
   /** Of the function's own `end`. */
   readonly end: number;
+  /** Most slots that a frame has. */
+  readonly slots: number;
   /** Bytes of native stack that a frame may take, as a careful guess. */
   readonly frameBytes: number;
 }
@@ -72,7 +74,9 @@ class ShapeReader {
   /** Parallel to the validator's control frames; undefined for unreachable ones and for the function. */
   private readonly open: (BlockShape | undefined)[] = [undefined];
   private readonly start: number;
+  /** Most slots of operands at once. */
   private highest = 0;
+  private hasVectors = false;
   private lastEnd = 0;
 
   constructor(
@@ -92,9 +96,17 @@ class ShapeReader {
       const { special } = v.reader.row;
       if (special === undefined) v.apply();
       else this.special(special);
-      if (v.operands.length > this.highest) this.highest = v.operands.length;
+      if (!v.unreachable) this.measure();
     }
     return this.finish();
+  }
+
+  private measure(): void {
+    const { operands } = this.v;
+    const { length } = operands;
+    if (operands[length - 1] === 'v128') this.hasVectors = true;
+    const slots = this.hasVectors ? slotsOfLows(operands.map(lowOf)) : length;
+    if (slots > this.highest) this.highest = slots;
   }
 
   private finish(): FunctionShape {
@@ -116,6 +128,7 @@ class ShapeReader {
       points,
       plan,
       end: this.lastEnd,
+      slots: (localSlots[locals.length] as number) + this.highest,
       frameBytes: leastFrameBytes + 8 * ((localSlots[locals.length] as number) + 2 * this.highest),
     };
   }

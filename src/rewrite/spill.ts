@@ -17,7 +17,12 @@ interface Layout {
   readonly slots: Int32Array;
   /** Slots of the frame, without the results that it waits for. */
   readonly size: number;
+  /** Slots that must be free for it: as a call asks for them (spareSlots), or just its own. */
+  readonly needed: number;
 }
+
+/** A call asks for so many slots more than the callee uses, on either engine. */
+export const spareSlots = 2;
 
 const layouts = new WeakMap<InstanceInst['module'], Map<string, Layout>>();
 
@@ -45,7 +50,8 @@ function makeLayout(module: InstanceInst['module'], func: FuncIdx, pc: number): 
     if (isLive(point.live, i)) add(shape.localSlots[i] as number, slotsOfLow(type));
   });
   const operandSlots = slotsOfLows([...below.flat(), ...kept].map(({ type }) => type));
-  return { slots: Int32Array.from(slots), size: (shape.localSlots[shape.locals.length] as number) + operandSlots };
+  const size = (shape.localSlots[shape.locals.length] as number) + operandSlots;
+  return { slots: Int32Array.from(slots), size, needed: pc === 0 ? shape.slots + spareSlots : size };
 }
 
 /** Is told of the first frame that does not fit. */
@@ -76,9 +82,9 @@ function header(store: Store, words: Int32Array, end: number): [InstanceInst, Fu
   return [store.instances[words[at] as number] as InstanceInst, words[at + 1] as number, words[at + 2] as number];
 }
 
-function pushFrame(stack: Stack, from: Int32Array, end: number, func: number, pc: number, { slots, size }: Layout): void {
+function pushFrame(stack: Stack, from: Int32Array, end: number, func: number, pc: number, { slots, size, needed }: Layout): void {
   const base = stack.top;
-  stack.reserveSlots(base + size);
+  stack.reserveSlots(base + needed);
   stack.push(func, pc, base);
   stack.top = base + size;
   const { words } = stack;

@@ -30,17 +30,27 @@ export interface Place {
   readonly pc: number;
 }
 
-const frameLine = /wasm:\/\/wasm\/(wasbox\.\d+)-[0-9a-f]+:wasm-function\[(\d+)\]:0x([0-9a-f]+)/g;
+const frameLine = /wasm:\/\/wasm\/(wasbox\.\d+)-[0-9a-f]+:wasm-function\[(\d+)\]:0x([0-9a-f]+)/;
 
 /** Frames of the guest that an error's stack trace names, innermost first. */
 export function placesOf(store: NativeStore, error: unknown): Place[] {
   const stack = error instanceof Error ? String(error.stack) : '';
   const places: Place[] = [];
-  for (const [, name = '', index, offset = ''] of stack.matchAll(frameLine)) {
+  for (const line of nativeLines(stack.split('\n'))) {
+    const [, name = '', index, offset = ''] = frameLine.exec(line) ?? [];
     const place = placeOf(store, name, Number(index), Number.parseInt(offset, 16));
     if (place !== undefined) places.push(place);
   }
   return places;
+}
+
+/** Those of the run that failed. Below them there may be others, of code that called a host function that called this. */
+function nativeLines(lines: readonly string[]): readonly string[] {
+  const isNative = (line: string) => line.includes('wasm://wasm/');
+  const first = lines.findIndex(isNative);
+  if (first < 0) return [];
+  const end = lines.findIndex((line, i) => i > first && !isNative(line));
+  return lines.slice(first, end < 0 ? lines.length : end);
 }
 
 function placeOf(store: NativeStore, name: string, index: number, offset: number): Place | undefined {

@@ -6,7 +6,7 @@ import { bytesOf } from '../wat.ts';
 
 export type Api = WebAssemblyNamespace;
 const host = WebAssembly as unknown as Api;
-const engines = (['interpreter', 'mixed'] as const).map((engine) => ({ engine, api: createWebAssembly({ engine }) }));
+const engines = (['interpreter'] as const).map((engine) => ({ engine, api: createWebAssembly({ engine }) }));
 
 type Body = (t: ExecutionContext, api: Api) => void | Promise<void>;
 

@@ -32,7 +32,7 @@ export class Pace {
   /** A VM with so many bytes of memory has hopped. */
   hopped(memory: number): void {
     this.hops++;
-    this.cost += 1 + 4 * Math.floor(memory / 2 ** 20);
+    this.cost += 1 + 20 * Math.floor(memory / 2 ** 20);
   }
 
   /** A call begins. Whether to hop before its first instruction. */

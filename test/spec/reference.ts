@@ -6,7 +6,7 @@ import { gcRoutines } from '../../src/interpret/gc.ts';
 import { exceptions } from '../../src/interpret/lower-exceptions.ts';
 import { gcLowerings } from '../../src/interpret/lower-gc.ts';
 import { specials } from '../../src/interpret/lower-specials.ts';
-import { opNumber } from '../../src/interpret/ops.ts';
+import { isRenaming, isSeldom, opNumber } from '../../src/interpret/ops.ts';
 import { rareNumber } from '../../src/interpret/rare.ts';
 import { vectorNumber } from '../../src/interpret/simd/numbers.ts';
 import { wideRoutines } from '../../src/interpret/wide.ts';
@@ -19,6 +19,8 @@ const files: readonly (readonly [file: string, has: (row: Instruction) => boolea
   ['lower-gc.ts', ({ special = '' }) => special in gcLowerings],
   ['lower-specials.ts', ({ special = '' }) => special in specials],
   ['simd/routines.ts', (row) => vectorNumber(row) !== undefined],
+  ['access.ts', (row) => row.semantics !== '' && isSeldom(row)],
+  ['lower.ts', isRenaming],
   ['loop.ts', ({ name }) => opNumber(name) !== undefined],
   ['atomics.ts', ({ name }) => name in atomicRoutines],
   ['wide.ts', ({ name }) => name in wideRoutines],

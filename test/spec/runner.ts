@@ -98,6 +98,8 @@ class Runner {
   private readonly counts: { [K in Command['type']]?: number } = {};
   private readonly failures: Failure[] = [];
   private taken = 0;
+  /** Native code that traps does not know how much fuel it has used. */
+  private readonly native: boolean;
 
   constructor(
     private readonly file: string,
@@ -107,6 +109,7 @@ class Runner {
     private readonly selfContained: boolean,
     engines?: readonly EngineName[],
   ) {
+    this.native = engines !== undefined;
     this.world = new World(mode, engines);
     this.twin = mode === 'whole' && engines === undefined ? undefined : new World('whole', ['interpreter']);
     this.registered.set('spectest', this.instantiate(spectest));
@@ -254,6 +257,7 @@ class Runner {
     if (twin === undefined) return act(this.world);
     const other = attempt(() => act(twin));
     const own = attempt(() => act(this.world));
+    if (this.native && isTrapped(own)) this.world.takeFuel(twin);
     const differs =
       told(own.error) === told(other.error) && alike(own.value, other.value)
         ? difference(this.world.vm.store, twin.vm.store)
@@ -267,6 +271,9 @@ class Runner {
     return own.value as T;
   }
 }
+
+const isTrapped = ({ value, error }: { value?: Ending | number; error?: unknown }): boolean =>
+  error !== undefined || (typeof value === 'object' && value.status === 'trapped');
 
 const isAssertion = (type: string): boolean => type.startsWith('assert_');
 

@@ -119,6 +119,12 @@ export class World {
     this.pace.hopped(this.vm.store.memoryBudget.used);
   }
 
+  /** What was used is as in the other world. */
+  takeFuel({ vm }: World): void {
+    this.vm.store.fuelUsed = vm.store.fuelUsed;
+    this.vm.store.debt = vm.store.debt;
+  }
+
   /** Number of instances. */
   get size(): number {
     return this.vm.store.instances.length;
