@@ -21,8 +21,15 @@ import { bodyOf, type ModuleContext } from '../validate/context.ts';
 import type { LocalSet } from '../validate/safepoints.ts';
 import type { Env, ScratchFunc } from './env.ts';
 import { code, Op } from './ops.ts';
-import { type BlockShape, chainOf, type FunctionShape, leastFrameBytes, operandPlaces, type PointShape } from './shape.ts';
 import { writeZero } from './sections.ts';
+import {
+  type BlockShape,
+  chainOf,
+  type FunctionShape,
+  leastFrameBytes,
+  operandPlaces,
+  type PointShape,
+} from './shape.ts';
 import { specialWriters } from './specials.ts';
 import { codeOfLow, type Low, type LowTypes, slotsOfLow, writeLocals } from './types.ts';
 
@@ -115,7 +122,8 @@ export class BodyWriter {
   from(point: PointShape): Written {
     this.openBody();
     const { below, own } = operandPlaces(this.shape, point);
-    for (const local of this.liveLocals(point)) this.fetch(local.type, this.shape.localSlots[local.guest] as number, local.index);
+    for (const local of this.liveLocals(point))
+      this.fetch(local.type, this.shape.localSlots[local.guest] as number, local.index);
     chainOf(point.block).forEach((block, i) => {
       const stashes = (below[i] ?? []).map(({ slot, type }) => {
         const stash = this.take(type);

@@ -51,7 +51,10 @@ class RestEnv implements Env {
   }
 
   func(index: number): number {
-    return this.number('func', `${index}`, () => ({ kind: 'func', type: funcTypeIndex(this.types, this.module, index) }));
+    return this.number('func', `${index}`, () => ({
+      kind: 'func',
+      type: funcTypeIndex(this.types, this.module, index),
+    }));
   }
   scratch(name: ScratchFunc): number {
     const { params, results } = scratchFuncs[name];

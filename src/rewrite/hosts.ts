@@ -7,9 +7,17 @@ import type { FuncType } from '../spec/types.ts';
 import { left } from './body.ts';
 import { type ScratchFunc, scratchFuncs } from './env.ts';
 import { code, Op } from './ops.ts';
-import { assemble, type ImportEntry } from './sections.ts';
 import { theScratch } from './scratch.ts';
-import { functionParams, functionResults, type LowTypes, lowAll, slotsOfLow, TypeSection, writeLocals } from './types.ts';
+import { assemble, type ImportEntry } from './sections.ts';
+import {
+  functionParams,
+  functionResults,
+  type LowTypes,
+  lowAll,
+  slotsOfLow,
+  TypeSection,
+  writeLocals,
+} from './types.ts';
 
 /** Calls the host: depth and fuel of the caller in; out the fuel that is left, or -1 where the results come later. */
 export type CallHost = (depth: number, fuel: number) => number;
@@ -39,7 +47,9 @@ function wrapperModule(type: FuncType, params: LowTypes, results: LowTypes): Uin
     numbers.set(name, number);
     return number;
   };
-  const call = imports.push({ module: 'host', name: 'call', is: { kind: 'func', type: types.index(['i32', 'i32'], ['i32']) } }) - 1;
+  const call =
+    imports.push({ module: 'host', name: 'call', is: { kind: 'func', type: types.index(['i32', 'i32'], ['i32']) } }) -
+    1;
   const bytes = wrapperBody(params, results, scratch, call);
   const index = types.index(functionParams(type), functionResults(type));
   return assemble({

@@ -93,13 +93,18 @@ class MainEnv implements Env {
     const func = (module: string, name: string, type: number) =>
       list.push({ module, name, is: { kind: 'func', type } });
     for (let i = 0; i < context.importedFuncs; i++) func('func', `${i}`, funcTypeIndex(this.types, this.module, i));
-    for (const name of scratchNames) func('scratch', name, this.types.index(scratchFuncs[name].params, scratchFuncs[name].results));
+    for (const name of scratchNames)
+      func('scratch', name, this.types.index(scratchFuncs[name].params, scratchFuncs[name].results));
     for (const name of this.used) func('thunk', name, this.types.index(thunks[name].params, thunks[name].results));
-    context.tables.forEach((_, i) => list.push({ module: 'table', name: `${i}`, is: { kind: 'table' } }));
+    for (let i = 0; i < context.tables.length; i++) list.push({ module: 'table', name: `${i}`, is: { kind: 'table' } });
     list.push({ module: 'table', name: 'found', is: { kind: 'table' } });
     list.push(...memoryImport(this.module, shared));
     for (let i = 0; i < context.importedGlobals; i++)
-      list.push({ module: 'global', name: `${i}`, is: { kind: 'global', type: globalType(this.module, i), mutable: true } });
+      list.push({
+        module: 'global',
+        name: `${i}`,
+        is: { kind: 'global', type: globalType(this.module, i), mutable: true },
+      });
     return list;
   }
 }

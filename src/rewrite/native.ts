@@ -1,11 +1,11 @@
 // A store as native code: an instance of the host for each instance, tables that follow the store's, and what enters a
 // frame. It lasts as long as the store; the store stays the truth whenever native code does not run.
 
-import { hostWasm } from '../runtime/host-wasm.ts';
 import type { HostPort } from '../runtime/engine.ts';
+import { hostWasm } from '../runtime/host-wasm.ts';
 import type { MemoryInst } from '../runtime/memory.ts';
-import { type FuncInst, globalWords, type InstanceInst, type Store } from '../runtime/store.ts';
 import type { Module } from '../runtime/module.ts';
+import { type FuncInst, globalWords, type InstanceInst, type Store } from '../runtime/store.ts';
 import type { TableInst } from '../runtime/table.ts';
 import type { FuncAddr, FuncType, TableAddr } from '../spec/types.ts';
 import { slotsOfAll } from '../spec/types.ts';
@@ -167,7 +167,10 @@ export class NativeStore {
 
   // What native code imports
 
-  private imports(entries: readonly ImportEntry[], native: Omit<NativeInstance, 'exports' | 'hasGlobals' | 'fuel' | 'element'> & { exports?: WebAssembly.Exports }): WebAssembly.Imports {
+  private imports(
+    entries: readonly ImportEntry[],
+    native: Omit<NativeInstance, 'exports' | 'hasGlobals' | 'fuel' | 'element'> & { exports?: WebAssembly.Exports },
+  ): WebAssembly.Imports {
     const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {};
     for (const { module, name } of entries) {
       const space = imports[module] ?? {};

@@ -30,7 +30,10 @@ const names = [
   'i32.reinterpret_f32',
 ] as const;
 
-export const code = Object.fromEntries(names.map((name) => [name, codeOf(name)])) as Record<(typeof names)[number], number>;
+export const code = Object.fromEntries(names.map((name) => [name, codeOf(name)])) as Record<
+  (typeof names)[number],
+  number
+>;
 
 export const Op = {
   block: codeOf('block'),

@@ -2,8 +2,8 @@
 // it returned, and so on. The native stack is never rebuilt. When it stops, all frames are canonical.
 
 import type { Budget, Engine, HostPort, Stop } from '../runtime/engine.ts';
-import type { FuncInst, Store } from '../runtime/store.ts';
 import type { Module } from '../runtime/module.ts';
+import type { FuncInst, Store } from '../runtime/store.ts';
 import { type FuncAddr, slotsOfAll } from '../spec/types.ts';
 import { planOf, pointAt } from '../validate/safepoints.ts';
 import { left } from './body.ts';
@@ -210,7 +210,10 @@ export function canEnter(store: Store): boolean {
   const func = store.funcs[stack.func(stack.depth - 1)];
   if (func?.kind !== 'wasm') return false;
   const plan = planOf(func.instance.module.context, func.index);
-  return pointAt(plan, stack.pc(stack.depth - 1)) !== undefined && store.instances.every(({ module }) => supports(module) === true);
+  return (
+    pointAt(plan, stack.pc(stack.depth - 1)) !== undefined &&
+    store.instances.every(({ module }) => supports(module) === true)
+  );
 }
 
 const told = new WeakMap<Module, true | string>();

@@ -7,8 +7,8 @@
 //   spillStart … spilled frames, innermost first: each its values, 8 bytes (v128: 16), then address of the instance,
 //                function index, pc, and four bytes unused
 
-import { hostWasm } from '../runtime/host-wasm.ts';
 import { Writer } from '../binary/writer.ts';
+import { hostWasm } from '../runtime/host-wasm.ts';
 import { type ScratchFunc, scratchFuncs } from './env.ts';
 import { code, Op } from './ops.ts';
 import { assemble } from './sections.ts';

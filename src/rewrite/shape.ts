@@ -6,8 +6,8 @@ import type { Special } from '../spec/instructions.ts';
 import type { FuncIdx, FuncType } from '../spec/types.ts';
 import { BodyValidator } from '../validate/body.ts';
 import { funcType, type ModuleContext } from '../validate/context.ts';
-import { type FunctionPlan, planOf, pointAt } from '../validate/safepoints.ts';
 import type { LocalSet } from '../validate/safepoints.ts';
+import { type FunctionPlan, planOf, pointAt } from '../validate/safepoints.ts';
 import { type Low, type LowTypes, lowAll, lowOf, slotsOfLow, slotsOfLows } from './types.ts';
 
 export interface BlockShape {
@@ -231,4 +231,3 @@ export function operandPlaces(shape: FunctionShape, point: PointShape): { below:
   };
   return { below: chainOf(point.block).map(({ below }) => below.map(place)), own: point.own.map(place) };
 }
-

@@ -82,7 +82,14 @@ function header(store: Store, words: Int32Array, end: number): [InstanceInst, Fu
   return [store.instances[words[at] as number] as InstanceInst, words[at + 1] as number, words[at + 2] as number];
 }
 
-function pushFrame(stack: Stack, from: Int32Array, end: number, func: number, pc: number, { slots, size, needed }: Layout): void {
+function pushFrame(
+  stack: Stack,
+  from: Int32Array,
+  end: number,
+  func: number,
+  pc: number,
+  { slots, size, needed }: Layout,
+): void {
   const base = stack.top;
   stack.reserveSlots(base + needed);
   stack.push(func, pc, base);

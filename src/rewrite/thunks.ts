@@ -37,7 +37,6 @@ export function resolve(store: Store, inst: InstanceInst, element: number, type:
 const tableOf = (store: Store, inst: InstanceInst, index: number): TableInst =>
   store.tables[inst.tables[index] as number] as TableInst;
 
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: one entry an instruction
 export function makeThunks(store: Store, inst: InstanceInst, changed: TableChanged, found: Found) {
   const table = (index: number) => tableOf(store, inst, index);
   const memory = () => store.memories[inst.memories[0] as number] as MemoryInst;

@@ -3,7 +3,7 @@
 // it (runtime/value.ts), low word first; so nothing of the host's own references is ever in a guest's hands.
 
 import { numCodes } from '../binary/types.ts';
-import { Writer } from '../binary/writer.ts';
+import type { Writer } from '../binary/writer.ts';
 import type { FuncType, ValType } from '../spec/types.ts';
 
 /** A type of the rewritten module's values. */

@@ -67,7 +67,9 @@ export class Stack {
   reserveFrames(count: number): void {
     if (count > this.limits.frames) throw new ExhaustionError(`more than ${this.limits.frames} frames`);
     if (count * frameWords <= this.frames.length) return;
-    const wider = new Int32Array(Math.min(this.limits.frames, Math.max(count, (2 * this.frames.length) / frameWords)) * frameWords);
+    const wider = new Int32Array(
+      Math.min(this.limits.frames, Math.max(count, (2 * this.frames.length) / frameWords)) * frameWords,
+    );
     wider.set(this.frames);
     this.frames = wider;
   }

@@ -6,7 +6,7 @@ import {
   ExhaustionError,
   hostFunction,
   type Imports,
-  Module,
+  type Module,
   Trap,
   VM,
   type VmOptions,
@@ -18,7 +18,12 @@ const engines = ['interpreter', 'native'] as const;
 type Engine = (typeof engines)[number];
 
 /** Does the same on both engines. */
-async function both<T>(fields: string, act: (vm: VM, module: Module) => T, imports: Imports = {}, options: VmOptions = {}): Promise<[T, T]> {
+async function both<T>(
+  fields: string,
+  act: (vm: VM, module: Module) => T,
+  imports: Imports = {},
+  options: VmOptions = {},
+): Promise<[T, T]> {
   const module = await moduleOf(fields);
   const one = (engine: Engine): T => {
     const vm = new VM({ ...options, engine });
@@ -84,9 +89,7 @@ const hostImports: Imports = {
       e,
     ]),
     peek: hostFunction(['i32'], ['i32'], (at, context) => context.memory()[at as number]),
-    back: hostFunction(['i32'], ['i32'], (n, context) =>
-      n > 0 ? (context.call('run', n - 1)[0] as number) + 1 : 0,
-    ),
+    back: hostFunction(['i32'], ['i32'], (n, context) => (n > 0 ? (context.call('run', n - 1)[0] as number) + 1 : 0)),
     later: asyncHostFunction(['i32'], ['i32'], async (n) => n * 2),
     fail: hostFunction([], [], () => {
       throw new RangeError('no');
@@ -157,7 +160,13 @@ const recursion = `(func $f (export "run") (param i32) (result i32)
     (else (i32.add (i32.const 1) (call $f (i32.sub (local.get 0) (i32.const 1)))))))`;
 
 test('recursion goes as deep as the frame limit, and no deeper', async (t) => {
-  for (const [depth, frames] of [[49_999, 50_000], [50_000, 50_000], [400_000, 100_000], [99, 100], [100, 100]] as const) {
+  for (const [depth, frames] of [
+    [49_999, 50_000],
+    [50_000, 50_000],
+    [400_000, 100_000],
+    [99, 100],
+    [100, 100],
+  ] as const) {
     const [interpreted, native] = await both(
       recursion,
       (vm) => [outcomeOf(vm, 'run', depth), vm.fuelUsed],
@@ -222,7 +231,11 @@ test('references in locals, globals, tables and through calls', async (t) => {
        (call_indirect $f (type $pick) (table.get $e (i32.const 4)) (ref.null func) (i32.const 0))
        (table.size $e)
        (ref.is_null (table.get $f (i32.const 2))))`,
-    (vm) => [vm.invoke(vm.instance(0).func('run'), ['it']), vm.instance(0).global('g').value, vm.instance(0).table('e').get(3)],
+    (vm) => [
+      vm.invoke(vm.instance(0).func('run'), ['it']),
+      vm.instance(0).global('g').value,
+      vm.instance(0).table('e').get(3),
+    ],
   );
   t.deepEqual(native, interpreted);
   t.deepEqual(native, [['it', 5, 1], 'it', 'it']);

@@ -16,7 +16,7 @@ export function declareHops(mode: Mode, part = 0, of = 1, engines?: readonly Eng
       const report = await runFile(file, mode, engines);
       t.deepEqual(report.failures, []);
       t.is(report.assertions, assertions);
-      t.is(report.hops > 0, acts(report.counts));
+      t.true(report.hops > 0 || !acts(report.counts));
     });
 }
 

@@ -1,5 +1,4 @@
-// The suite on native code, beside a twin that is interpreted: at once, and going from one engine to the other at each
-// hop. What native code does not support is interpreted in both.
+// The suite on native code, beside a twin that is interpreted. What native code does not support is interpreted in both.
 
 import test from 'ava';
 import { files } from './files.ts';
@@ -8,13 +7,7 @@ import { runFile } from './runner.ts';
 
 const suite = testsuite === undefined ? test.skip : test;
 
-/**
- * Exhausts the stack's bytes. The interpreter looks at them before each call and native code when it is left, so that they
- * stop at different calls.
- */
-const apart: ReadonlySet<string> = new Set(['skip-stack-guard-page.wast']);
-
-for (const [file, assertions] of files.filter(([file]) => !apart.has(file)))
+for (const [file, assertions] of files)
   suite(`native: ${file}`, async (t) => {
     const report = await runFile(file, 'whole', ['mixed']);
     t.deepEqual(report.failures, []);
