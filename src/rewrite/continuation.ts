@@ -8,6 +8,7 @@ import type { Module } from '../runtime/module.ts';
 import { CrashError } from '../spec/errors.ts';
 import type { FuncIdx, FuncType } from '../spec/types.ts';
 import { BodyWriter, type Origins, type Written } from './body.ts';
+import { keep, mostContinuations } from './cache.ts';
 import { type Env, type OwnGlobal, ownGlobals, type ScratchFunc, scratchFuncs, type Thunk, thunks } from './env.ts';
 import { freshName, funcTypeIndex, globalType, memoryImport } from './module.ts';
 import { Op } from './ops.ts';
@@ -107,9 +108,7 @@ export function continuation(module: Module, func: FuncIdx, pc: number, shared: 
   const kept = known.get(module) ?? new Map<string, Continuation>();
   known.set(module, kept);
   const key = `${func} ${pc} ${shared}`;
-  const it = kept.get(key) ?? make(module, func, pc, shared);
-  kept.set(key, it);
-  return it;
+  return kept.get(key) ?? keep(kept, key, make(module, func, pc, shared), mostContinuations);
 }
 
 function make(module: Module, func: FuncIdx, pc: number, shared: boolean): Continuation {

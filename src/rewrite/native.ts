@@ -9,6 +9,7 @@ import { type FuncInst, globalWords, type InstanceInst, type Store } from '../ru
 import type { TableInst } from '../runtime/table.ts';
 import type { FuncAddr, FuncType, TableAddr } from '../spec/types.ts';
 import { slotsOfAll } from '../spec/types.ts';
+import { keep, mostContinuations } from './cache.ts';
 import { type Continuation, continuation } from './continuation.ts';
 import { ownGlobals } from './env.ts';
 import { type CallHost, hostWrapper } from './hosts.ts';
@@ -53,7 +54,8 @@ export class NativeStore {
   readonly scratch = theScratch();
   readonly instances: NativeInstance[] = [];
   /** By the name of the module. */
-  readonly codes = new Map<string, Code>();
+  private readonly codes = new Map<string, Code>();
+  private readonly rests = new Map<string, Code>();
   /** Who calls host functions now. */
   host: HostPort | undefined;
   /** Pays what guests used that a host function called in turn; says what is left of the fuel that code has. */
@@ -71,6 +73,11 @@ export class NativeStore {
   private readonly found = new hostWasm.Table({ element: 'anyfunc', initial: 1 });
 
   constructor(readonly store: Store) {}
+
+  /** What a module of a stack trace is. */
+  code(name: string): Code | undefined {
+    return this.codes.get(name) ?? this.rests.get(name);
+  }
 
   // Keeping up with the store
 
@@ -232,8 +239,15 @@ export class NativeStore {
   private element(addr: FuncAddr): CallableFunction {
     const { params, results } = this.store.funcType(addr);
     if ([...params, ...results].some((type) => typeof type === 'object')) return theMisfit();
-    const holder = this.store.instances.find(({ funcs }) => funcs.includes(addr));
-    return this.lowFunc(addr, holder as InstanceInst);
+    return this.lowFunc(addr, this.holder(addr));
+  }
+
+  /** Whose a function is; of a host function, the first instance that has it. */
+  private holder(addr: FuncAddr): InstanceInst {
+    const func = this.store.funcs[addr] as FuncInst;
+    if (func.kind === 'wasm') return func.instance;
+    const { instances } = this.store;
+    return (instances.find(({ funcs }) => funcs.includes(addr)) ?? instances[0]) as InstanceInst;
   }
 
   /** A function in its rewritten form, as an instance sees it. */
@@ -308,9 +322,8 @@ export class NativeStore {
     const { exports } = new hostWasm.Instance(rest.compiled, this.imports(rest.imports, native));
     for (const mirror of this.mirrors) mirror?.update();
     const enter = exports.run as Enter;
-    native.entries.set(key, enter);
-    this.codes.set(rest.name, { module: instance.module, rest });
-    return enter;
+    keep(this.rests, rest.name, { module: instance.module, rest }, mostContinuations);
+    return keep(native.entries, key, enter, mostContinuations);
   }
 }
 

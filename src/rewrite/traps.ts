@@ -54,7 +54,7 @@ function nativeLines(lines: readonly string[]): readonly string[] {
 }
 
 function placeOf(store: NativeStore, name: string, index: number, offset: number): Place | undefined {
-  const code = store.codes.get(name);
+  const code = store.code(name);
   if (code === undefined) return undefined;
   const { module, rest } = code;
   const native = store.running(module);

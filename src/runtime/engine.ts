@@ -22,7 +22,7 @@ export type SuspendReason =
       readonly args: readonly Value[];
     };
 
-/** How a run ended. `words` are the values' slots (frame.ts), for those who need each bit of a NaN. */
+/** How a run ended. `words`, not enumerable, are the values' slots (frame.ts), for those who need each bit of a NaN. */
 export type Outcome =
   | { readonly status: 'returned'; readonly values: Value[]; readonly words: Int32Array }
   | { readonly status: 'trapped'; readonly trap: Trap | HostError }

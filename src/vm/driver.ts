@@ -19,6 +19,8 @@ interface Bottom {
   readonly done: boolean;
 }
 
+type Returned = Outcome & { readonly status: 'returned' };
+
 export class Driver {
   readonly port: Port;
   private bottom: Bottom | null = null;
@@ -196,7 +198,8 @@ export class Driver {
     const values = readValues(stack.words, 0, types, this.store);
     const words = stack.words.slice(0, slotsOfAll(types) * 2);
     stack.clear();
-    return { status: 'returned', values, words };
+    // Not enumerable: whoever prints or compares an outcome means its values.
+    return Object.defineProperty({ status: 'returned', values } as Returned, 'words', { value: words });
   }
 
   private suspended(kind: Exclude<Stop, 'returned'>): Outcome {
