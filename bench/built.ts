@@ -4,6 +4,7 @@ const load = <T>(path: string): Promise<T> =>
   import(new URL(`../dist/src/${path}`, import.meta.url).href) as Promise<T>;
 
 export const { decode } = await load<typeof import('../src/binary/decode.ts')>('binary/decode.js');
+export const { encode } = await load<typeof import('../src/binary/encode.ts')>('binary/encode.js');
 export const { validate } = await load<typeof import('../src/validate/module.ts')>('validate/module.js');
 export const { ModuleCode } = await load<typeof import('../src/interpret/code.ts')>('interpret/code.js');
 export const { lower } = await load<typeof import('../src/interpret/lower.ts')>('interpret/lower.js');

@@ -5,7 +5,7 @@ import { cpus } from 'node:os';
 import { execution } from './execution.ts';
 import { moving } from './moving.ts';
 import { slices, snapshots } from './snapshots.ts';
-import { stages } from './stages.ts';
+import { growth, stages } from './stages.ts';
 import { markdown } from './table.ts';
 
 const { arch, platform, version } = process;
@@ -13,7 +13,7 @@ const machine = `Node ${version.slice(1)} on ${platform} ${arch}, ${cpus().lengt
 const parts = [`# Benchmarks\n\nWritten by \`npm run bench\`. ${machine}\n`];
 console.log(parts[0]);
 
-for (const section of [execution, stages, snapshots, slices, moving]) {
+for (const section of [execution, stages, growth, snapshots, slices, moving]) {
   const text = markdown(await section());
   parts.push(text);
   console.log(text);

@@ -62,7 +62,10 @@ function sha256(): void {
 }
 
 function digest(name: string, bits: number): void {
-  const script = readFileSync(new URL(`../../node_modules/hash-wasm/dist/${name}.umd.min.js`, import.meta.url), 'latin1');
+  const script = readFileSync(
+    new URL(`../../node_modules/hash-wasm/dist/${name}.umd.min.js`, import.meta.url),
+    'latin1',
+  );
   const module = Module.from(Buffer.from(/data:"(AGFzb[\w+/=]+)"/.exec(script)?.[1] as string, 'base64'));
   const i = new VM().instantiate(module);
   const buffer = call(i, 'Hash_GetBuffer');
@@ -72,7 +75,12 @@ function digest(name: string, bits: number): void {
 }
 
 for (const run of [lodepng, gofmt, secp256k1, sha256]) run();
-for (const [name, bits] of [['blake2b', 512], ['sha3', 512], ['md5', 0]] as const) digest(name, bits);
+for (const [name, bits] of [
+  ['blake2b', 512],
+  ['sha3', 512],
+  ['md5', 0],
+] as const)
+  digest(name, bits);
 
 /** Each program weighs the same, however long it ran. */
 const weight = (counts: Float64Array) => 1e9 / counts.reduce((a, b) => a + b, 0);
