@@ -1,4 +1,5 @@
-// Ten thousand damaged snapshots, always the same ones: each is refused with a SnapshotError, or is as good as any other.
+// Twelve thousand damaged snapshots, always the same ones: each is refused with a SnapshotError, or is as good as any
+// other. WASBOX_FUZZ=10 makes it ten times as many.
 
 import test, { type ExecutionContext } from 'ava';
 import { CrashError, LinkError, Snapshot, SnapshotError, VM, WasboxError } from '../../src/index.ts';
@@ -17,6 +18,8 @@ function random(seed: number): (n: number) => number {
   };
 }
 type Random = ReturnType<typeof random>;
+
+const times = Number(process.env.WASBOX_FUZZ ?? 1);
 
 const odd = [0, 1, -1, 2, 3, 4, 5, -2, 255, 4096, 65536, 2 ** 31 - 1, -(2 ** 31), 1e6];
 
@@ -70,7 +73,7 @@ async function encodings(): Promise<Uint8Array[]> {
 test('bytes are damaged: 2,000', async (t) => {
   const tally = { refused: 0, taken: 0 };
   const originals = await encodings();
-  for (let seed = 0; seed < 2_000; seed++) {
+  for (let seed = 0; seed < 2_000 * times; seed++) {
     const bytes = damaged(originals[seed % originals.length] as Uint8Array, random(seed));
     await check(t, tally, `seed ${seed}`, () => Snapshot.decode(bytes));
   }
@@ -81,7 +84,7 @@ test('parts are damaged and checksums repaired: 8,000', async (t) => {
   const tally = { refused: 0, taken: 0 };
   const originals = (await encodings()).map((bytes) => partsOf(bytes).map(unpacked));
   const start = performance.now();
-  for (let seed = 0; seed < 8_000; seed++) {
+  for (let seed = 0; seed < 8_000 * times; seed++) {
     const next = random(seed + 1_000_000);
     const parts = (originals[seed % originals.length] as Part[]).slice();
     // Metadata and words, which come first, are what matters.
@@ -100,7 +103,7 @@ test('records of the metadata are changed: 2,000', async (t) => {
   const tally = { refused: 0, taken: 0 };
   const parts = partsOf((await waiting()).save().encode()).map(unpacked);
   const records = JSON.parse(new TextDecoder().decode((parts[0] as Part).bytes)) as unknown[][];
-  for (let seed = 0; seed < 2_000; seed++) {
+  for (let seed = 0; seed < 2_000 * times; seed++) {
     const next = random(seed + 2_000_000);
     const changed = structuredClone(records);
     const record = changed[next(changed.length)] as unknown[];
