@@ -4,7 +4,8 @@ import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
 import { Module } from '../src/runtime/module.ts';
 
 /** Assembles a module given as its fields. */
-export const bytesOf = (fields: string): Promise<Uint8Array<ArrayBuffer>> => parse(`(module ${fields})`);
+export const bytesOf = async (fields: string): Promise<Uint8Array<ArrayBuffer>> =>
+  new Uint8Array(await parse(`(module ${fields})`));
 
 /** Assembles, decodes and validates a module given as its fields. */
 export const moduleOf = async (fields: string): Promise<Module> => Module.from(await bytesOf(fields));
