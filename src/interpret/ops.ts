@@ -68,7 +68,8 @@ export function compute(row: Instruction, at: string): string {
 
 export const isMemory = (row: Instruction): boolean => row.immediates[0]?.startsWith('memarg') === true;
 export const accessBytes = (row: Instruction): number => Number(row.immediates[0]?.slice(6));
-export const isPlain = (row: Instruction): boolean => row.special === undefined && row.semantics !== '' && !isMemory(row);
+export const isPlain = (row: Instruction): boolean =>
+  row.special === undefined && row.semantics !== '' && !isMemory(row);
 export const isCondition = (row: Instruction): boolean => row.semantics.endsWith(' ? 1 : 0');
 const isInteger = (type: unknown): boolean => type === 'i32' || type === 'i64';
 export const letters = ['a', 'b', 'c'];
