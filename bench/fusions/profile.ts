@@ -75,12 +75,14 @@ function digest(name: string, bits: number): void {
 }
 
 for (const run of [lodepng, gofmt, secp256k1, sha256]) run();
-for (const [name, bits] of [
+const digests = [
   ['blake2b', 512],
   ['sha3', 512],
   ['md5', 0],
-] as const)
-  digest(name, bits);
+  ['xxhash64', 0],
+  ['whirlpool', 0],
+] as const;
+for (const [name, bits] of digests) digest(name, bits);
 
 /** Each program weighs the same, however long it ran. */
 const weight = (counts: Float64Array) => 1e9 / counts.reduce((a, b) => a + b, 0);

@@ -487,11 +487,11 @@ export function loop(m: Machine): Exit {
         }
         // i64.mul
         case 116: {
-          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
+          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const lo = Math.imul(al, bl), hi = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.mul k
         case 117: {
-          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
+          const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const lo = Math.imul(al, bl), hi = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.div_s
         case 118: {
@@ -1005,313 +1005,252 @@ export function loop(m: Machine): Exit {
         case 245: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!; mem.setInt32(ea, bl, true); pc += 4; continue;
         }
-        // i64.xor + i64.xor
+        // i64.xor + i64.rotl k>=32
         case 246: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x = ah; const y = al; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // i64.xor + i64.xor
+        case 247: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
         }
         // i32.add + i32.add k
-        case 247: {
+        case 248: {
           { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
           { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
         }
+        // const64 + i64.mul
+        case 249: {
+          { const d = fp + code[pc + 1]!; I[d] = code[pc + 2]!; I[d + 1] = code[pc + 3]!; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const lo = Math.imul(al, bl), hi = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // i64.load + i64.xor + i64.rotl k>=32
+        case 250: {
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;   const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x = ah; const y = al; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
         // i64.add + i64.add
-        case 248: {
+        case 251: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
         }
         // i32.add + i32.add
-        case 249: {
+        case 252: {
           { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
           { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
         }
         // i64.xor k + i64.and
-        case 250: {
+        case 253: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al & bl, hi = ah & bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
         }
-        // i64.xor + i64.rotl k>=32
-        case 251: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x = ah; const y = al; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
-        }
         // i32.add + i32.add k + i32.rotl k
-        case 252: {
+        case 254: {
           { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
           { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
           { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a << b) | (a >>> (32 - b)); pc += 4; continue; }
         }
         // i32.xor + i32.add + i32.add k + i32.rotl k
-        case 253: {
+        case 255: {
           { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; }
           { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
           { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
           { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a << b) | (a >>> (32 - b)); pc += 4; continue; }
         }
-        // global.set + global.get
-        case 254: {
-          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; }
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
-        }
-        // i64.xor + i64.rotl k<32
-        case 255: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x = al; const y = ah; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
-        }
-        // copy + copy
+        // i32.and k + i32.shl k
         case 256: {
-          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
-          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; continue; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; continue; }
         }
-        // i64.xor + i64.xor + i64.xor + i64.xor
+        // i32.add k + i64.load
         case 257: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
-        }
-        // i32.add + i32.load
-        case 258: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }
-        }
-        // i32.load8_u + i32.store8
-        case 259: {
-          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 1 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getUint8(ea); pc += 4; }
-          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 1 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt8(ea, b); pc += 4; continue; }
-        }
-        // i32.add k + br
-        case 260: {
           { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { pc = code[pc + 1]!; continue; }
-        }
-        // i32.add + i32.xor
-        case 261: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; continue; }
-        }
-        // const32 + i32.load
-        case 262: {
-          { I[fp + code[pc + 1]!] = code[pc + 2]!; pc += 3; }
-          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }
-        }
-        // i32.load8_u + i32.store8 + i32.add k
-        case 263: {
-          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 1 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getUint8(ea); pc += 4; }
-          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 1 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt8(ea, b); pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;   const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
         }
         // i64.xor k + i64.and + i64.xor
-        case 264: {
+        case 258: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al & bl, hi = ah & bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
         }
-        // i64.add + i64.add + i64.xor + i64.rotl k>=32
+        // global.set + global.get
+        case 259: {
+          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; }
+          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
+        }
+        // copy + copy
+        case 260: {
+          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
+          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; continue; }
+        }
+        // const64 + i64.mul + i64.add
+        case 261: {
+          { const d = fp + code[pc + 1]!; I[d] = code[pc + 2]!; I[d + 1] = code[pc + 3]!; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const lo = Math.imul(al, bl), hi = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // const64 + i64.mul + i64.add + i64.rotl k<32
+        case 262: {
+          { const d = fp + code[pc + 1]!; I[d] = code[pc + 2]!; I[d + 1] = code[pc + 3]!; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const lo = Math.imul(al, bl), hi = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x = al; const y = ah; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // const32 + i32.load
+        case 263: {
+          { I[fp + code[pc + 1]!] = code[pc + 2]!; pc += 3; }
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }
+        }
+        // i32.add + i32.load
+        case 264: {
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }
+        }
+        // i32.load8_u + i32.store8
         case 265: {
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 1 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getUint8(ea); pc += 4; }
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 1 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt8(ea, b); pc += 4; continue; }
+        }
+        // i64.load + i64.xor + i64.rotl k>=32 + i64.shr_u k>=32
+        case 266: {
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;   const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x = ah; const y = al; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = ah >>> s, hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // i64.xor + i64.xor + i64.xor + i64.xor
+        case 267: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // i32.add k + br
+        case 268: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { pc = code[pc + 1]!; continue; }
+        }
+        // const32 + i64.load
+        case 269: {
+          { I[fp + code[pc + 1]!] = code[pc + 2]!; pc += 3; }
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;   const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // i32.add + i32.xor
+        case 270: {
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; continue; }
+        }
+        // const32 + i64.store
+        case 271: {
+          { I[fp + code[pc + 1]!] = code[pc + 2]!; pc += 3; }
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue; }
+        }
+        // i32.shr_u k + i32.and k
+        case 272: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; continue; }
+        }
+        // i32.load8_u + i32.store8 + i32.add k
+        case 273: {
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 1 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getUint8(ea); pc += 4; }
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 1 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt8(ea, b); pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
+        }
+        // i64.xor + i64.rotl k<32
+        case 274: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x = al; const y = ah; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
+        // i64.add + i64.add + i64.xor + i64.rotl k>=32
+        case 275: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x = ah; const y = al; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
         }
+        // const64 + i64.mul + i32.add k + i64.load
+        case 276: {
+          { const d = fp + code[pc + 1]!; I[d] = code[pc + 2]!; I[d + 1] = code[pc + 3]!; pc += 4; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const lo = Math.imul(al, bl), hi = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;   const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
+        }
         // i32.shl k + i32.add + i32.load
-        case 266: {
+        case 277: {
           { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; }
           { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
           { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }
         }
         // i32.rotl k + i32.xor
-        case 267: {
+        case 278: {
           { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a << b) | (a >>> (32 - b)); pc += 4; }
           { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; continue; }
         }
         // global.set + global.get + global.set + global.get
-        case 268: {
+        case 279: {
           { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; }
           { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
           { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; }
           { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
         }
         // i32.and k + br_if i32.gt_u
-        case 269: {
+        case 280: {
           { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; }
           { const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a >>> 0 > b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue; }
         }
         // i32.add + i32.xor + i32.and
-        case 270: {
+        case 281: {
           { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
           { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; }
           { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; continue; }
         }
+        // const32 + i32.store
+        case 282: {
+          { I[fp + code[pc + 1]!] = code[pc + 2]!; pc += 3; }
+          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; continue; }
+        }
         // i64.xor k + i64.and + i64.xor + copy
-        case 271: {
+        case 283: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al & bl, hi = ah & bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
           { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; continue; }
         }
         // const64 + i64.and
-        case 272: {
+        case 284: {
           { const d = fp + code[pc + 1]!; I[d] = code[pc + 2]!; I[d + 1] = code[pc + 3]!; pc += 4; }
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al & bl, hi = ah & bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
         }
         // i32.add + i32.add k + i32.add
-        case 273: {
+        case 285: {
           { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
           { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
           { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
         }
         // charge + const32 + i32.load
-        case 274: {
+        case 286: {
           { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; } pc += 2; }
           { I[fp + code[pc + 1]!] = code[pc + 2]!; pc += 3; }
           { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }
         }
         // global.get + i32.sub k
-        case 275: {
+        case 287: {
           { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
           { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; continue; }
         }
         // i64.mul + i64.shr_u k>=32
-        case 276: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+        case 288: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const lo = Math.imul(al, bl), hi = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
           { const pa = fp + code[pc + 2]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = ah >>> s, hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
         }
-        // const32 + i32.store
-        case 277: {
-          { I[fp + code[pc + 1]!] = code[pc + 2]!; pc += 3; }
-          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; continue; }
-        }
-        // i32.add k + i64.load
-        case 278: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;   const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
-        }
-        // i32.rotl k + i32.rotl k + i32.xor
-        case 279: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a << b) | (a >>> (32 - b)); pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a << b) | (a >>> (32 - b)); pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; continue; }
-        }
-        // i64.add + i64.xor + i64.rotl k>=32
-        case 280: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x = ah; const y = al; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
-        }
-        // i32.load + i32.load
-        case 281: {
-          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; }
-          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }
-        }
-        // i32.shl k + i32.and k
-        case 282: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; continue; }
-        }
-        // i32.add k + global.set
-        case 283: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; continue; }
-        }
-        // i64.gt_u + i64.extend_i32_u
-        case 284: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 > bl >>> 0) ? 1 : 0; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!;  const lo = a, hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue; }
-        }
-        // charge + br_unless
-        case 285: {
-          { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; } pc += 2; }
-          { if (I[fp + code[pc + 1]!]! === 0) { pc = code[pc + 2]!; continue; } pc += 3; continue; }
-        }
-        // i32.shr_u + i32.shr_u
-        case 286: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; continue; }
-        }
-        // i64.xor + i64.xor + i64.rotl k>=32
-        case 287: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x = ah; const y = al; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
-        }
-        // i32.add + i32.xor k
-        case 288: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; continue; }
-        }
-        // i64.xor + i64.xor + i64.rotl k<32
+        // i64.load + i64.xor + i64.rotl k>=32 + i64.load
         case 289: {
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;   const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x = al; const y = ah; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
-        }
-        // i32.add + i32.xor k + i32.or
-        case 290: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; continue; }
-        }
-        // i32.store + i32.store
-        case 291: {
-          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; }
-          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; continue; }
-        }
-        // global.get + global.get
-        case 292: {
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; }
-          { const g = globalAt[code[pc + 2]!]!, d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }
-        }
-        // i64.lt_u + i64.extend_i32_u
-        case 293: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 < bl >>> 0) ? 1 : 0; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!;  const lo = a, hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue; }
-        }
-        // i64.shr_u k>=32 + i64.or
-        case 294: {
-          { const pa = fp + code[pc + 2]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = ah >>> s, hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al | bl, hi = ah | bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
-        }
-        // i32.or + i32.or
-        case 295: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; continue; }
-        }
-        // i64.xor k + i64.and + i64.xor + i64.rotl k<32
-        case 296: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al & bl, hi = ah & bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x = al; const y = ah; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
-        }
-        // const32 + i32.store8
-        case 297: {
-          { I[fp + code[pc + 1]!] = code[pc + 2]!; pc += 3; }
-          { const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 1 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt8(ea, b); pc += 4; continue; }
-        }
-        // copy + call
-        case 298: {
-          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; }
-          { const e = entries[code[pc + 1]!]!; if (e < 0 || fi >= lastFrame) { exit = Exit.call; break run; }
-      FR[fi + 1] = pc + 3; fi += 3; fp += code[pc + 2]!; FR[fi] = code[pc + 1]! + funcDelta; FR[fi + 2] = fp >> 1; pc = e; continue; }
-        }
-        // i32.sub k + i32.add k + br
-        case 299: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { pc = code[pc + 1]!; continue; }
-        }
-        // i32.add + i32.add + i32.add + i32.add
-        case 300: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }
-        }
-        // i32.add k + i32.load
-        case 301: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; }
-          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;   I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x = ah; const y = al; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; }
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;   const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }
         }
         default:
           exit = Exit.unknown;

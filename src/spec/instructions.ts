@@ -280,7 +280,7 @@ const rows: Record<Feature, readonly Row[]> = {
     ['i64.popcnt', 0x7b, '', 'i64 -> i64', 'num.popcnt32(al) + num.popcnt32(ah) ; 0'],
     ['i64.add', 0x7c, '', 'i64 i64 -> i64', 'const t = (al + bl) | 0 ; t ; (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0'],
     ['i64.sub', 0x7d, '', 'i64 i64 -> i64', '(al - bl) | 0 ; (ah - bh - (al >>> 0 < bl >>> 0 ? 1 : 0)) | 0'],
-    ['i64.mul', 0x7e, '', 'i64 i64 -> i64', 'const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16) ; const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16) ; Math.imul(al, bl) ; ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0'],
+    ['i64.mul', 0x7e, '', 'i64 i64 -> i64', 'const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0 ; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0 ; Math.imul(al, bl) ; (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0'],
     ['i64.div_s', 0x7f, '', 'i64 i64 -> i64', 'num.div64s(al, ah, bl, bh) ; num.hi'],
     ['i64.div_u', 0x80, '', 'i64 i64 -> i64', 'num.div64u(al, ah, bl, bh) ; num.hi'],
     ['i64.rem_s', 0x81, '', 'i64 i64 -> i64', 'num.rem64s(al, ah, bl, bh) ; num.hi'],

@@ -1888,8 +1888,8 @@ export const vector: readonly Routine[] = [
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
-    { const al = I[x]!; const ah = I[x + 1]!; const bl = I[y]!; const bh = I[y + 1]!; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d] = lo; I[d + 1] = hi; }
-    { const al = I[x + 2]!; const ah = I[x + 3]!; const bl = I[y + 2]!; const bh = I[y + 3]!; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d + 2] = lo; I[d + 3] = hi; }
+    { const al = I[x]!; const ah = I[x + 1]!; const bl = I[y]!; const bh = I[y + 1]!; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const lo = Math.imul(al, bl), hi = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d] = lo; I[d + 1] = hi; }
+    { const al = I[x + 2]!; const ah = I[x + 3]!; const bl = I[y + 2]!; const bh = I[y + 3]!; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const lo = Math.imul(al, bl), hi = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d + 2] = lo; I[d + 3] = hi; }
   },
   // i64x2.eq
   (m, pc, fp) => {
@@ -1938,32 +1938,32 @@ export const vector: readonly Routine[] = [
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
     TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;
-    { const a = TI[0]!; const b = TI[4]!; const al = a; const ah = a >> 31; const bl = b; const bh = b >> 31; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d] = lo; I[d + 1] = hi; }
-    { const a = TI[1]!; const b = TI[5]!; const al = a; const ah = a >> 31; const bl = b; const bh = b >> 31; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d + 2] = lo; I[d + 3] = hi; }
+    { const a = TI[0]!; const b = TI[4]!; const al = a; const ah = a >> 31; const bl = b; const bh = b >> 31; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const lo = Math.imul(al, bl), hi = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d] = lo; I[d + 1] = hi; }
+    { const a = TI[1]!; const b = TI[5]!; const al = a; const ah = a >> 31; const bl = b; const bh = b >> 31; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const lo = Math.imul(al, bl), hi = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d + 2] = lo; I[d + 3] = hi; }
   },
   // i64x2.extmul_high_i32x4_s
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
     TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;
-    { const a = TI[2]!; const b = TI[6]!; const al = a; const ah = a >> 31; const bl = b; const bh = b >> 31; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d] = lo; I[d + 1] = hi; }
-    { const a = TI[3]!; const b = TI[7]!; const al = a; const ah = a >> 31; const bl = b; const bh = b >> 31; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d + 2] = lo; I[d + 3] = hi; }
+    { const a = TI[2]!; const b = TI[6]!; const al = a; const ah = a >> 31; const bl = b; const bh = b >> 31; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const lo = Math.imul(al, bl), hi = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d] = lo; I[d + 1] = hi; }
+    { const a = TI[3]!; const b = TI[7]!; const al = a; const ah = a >> 31; const bl = b; const bh = b >> 31; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const lo = Math.imul(al, bl), hi = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d + 2] = lo; I[d + 3] = hi; }
   },
   // i64x2.extmul_low_i32x4_u
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
     TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;
-    { const a = TI[0]!; const b = TI[4]!; const al = a; const ah = 0; const bl = b; const bh = 0; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d] = lo; I[d + 1] = hi; }
-    { const a = TI[1]!; const b = TI[5]!; const al = a; const ah = 0; const bl = b; const bh = 0; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d + 2] = lo; I[d + 3] = hi; }
+    { const a = TI[0]!; const b = TI[4]!; const al = a; const ah = 0; const bl = b; const bh = 0; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const lo = Math.imul(al, bl), hi = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d] = lo; I[d + 1] = hi; }
+    { const a = TI[1]!; const b = TI[5]!; const al = a; const ah = 0; const bl = b; const bh = 0; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const lo = Math.imul(al, bl), hi = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d + 2] = lo; I[d + 3] = hi; }
   },
   // i64x2.extmul_high_i32x4_u
   (m, pc, fp) => {
     const { code, I } = m;
     const d = fp + code[pc + 1]!, x = fp + code[pc + 4]!, y = fp + code[pc + 5]!;
     TI[0] = I[x]!; TI[1] = I[x + 1]!; TI[2] = I[x + 2]!; TI[3] = I[x + 3]!; TI[4] = I[y]!; TI[5] = I[y + 1]!; TI[6] = I[y + 2]!; TI[7] = I[y + 3]!;
-    { const a = TI[2]!; const b = TI[6]!; const al = a; const ah = 0; const bl = b; const bh = 0; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d] = lo; I[d + 1] = hi; }
-    { const a = TI[3]!; const b = TI[7]!; const al = a; const ah = 0; const bl = b; const bh = 0; const u = (al >>> 16) * (bl & 0xffff) + (((al & 0xffff) * (bl & 0xffff)) >>> 16); const v = (u & 0xffff) + (al & 0xffff) * (bl >>> 16); const lo = Math.imul(al, bl), hi = ((al >>> 16) * (bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d + 2] = lo; I[d + 3] = hi; }
+    { const a = TI[2]!; const b = TI[6]!; const al = a; const ah = 0; const bl = b; const bh = 0; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const lo = Math.imul(al, bl), hi = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d] = lo; I[d + 1] = hi; }
+    { const a = TI[3]!; const b = TI[7]!; const al = a; const ah = 0; const bl = b; const bh = 0; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const lo = Math.imul(al, bl), hi = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; I[d + 2] = lo; I[d + 3] = hi; }
   },
   // f32x4.abs
   (m, pc, fp) => {
