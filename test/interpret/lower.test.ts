@@ -45,3 +45,12 @@ test('a local set after a drop takes the operand below', async (t) => {
     (local.get 0))`;
   t.deepEqual(await both(f, [10, 20]), [11, 11]);
 });
+
+test('a constant before a local changes places with it where the order does not matter', async (t) => {
+  for (const row of ['ne', 'eq', 'add', 'mul', 'xor']) {
+    const f = `(func (export "f") (param i64) (result i64)
+      (i64.${row} (i64.const 5) (local.get 0)) ${row === 'ne' || row === 'eq' ? 'i64.extend_i32_u' : ''})`;
+    const expected = { ne: 1n, eq: 0n, add: 12n, mul: 35n, xor: 2n }[row];
+    t.deepEqual(await both(f, [7n]), [expected, expected], row);
+  }
+});

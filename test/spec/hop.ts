@@ -1,18 +1,16 @@
 // The hop test: the suite again, while the VM is saved, thrown away and restored from bytes over and over in each call,
 // beside a twin that is left in peace. How often, pace.ts says.
 
-import test from 'ava';
 import type { EngineName } from '../../src/vm/engines.ts';
 import { files } from './files.ts';
-import { testsuite } from './locate.ts';
 import { type Mode, runFile } from './runner.ts';
+import { suiteTest } from './suite-test.ts';
 
 /** Declares a test for each file of one part: every `of`th, from `part` on. */
 export function declareHops(mode: Mode, part = 0, of = 1, engines?: readonly EngineName[]): void {
-  const suite = testsuite === undefined ? test.skip : test;
   const own = files.filter((_, i) => i % of === part);
   for (const [file, assertions] of own)
-    suite(`${mode}: ${file}`, async (t) => {
+    suiteTest(`${mode}: ${file}`, async (t) => {
       const report = await runFile(file, mode, engines);
       t.deepEqual(report.failures, []);
       t.is(report.assertions, assertions);

@@ -10,8 +10,7 @@ import { parseF32, parseF64, parseInteger } from './literals.ts';
 import { scripts, testsuite } from './locate.ts';
 import { type Command, type Expected, parseScript } from './script.ts';
 import { toAscii } from './sexpr.ts';
-
-const suite = testsuite === undefined ? test.skip : test;
+import { suiteTest } from './suite-test.ts';
 
 const f64Bits = (value: number) => new DataView(Float64Array.of(value).buffer).getBigInt64(0, true);
 const f32Bits = (value: number) => new DataView(Float32Array.of(value).buffer).getInt32(0, true);
@@ -221,7 +220,7 @@ const counts = {
   assert_invalid_custom: 1,
 } satisfies Record<Command['type'], number>;
 
-suite('every script of the suite is read, and every module assembles', async (t) => {
+suiteTest('every script of the suite is read, and every module assembles', async (t) => {
   const found: Record<string, number> = {};
   const refused: string[] = [];
   const taken: string[] = [];
