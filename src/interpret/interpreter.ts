@@ -453,7 +453,10 @@ class Run {
         this.handle(handler, exception);
         return;
       }
-      if (m.fi / frameWords === this.floor) throw uncaught();
+      if (m.fi / frameWords === this.floor) {
+        if (at >= 0) m.pc = at;
+        throw uncaught();
+      }
       this.popFrame();
     }
   }

@@ -15,18 +15,24 @@
 import { encodeInstruction } from '../binary/encode-instruction.ts';
 import { InstructionReader } from '../binary/instruction.ts';
 import { Writer } from '../binary/writer.ts';
-import { instructionNamed, type Special } from '../spec/instructions.ts';
+import type { Special } from '../spec/instructions.ts';
 import type { FuncType } from '../spec/types.ts';
 import { bodyOf, type ModuleContext } from '../validate/context.ts';
-import type { LocalSet } from '../validate/safepoints.ts';
-import type { Env, ScratchFunc } from './env.ts';
+import { type LocalSet, pointAt } from '../validate/safepoints.ts';
+import { type Env, left, type ScratchFunc } from './env.ts';
+import { catchThrown, closeHandlers } from './exceptions.ts';
 import { code, Op } from './ops.ts';
+import { writePlain } from './plain.ts';
 import { writeZero } from './sections.ts';
 import {
   type BlockShape,
   chainOf,
+  clauses,
+  ends,
   type FunctionShape,
+  handles,
   leastFrameBytes,
+  opens,
   operandPlaces,
   type PointShape,
 } from './shape.ts';
@@ -43,27 +49,22 @@ interface Group {
   readonly live: readonly Local[];
   readonly entry: boolean;
 }
-interface Local {
+export interface Local {
   readonly index: number;
   readonly type: Low;
 }
 const none: readonly Local[] = [];
 /** A guest's block that is open in the output. */
-interface Open {
+export interface Open {
   readonly block: BlockShape;
   /** Number of output labels around its own label, that one included. */
   readonly label: number;
   readonly stashes: readonly Local[];
+  /** The same of the label that leads to its handlers, of a `try` or `try_table` that has any. */
+  readonly handler?: number;
+  /** Of a clause: where code was not entered in its midst, another label lies within. */
+  readonly guarded?: boolean;
 }
-
-/** Instructions that trap for some floating-point numbers, by code: the operand's type. */
-export const truncations: ReadonlyMap<number, Low> = new Map(
-  (['f32', 'f64'] as const).flatMap((from) =>
-    (['i32', 'i64'] as const).flatMap((to) =>
-      ['s', 'u'].map((sign): [number, Low] => [instructionNamed(`${to}.trunc_${from}_${sign}`).code, from]),
-    ),
-  ),
-);
 
 /** What stands where in the code, for traps: (offset from the start of the function's body, pc), ascending. */
 export type Origins = readonly number[];
@@ -73,14 +74,12 @@ export interface Written {
   readonly origins: Origins;
 }
 
-/** Where fuel counts as used up although it is not: the real amount is held in the scratch module. */
-export const left = -0x8000_0000;
-
 export class BodyWriter {
   readonly w = new Writer(256);
   readonly reader: InstructionReader;
   readonly open: Open[] = [];
-  private readonly start: number;
+  /** Where the guest's first instruction is. */
+  readonly bodyStart: number;
   private readonly extra: Low[] = [];
   private readonly free = new Map<Low, Local[]>();
   private readonly groups: Group[] = [];
@@ -88,10 +87,10 @@ export class BodyWriter {
   private readonly liveNumbers = new Map<LocalSet, number>();
   private readonly origins: number[] = [];
   /** Output labels open within the groups. */
-  private depth = 0;
+  depth = 0;
   readonly depthLocal: number;
-  /** Holds the pc in landings. */
-  private readonly site: number;
+  /** Holds the pc in landings, and of what threw. */
+  readonly site: number;
   readonly fuelLocal: number;
 
   constructor(
@@ -103,7 +102,7 @@ export class BodyWriter {
     private readonly tracing = false,
   ) {
     const body = bodyOf(context, shape.func);
-    this.start = body.start;
+    this.bodyStart = body.start;
     this.reader = new InstructionReader(context.syntax.bytes, body.start, body.end);
     this.depthLocal = rest ? 0 : shape.params.length;
     this.fuelLocal = this.depthLocal + 1;
@@ -134,6 +133,7 @@ export class BodyWriter {
     });
     for (const { slot, type } of own) this.fetch(type, slot);
     this.seek(point.pc);
+    if (pointAt(this.shape.plan, point.pc)?.kind === 'call') catchThrown(this);
     for (let open = this.open.at(-1); open !== undefined; open = this.open.at(-1)) this.finishRest(open.block);
     this.sequence(this.shape.end);
     return this.compose();
@@ -144,13 +144,24 @@ export class BodyWriter {
     if (block.kind === 'loop') this.begin(Op.block, [], block.results);
     const results = block.kind === 'loop' ? block.params : block.results;
     this.begin(Op.block, [], results);
-    this.open.push({ block, label: this.depth, stashes });
+    this.enter(block, stashes, []);
+  }
+
+  /** A block's label was opened; one that handles exceptions has another within. */
+  private enter(block: BlockShape, stashes: readonly Local[], params: LowTypes): void {
+    const label = this.depth;
+    if (!handles(block)) this.open.push({ block, label, stashes });
+    else {
+      this.begin(Op.block, params, []);
+      this.open.push({ block, label, stashes, handler: this.depth });
+    }
   }
 
   /** Writes the rest of the innermost block's current clause, and where it is a loop, the whole loop after it. */
   private finishRest(block: BlockShape): void {
     const inThen = block.elsePc >= 0 && this.pc <= block.elsePc;
-    this.sequence(inThen ? block.elsePc : block.end);
+    const next = block.tried?.clauses.find(({ pc }) => pc > block.pc);
+    this.sequence(inThen ? block.elsePc : (next?.pc ?? block.end));
     if (block.kind === 'loop') {
       this.w.byte(Op.br);
       this.w.u32(1);
@@ -168,44 +179,23 @@ export class BodyWriter {
   // Reading
 
   get pc(): number {
-    return this.reader.pos - this.start;
+    return this.reader.pos - this.bodyStart;
   }
   private seek(pc: number): void {
-    this.reader.pos = this.start + pc;
+    this.reader.pos = this.bodyStart + pc;
   }
 
   /** Writes the instructions up to a pc, at which no block is open that is not now. */
   private sequence(until: number): void {
     const { reader, w } = this;
-    const end = this.start + until;
+    const end = this.bodyStart + until;
     while (reader.pos < end) {
       reader.next();
-      if (this.tracing) this.origins.push(w.length, reader.start - this.start);
+      if (this.tracing) this.origins.push(w.length, reader.start - this.bodyStart);
       const { special } = reader.row;
-      if (special === undefined && reader.row.immediates.length === 0) this.numeric();
-      else if (special === undefined) this.plain();
+      if (special === undefined) writePlain(this);
       else specialWriters[special](this);
     }
-  }
-
-  private numeric(): void {
-    const type = truncations.get(this.reader.row.code);
-    if (type !== undefined) this.refuseNan(type);
-    this.copy();
-  }
-
-  /** The host has one trap for NaN and for numbers out of range: here NaN has one of its own. traps.ts knows. */
-  private refuseNan(type: Low): void {
-    const value = this.take(type);
-    this.index(Op.localTee, value.index);
-    this.index(Op.localGet, value.index);
-    this.index(Op.localGet, value.index);
-    this.w.byte(code[type === 'f32' ? 'f32.ne' : 'f64.ne']);
-    this.w.byte(Op.if);
-    this.w.byte(Op.noType);
-    this.unreachable();
-    this.w.byte(Op.end);
-    this.give(value);
   }
 
   /** Traps. The fuel is noted, as it would be lost. */
@@ -222,28 +212,19 @@ export class BodyWriter {
     else this.w.bytes(reader.bytes.subarray(reader.start, reader.pos));
   }
 
-  private plain(): void {
-    const { name } = this.reader.row;
-    const { x } = this.reader;
-    if (name === 'memory.grow') this.thunk('memory.grow');
-    else if (name === 'memory.init') this.thunk('memory.init', x);
-    else if (name === 'data.drop') this.thunk('data.drop', x);
-    else this.copy();
-  }
-
   /** Goes on at the `else` or `end` of the current clause: what lies before it cannot be reached. */
   skipDead(): void {
     const { reader } = this;
     for (let nested = 0; ; ) {
       reader.next();
-      const special = reader.row.special as Special | undefined;
-      if (special === 'block' || special === 'loop' || special === 'if') nested++;
-      else if (special === 'end' || special === 'else') {
+      const special = reader.row.special as Special;
+      if (opens.has(special)) nested++;
+      else if (ends.has(special) || clauses.has(special)) {
         if (nested === 0) {
           reader.pos = reader.start;
           return;
         }
-        if (special === 'end') nested--;
+        if (ends.has(special)) nested--;
       }
     }
   }
@@ -254,7 +235,7 @@ export class BodyWriter {
     this.begin(Op.block, [], this.shape.results);
   }
 
-  private begin(opcode: number, params: LowTypes, results: LowTypes): void {
+  begin(opcode: number, params: LowTypes, results: LowTypes): void {
     this.w.byte(opcode);
     this.blockType(params, results);
     this.depth++;
@@ -264,19 +245,19 @@ export class BodyWriter {
     writeBlockType(this.w, this.env, params, results);
   }
 
-  private endLabel(): void {
+  endLabel(): void {
     this.w.byte(Op.end);
     this.depth--;
   }
 
   /** Opens the block whose opening instruction was just read. */
   openBlock(): void {
-    const block = this.shape.blocks.get(this.reader.start - this.start) as BlockShape;
+    const block = this.shape.blocks.get(this.reader.start - this.bodyStart) as BlockShape;
     const stashes = block.suspends && block.below.length > 0 ? this.stash(block) : [];
     if (block.kind === 'loop') this.beginLoop(block, stashes);
     else {
       this.begin(block.kind === 'if' ? Op.if : Op.block, block.params, block.results);
-      this.open.push({ block, label: this.depth, stashes });
+      this.enter(block, stashes, block.params);
     }
   }
 
@@ -297,8 +278,10 @@ export class BodyWriter {
 
   /** Closes the innermost block. */
   close(): void {
+    const open = this.open.pop() as Open;
+    const { block } = open;
+    const stashes = open.handler !== undefined || block.kind === 'clause' ? closeHandlers(this, open) : open.stashes;
     this.endLabel();
-    const { block, stashes } = this.open.pop() as Open;
     if (stashes.length === 0) return;
     const results = this.popInto(block.results);
     this.pushFrom(stashes);
@@ -378,13 +361,13 @@ export class BodyWriter {
     this.index(Op.call, this.env.thunk(name));
   }
 
-  private scratch(w: Writer, name: ScratchFunc): void {
+  scratch(w: Writer, name: ScratchFunc): void {
     w.byte(Op.call);
     w.u32(this.env.scratch(name));
   }
 
   /** Reads a value of the frame onto the stack or into a local. */
-  private fetch(type: Low, slot: number, local?: number): void {
+  fetch(type: Low, slot: number, local?: number): void {
     this.constant(slot * 8);
     this.scratch(this.w, `get_${type}`);
     if (local !== undefined) this.index(Op.localSet, local);
@@ -401,6 +384,7 @@ export class BodyWriter {
   /** After a call: the fuel that is left; leaves if the callee did. */
   afterCall(): void {
     this.index(Op.localSet, this.fuelLocal);
+    catchThrown(this);
     this.leaveIf(this.point(this.pc), false);
   }
 
@@ -427,6 +411,13 @@ export class BodyWriter {
 
   private point(pc: number): PointShape {
     return this.shape.points.get(pc) as PointShape;
+  }
+
+  /** Leaves the function with an exception, which no block of it handles. The site is set. */
+  leaveThrowing(): void {
+    const group = this.groupOf('thrown', () => ({ own: [], results: 0, stashes: none, live: none, entry: false }));
+    this.index(Op.localGet, this.site);
+    this.index(Op.br, this.depth + group);
   }
 
   private charge(cost: number, point: PointShape, entry: boolean): void {
@@ -465,9 +456,13 @@ export class BodyWriter {
     const stashKey = stashes.length === 0 ? '' : stashes.map(({ index }) => index).join();
     const ownKey = own.length < 2 ? own[0] : own.join();
     const key = `${ownKey} ${entry ? -1 : results} ${stashKey} ${this.liveKey(point.live)}`;
+    return this.groupOf(key, () => ({ own, results, stashes, live: this.liveLocals(point), entry }));
+  }
+
+  private groupOf(key: string, make: () => Group): number {
     const known = this.groupByKey.get(key);
     if (known !== undefined) return known;
-    const number = this.groups.push({ own, results, stashes, live: this.liveLocals(point), entry }) - 1;
+    const number = this.groups.push(make()) - 1;
     this.groupByKey.set(key, number);
     return number;
   }

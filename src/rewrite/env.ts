@@ -4,6 +4,11 @@
 import type { TypeIdx } from '../spec/types.ts';
 import type { LowTypes } from './types.ts';
 
+/** Where fuel counts as used up although it is not: the real amount is held in the scratch module. */
+export const left = -0x8000_0000;
+/** Likewise, where an exception is on its way. */
+export const thrown = left + 1;
+
 /** Functions of the scratch module (scratch.ts): they pass values between guest code and the engine. */
 export const scratchFuncs = {
   /** Appends a value to the spilled ones. */
@@ -12,10 +17,12 @@ export const scratchFuncs = {
   put_f32: { params: ['f32'], results: [] },
   put_f64: { params: ['f64'], results: [] },
   put_v128: { params: ['v128'], results: [] },
-  /** Ends a spilled frame: address of the instance, function index, pc. */
+  /** Ends a spilled frame: address of the instance, function index, pc. Where an exception passes, it is just noted. */
   frame: { params: ['i32', 'i32', 'i32'], results: [] },
   /** Keeps the fuel that is left, where code is left for another reason than that. */
   hold: { params: ['i32'], results: [] },
+  /** Of what was thrown: the exception, and the fuel that was left. It is no longer on its way then. */
+  caught: { params: [], results: ['i64', 'i32'] },
   /** Reads the value at a byte offset of what the engine passes. */
   get_i32: { params: ['i32'], results: ['i32'] },
   get_i64: { params: ['i32'], results: ['i64'] },
@@ -44,6 +51,11 @@ export const thunks = {
   'table.copy': { params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: [] },
   'table.init': { params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: [] },
   'elem.drop': { params: ['i32'], results: [] },
+  /** The tag; what the exception carries stands in the scratch memory. */
+  throw: { params: ['i32'], results: [] },
+  throw_ref: { params: ['i64'], results: [] },
+  /** Whether what was thrown has the tag; what it carries is in the scratch memory then. */
+  catch: { params: ['i32'], results: ['i32'] },
   'ref.func': { params: ['i32'], results: ['i64'] },
   /** Element, type index, table: finds the function, checks it, and makes it the one element of the `found` table. */
   resolve: { params: ['i32', 'i32', 'i32'], results: [] },
@@ -60,7 +72,7 @@ export type Thunk = keyof typeof thunks;
 export const ownGlobals = {
   /** Address of the instance. */
   self: '$self',
-  /** The fuel that was left where `unreachable` trapped. */
+  /** The fuel that was left where `unreachable` trapped, or what throws was called. */
   fuel: '$fuel',
   /** The element that the last `call_indirect` asked for, likewise. */
   element: '$element',

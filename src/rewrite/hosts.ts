@@ -4,9 +4,8 @@
 import { Writer } from '../binary/writer.ts';
 import { hostWasm } from '../runtime/host-wasm.ts';
 import type { FuncType } from '../spec/types.ts';
-import { left } from './body.ts';
 import { type ScratchFunc, scratchFuncs } from './env.ts';
-import { code, Op } from './ops.ts';
+import { Op } from './ops.ts';
 import { theScratch } from './scratch.ts';
 import { assemble, type ImportEntry } from './sections.ts';
 import {
@@ -19,7 +18,7 @@ import {
   writeLocals,
 } from './types.ts';
 
-/** Calls the host: depth and fuel of the caller in; out the fuel that is left, or -1 where the results come later. */
+/** Calls the host: depth and fuel of the caller in; out the fuel that is left, or what says why code is to leave. */
 export type CallHost = (depth: number, fuel: number) => number;
 
 const modules = new Map<string, WebAssembly.Module>();
@@ -88,17 +87,8 @@ function wrapperBody(
   w.u32(fuel);
   w.byte(Op.call);
   w.u32(call);
-  w.byte(Op.localTee);
-  w.u32(answer);
-  w.bytes(Uint8Array.of(Op.i32Const, 0, code['i32.lt_s'], Op.if, Op.noType, Op.localGet));
-  w.u32(fuel);
-  w.byte(Op.call);
-  w.u32(scratch('hold'));
-  w.byte(Op.i32Const);
-  w.s32(left);
   w.byte(Op.localSet);
   w.u32(answer);
-  w.byte(Op.end);
   slot = 0;
   for (const type of results) {
     w.byte(Op.i32Const);

@@ -1,7 +1,7 @@
 // A store as native code: an instance of the host for each instance, tables that follow the store's, and what enters a
 // frame. It lasts as long as the store; the store stays the truth whenever native code does not run.
 
-import type { HostPort } from '../runtime/engine.ts';
+import { type HostPort, Thrown } from '../runtime/engine.ts';
 import { hostWasm } from '../runtime/host-wasm.ts';
 import type { MemoryInst } from '../runtime/memory.ts';
 import type { Module } from '../runtime/module.ts';
@@ -11,12 +11,13 @@ import type { FuncAddr, FuncType, TableAddr } from '../spec/types.ts';
 import { slotsOfAll } from '../spec/types.ts';
 import { keep, mostContinuations } from './cache.ts';
 import { type Continuation, continuation } from './continuation.ts';
-import { ownGlobals } from './env.ts';
+import { left, ownGlobals, thrown } from './env.ts';
 import { type CallHost, hostWrapper } from './hosts.ts';
 import { TableMirror, theMisfit } from './mirror.ts';
 import { globalBytes, type Rewritten, rewritten } from './module.ts';
 import { theScratch } from './scratch.ts';
 import type { ImportEntry } from './sections.ts';
+import { Flight } from './thrown.ts';
 import { makeThunks } from './thunks.ts';
 
 /** Bytes of native stack that guest code may use: less than half of the smallest stack that Node gives a thread. */
@@ -60,6 +61,9 @@ export class NativeStore {
   host: HostPort | undefined;
   /** Pays what guests used that a host function called in turn; says what is left of the fuel that code has. */
   pay: (used: number, fuel: number) => number = (_, fuel) => fuel;
+  /** Takes fuel from code that shall leave soon. */
+  forgo: (fuel: number) => void = () => undefined;
+  readonly flight: Flight;
   /** Native stack for the next run. */
   stackBytes = stackBytes;
   /** Whose code was entered last. */
@@ -72,7 +76,9 @@ export class NativeStore {
   private readonly wrappers = new Map<string, CallableFunction>();
   private readonly found = new hostWasm.Table({ element: 'anyfunc', initial: 1 });
 
-  constructor(readonly store: Store) {}
+  constructor(readonly store: Store) {
+    this.flight = new Flight(store, this.scratch);
+  }
 
   /** What a module of a stack trace is. */
   code(name: string): Code | undefined {
@@ -129,6 +135,7 @@ export class NativeStore {
       inst,
       (table) => this.tableChanged(table),
       (func) => this.found.set(0, this.lowFunc(func, inst)),
+      this.flight.of((forgo) => this.takeFuel(this.instances[inst.addr] as NativeInstance, forgo)),
     );
     const draft = { inst, rewritten: form, shared, thunks, entries: new Map<string, Enter>() };
     const imports = this.imports(mainImports(form), draft);
@@ -143,6 +150,15 @@ export class NativeStore {
     (exports[ownGlobals.self] as WebAssembly.Global).value = inst.addr;
     this.instances.push(native);
     this.codes.set(form.name, { module, rest: undefined });
+  }
+
+  /** The fuel that an instance's code has noted, less what it is to go without. */
+  private takeFuel({ fuel }: NativeInstance, forgo: boolean): number {
+    const noted = fuel.value as number;
+    fuel.value = notNoted;
+    if (!forgo) return noted;
+    this.forgo(noted);
+    return 0;
   }
 
   /** Code begins to run. */
@@ -279,30 +295,42 @@ export class NativeStore {
       stack.reserveSlots(base + Math.max(paramSlots, resultSlots));
       stack.words.set(scratch.words.subarray(0, paramSlots * 2), base * 2);
       this.settle();
-      const outer = { stackBytes: this.stackBytes, host: this.host, pay: this.pay };
+      const outer = { stackBytes: this.stackBytes, host: this.host, pay: this.pay, forgo: this.forgo };
       const before = store.fuelUsed;
       this.stackBytes = Math.max(leastStackBytes, depth);
       // The caller's frame is native: another one of its instance tells the host function who calls.
       const level = stack.depth;
       let done = false;
+      let exception: Thrown | undefined;
       this.hostFuel = fuel;
       let rest = fuel;
       stack.push(anyFunc, 0, base);
       stack.top = base + paramSlots;
       try {
         done = (this.host as HostPort).call(addr, base);
+      } catch (error) {
+        if (!(error instanceof Thrown) || error.tag === undefined) throw error;
+        exception = error;
       } finally {
         stack.depth = level;
         stack.top = base;
         this.stackBytes = outer.stackBytes;
         this.host = outer.host;
         this.pay = outer.pay;
+        this.forgo = outer.forgo;
         this.follow();
         rest = this.pay(store.fuelUsed - before, fuel);
         if (runs !== this.runs) this.hostFuel = rest;
       }
       this.hostFuel = undefined;
-      if (!done) return -1;
+      if (exception !== undefined) {
+        this.flight.host = exception;
+        scratch.thrown = exception.exception();
+      }
+      if (!done) {
+        scratch.held = rest;
+        return exception === undefined ? left : thrown;
+      }
       scratch.words.set(stack.words.subarray(base * 2, (base + resultSlots) * 2));
       return rest;
     };

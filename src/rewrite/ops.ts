@@ -10,6 +10,8 @@ const names = [
   'i32.add',
   'i32.sub',
   'i32.or',
+  'i32.eq',
+  'i64.or',
   'i32.eqz',
   'i32.lt_s',
   'i32.ge_s',

@@ -1,16 +1,18 @@
 // The rewriter as an engine: runs the top frame as native code until it returns or leaves, then the one below with what
 // it returned, and so on. The native stack is never rebuilt. When it stops, all frames are canonical.
 
+import { collect } from '../runtime/collect.ts';
 import type { Budget, Engine, HostPort, Stop } from '../runtime/engine.ts';
 import type { Module } from '../runtime/module.ts';
 import type { FuncInst, Store } from '../runtime/store.ts';
+import { UncaughtError } from '../spec/errors.ts';
 import { type FuncAddr, slotsOfAll } from '../spec/types.ts';
 import { planOf, pointAt } from '../validate/safepoints.ts';
-import { left } from './body.ts';
 import { keptShape } from './continuation.ts';
+import { left, thrown } from './env.ts';
 import { rewritten } from './module.ts';
 import { type Enter, NativeStore } from './native.ts';
-import { leastFrameBytes } from './shape.ts';
+import { chainOf, handlerIn, leastFrameBytes } from './shape.ts';
 import { takeSpilled } from './spill.ts';
 import { supportOf } from './support.ts';
 import { instructionAfter, instructionBefore, type Place, placesOf, trapOf } from './traps.ts';
@@ -38,6 +40,10 @@ class Run {
   /** Fuel that the running code was given; less what it has is what it has charged. */
   private slice = 0;
   private readonly quantum: number;
+  /** The top frame is to handle what is thrown. */
+  private throwing = false;
+  /** Code that throws has found it so, and has left. */
+  private heapIsFull = false;
 
   constructor(
     private readonly store: Store,
@@ -55,10 +61,14 @@ class Run {
     if (store.stack.depth === this.floor) return 'returned';
     if (this.fuel < 0) return this.settled('fuel');
     if (this.paused()) return this.settled('pause');
-    const outer = { host: native.host, pay: native.pay };
+    const outer = { host: native.host, pay: native.pay, forgo: native.forgo };
     const { stackTraceLimit } = Error;
     native.host = this.host;
     native.pay = (used, fuel) => this.pay(used, fuel);
+    native.forgo = (fuel) => {
+      this.slice -= fuel;
+      this.heapIsFull = true;
+    };
     native.follow();
     try {
       return this.loop();
@@ -67,6 +77,7 @@ class Run {
       native.settle();
       native.host = outer.host;
       native.pay = outer.pay;
+      native.forgo = outer.forgo;
       this.settled('fuel');
     }
   }
@@ -76,9 +87,15 @@ class Run {
     for (;;) {
       Error.stackTraceLimit = tracedFrames;
       const stop = this.frame(stack.depth - 1);
+      if (this.heapIsFull && !this.throwing) this.collect();
       if (stop !== undefined) return stop;
       if (stack.depth === this.floor) return 'returned';
     }
+  }
+
+  private collect(): void {
+    this.heapIsFull = false;
+    collect(this.store, this.store.stack.top * 2);
   }
 
   /** Tells the store what this run has charged, and what it owes. */
@@ -125,7 +142,8 @@ class Run {
     stack.depth = i;
     stack.top = base;
     this.slice = Math.min(this.quantum, this.fuel);
-    const left = this.call(enter, depth, this.slice + paid);
+    const left = this.call(enter, depth, this.throwing ? this.deliver() : this.slice + paid);
+    if (left === thrown) return this.unwind();
     if (left < 0) return this.left(left);
     this.charge(this.slice - left);
     return this.returned(addr, base);
@@ -138,12 +156,54 @@ class Run {
   }
 
   private call(enter: Enter, depth: number, fuel: number): number {
+    const { heap } = this.store;
     this.native.begin();
+    heap.pinned++;
     try {
       return enter(depth, fuel);
     } catch (error) {
       throw this.failed(error);
+    } finally {
+      heap.pinned--;
     }
+  }
+
+  /** What enters a frame so that it handles what is on its way. */
+  private deliver(): number {
+    this.throwing = false;
+    this.native.scratch.held = this.slice;
+    return thrown;
+  }
+
+  /** Native code threw: the frames below go, down to one that handles exceptions. */
+  private unwind(): undefined {
+    const { stack } = this.store;
+    const { scratch } = this.native;
+    this.charge(this.slice - scratch.held);
+    const [inst, index, after] = scratch.passed;
+    let last: [FuncAddr, number] = [this.store.instances[inst]?.funcs[index] as FuncAddr, after];
+    while (stack.depth > this.floor) {
+      const i = stack.depth - 1;
+      if (this.handles(i)) {
+        this.throwing = true;
+        return;
+      }
+      last = [stack.func(i), stack.pc(i)];
+      stack.depth = i;
+      stack.top = stack.base(i);
+    }
+    stack.push(last[0], last[1], stack.top);
+    this.markCaller();
+    const { exception, host } = this.native.flight.land();
+    throw host ?? new UncaughtError(exception);
+  }
+
+  /** Whether a waiting frame may handle what its callee threw. */
+  private handles(i: number): boolean {
+    const { stack, funcs } = this.store;
+    const { instance, index } = funcs[stack.func(i)] as FuncInst & { kind: 'wasm' };
+    const shape = keptShape(instance.module, index);
+    return shape.catches && handlerIn(chainOf(shape.points.get(stack.pc(i))?.block)) >= 0;
   }
 
   /** The results are in the scratch memory. */
@@ -188,6 +248,7 @@ class Run {
     const { native } = this;
     // Where it is not known, all of the slice counts as used: nobody gets more than is paid for.
     this.charge(this.slice - (native.notedFuel() ?? 0));
+    native.flight.land();
     const places = placesOf(native, error);
     const trap = trapOf(native, error, places);
     places.reverse().forEach((place, i) => {

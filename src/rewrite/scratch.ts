@@ -9,6 +9,7 @@
 
 import { Writer } from '../binary/writer.ts';
 import { hostWasm } from '../runtime/host-wasm.ts';
+import { refKinds } from '../runtime/value.ts';
 import { type ScratchFunc, scratchFuncs } from './env.ts';
 import { code, Op } from './ops.ts';
 import { assemble } from './sections.ts';
@@ -21,16 +22,22 @@ export const spilledFrameBytes = 16;
 
 const pointerGlobal = 0;
 const heldGlobal = 1;
+/** The address of the exception that is on its way, and one; or 0. */
+const thrownGlobal = 2;
+/** The last frame that it passed: address of the instance, function index, pc. */
+const placeGlobals = 3;
 
 export class Scratch {
   readonly words: Int32Array;
   private readonly pointer: WebAssembly.Global;
   private readonly heldFuel: WebAssembly.Global;
+  private readonly thrownNext: WebAssembly.Global;
 
   constructor(readonly exports: WebAssembly.Exports) {
     this.words = new Int32Array((exports.memory as WebAssembly.Memory).buffer);
     this.pointer = exports.pointer as WebAssembly.Global;
     this.heldFuel = exports.held as WebAssembly.Global;
+    this.thrownNext = exports.thrown as WebAssembly.Global;
   }
 
   /** Where the spilled frames end. */
@@ -43,6 +50,21 @@ export class Scratch {
   /** Fuel that was left where code was left for another reason. */
   get held(): number {
     return this.heldFuel.value as number;
+  }
+  set held(fuel: number) {
+    this.heldFuel.value = fuel;
+  }
+  /** Address of the exception that is on its way, or -1. */
+  get thrown(): number {
+    return (this.thrownNext.value as number) - 1;
+  }
+  set thrown(exception: number) {
+    this.thrownNext.value = exception + 1;
+  }
+  /** The last frame that it passed: address of the instance, function index, pc after what threw. */
+  get passed(): [number, number, number] {
+    const place = (name: string): number => (this.exports[name] as WebAssembly.Global).value as number;
+    return [place('place0'), place('place1'), place('place2')];
   }
 }
 
@@ -66,11 +88,13 @@ function scratchModule(): Uint8Array<ArrayBuffer> {
     imports: [],
     funcs,
     memory: pages,
-    globals: ['i32', 'i32'],
+    globals: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
     exports: [
       { name: 'memory', kind: 'memory', index: 0 },
       { name: 'pointer', kind: 'global', index: pointerGlobal },
       { name: 'held', kind: 'global', index: heldGlobal },
+      { name: 'thrown', kind: 'global', index: thrownGlobal },
+      ...[0, 1, 2].map((i) => ({ name: `place${i}`, kind: 'global' as const, index: placeGlobals + i })),
       ...names.map((name, index) => ({ name, kind: 'func' as const, index })),
     ],
   }).bytes;
@@ -81,7 +105,14 @@ function body(name: ScratchFunc): Uint8Array {
   w.byte(0);
   if (name === 'hold') {
     w.bytes(Uint8Array.of(Op.localGet, 0, Op.globalSet, heldGlobal));
+  } else if (name === 'caught') {
+    caught(w);
   } else if (name === 'frame') {
+    w.bytes(Uint8Array.of(Op.globalGet, thrownGlobal, Op.if, Op.noType));
+    for (let i = 0; i < 3; i++) w.bytes(Uint8Array.of(Op.localGet, i, Op.globalSet, placeGlobals + i));
+    w.byte(Op.i32Const);
+    w.s32(spillStart);
+    w.bytes(Uint8Array.of(Op.globalSet, pointerGlobal, Op.return, Op.end));
     for (let i = 0; i < 3; i++) {
       w.bytes(Uint8Array.of(Op.globalGet, pointerGlobal, Op.localGet, i, 0x36, 2));
       w.u32(i * 4);
@@ -93,6 +124,14 @@ function body(name: ScratchFunc): Uint8Array {
   }
   w.byte(Op.end);
   return w.finish();
+}
+
+/** A reference is its address and kind, low word first. */
+function caught(w: Writer): void {
+  w.bytes(Uint8Array.of(Op.globalGet, thrownGlobal, Op.i32Const, 1, code['i32.sub'], code['i64.extend_i32_u']));
+  w.byte(code['i64.const']);
+  w.s64(0, refKinds.exn);
+  w.bytes(Uint8Array.of(code['i64.or'], Op.globalGet, heldGlobal, Op.i32Const, 0, Op.globalSet, thrownGlobal));
 }
 
 const accessors = {

@@ -2,6 +2,7 @@
 // them, and its safe points with the operands there. One pass of the validator's own machine. Unreachable blocks and
 // points are left out, as unreachable code is never written.
 
+import type { Catch } from '../binary/instruction.ts';
 import type { Special } from '../spec/instructions.ts';
 import type { FuncIdx, FuncType } from '../spec/types.ts';
 import { BodyValidator } from '../validate/body.ts';
@@ -11,7 +12,8 @@ import { type FunctionPlan, planOf, pointAt } from '../validate/safepoints.ts';
 import { type Low, type LowTypes, lowAll, lowOf, slotsOfLow, slotsOfLows } from './types.ts';
 
 export interface BlockShape {
-  readonly kind: 'block' | 'loop' | 'if';
+  /** A clause of a legacy `try` takes its place: below it is the caught exception too. */
+  readonly kind: 'block' | 'loop' | 'if' | 'try' | 'try_table' | 'clause';
   readonly pc: number;
   /** The first instruction inside. */
   readonly start: number;
@@ -28,6 +30,14 @@ export interface BlockShape {
   /** Of the `end`, and of the first instruction after it. */
   end: number;
   after: number;
+  /** Of a `try_table`. */
+  readonly catches: readonly Catch[];
+  /** Of a `try`: its clauses; the label that its exceptions are delegated to, or -1. */
+  readonly clauses: BlockShape[];
+  delegate: number;
+  /** Of a clause: the `try`, and the tag, or -1 for all. */
+  readonly tried: BlockShape | undefined;
+  readonly tag: number;
 }
 
 export interface PointShape {
@@ -58,13 +68,18 @@ export interface FunctionShape {
   readonly slots: number;
   /** Bytes of native stack that a frame may take, as a careful guess. */
   readonly frameBytes: number;
+  /** Some block handles exceptions. */
+  readonly catches: boolean;
 }
 
 /** Fewest bytes of native stack that are counted for a frame; two words for the return address and the frame pointer. */
 export const leastFrameBytes = 96;
 
-const ends: ReadonlySet<Special> = new Set(['end', 'delegate']);
-const opens: ReadonlySet<Special> = new Set(['block', 'loop', 'if']);
+/** Instructions that end a block, that begin another clause of one, and that begin one. */
+export const ends: ReadonlySet<Special> = new Set(['end', 'delegate']);
+export const clauses: ReadonlySet<Special> = new Set(['else', 'catch', 'catch_all']);
+export const opens: ReadonlySet<Special> = new Set(['block', 'loop', 'if', 'try', 'try_table']);
+const noCatches: readonly Catch[] = [];
 
 class ShapeReader {
   private readonly v: BodyValidator;
@@ -77,6 +92,7 @@ class ShapeReader {
   /** Most slots of operands at once. */
   private highest = 0;
   private hasVectors = false;
+  private catches = false;
   private lastEnd = 0;
 
   constructor(
@@ -130,6 +146,7 @@ class ShapeReader {
       end: this.lastEnd,
       slots: (localSlots[locals.length] as number) + this.highest,
       frameBytes: leastFrameBytes + 8 * ((localSlots[locals.length] as number) + 2 * this.highest),
+      catches: this.catches,
     };
   }
 
@@ -143,7 +160,8 @@ class ShapeReader {
   private special(special: Special): void {
     const { v } = this;
     if (opens.has(special)) return this.openBlock(special as BlockShape['kind']);
-    if (ends.has(special)) return this.closeBlock();
+    if (ends.has(special)) return this.closeBlock(special === 'delegate' ? v.reader.x : -1);
+    if (special === 'catch' || special === 'catch_all') return this.clause(special === 'catch' ? v.reader.x : -1);
     if (special === 'else') {
       const block = this.block;
       if (block !== undefined) {
@@ -181,6 +199,11 @@ class ShapeReader {
       elseStart: -1,
       end: -1,
       after: -1,
+      catches: kind === 'try_table' ? [...v.reader.catches] : noCatches,
+      clauses: [],
+      delegate: -1,
+      tried: undefined,
+      tag: -1,
     };
     v.apply();
     this.open.push(dead ? undefined : block);
@@ -189,19 +212,42 @@ class ShapeReader {
     if (kind === 'loop') this.addPoint(block.start, block.params, 0);
   }
 
-  private closeBlock(): void {
+  private clause(tag: number): void {
+    const { v, open } = this;
+    const { pc } = v;
+    const start = this.next;
+    const before = this.block;
+    v.apply();
+    if (before === undefined) return;
+    const tried = before.tried ?? before;
+    const params = tag < 0 ? [] : lowAll(v.tagAt(tag).params);
+    const below: LowTypes = [...tried.below, 'i64'];
+    const clause: BlockShape = { ...tried, kind: 'clause', pc, start, params, below, clauses: [], tried, tag };
+    tried.clauses.push(clause);
+    open[open.length - 1] = clause;
+    this.catches = true;
+  }
+
+  private closeBlock(delegate: number): void {
     const block = this.open.pop();
     this.lastEnd = this.v.pc;
     this.v.apply();
     if (block === undefined) return;
-    block.end = this.v.pc;
-    block.after = this.next;
+    for (const it of [block, ...(block.tried === undefined ? [] : [block.tried, ...block.tried.clauses])]) {
+      it.end = this.v.pc;
+      it.after = this.next;
+    }
+    block.delegate = delegate;
+    if (block.catches.length > 0) this.catches = true;
   }
 
   private addPoint(pc: number, own: LowTypes, results: number): void {
     const point = pointAt(this.plan, pc);
     if (point === undefined) return;
-    for (let block = this.block; block !== undefined && !block.suspends; block = block.parent) block.suspends = true;
+    for (let block = this.block; block !== undefined && !block.suspends; block = block.parent) {
+      block.suspends = true;
+      if (block.tried !== undefined) block.tried.suspends = true;
+    }
     this.points.set(pc, { pc, block: this.block, own, results, live: point.live });
   }
 }
@@ -213,6 +259,20 @@ export function chainOf(block: BlockShape | undefined): BlockShape[] {
   const chain: BlockShape[] = [];
   for (let b = block; b !== undefined; b = b.parent) chain.push(b);
   return chain.reverse();
+}
+
+/** Whether what is thrown inside the block, and not in one of its clauses, may be caught by it. */
+export const handles = ({ kind, catches, clauses }: BlockShape): boolean =>
+  kind === 'try' ? clauses.length > 0 : catches.length > 0;
+
+/** Which of the blocks that a place stands in, outermost first, handles what is thrown there; -1 if none does. */
+export function handlerIn(chain: readonly BlockShape[]): number {
+  for (let i = chain.length - 1; i >= 0; i--) {
+    const block = chain[i] as BlockShape;
+    if (block.delegate >= 0) i -= block.delegate;
+    else if (handles(block)) return i;
+  }
+  return -1;
 }
 
 /** Where a value of a frame stands: slot from the frame's base. */

@@ -4,6 +4,7 @@ import { CrashError } from '../spec/errors.ts';
 import type { Special } from '../spec/instructions.ts';
 import type { FuncType } from '../spec/types.ts';
 import type { BodyWriter } from './body.ts';
+import { exceptions } from './exceptions.ts';
 import { code, Op } from './ops.ts';
 
 type Write = (b: BodyWriter) => void;
@@ -108,14 +109,9 @@ export const specialWriters = {
   },
   'ref.is_null': (b) => b.w.byte(code['i64.eqz']),
   'ref.func': (b) => b.thunk('ref.func', b.reader.x),
-  try_table: unsupported,
-  try: unsupported,
-  catch: unsupported,
-  catch_all: unsupported,
-  delegate: unsupported,
-  rethrow: unsupported,
-  throw: unsupported,
-  throw_ref: unsupported,
+  ...exceptions,
+  try_table: open,
+  try: open,
   br_on_null: unsupported,
   br_on_non_null: unsupported,
   br_on_cast: unsupported,

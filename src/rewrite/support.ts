@@ -3,7 +3,7 @@
 import { InstructionReader } from '../binary/instruction.ts';
 import type { Module } from '../runtime/module.ts';
 import type { Feature, Instruction } from '../spec/instructions.ts';
-import { typeName } from '../spec/types.ts';
+import { type HeapType, typeName } from '../spec/types.ts';
 import type { ModuleContext } from '../validate/context.ts';
 import { type Thunk, thunks } from './env.ts';
 
@@ -16,7 +16,10 @@ const features: ReadonlySet<Feature> = new Set([
   'tail-call',
   'simd',
   'threads',
+  'exceptions',
+  'legacy-exceptions',
 ]);
+const tableHeaps: ReadonlySet<HeapType> = new Set<HeapType>(['func', 'extern', 'exn']);
 /** Threads that wait would not be suspended. */
 const blocking = /^memory\.atomic\.(wait|notify)/;
 /** Limit of the host's on parameters and on results; two are ours, and one is the pc at a safe point. */
@@ -49,7 +52,6 @@ function lacksInTypes({ context, syntax }: Module): string | undefined {
     if (!final || chain.length > 1) return 'subtypes';
     if (comp.params.length > mostValues || comp.results.length > mostValues) return 'very long lists of values';
   }
-  if (context.tags.length > 0) return 'exceptions';
   if (context.memories.length > 1) return 'multiple memories';
   for (const { addr, pageLog2 } of context.memories) {
     if (addr === 'i64') return 'memories with 64-bit addresses';
@@ -64,11 +66,13 @@ function lacksInTables({ row, x, y }: InstructionReader, { tables }: ModuleConte
     if (!kind.startsWith('table')) continue;
     const table = tables[i === 0 ? x : y];
     if (table?.addr === 'i64') return 'tables with 64-bit addresses';
-    if (table !== undefined && table.ref.heap !== 'func' && table.ref.heap !== 'extern')
-      return `tables of ${typeName(table.ref)}`;
+    if (table !== undefined && !tableHeaps.has(table.ref.heap)) return `tables of ${typeName(table.ref)}`;
   }
   return undefined;
 }
+
+/** Instructions that use what is called after another one. */
+const lends: Readonly<Record<string, Thunk>> = { try_table: 'catch', rethrow: 'throw_ref' };
 
 /** By row: what of the engine it needs, or null where it is not supported. */
 const needs = new Map<Instruction, Thunk | null | undefined>();
@@ -76,7 +80,8 @@ const needs = new Map<Instruction, Thunk | null | undefined>();
 function needOf(row: Instruction): Thunk | null | undefined {
   if (needs.has(row)) return needs.get(row);
   const { name, feature } = row;
-  const need = !features.has(feature) || blocking.test(name) ? null : name in thunks ? (name as Thunk) : undefined;
+  const lent = lends[name] ?? name;
+  const need = !features.has(feature) || blocking.test(name) ? null : lent in thunks ? (lent as Thunk) : undefined;
   needs.set(row, need);
   return need;
 }

@@ -6,13 +6,20 @@ import type { FuncInst, InstanceInst, Store } from '../runtime/store.ts';
 import type { TableInst } from '../runtime/table.ts';
 import { refKinds } from '../runtime/value.ts';
 import { Trap } from '../spec/errors.ts';
-import type { FuncAddr, TypeIdx } from '../spec/types.ts';
+import type { FuncAddr, TagAddr, TypeIdx } from '../spec/types.ts';
 import type { Thunk } from './env.ts';
 
 /** Tells that a table of the store has changed, so that what native code sees of it follows. */
 export type TableChanged = (table: TableInst) => void;
 /** Makes a function the one element of the table `found`. */
 export type Found = (func: FuncAddr) => void;
+
+/** What is thrown and caught (thrown.ts). */
+export interface Exceptions {
+  throw(tag: TagAddr): void;
+  throwAgain(exception: number): void;
+  catch(tag: TagAddr): boolean;
+}
 
 const wordsToRef = (lo: number, hi: number): bigint => (BigInt(hi) << 32n) | BigInt(lo >>> 0);
 const low = (ref: bigint): number => Number(BigInt.asIntN(32, ref));
@@ -37,7 +44,13 @@ export function resolve(store: Store, inst: InstanceInst, element: number, type:
 const tableOf = (store: Store, inst: InstanceInst, index: number): TableInst =>
   store.tables[inst.tables[index] as number] as TableInst;
 
-export function makeThunks(store: Store, inst: InstanceInst, changed: TableChanged, found: Found) {
+export function makeThunks(
+  store: Store,
+  inst: InstanceInst,
+  changed: TableChanged,
+  found: Found,
+  exceptions: Exceptions,
+) {
   const table = (index: number) => tableOf(store, inst, index);
   const memory = () => store.memories[inst.memories[0] as number] as MemoryInst;
   return {
@@ -89,6 +102,12 @@ export function makeThunks(store: Store, inst: InstanceInst, changed: TableChang
     'elem.drop': (segment: number) => {
       inst.elems[segment] = new Int32Array(0);
     },
+    throw: (tag: number) => exceptions.throw(inst.tags[tag] as TagAddr),
+    throw_ref: (ref: bigint) => {
+      if (high(ref) === refKinds.null) throw new Trap('null exception reference');
+      exceptions.throwAgain(low(ref));
+    },
+    catch: (tag: number) => (exceptions.catch(inst.tags[tag] as TagAddr) ? 1 : 0),
     'ref.func': (index: number) => wordsToRef(inst.funcs[index] as number, refKinds.func),
     resolve: (element: number, type: number, t: number) => found(resolve(store, inst, element, type, t)),
   } satisfies Record<Thunk, unknown>;

@@ -6,10 +6,11 @@ import { ExhaustionError, HostError, Trap } from '../spec/errors.ts';
 import type { TrapKind } from '../spec/traps.ts';
 import type { FuncIdx } from '../spec/types.ts';
 import { bodyOf, type ModuleContext } from '../validate/context.ts';
-import { type Origins, truncations } from './body.ts';
+import type { Origins } from './body.ts';
 import { restOrigins } from './continuation.ts';
 import { originsOf } from './module.ts';
 import type { NativeInstance, NativeStore } from './native.ts';
+import { truncations } from './plain.ts';
 import { resolve } from './thunks.ts';
 
 const kinds: readonly (readonly [RegExp, TrapKind])[] = [

@@ -31,9 +31,10 @@ export function newException(store: Store, tag: TagAddr, base: number): number {
   return address;
 }
 
-/** Frees what nothing refers to. */
+/** Frees what nothing refers to, unless somebody holds references that are not in the store. */
 export function collect(store: Store, slotWords: number): void {
   const { heap } = store;
+  if (heap.pinned > 0) return;
   heap.startMarking();
   const scanned = markRows(store, heap, slotWords);
   for (const { kind, payload } of store.liveRefs()) if (isHeapKind(refKinds[kind])) heap.mark(payload);

@@ -36,6 +36,8 @@ export class Heap {
   /** In words, as the two below. */
   private readonly limit: number;
   private nextCollection: number;
+  /** How many engines run that have references where a collection does not look: there is none meanwhile. */
+  pinned = 0;
   /** Objects from here on are alive: somebody is making them. */
   private keptFrom = Number.POSITIVE_INFINITY;
 
