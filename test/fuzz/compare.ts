@@ -1,4 +1,5 @@
-// Runs a program on the host's WebAssembly and on ours, at once and hopping, and tells the first difference.
+// Runs a program on the host's WebAssembly and on both of our engines, at once, hopping, and hopping from engine to engine,
+// and tells the first difference. Which NaN an operation gives is the host's choice; the programs make each one canonical.
 
 import { Module, Snapshot, Trap, VM } from '../../src/index.ts';
 import type { Program, Type } from './generate.ts';
@@ -49,9 +50,27 @@ function onHost(
   }
 }
 
+/** What was done, over all programs. */
+export const newTally = () => ({
+  modules: 0,
+  calls: 0,
+  traps: 0,
+  interpreter: 0,
+  native: 0,
+  suspended: 0,
+  restored: 0,
+});
+export type Tally = ReturnType<typeof newTally>;
+
+type EngineName = 'interpreter' | 'native';
+
 /** One of our VMs with the program in it; restored ones take its place. */
 interface Ours {
   vm: VM;
+  readonly module: Module;
+  /** The engines that it may be restored in. */
+  readonly engines: readonly EngineName[];
+  readonly tally: Tally;
 }
 
 const instanceOf = ({ vm }: Ours) => vm.instance(0);
@@ -66,24 +85,29 @@ function atOnce(ours: Ours, name: string, args: readonly unknown[]): Ending {
 }
 
 /** Suspends again and again at random places; now and then saves, throws away and restores. */
-function hopping(ours: Ours, module: Module, name: string, args: readonly unknown[], random: Random): Ending {
+function hopping(ours: Ours, name: string, args: readonly unknown[], random: Random): Ending {
   ours.vm.start(instanceOf(ours).func(name), args);
+  // Where native code goes on in the midst of a function, the host compiles what is left of it.
+  const mostHops = ours.engines.includes('native') ? 6 : 40;
   for (let hops = 0; ; hops++) {
-    const budget = hops > 40 ? {} : random.chance(2) ? { steps: random.below(30) } : { fuel: random.below(200) };
+    const budget = hops > mostHops ? {} : random.chance(2) ? { steps: random.below(30) } : { fuel: random.below(200) };
     const outcome = ours.vm.run(budget);
     if (outcome.status === 'returned') return { values: outcome.values };
     if (outcome.status === 'trapped') {
       if (outcome.trap instanceof Trap) return { trap: outcome.trap.kind };
       throw outcome.trap;
     }
-    if (random.chance(3)) restore(ours, module);
+    ours.tally.suspended++;
+    if (random.chance(3)) restore(ours, random);
   }
 }
 
-function restore(ours: Ours, module: Module): void {
+function restore(ours: Ours, random: Random): void {
   const bytes = ours.vm.save().encode();
   ours.vm.dispose();
-  ours.vm = VM.restore(Snapshot.decode(bytes).encode(), { modules: [module] });
+  const engine = random.pick(ours.engines);
+  ours.vm = VM.restore(Snapshot.decode(bytes).encode(), { modules: [ours.module], engine });
+  ours.tally.restored++;
 }
 
 const argument = (random: Random, type: Type): unknown => {
@@ -97,28 +121,35 @@ const argument = (random: Random, type: Type): unknown => {
 const show = (values: readonly unknown[]): string =>
   `[${values.map((v) => (typeof v === 'bigint' ? `${v}n` : Object.is(v, -0) ? '-0' : String(v))).join(', ')}]`;
 
+/** How the calls are run: in these engines, at once or hopping. */
+const ways = [
+  { how: 'interpreted', engines: ['interpreter'], hops: false },
+  { how: 'interpreted, hopping', engines: ['interpreter'], hops: true },
+  { how: 'native', engines: ['native'], hops: false },
+  { how: 'native, hopping', engines: ['native'], hops: true },
+  { how: 'hopping between the engines', engines: ['native', 'interpreter'], hops: true },
+] as const;
+
 /** Compares a program's calls one after the other, and the state that they leave; undefined where all is equal. */
-export function compare(program: Program, random: Random): Difference | undefined {
+export function compare(program: Program, random: Random, tally = newTally()): Difference | undefined {
   const host = new WebAssembly.Instance(new WebAssembly.Module(program.bytes as BufferSource), {})
     .exports as unknown as Exports;
   const module = Module.from(program.bytes);
-  const runners = [
-    { how: 'at once', ours: create(module), call: atOnce },
-    {
-      how: 'hopping',
-      ours: create(module),
-      call: (ours: Ours, name: string, args: readonly unknown[]) => hopping(ours, module, name, args, random),
-    },
-  ];
+  const runners = ways.map((way) => ({ ...way, ours: create(module, way.engines, tally) }));
+  tally.modules++;
   try {
     for (const [i, { params }] of program.functions.entries()) {
       const args = params.map((type) => argument(random, type));
       const name = `f${i}`;
       (host[counterName] as WebAssembly.Global).value = allowance;
       const expected = onHost(host, name, args);
-      for (const { how, ours, call } of runners) {
+      tally.calls++;
+      if ('traps' in expected) tally.traps++;
+      for (const { how, hops, engines, ours } of runners) {
         instanceOf(ours).global(counterName).value = allowance;
-        const difference = differing(expected, call(ours, name, args)) ?? stateDiffers(host, ours);
+        const ending = hops ? hopping(ours, name, args, random) : atOnce(ours, name, args);
+        for (const engine of engines) tally[engine]++;
+        const difference = differing(expected, ending) ?? stateDiffers(host, ours);
         if (difference !== undefined) return { ...difference, what: `${name}${show(args)} ${how}: ${difference.what}` };
       }
     }
@@ -128,10 +159,10 @@ export function compare(program: Program, random: Random): Difference | undefine
   }
 }
 
-function create(module: Module): Ours {
-  const vm = new VM();
+function create(module: Module, engines: readonly EngineName[], tally: Tally): Ours {
+  const vm = new VM({ engine: engines[0] });
   vm.instantiate(module);
-  return { vm };
+  return { vm, module, engines, tally };
 }
 
 function differing(expected: ReturnType<typeof onHost>, got: Ending): Difference | undefined {

@@ -2,7 +2,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { compare } from './compare.ts';
+import { compare, newTally } from './compare.ts';
 import { generate } from './generate.ts';
 import { Random } from './random.ts';
 
@@ -15,16 +15,14 @@ const { values } = parseArgs({
 });
 const first = Number(values.seed);
 const until = performance.now() + 1000 * Number(values.seconds);
-let modules = 0;
-let calls = 0;
+const tally = newTally();
+let seed = first;
 let found = 0;
 let said = performance.now();
-for (let seed = first; performance.now() < until && !(values.one && seed > first); seed++) {
+for (; performance.now() < until && !(values.one && seed > first); seed++) {
   const random = new Random(seed);
   const program = generate(random);
-  modules++;
-  calls += program.functions.length;
-  const difference = attempt(() => compare(program, random));
+  const difference = attempt(() => compare(program, random, tally));
   if (difference !== undefined) {
     found++;
     const file = `fuzz-${seed}.wasm`;
@@ -33,10 +31,15 @@ for (let seed = first; performance.now() < until && !(values.one && seed > first
   }
   if (performance.now() - said < 10_000) continue;
   said = performance.now();
-  console.log(`${modules} modules, ${calls} calls, ${found} findings`);
+  console.log(told());
 }
-console.log(`${modules} modules, ${calls} calls, ${found} findings; seeds ${first} to ${first + modules - 1}`);
+console.log(`${told()}; seeds ${first} to ${seed - 1}`);
 if (found > 0) process.exitCode = 1;
+
+function told(): string {
+  const { modules, calls, traps, interpreter, native, suspended, restored } = tally;
+  return `${modules} modules, ${calls} calls on the host (${traps} trapped), ${interpreter} interpreted and ${native} native, suspended ${suspended} times, restored ${restored} times: ${found} findings`;
+}
 
 function attempt(run: () => ReturnType<typeof compare>): string | undefined {
   try {
