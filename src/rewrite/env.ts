@@ -40,8 +40,8 @@ export const scratchFuncs = {
 /** Functions of the engine (thunks.ts): what guest code cannot do by itself, as the store is the truth. */
 export const thunks = {
   /** Operands of the instruction, then its immediates. */
-  'memory.grow': { params: ['i32'], results: ['i32'] },
-  'memory.init': { params: ['i32', 'i32', 'i32', 'i32'], results: [] },
+  'memory.grow': { params: ['i32', 'i32'], results: ['i32'] },
+  'memory.init': { params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: [] },
   'data.drop': { params: ['i32'], results: [] },
   'table.get': { params: ['i32', 'i32'], results: ['i64'] },
   'table.set': { params: ['i32', 'i64', 'i32'], results: [] },
@@ -59,6 +59,8 @@ export const thunks = {
   'ref.func': { params: ['i32'], results: ['i64'] },
   /** Element, type index, table: finds the function, checks it, and makes it the one element of the `found` table. */
   resolve: { params: ['i32', 'i32', 'i32'], results: [] },
+  /** The same for a reference to a function. */
+  callee: { params: ['i64'], results: [] },
 } as const satisfies Record<string, Signature>;
 
 export interface Signature {

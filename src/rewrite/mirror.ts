@@ -3,7 +3,7 @@
 
 import { hostWasm } from '../runtime/host-wasm.ts';
 import type { TableInst } from '../runtime/table.ts';
-import { refKinds } from '../runtime/value.ts';
+import { hierarchyOf, refKinds } from '../runtime/value.ts';
 import type { FuncAddr } from '../spec/types.ts';
 
 /** A native function of a type that no guest has: a call through a table finds it to be of the wrong type. */
@@ -41,7 +41,7 @@ export class TableMirror {
     const { table } = this;
     if (table.version === this.seen) return;
     this.seen = table.version;
-    if (table.type.ref.heap !== 'func') return;
+    if (hierarchyOf(table.type.ref) !== 'func') return;
     this.widen(table.size);
     const { elements, size } = table;
     const { shown, host } = this;

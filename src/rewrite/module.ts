@@ -29,9 +29,9 @@ export interface Rewritten {
 
 /** The memory as it is imported: whether it is shared is not the module's to say. */
 export const memoryImport = (module: Module, shared: boolean): ImportEntry[] =>
-  module.context.memories.map(({ limits }) => ({
+  module.context.memories.map(({ limits }, i) => ({
     module: 'memory',
-    name: '0',
+    name: `${i}`,
     is: {
       kind: 'memory',
       pages: Number(limits.min),

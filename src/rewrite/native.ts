@@ -216,7 +216,7 @@ export class NativeStore {
       case 'thunk':
         return thunks[name as keyof typeof thunks];
       case 'memory':
-        return (this.store.memories[inst.memories[0] as number] as MemoryInst).host;
+        return (this.store.memories[inst.memories[Number(name)] as number] as MemoryInst).host;
       case 'table':
         return name === 'found' ? this.found : this.mirror(inst.tables[Number(name)] as TableAddr).host;
       case 'global':

@@ -2,9 +2,13 @@
 // and for conversions that trap for more than one reason.
 
 import { instructionNamed } from '../spec/instructions.ts';
+import { memoryFill, memoryGrow, memoryInit, memorySize, writeAccess } from './addresses.ts';
 import type { BodyWriter } from './body.ts';
 import { code, Op } from './ops.ts';
+import { writeRelaxed } from './relaxed.ts';
 import type { Low } from './types.ts';
+
+type Write = (b: BodyWriter) => void;
 
 /** Instructions that trap for some floating-point numbers, by code: the operand's type. */
 export const truncations: ReadonlyMap<number, Low> = new Map(
@@ -16,13 +20,21 @@ export const truncations: ReadonlyMap<number, Low> = new Map(
 );
 
 export function writePlain(b: BodyWriter): void {
-  const { row, x } = b.reader;
-  if (row.immediates.length === 0) numeric(b);
-  else if (row.name === 'memory.grow') b.thunk('memory.grow');
-  else if (row.name === 'memory.init') b.thunk('memory.init', x);
-  else if (row.name === 'data.drop') b.thunk('data.drop', x);
-  else b.copy();
+  const { row } = b.reader;
+  if (row.feature === 'relaxed-simd') writeRelaxed(b);
+  else if (row.immediates.length === 0) numeric(b);
+  else if (row.immediates[0]?.startsWith('memarg') === true) writeAccess(b);
+  else (own[row.name] ?? copy)(b);
 }
+
+const copy: Write = (b) => b.copy();
+const own: Readonly<Record<string, Write>> = {
+  'memory.size': memorySize,
+  'memory.grow': memoryGrow,
+  'memory.fill': memoryFill,
+  'memory.init': memoryInit,
+  'data.drop': (b) => b.thunk('data.drop', b.reader.x),
+};
 
 function numeric(b: BodyWriter): void {
   const type = truncations.get(b.reader.row.code);

@@ -177,7 +177,9 @@ class ShapeReader {
   private calleeType(special: Special): FuncType | undefined {
     const { reader, context } = this.v;
     if (special === 'call') return funcType(context, reader.x);
-    return special === 'call_indirect' ? (context.types[reader.x]?.comp as FuncType) : undefined;
+    return special === 'call_indirect' || special === 'call_ref'
+      ? (context.types[reader.x]?.comp as FuncType)
+      : undefined;
   }
 
   private openBlock(kind: BlockShape['kind']): void {

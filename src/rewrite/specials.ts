@@ -3,9 +3,11 @@
 import { CrashError } from '../spec/errors.ts';
 import type { Special } from '../spec/instructions.ts';
 import type { FuncType } from '../spec/types.ts';
+import { memoryCopy, narrowElement, tables } from './addresses.ts';
 import type { BodyWriter } from './body.ts';
 import { exceptions } from './exceptions.ts';
 import { code, Op } from './ops.ts';
+import { references } from './references.ts';
 
 type Write = (b: BodyWriter) => void;
 
@@ -25,6 +27,7 @@ const calleeType = (b: BodyWriter): FuncType => b.context.types[b.reader.x]?.com
 
 function callIndirect(b: BodyWriter, tail: boolean): void {
   const { x, y } = b.reader;
+  narrowElement(b, y);
   const vague = b.isVague(calleeType(b));
   const element = b.take('i32');
   if (vague) {
@@ -42,6 +45,18 @@ function callIndirect(b: BodyWriter, tail: boolean): void {
   b.w.byte(tail && !b.rest ? Op.returnCallIndirect : Op.callIndirect);
   b.w.u32(b.env.guestType(x));
   b.w.u32(vague ? b.env.found() : b.env.table(y));
+  afterCall(b, tail);
+}
+
+/** The engine makes the function the one element of a table. */
+function callRef(b: BodyWriter, tail: boolean): void {
+  b.thunk('callee');
+  if (tail) b.pushTailDepthAndFuel();
+  else b.pushDepthAndFuel();
+  b.constant(0);
+  b.w.byte(tail && !b.rest ? Op.returnCallIndirect : Op.callIndirect);
+  b.w.u32(b.env.guestType(b.reader.x));
+  b.w.u32(b.env.found());
   afterCall(b, tail);
 }
 
@@ -84,6 +99,8 @@ export const specialWriters = {
   return: ends((b) => b.index(Op.br, b.bodyLabel)),
   call: (b) => call(b, false),
   call_indirect: (b) => callIndirect(b, false),
+  call_ref: (b) => callRef(b, false),
+  return_call_ref: (b) => callRef(b, true),
   return_call: (b) => call(b, true),
   return_call_indirect: (b) => callIndirect(b, true),
   drop: (b) => b.copy(),
@@ -94,31 +111,15 @@ export const specialWriters = {
   'local.tee': local,
   'global.get': global,
   'global.set': global,
-  'table.get': (b) => b.thunk('table.get', b.reader.x),
-  'table.set': (b) => b.thunk('table.set', b.reader.x),
-  'table.size': (b) => b.thunk('table.size', b.reader.x),
-  'table.grow': (b) => b.thunk('table.grow', b.reader.x),
-  'table.fill': (b) => b.thunk('table.fill', b.reader.x),
-  'table.copy': (b) => b.thunk('table.copy', b.reader.x, b.reader.y),
-  'table.init': (b) => b.thunk('table.init', b.reader.x, b.reader.y),
+  ...tables,
   'elem.drop': (b) => b.thunk('elem.drop', b.reader.x),
-  'memory.copy': (b) => b.copy(),
-  'ref.null': (b) => {
-    b.w.byte(code['i64.const']);
-    b.w.byte(0);
-  },
-  'ref.is_null': (b) => b.w.byte(code['i64.eqz']),
-  'ref.func': (b) => b.thunk('ref.func', b.reader.x),
+  'memory.copy': memoryCopy,
+  ...references,
   ...exceptions,
   try_table: open,
   try: open,
-  br_on_null: unsupported,
-  br_on_non_null: unsupported,
   br_on_cast: unsupported,
   br_on_cast_fail: unsupported,
-  call_ref: unsupported,
-  return_call_ref: unsupported,
-  'ref.as_non_null': unsupported,
   'ref.i31': unsupported,
   'ref.test': unsupported,
   'ref.cast': unsupported,

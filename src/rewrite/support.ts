@@ -1,9 +1,11 @@
 // Which modules can be rewritten, and what of the engine they need. One pass over all code.
 
 import { InstructionReader } from '../binary/instruction.ts';
+import { hostWasm } from '../runtime/host-wasm.ts';
 import type { Module } from '../runtime/module.ts';
+import { hierarchyOf } from '../runtime/value.ts';
 import type { Feature, Instruction } from '../spec/instructions.ts';
-import { type HeapType, typeName } from '../spec/types.ts';
+import { typeName } from '../spec/types.ts';
 import type { ModuleContext } from '../validate/context.ts';
 import { type Thunk, thunks } from './env.ts';
 
@@ -18,8 +20,9 @@ const features: ReadonlySet<Feature> = new Set([
   'threads',
   'exceptions',
   'legacy-exceptions',
+  'function-references',
+  'relaxed-simd',
 ]);
-const tableHeaps: ReadonlySet<HeapType> = new Set<HeapType>(['func', 'extern', 'exn']);
 /** Threads that wait would not be suspended. */
 const blocking = /^memory\.atomic\.(wait|notify)/;
 /** Limit of the host's on parameters and on results; two are ours, and one is the pc at a safe point. */
@@ -45,6 +48,14 @@ function examine(module: Module): Support {
   return { lacks, thunks: [...used] };
 }
 
+let multiple: boolean | undefined;
+
+/** (module (memory 0) (memory 0)) */
+function hasMultipleMemories(): boolean {
+  multiple ??= hostWasm.validate(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 5, 5, 2, 0, 0, 0, 0));
+  return multiple;
+}
+
 function lacksInTypes({ context, syntax }: Module): string | undefined {
   for (const group of syntax.types) if (group.length > 1) return 'recursive types';
   for (const { comp, final, chain } of context.types) {
@@ -52,9 +63,10 @@ function lacksInTypes({ context, syntax }: Module): string | undefined {
     if (!final || chain.length > 1) return 'subtypes';
     if (comp.params.length > mostValues || comp.results.length > mostValues) return 'very long lists of values';
   }
-  if (context.memories.length > 1) return 'multiple memories';
-  for (const { addr, pageLog2 } of context.memories) {
-    if (addr === 'i64') return 'memories with 64-bit addresses';
+  const [first] = context.memories;
+  if (context.memories.length > 1 && !hasMultipleMemories()) return 'multiple memories, as the host has none';
+  for (const { shared, pageLog2 } of context.memories) {
+    if (shared !== first?.shared) return 'memories of which some are shared';
     if (pageLog2 !== 16) return 'custom page sizes';
   }
   return undefined;
@@ -65,14 +77,18 @@ function lacksInTables({ row, x, y }: InstructionReader, { tables }: ModuleConte
   for (const [i, kind] of row.immediates.entries()) {
     if (!kind.startsWith('table')) continue;
     const table = tables[i === 0 ? x : y];
-    if (table?.addr === 'i64') return 'tables with 64-bit addresses';
-    if (table !== undefined && !tableHeaps.has(table.ref.heap)) return `tables of ${typeName(table.ref)}`;
+    if (table !== undefined && hierarchyOf(table.ref) === 'any') return `tables of ${typeName(table.ref)}`;
   }
   return undefined;
 }
 
 /** Instructions that use what is called after another one. */
-const lends: Readonly<Record<string, Thunk>> = { try_table: 'catch', rethrow: 'throw_ref' };
+const lends: Readonly<Record<string, Thunk>> = {
+  try_table: 'catch',
+  rethrow: 'throw_ref',
+  call_ref: 'callee',
+  return_call_ref: 'callee',
+};
 
 /** By row: what of the engine it needs, or null where it is not supported. */
 const needs = new Map<Instruction, Thunk | null | undefined>();

@@ -52,11 +52,11 @@ export function makeThunks(
   exceptions: Exceptions,
 ) {
   const table = (index: number) => tableOf(store, inst, index);
-  const memory = () => store.memories[inst.memories[0] as number] as MemoryInst;
+  const memory = (index: number) => store.memories[inst.memories[index] as number] as MemoryInst;
   return {
-    'memory.grow': (delta: number) => memory().grow(delta >>> 0),
-    'memory.init': (target: number, source: number, count: number, segment: number) =>
-      initMemory(inst, memory(), segment, target >>> 0, source >>> 0, count >>> 0),
+    'memory.grow': (delta: number, m: number) => memory(m).grow(delta >>> 0),
+    'memory.init': (target: number, source: number, count: number, segment: number, m: number) =>
+      initMemory(inst, memory(m), segment, target >>> 0, source >>> 0, count >>> 0),
     'data.drop': (segment: number) => {
       inst.droppedDatas[segment] = 1;
     },
@@ -109,6 +109,10 @@ export function makeThunks(
     },
     catch: (tag: number) => (exceptions.catch(inst.tags[tag] as TagAddr) ? 1 : 0),
     'ref.func': (index: number) => wordsToRef(inst.funcs[index] as number, refKinds.func),
+    callee: (ref: bigint) => {
+      if (high(ref) === refKinds.null) throw new Trap('null function reference');
+      found(low(ref));
+    },
     resolve: (element: number, type: number, t: number) => found(resolve(store, inst, element, type, t)),
   } satisfies Record<Thunk, unknown>;
 }

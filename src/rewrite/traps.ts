@@ -99,7 +99,11 @@ export function trapOf(store: NativeStore, error: unknown, places: readonly Plac
 function ownTrap(store: NativeStore, place: Place, kind: TrapKind): Trap | undefined {
   const { row, x, y } = instructionAt(place.native.inst.module.context, place.func, place.pc);
   if (row.special === 'call_indirect' || row.special === 'return_call_indirect') return calledTrap(store, place, x, y);
-  return kind === 'unreachable' && truncations.has(row.code) ? new Trap('invalid conversion to integer') : undefined;
+  if (kind !== 'unreachable') return undefined;
+  if (truncations.has(row.code)) return new Trap('invalid conversion to integer');
+  if (row.name === 'ref.as_non_null') return new Trap('null reference');
+  if (row.name.startsWith('table.')) return new Trap('out of bounds table access');
+  return row.special === 'unreachable' ? undefined : new Trap('out of bounds memory access');
 }
 
 function instructionAt(context: ModuleContext, func: FuncIdx, pc: number): InstructionReader {

@@ -1,20 +1,8 @@
 // Which routine of routines.ts carries out which vector instruction.
 
 import type { InstructionReader } from '../../binary/instruction.ts';
+import { deterministic } from '../../spec/instructions/relaxed.ts';
 import { type Instruction, instructions } from '../../spec/instructions.ts';
-
-/**
- * The instruction that does what a relaxed one does in the deterministic profile, where there is one.
- * https://webassembly.github.io/spec/core/exec/numerics.html#relaxed-operations
- */
-function deterministic(name: string): string {
-  if (/relaxed_(?:n?madd|dot)/.test(name)) return name;
-  return name
-    .replace(/^.*relaxed_laneselect$/, 'v128.bitselect')
-    .replace('relaxed_trunc', 'trunc_sat')
-    .replace('relaxed_q15mulr', 'q15mulr_sat')
-    .replace('relaxed_', '');
-}
 
 /** The rows that have routines, in their order. */
 export const vectorRows: readonly Instruction[] = instructions.filter(
