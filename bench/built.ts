@@ -8,3 +8,6 @@ export const { encode } = await load<typeof import('../src/binary/encode.ts')>('
 export const { validate } = await load<typeof import('../src/validate/module.ts')>('validate/module.js');
 export const { ModuleCode } = await load<typeof import('../src/interpret/code.ts')>('interpret/code.js');
 export const { lower } = await load<typeof import('../src/interpret/lower.ts')>('interpret/lower.js');
+export const { InstructionReader } = await load<typeof import('../src/binary/instruction.ts')>('binary/instruction.js');
+export const { Writer } = await load<typeof import('../src/binary/writer.ts')>('binary/writer.js');
+export const { instructionNamed } = await load<typeof import('../src/spec/instructions.ts')>('spec/instructions.js');

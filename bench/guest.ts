@@ -30,9 +30,12 @@ const guestOf = (exports: Exports): Guest => ({
 });
 
 /** On the host's own WebAssembly. */
-export function hostGuest(bytes: Uint8Array): Guest {
-  const module = new WebAssembly.Module(new Uint8Array(bytes));
-  return guestOf(new WebAssembly.Instance(module, {}).exports as Exports);
+export const hostGuest = (bytes: Uint8Array): Guest => guestIn(WebAssembly, bytes);
+
+/** In a namespace shaped like the host's. */
+export function guestIn(wasm: Pick<typeof WebAssembly, 'Module' | 'Instance'>, bytes: Uint8Array): Guest {
+  const module = new wasm.Module(new Uint8Array(bytes));
+  return guestOf(new wasm.Instance(module, {}).exports as Exports);
 }
 
 interface OtherInterpreter {

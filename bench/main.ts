@@ -1,21 +1,53 @@
-// Measures everything once and writes bench/RESULTS.md. Asserts nothing about time: a figure is for people to judge.
+// Measures, and writes RESULTS.md and ratios.svg, or RESULTS.node24.md and so on for another Node than the oldest that is
+// supported. `npm run bench -- kernels slices` measures these parts only, and writes nothing. Asserts nothing about time:
+// a figure is for people to judge. That all engines give the same answers is asserted.
 
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { execution } from './execution.ts';
 import { moving } from './moving.ts';
+import { kernelRatios, picture, programRatios } from './ratios/section.ts';
+import { nativeSlices } from './ratios/slices.ts';
 import { slices, snapshots } from './snapshots.ts';
 import { growth, stages } from './stages.ts';
 import { markdown } from './table.ts';
 
-const { arch, platform, version } = process;
-const machine = `Node ${version.slice(1)} on ${platform} ${arch}, ${cpus().length} processors (${cpus()[0]?.model.trim()}).`;
-const parts = [`# Benchmarks\n\nWritten by \`npm run bench\`. ${machine}\n`];
-console.log(parts[0]);
+const parts = {
+  kernels: [kernelRatios],
+  programs: [programRatios],
+  slices: [nativeSlices, slices],
+  interpreter: [execution],
+  modules: [stages, growth],
+  snapshots: [snapshots],
+  moving: [moving],
+};
+type Part = keyof typeof parts;
 
-for (const section of [execution, stages, growth, snapshots, slices, moving]) {
-  const text = markdown(await section());
-  parts.push(text);
+const names = Object.keys(parts) as Part[];
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !Object.hasOwn(parts, name));
+if (unknown.length > 0) throw new Error(`there is no part ${unknown.join(', ')}, only ${names.join(', ')}`);
+const chosen = asked.length > 0 ? names.filter((name) => asked.includes(name)) : names;
+
+const { arch, platform, version } = process;
+const node = version.slice(1);
+const machine = `Node ${node} on ${platform} ${arch}, ${cpus().length} processors (${cpus()[0]?.model.trim()}).`;
+const texts = [`# Benchmarks\n\nWritten by \`npm run bench\`. ${machine}\n`];
+console.log(texts[0]);
+
+for (const measure of chosen.flatMap((name) => parts[name])) {
+  const text = markdown(await measure());
+  texts.push(text);
   console.log(text);
 }
-writeFileSync(new URL('./RESULTS.md', import.meta.url), parts.join('\n'));
+
+const oldest = 20;
+const major = Number.parseInt(node, 10);
+const suffix = major === oldest ? '' : `.node${major}`;
+if (asked.length === 0) write(`RESULTS${suffix}.md`, texts.join('\n'));
+const svg = picture(`Node ${node}.`);
+if (asked.length === 0 && svg !== undefined) write(`ratios${suffix}.svg`, svg);
+
+function write(file: string, text: string): void {
+  writeFileSync(new URL(`./${file}`, import.meta.url), text);
+}

@@ -76,3 +76,18 @@ export async function duel(samples: number, a: Act, b: Act): Promise<Duel> {
     difference: figure(pairs.map(([x, y]) => x - y)),
   };
 }
+
+/** Milliseconds of the processor, so that what else the machine does counts less. */
+export async function cpuTime(act: Act): Promise<number> {
+  const before = process.cpuUsage();
+  await act();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
+}
+
+/** The tenth percentile: of what is only ever disturbed to be slower. */
+export const tenth = (times: readonly number[]): number =>
+  times.toSorted((a, b) => a - b)[Math.floor(times.length / 10)] ?? Number.NaN;
+
+export const geometricMean = (values: readonly number[]): number =>
+  Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);

@@ -40,8 +40,8 @@ async function kernel(name: string, size: number): Promise<Work> {
 export const kernels = (): Promise<Work[]> =>
   Promise.all(Object.entries(kernelSizes).map(([name, size]) => kernel(name, size)));
 
-function pngDecoding(): Work {
-  const [width, height] = [160, 120];
+function pngDecoding(scale: number): Work {
+  const [width, height] = [160, 120 * scale];
   const pixels = noise(width * height * 4, 1).map((value, i) => (value & 7) + (i % 251));
   const png = writePng({ width, height, pixels });
   let at = 0;
@@ -86,9 +86,10 @@ function hashing(name: string, length: number, ...init: number[]): Work {
   };
 }
 
-export const programs = (): Work[] => [
-  pngDecoding(),
-  hashing('sha256', 262_144, 256),
-  hashing('sha512', 131_072, 512),
-  hashing('blake3', 524_288, 0),
+/** Each some hundredths of a second on the interpreter, times `scale`. */
+export const programs = (scale = 1): Work[] => [
+  pngDecoding(scale),
+  hashing('sha256', 262_144 * scale, 256),
+  hashing('sha512', 131_072 * scale, 512),
+  hashing('blake3', 524_288 * scale, 0),
 ];

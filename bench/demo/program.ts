@@ -1,7 +1,7 @@
 // What the demo knows of a program: its module, how a job drives it, and the jobs with their answers. One file each in
 // programs/; what runs on the threads is in jobs/.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Module } from 'wasbox';
@@ -27,18 +27,15 @@ export interface Program {
 
 const require = createRequire(import.meta.url);
 
-/** A file of an installed package, also where the package does not export it. */
-export function packageFile(name: string, file: string): Uint8Array {
+/** Where a file of an installed package is, also where the package does not export it. */
+export function packagePath(name: string, file: string): string {
   const folders = require.resolve.paths(name) ?? [];
-  for (const folder of folders) {
-    try {
-      return readFileSync(join(folder, name, file));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    }
-  }
-  throw new Error(`${name} is not installed: npm ci`);
+  const found = folders.map((folder) => join(folder, name, file)).find((path) => existsSync(path));
+  if (found === undefined) throw new Error(`${name} is not installed: npm ci`);
+  return found;
 }
+
+export const packageFile = (name: string, file: string): Uint8Array => readFileSync(packagePath(name, file));
 
 export const packageModule = (name: string, file: string): Module => Module.from(packageFile(name, file));
 

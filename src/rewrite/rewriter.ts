@@ -21,6 +21,8 @@ import { instructionAfter, instructionBefore, type Place, placesOf, trapOf } fro
 const quantum = 1_000_000;
 /** Without a flag to look at. */
 const longQuantum = 20_000_000;
+/** With neither flag nor bound: only as much as fits, for each stop costs a deep stack many continuations. */
+const longestQuantum = 1_000_000_000;
 /** Frames that a stack trace names. */
 const tracedFrames = 80;
 
@@ -30,6 +32,11 @@ function nativeOf(store: Store): NativeStore {
   const native = stores.get(store) ?? new NativeStore(store);
   stores.set(store, native);
   return native;
+}
+
+function quantumOf({ fuel, pause }: Budget): number {
+  if (pause !== undefined) return quantum;
+  return fuel === Number.POSITIVE_INFINITY ? longestQuantum : longQuantum;
 }
 
 class Run {
@@ -53,7 +60,7 @@ class Run {
   ) {
     this.native = nativeOf(store);
     this.fuel = budget.fuel - store.debt;
-    this.quantum = budget.pause === undefined ? longQuantum : quantum;
+    this.quantum = quantumOf(budget);
   }
 
   run(): Stop {
