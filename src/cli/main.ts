@@ -15,6 +15,7 @@ const { version } = createRequire(import.meta.url)('wasbox/package.json') as { v
 const fuelOption = ['--fuel <n>', 'suspend after so much fuel, about one unit per instruction (1e7 is fine)'] as const;
 const saveOption = ['--save <file>', 'where to save a program that is out of fuel or stopped with Ctrl-C'] as const;
 const hostOption = ['--host <file>', 'a JavaScript module that exports the host functions as `imports`'] as const;
+const engineOption = ['--engine <name>', 'auto (the default), interpreter or native'] as const;
 const jsonOption = ['--json', 'write the outcome as JSON'] as const;
 
 /** The pool takes a while to load, and no other command needs it. */
@@ -45,6 +46,7 @@ function program(): Command {
     .option(...fuelOption)
     .option(...saveOption)
     .option(...hostOption)
+    .option(...engineOption)
     .option(...jsonOption)
     .action(exiting(run));
 
@@ -54,6 +56,7 @@ function program(): Command {
     .option(...saveOption)
     .option('--module <file...>', 'modules that the file does not hold itself')
     .option(...hostOption)
+    .option(...engineOption)
     .option(...jsonOption)
     .action(exiting(resume));
 

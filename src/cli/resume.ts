@@ -17,7 +17,7 @@ export async function resume(file: string, options: ResumeOptions): Promise<Exit
   const imports = await readHost(options.host);
   const vm = at(file, () => {
     const known = [...modules.map((part) => Module.from(part)), ...given];
-    return VM.restore(snapshot, { modules: known, imports });
+    return VM.restore(snapshot, { modules: known, imports, engine: options.engine });
   });
   return go(vm, plan, options);
 }

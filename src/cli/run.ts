@@ -3,7 +3,7 @@
 import type { Module } from '../runtime/module.ts';
 import { LinkError, UsageError } from '../spec/errors.ts';
 import type { FuncType } from '../spec/types.ts';
-import { VM } from '../vm.ts';
+import { VM, type VmOptions } from '../vm.ts';
 import { parseArguments, parseCount } from './arguments.ts';
 import { drive, type End } from './drive.ts';
 import { type Exit, errorLine } from './exit.ts';
@@ -15,6 +15,7 @@ export interface GoOptions {
   readonly fuel?: string;
   readonly save?: string;
   readonly host?: string;
+  readonly engine?: VmOptions['engine'];
   readonly json?: boolean;
 }
 export interface RunOptions extends GoOptions {
@@ -26,7 +27,7 @@ export async function run(file: string, args: readonly string[], options: RunOpt
   const name = options.invoke ?? defaultExport(module);
   checkArguments(module, name, args);
   const imports = await readHost(options.host);
-  const vm = new VM();
+  const vm = new VM({ engine: options.engine });
   vm.instantiate(module, imports, { start: 'defer' });
   return go(vm, planFor(module, { export: name, args }), options);
 }

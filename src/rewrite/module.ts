@@ -126,11 +126,15 @@ const known = new WeakMap<Module, Map<boolean, Rewritten>>();
 /** The rewritten module, made once for each thread. Throws what the host throws for a module that it cannot compile. */
 export function rewritten(module: Module, shared: boolean): Rewritten {
   const forms = known.get(module) ?? new Map<boolean, Rewritten>();
-  known.set(module, forms);
   const form = forms.get(shared) ?? rewrite(module, shared);
   forms.set(shared, form);
+  known.set(module, forms);
   return form;
 }
+
+/** Whether that was done already, for either kind of memory if it is not said which. */
+export const isRewritten = (module: Module, shared?: boolean): boolean =>
+  shared === undefined ? known.has(module) : known.get(module)?.has(shared) === true;
 
 function rewrite(module: Module, shared: boolean): Rewritten {
   const name = freshName();

@@ -127,8 +127,7 @@ export class NativeStore {
 
   private add(inst: InstanceInst): void {
     const { module } = inst;
-    const memory = this.store.memories[inst.memories[0] ?? -1];
-    const shared = memory?.shared ?? false;
+    const shared = hasSharedMemory(this.store, inst);
     const form = rewritten(module, shared);
     const thunks = makeThunks(
       this.store,
@@ -354,6 +353,9 @@ export class NativeStore {
     return keep(native.entries, key, enter, mostContinuations);
   }
 }
+
+export const hasSharedMemory = ({ memories }: Store, inst: InstanceInst): boolean =>
+  memories[inst.memories[0] ?? -1]?.shared ?? false;
 
 function mainImports({ compiled }: Rewritten): readonly ImportEntry[] {
   return hostWasm.Module.imports(compiled).map(({ module, name }) => ({ module, name, is: { kind: 'table' } }));

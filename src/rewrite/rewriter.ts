@@ -10,8 +10,8 @@ import { type FuncAddr, slotsOfAll } from '../spec/types.ts';
 import { planOf, pointAt } from '../validate/safepoints.ts';
 import { keptShape } from './continuation.ts';
 import { left, thrown } from './env.ts';
-import { rewritten } from './module.ts';
-import { type Enter, NativeStore } from './native.ts';
+import { isRewritten, rewritten } from './module.ts';
+import { type Enter, hasSharedMemory, NativeStore } from './native.ts';
 import { chainOf, handlerIn, leastFrameBytes } from './shape.ts';
 import { takeSpilled } from './spill.ts';
 import { supportOf } from './support.ts';
@@ -278,26 +278,37 @@ export function canEnter(store: Store): boolean {
   const func = store.funcs[stack.func(stack.depth - 1)];
   if (func?.kind !== 'wasm') return false;
   const plan = planOf(func.instance.module.context, func.index);
-  return (
-    pointAt(plan, stack.pc(stack.depth - 1)) !== undefined &&
-    store.instances.every(({ module }) => supports(module) === true)
-  );
+  return pointAt(plan, stack.pc(stack.depth - 1)) !== undefined && canRun(store);
 }
 
-const told = new WeakMap<Module, true | string>();
+/** Whether all code of the store can be rewritten. It is then, where it was not yet. */
+export const canRun = (store: Store): boolean =>
+  store.instances.every((inst) => supports(inst.module, hasSharedMemory(store, inst)) === true);
 
-function supports(module: Module): true | string {
-  const known = told.get(module) ?? examine(module);
-  told.set(module, known);
-  return known;
+/** Bytes of code that are not rewritten yet, and can be as far as that is known. */
+export function bytesToRewrite(module: Module): number {
+  if (isRewritten(module) || told.has(module)) return 0;
+  const { funcs } = module.syntax;
+  return (funcs.at(-1)?.body.end ?? 0) - (funcs[0]?.entry ?? 0);
 }
 
-function examine(module: Module): true | string {
+/** Why not, by module: what is not there can be rewritten. */
+const told = new WeakMap<Module, string>();
+
+function supports(module: Module, shared: boolean): true | string {
+  const lacks = told.get(module) ?? examine(module, shared);
+  if (lacks === undefined) return true;
+  told.set(module, lacks);
+  return lacks;
+}
+
+function examine(module: Module, shared: boolean): string | undefined {
+  if (isRewritten(module, shared)) return undefined;
   const { lacks } = supportOf(module);
   if (lacks !== undefined) return `the rewriter does not support ${lacks}`;
   try {
-    rewritten(module, false);
-    return true;
+    rewritten(module, shared);
+    return undefined;
   } catch (error) {
     return `the host does not compile it: ${error instanceof Error ? error.message : error}`;
   }

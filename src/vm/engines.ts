@@ -2,7 +2,7 @@
 // only and counts no instructions: for all else there is the interpreter, which can begin and stop anywhere.
 
 import { interpreter } from '../interpret/interpreter.ts';
-import { canEnter, rewriter } from '../rewrite/rewriter.ts';
+import { bytesToRewrite, canEnter, canRun, rewriter } from '../rewrite/rewriter.ts';
 import type { Budget, Engine, HostPort, Stop } from '../runtime/engine.ts';
 import type { Store } from '../runtime/store.ts';
 import { UsageError } from '../spec/errors.ts';
@@ -12,7 +12,7 @@ const paid = ({ fuelUsed, debt }: Store): number => fuelUsed - debt;
 
 /** Runs natively; interprets where instructions are counted, and up to the next safe point. */
 const native: Engine = {
-  supports: (module) => rewriter.supports(module),
+  supports: (module, shared) => rewriter.supports(module, shared),
   run(store, floor, budget, host) {
     if (budget.steps !== undefined) return interpreter.run(store, floor, budget, host);
     return canEnter(store) ? rewriter.run(store, floor, budget, host) : toSafePoint(store, floor, budget, host);
@@ -27,19 +27,42 @@ function toSafePoint(store: Store, floor: number, budget: Budget, host: HostPort
   return native.run(store, floor, { ...budget, fuel: budget.fuel - (paid(store) - before) }, host);
 }
 
-/** Native where all of the VM's code can be. */
-const mixed: Engine = {
-  supports: () => true,
-  run: (store, floor, budget, host) =>
-    (store.instances.every(({ module }) => rewriter.supports(module) === true) ? native : interpreter).run(
-      store,
-      floor,
-      budget,
-      host,
-    ),
+/**
+ * When `auto` thinks a store worth rewriting: once it has used as much fuel as would pay for that. Not constant, so that
+ * tests can have native code from the start.
+ */
+export const heat = {
+  /** In any case: making an instance takes the host a while. */
+  least: 100_000,
+  /** For each byte of code that is still to be rewritten. */
+  perByte: 15,
 };
 
-const engines = { auto: interpreter, interpreter, native, mixed } as const satisfies Record<string, Engine>;
+/** Fuel that the store has yet to use until native code is worth its while. */
+function untilHot(store: Store): number {
+  const atLeast = heat.least - store.fuelUsed;
+  if (atLeast > 0) return atLeast;
+  const bytes = store.instances.reduce((sum, { module }) => sum + bytesToRewrite(module), 0);
+  return heat.least + heat.perByte * bytes - store.fuelUsed;
+}
+
+/** Interprets what is short, and goes on natively, where all of the VM's code can be, with what is long. */
+const auto: Engine = {
+  supports: () => true,
+  run(store, floor, budget, host) {
+    if (budget.steps !== undefined) return interpreter.run(store, floor, budget, host);
+    const cold = untilHot(store);
+    if (cold <= 0) return (canRun(store) ? native : interpreter).run(store, floor, budget, host);
+    const fuel = cold + store.debt;
+    if (budget.fuel <= fuel) return interpreter.run(store, floor, budget, host);
+    const before = paid(store);
+    const stop = interpreter.run(store, floor, { ...budget, fuel }, host);
+    if (stop !== 'fuel') return stop;
+    return auto.run(store, floor, { ...budget, fuel: budget.fuel - (paid(store) - before) }, host);
+  },
+};
+
+const engines = { auto, interpreter, native } as const satisfies Record<string, Engine>;
 
 export type EngineName = keyof typeof engines;
 

@@ -91,7 +91,8 @@ export class VM {
   }
 
   private checkSupported(module: Module): void {
-    const supports = this.engine.supports(module);
+    const shared = this.options.sharedMemory === true && module.context.memories.length > 0;
+    const supports = this.engine.supports(module, shared);
     if (supports !== true) throw new UsageError(`the engine cannot run the module: ${supports}`);
   }
 

@@ -1,0 +1,83 @@
+// The engine `auto`: it begins in the interpreter and moves over to native code while the guest runs. Nothing of that
+// shows in outcomes, fuel or snapshots.
+
+import test from 'ava';
+import { type Module, type Outcome, VM, type VmOptions } from '../../src/index.ts';
+import { isRewritten } from '../../src/rewrite/module.ts';
+import { heat } from '../../src/vm/engines.ts';
+import { moduleOf } from '../wat.ts';
+import { show } from './differential.ts';
+
+const loop = (more = '') => `${more} (memory 1) (global $g (mut i32) (i32.const 0))
+  (func $add (param i32) (global.set $g (i32.add (global.get $g) (local.get 0))))
+  (func (export "run") (param i32) (result i32)
+    (loop (i32.store (i32.const 8) (local.get 0)) (call $add (i32.load (i32.const 8)))
+      (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+    (global.get $g))`;
+
+function started(module: Module, engine: VmOptions['engine'], n: number): VM {
+  const vm = new VM({ engine });
+  vm.start(vm.instantiate(module).func('run'), [n]);
+  return vm;
+}
+
+test('a long loop moves over in the middle of a run, and a short one does not', async (t) => {
+  const [short, long] = [await moduleOf(loop()), await moduleOf(loop())];
+  t.like(started(short, 'auto', 10).run(), { status: 'returned' });
+  t.false(isRewritten(short));
+  const [interpreted, auto] = [started(long, 'interpreter', 50_000), started(long, 'auto', 50_000)];
+  t.is(show(auto.run()), show(interpreted.run()));
+  t.is(auto.fuelUsed, interpreted.fuelUsed);
+  t.true(isRewritten(long));
+});
+
+test('a run that is not given an engine is automatic', async (t) => {
+  const module = await moduleOf(loop());
+  t.like(started(module, undefined, 50_000).run(), { status: 'returned' });
+  t.true(isRewritten(module));
+});
+
+test('fuel and saved bytes are those of the interpreter at every slice around the move', async (t) => {
+  const module = await moduleOf(loop());
+  const vms = [started(module, 'interpreter', 20_000), started(module, 'auto', 20_000)];
+  for (let i = 0, outcome: Outcome | undefined; outcome?.status !== 'returned'; i++) {
+    const fuel = vms[0]?.fuelUsed === undefined || vms[0].fuelUsed < heat.least - 200 ? 50_000 - 7 * i : 37;
+    const slice = (vms[0]?.fuelUsed ?? 0) > heat.least + 2_000 ? 100_000 : Math.max(37, Math.min(fuel, 5_000));
+    const [first, second] = vms.map((vm) => vm.run({ fuel: slice }));
+    t.is(show(second as Outcome), show(first as Outcome), `slice ${i}`);
+    t.is(vms[1]?.fuelUsed, vms[0]?.fuelUsed);
+    t.deepEqual(vms[1]?.save().encode(), vms[0]?.save().encode());
+    outcome = first;
+  }
+  t.true(isRewritten(module));
+});
+
+test('what the rewriter does not support stays in the interpreter', async (t) => {
+  const module = await moduleOf(loop('(type $s (struct (field i32))) (func (drop (struct.new $s (i32.const 1))))'));
+  const [interpreted, auto] = [started(module, 'interpreter', 50_000), started(module, 'auto', 50_000)];
+  t.is(show(auto.run()), show(interpreted.run()));
+  t.is(auto.fuelUsed, interpreted.fuelUsed);
+  t.false(isRewritten(module));
+});
+
+test('steps are counted one by one also in what is hot', async (t) => {
+  const module = await moduleOf(loop());
+  const vm = started(module, 'auto', 50_000);
+  t.like(vm.run({ fuel: 300_000 }), { reason: { kind: 'fuel' } });
+  t.true(isRewritten(module));
+  const before = vm.frames()[0]?.pc;
+  t.like(vm.run({ steps: 1 }), { reason: { kind: 'step' } });
+  t.not(vm.frames()[0]?.pc, before);
+  const twin = VM.restore(vm.save(), { modules: [module], engine: 'interpreter' });
+  t.is(show(vm.run()), show(twin.run()));
+});
+
+test('what restarts with its fuel used goes on natively', async (t) => {
+  const module = await moduleOf(loop());
+  const vm = started(module, 'interpreter', 50_000);
+  t.like(vm.run({ fuel: 400_000 }), { reason: { kind: 'fuel' } });
+  t.false(isRewritten(module));
+  const twin = VM.restore(vm.save(), { modules: [module] });
+  t.is(show(twin.run()), show(vm.run()));
+  t.true(isRewritten(module));
+});
