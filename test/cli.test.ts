@@ -112,6 +112,16 @@ test('a run that is cut into processes gives what one run gives', async (t) => {
   t.is(JSON.parse(whole.out).values[0].value, '6765');
 });
 
+test('an engine is chosen by its name, and all give the same', async (t) => {
+  const outs = await Promise.all(
+    ['auto', 'interpreter', 'native'].map((engine) => wasbox('run', 'big.wasm', '18', '--json', '--engine', engine)),
+  );
+  for (const { code, out } of outs) t.deepEqual([code, out], [0, outs[0]?.out]);
+  const wrong = await wasbox('run', 'big.wasm', '18', '--engine', 'mixed');
+  t.is(wrong.code, 2);
+  t.regex(wrong.err, /no engine called "mixed"/);
+});
+
 test('what was planned survives a suspension in the start function', async (t) => {
   const { code } = await wasbox('run', 'start.wasm', '7', '--fuel', '1000', '--save', 'start.wbx');
   t.is(code, 5);

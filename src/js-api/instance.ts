@@ -83,7 +83,7 @@ export class Instantiation {
    */
   instantiate(module: Module, imports: readonly ExternVal[]): object {
     const { store, engine } = this.realm;
-    const supports = engine.supports(module, false);
+    const supports = engine.supports(module);
     if (supports !== true) throw new UsageError(`the engine cannot run the module: ${supports}`);
     const instance = attempt(() => {
       const made = allocate(store, module, imports, false);

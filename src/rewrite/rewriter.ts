@@ -295,7 +295,7 @@ export function bytesToRewrite(module: Module): number {
 /** Why not, by module: what is not there can be rewritten. */
 const told = new WeakMap<Module, string>();
 
-function supports(module: Module, shared: boolean): true | string {
+function supports(module: Module, shared = false): true | string {
   const lacks = told.get(module) ?? examine(module, shared);
   if (lacks === undefined) return true;
   told.set(module, lacks);

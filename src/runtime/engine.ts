@@ -63,7 +63,7 @@ export type Stop = 'returned' | 'fuel' | 'pause' | 'step' | 'host';
 
 export interface Engine {
   /** True, or why this engine cannot run the module; `shared`: with memories that can cross threads. */
-  supports(module: Module, shared: boolean): true | string;
+  supports(module: Module, shared?: boolean): true | string;
   /**
    * Runs the store's top frame, and those below it, until only `floor` frames are left: the results of the last one
    * then stand in the slots from its base on. On any other stop, and on a throw, the stack is canonical again.
