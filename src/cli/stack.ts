@@ -56,7 +56,8 @@ function nextInstructions(store: Store): (view: FrameView) => string {
   };
 }
 
-function stateOf({ stack, pending }: Store, pendingName: string): string {
+function stateOf({ stack, pending, wait }: Store, pendingName: string): string {
+  if (wait !== null) return `waiting at address ${wait.address} of memory ${wait.memory}`;
   if (pending !== null) return `waiting for the host function ${pendingName} (call ${pending.id})`;
   return stack.depth > 0 ? 'suspended in a call' : 'in no call';
 }

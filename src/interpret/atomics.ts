@@ -3,7 +3,8 @@
 // https://webassembly.github.io/threads/core/exec/instructions.html#atomic-memory-instructions
 
 import type { MemoryInst } from '../runtime/memory.ts';
-import { LimitError, Trap } from '../spec/errors.ts';
+import { notify, waitClock, waitResults } from '../runtime/wait.ts';
+import { Trap } from '../spec/errors.ts';
 import { type Instruction, instructions } from '../spec/instructions.ts';
 import { effectiveAddress } from './address.ts';
 import type { Machine } from './machine.ts';
@@ -69,34 +70,47 @@ function access(name: string, bytes: number): Routine | undefined {
   return bytes === 8 ? wide(operate as never) : narrow(bytes as 1 | 2 | 4, operate as never);
 }
 
-/**
- * Waits: 1 if the cell does not hold the expected value. A wait that ends gives 2 at once, its time out: the VM has one
- * thread, so nobody would wake it before.
- */
+/** Thrown where the guest is to wait: what leaves the loop, and no error. */
+export const waiting = Symbol('waiting');
+
+/** Waits where the cell holds the expected value: the interpreter ends it, or stops. */
 function wait(m: Machine, at: number, base: number): void {
   const { I } = m;
   const memory = memoryAt(m, at);
   const i = cellAt(m, memory, at, base);
   if (!memory.type.shared) throw new Trap('expected shared memory');
-  const is64 = m.code[at + 5] === 8;
-  const equal = is64
-    ? Atomics.load(memory.cells[8], i) === long(I, base + 2)
-    : Atomics.load(memory.cells[4], i) === I[base + 2];
-  const forever = (I[base + 5] as number) < 0;
-  if (equal && forever) throw new LimitError('waiting without a timeout needs another thread to wake this one');
-  I[base] = equal ? 2 : 1;
+  const bytes = m.code[at + 5] === 8 ? 8 : 4;
+  const expected = bytes === 8 ? long(I, base + 2) : BigInt(I[base + 2] as number);
+  const held = bytes === 8 ? Atomics.load(memory.cells[8], i) : BigInt(Atomics.load(memory.cells[4], i));
+  I[base + 1] = 0;
+  if (held !== expected) {
+    I[base] = waitResults.differs;
+    return;
+  }
+  const timeout = long(I, base + 4);
+  m.wait = {
+    memory: m.instance.memories[m.code[at + 1] as number] as number,
+    address: i * bytes,
+    ...{ bytes, expected },
+    until: timeout < 0n ? null : waitClock() + Number(timeout) / 1e6,
+    woken: false,
+  };
+  I[base] = waitResults.timedOut;
+  throw waiting;
 }
 
-/** Nobody waits, so nobody is woken. */
-function notify(m: Machine, at: number, base: number): void {
-  cellAt(m, memoryAt(m, at), at, base);
-  m.I[base] = 0;
+/** A memory of one thread is waited for by nobody. */
+function notifyCell(m: Machine, at: number, base: number): void {
+  const memory = memoryAt(m, at);
+  const i = cellAt(m, memory, at, base);
+  m.I[base] = memory.type.shared ? notify(memory, i * 4, (m.I[base + 2] as number) >>> 0) : 0;
+  m.I[base + 1] = 0;
 }
 
 function routineOf({ name, immediates }: Instruction): Routine {
   const made = access(name, Number(immediates[0]?.slice('memarg'.length)));
   if (made !== undefined) return made;
-  if (name === 'memory.atomic.notify') return notify;
+  if (name === 'memory.atomic.notify') return notifyCell;
   return name === 'atomic.fence' ? () => undefined : wait;
 }
 

@@ -4,10 +4,13 @@
 import { newException } from '../runtime/collect.ts';
 import { type Budget, type Engine, type HostPort, type Stop, Thrown } from '../runtime/engine.ts';
 import { frameWords } from '../runtime/frame.ts';
+import type { MemoryInst } from '../runtime/memory.ts';
 import type { FuncInst, Store } from '../runtime/store.ts';
 import { refKinds } from '../runtime/value.ts';
-import { CrashError, Trap, UncaughtError } from '../spec/errors.ts';
+import { join, type PendingWait } from '../runtime/wait.ts';
+import { CrashError, LimitError, Trap, UncaughtError } from '../spec/errors.ts';
 import { type FuncAddr, slotsOfAll, type TagAddr } from '../spec/types.ts';
+import { waiting } from './atomics.ts';
 import { findHandler, type Handler, type Lowered, offsetOf, originOf, pointAt } from './code.ts';
 import { loop } from './loop.ts';
 import { lower } from './lower.ts';
@@ -63,8 +66,17 @@ class Run {
 
   private loop(): Stop {
     for (;;) {
-      const stop = this.attend(loop(this.m));
+      const stop = this.attend(this.runLoop());
       if (stop !== undefined) return stop;
+    }
+  }
+
+  private runLoop(): Exit {
+    try {
+      return loop(this.m);
+    } catch (error) {
+      if (error === waiting) return Exit.wait;
+      throw error;
     }
   }
 
@@ -97,6 +109,8 @@ class Run {
         this.giveBack();
         this.takeOver();
         return undefined;
+      case Exit.wait:
+        return this.wait();
       case Exit.unreachable:
         throw new Trap('unreachable');
       case Exit.outOfBounds:
@@ -104,6 +118,22 @@ class Run {
       default:
         throw new CrashError(`the interpreter met the unknown op ${this.word(0)}`);
     }
+  }
+
+  /** A run that cannot be suspended does not wait: its time is over at once. */
+  private wait(): Stop | undefined {
+    const { m, store } = this;
+    const wait = m.wait as PendingWait;
+    if (!this.host.mayWait) {
+      if (wait.until === null)
+        throw new LimitError('the guest waits without a timeout in a call that cannot be suspended');
+      m.pc += this.word(1);
+      return undefined;
+    }
+    m.pc += this.word(1);
+    store.wait = wait;
+    join(store.memories[wait.memory] as MemoryInst, wait);
+    return this.stop('wait');
   }
 
   private word(k: number): number {

@@ -391,6 +391,8 @@ export class Lowerer {
     this.op('rare');
     this.put(4 + immediates.length, number, base, ...immediates);
     for (const width of results) this.pushSlot(width);
+    if (this.folding && name.startsWith('memory.atomic.wait'))
+      this.point(this.v.reader.pos - this.v.reader.start + this.v.pc);
   }
 
   // Control

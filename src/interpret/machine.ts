@@ -5,6 +5,7 @@ import type { MemoryInst } from '../runtime/memory.ts';
 import type { FuncInst, InstanceInst, Store } from '../runtime/store.ts';
 import { globalWords } from '../runtime/store.ts';
 import type { TableInst } from '../runtime/table.ts';
+import type { PendingWait } from '../runtime/wait.ts';
 import { codeOf, type Form, type ModuleCode } from './code.ts';
 
 /** Why the loop was left. */
@@ -28,6 +29,8 @@ export const Exit = {
   throw: 11,
   throwRef: 12,
   unknown: 13,
+  /** A wait whose cell holds the expected value: `pc` is at the op. */
+  wait: 14,
 } as const;
 export type Exit = (typeof Exit)[keyof typeof Exit];
 
@@ -94,6 +97,8 @@ export class Machine {
   /** A call from a frame at or above this place in `FR` needs more room there. */
   lastFrame = 0;
   fuel = 0;
+  /** The wait that the loop was left for. */
+  wait: PendingWait | null = null;
   steps = 0;
 
   constructor(

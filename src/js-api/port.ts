@@ -13,6 +13,7 @@ import { isObject } from './webidl.ts';
 export type Callable = (...args: unknown[]) => unknown;
 
 export class Port implements HostPort {
+  readonly mayWait = false;
   /** By function address. */
   private readonly functions: Callable[] = [];
 

@@ -244,6 +244,8 @@ export class Pool {
       case 'rested':
         if (run.outOfFuel) run.stop ??= { kind: 'limit', limit: 'fuel' };
         return this.queue(run);
+      case 'waits':
+        return run.stop === undefined ? this.rest(run, end.timeout) : this.queue(run);
       case 'called':
         return run.stop === undefined ? void this.serve(run, end) : this.queue(run);
       default:
@@ -280,6 +282,20 @@ export class Pool {
 
   private settleDrained(): void {
     if (this.closed !== undefined && this.runs.size === 0) this.drained.resolve();
+  }
+
+  /** Its guest waits: the job comes back when the time is over, and needs no thread until then. */
+  private rest(run: Run, timeout: number): void {
+    run.status = 'waiting';
+    const timer = setTimeout(
+      () => {
+        if (run.status !== 'waiting') return;
+        this.queue(run);
+        this.pump();
+      },
+      Math.min(timeout, longest),
+    );
+    run.cleanups.push(() => clearTimeout(timer));
   }
 
   // ---- services

@@ -84,6 +84,8 @@ interface Returned {
 export type SliceEnd =
   /** The guest has more to do: its fuel was used up, or the pause word was set. */
   | (Returned & { readonly kind: 'rested'; readonly reason: 'fuel' | 'pause' })
+  /** The guest waits at a cell of its memory, for so many milliseconds. */
+  | (Returned & { readonly kind: 'waits'; readonly timeout: number })
   /** The guest waits for a service. `args` is a list of values. */
   | (Returned & {
       readonly kind: 'called';

@@ -139,7 +139,7 @@ export class Run implements Ticket {
     if (end.kind === 'saved') return;
     const moving = this.place.vm.kind === 'moving';
     const checkpoint = 'checkpoint' in end && end.checkpoint !== undefined;
-    const suspended = end.kind === 'rested' || end.kind === 'called';
+    const suspended = end.kind === 'rested' || end.kind === 'called' || end.kind === 'waits';
     this.stats = addSlice(this.stats, {
       ...{ report, thread, suspended, checkpoint },
       before: moving ? before : undefined,
@@ -149,7 +149,7 @@ export class Run implements Ticket {
     this.pace(report.charged, report.guestMs, sliceMs);
   }
 
-  private returned(end: SliceEnd & { kind: 'rested' | 'called' }, paid: number): void {
+  private returned(end: SliceEnd & { kind: 'rested' | 'called' | 'waits' }, paid: number): void {
     const { vm, progress, checkpoint } = end;
     this.place = { vm, progress, paid };
     this.sinceCheckpoint++;

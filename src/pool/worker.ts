@@ -8,7 +8,7 @@ import type { Outcome, SuspendReason } from '../runtime/engine.ts';
 import { Module } from '../runtime/module.ts';
 import type { Value } from '../runtime/value.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
-import { CrashError, SnapshotError, UsageError } from '../spec/errors.ts';
+import { CrashError, LimitError, SnapshotError, UsageError } from '../spec/errors.ts';
 import type { FuncType } from '../spec/types.ts';
 import { type Importable, type Imports, VM } from '../vm.ts';
 import { fromData, toData } from './errors.ts';
@@ -135,6 +135,8 @@ class Slice {
         if (this.order.services.includes(reason.module)) return called(vm, reason);
         await vm.answer();
         return undefined;
+      case 'wait':
+        return waits(reason.timeout);
       case 'step':
         throw new CrashError('a slice counts no steps');
       default:
@@ -236,6 +238,12 @@ function leave(vm: VM): MovingVm {
 }
 
 const saved = (vm: VM): Parcel => shareBytes(vm.save().encode());
+
+/** No other thread has the memory of a job: only time can end its wait. */
+function waits(timeout: number | null): Stopped {
+  if (timeout === null) throw new LimitError('the job waits without a timeout, and nobody else has its memory');
+  return { kind: 'waits', timeout };
+}
 
 function called(vm: VM, { id, module, name, args }: SuspendReason & { kind: 'host' }): Stopped | undefined {
   try {

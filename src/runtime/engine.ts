@@ -1,7 +1,7 @@
 // What an engine is: it runs the top frame of a store until an outcome. The driver (vm.ts) sees nothing else of it.
 
 import type { HostError, Trap } from '../spec/errors.ts';
-import type { FuncAddr, TagAddr } from '../spec/types.ts';
+import type { FuncAddr, MemAddr, TagAddr } from '../spec/types.ts';
 import type { Module } from './module.ts';
 import type { Store } from './store.ts';
 import type { Value } from './value.ts';
@@ -20,7 +20,9 @@ export type SuspendReason =
       readonly module: string;
       readonly name: string;
       readonly args: readonly Value[];
-    };
+    }
+  /** The guest waits at a cell of a shared memory; `timeout` is the time that is left, in milliseconds, null: no end. */
+  | { readonly kind: 'wait'; readonly memory: MemAddr; readonly address: number; readonly timeout: number | null };
 
 /** How a run ended. `words`, not enumerable, are the values' slots (frame.ts), for those who need each bit of a NaN. */
 export type Outcome =
@@ -56,10 +58,12 @@ export interface HostPort {
    * `store.pending` is set and the engine suspends. Throws HostError or Thrown where the function threw.
    */
   call(func: FuncAddr, base: number): boolean;
+  /** Whether this run may be suspended where the guest waits. */
+  readonly mayWait: boolean;
 }
 
 /** Why an engine stopped: done with all frames above the floor, or suspended. Traps and host errors are thrown. */
-export type Stop = 'returned' | 'fuel' | 'pause' | 'step' | 'host';
+export type Stop = 'returned' | 'fuel' | 'pause' | 'step' | 'host' | 'wait';
 
 export interface Engine {
   /** True, or why this engine cannot run the module; `shared`: with memories that can cross threads. */

@@ -3,7 +3,7 @@
 // process can hold only some thousands: each reserves gigabytes of address space.
 // https://webassembly.github.io/spec/core/exec/runtime.html#memory-instances
 
-import { LimitError } from '../spec/errors.ts';
+import { LimitError, UsageError } from '../spec/errors.ts';
 import type { MemType } from '../spec/types.ts';
 import { hostWasm } from './host-wasm.ts';
 
@@ -31,11 +31,19 @@ const cellsOf = (buffer: ArrayBufferLike): Cells => ({
   8: new BigInt64Array(buffer),
 });
 
+/** A shared memory on the way to another VM, of this thread or of another: it may be posted. */
+export interface SharedMemory {
+  readonly type: MemType;
+  readonly memory: WebAssembly.Memory;
+}
+
 export class MemoryInst {
   buffer: ArrayBufferLike;
   bytes: Uint8Array;
   view: DataView;
   private madeCells: Cells | undefined;
+  /** Others may hold the host's memory too. */
+  private lent = false;
 
   constructor(
     readonly type: MemType,
@@ -70,6 +78,7 @@ export class MemoryInst {
 
   /** Grows by `delta` pages; returns the old size in pages, or -1 where the type, the host or the limit forbid it. */
   grow(delta: number): number {
+    this.refresh();
     const old = this.pages;
     const size = (old + delta) * this.pageSize;
     if (old + delta > maxPages(this.type) || size > hostMaxPages * hostPage) return -1;
@@ -96,10 +105,28 @@ export class MemoryInst {
     this.view = new DataView(this.buffer, 0, size);
   }
 
+  /** Sees what another VM has grown. */
+  refresh(): void {
+    if (!this.lent) return;
+    this.host.grow(0);
+    const { byteLength } = this.host.buffer;
+    if (byteLength === this.size) return;
+    this.budget.used += byteLength - this.size;
+    this.resize(byteLength);
+  }
+
+  /** What another VM imports to hold this memory too. Throws UsageError for a memory that cannot be shared. */
+  share(): SharedMemory {
+    const { type } = this;
+    if (!type.shared || type.pageLog2 !== 16) throw new UsageError('only a shared memory can be given to another VM');
+    this.lent = true;
+    return { type, memory: this.host };
+  }
+
   /** Gives the host's memory back for another one to use. The instance must not be touched after this. */
   release(): void {
     this.budget.used -= this.size;
-    giveBack(this.host, this.type, this.shared);
+    if (!this.lent) giveBack(this.host, this.type, this.shared);
   }
 
   /** Lets go of the memory without giving it back: another thread has it now. */
@@ -188,4 +215,17 @@ export function adoptMemory(type: MemType, host: WebAssembly.Memory, size: numbe
   if (budget.used + size > budget.limit) throw new LimitError(`a memory of ${size} bytes is over the limit`);
   budget.used += size;
   return new MemoryInst(type, host, size, budget);
+}
+
+export function isSharedMemory(value: unknown): value is SharedMemory {
+  if (typeof value !== 'object' || value === null) return false;
+  const { type, memory } = value as Partial<SharedMemory>;
+  return type?.shared === true && memory instanceof hostWasm.Memory && !(memory.buffer instanceof ArrayBuffer);
+}
+
+/** A memory that another VM holds too. */
+export function borrowMemory({ type, memory }: SharedMemory, budget: MemoryBudget): MemoryInst {
+  const borrowed = adoptMemory(type, memory, memory.buffer.byteLength, budget);
+  borrowed.share();
+  return borrowed;
 }

@@ -23,6 +23,7 @@ import type { MemoryBudget, MemoryInst } from './memory.ts';
 import type { Module } from './module.ts';
 import type { TableInst } from './table.ts';
 import { Ref, refKinds, type Value } from './value.ts';
+import type { PendingWait } from './wait.ts';
 
 /** What one VM may use. All are counts or bytes over the VM's whole life, not per call. */
 export interface VmLimits {
@@ -110,6 +111,8 @@ export class Store {
   readonly externs: unknown[] = [];
   readonly stack: Stack;
   pending: PendingCall | null = null;
+  /** The wait at a cell of a memory that the VM is in. */
+  wait: PendingWait | null = null;
   /** Host calls made so far that had to wait. */
   calls = 0;
   /** Fuel charged so far. */

@@ -65,13 +65,14 @@ export function encodeSnapshot(data: SnapshotData, base?: SnapshotData): Uint8Ar
     return row.length;
   });
   const metadata = writeMetadata({ saved, base: base === undefined ? null : fingerprint(base) });
-  return join([
+  const parts = [
     ...partsOf('metadata', metadata.length, (start, end) => metadata.subarray(start, end)),
     ...partsOf('words', sizeOf(words), reader(words)),
     ...partsOf('pages', shared.different.length * pageBytes, (start, end) =>
       pagesAt(data.pages, shared.different.slice(start / pageBytes, end / pageBytes)),
     ),
-  ]);
+  ];
+  return join(parts, data.version);
 }
 
 const sizeOf = (rows: readonly Int32Array[]): number => rows.reduce((sum, row) => sum + row.byteLength, 0);
@@ -124,12 +125,12 @@ function isDense(contents: Uint8Array): boolean {
   });
 }
 
-function join(parts: readonly Part[]): Uint8Array<ArrayBuffer> {
+function join(parts: readonly Part[], version: number): Uint8Array<ArrayBuffer> {
   const head = headerBytes + parts.length * partHeaderBytes;
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.bytes.length, head + 4));
   const view = new DataView(bytes.buffer);
   view.setUint32(0, magic, true);
-  view.setUint32(4, formatVersion, true);
+  view.setUint32(4, version, true);
   view.setUint32(8, parts.length, true);
   let at = head + 4;
   parts.forEach((part, i) => {

@@ -40,12 +40,16 @@ const list =
     for (let i = 0; i < value.length; i++) item(value[i], `${where} ${i}`);
   };
 
+/** Fields that older versions did not write. */
+const optional: ReadonlySet<string> = new Set(['wait']);
+
 /** Own fields only, so that nothing is inherited from a forged prototype. */
 const record =
   (fields: Readonly<Record<string, Check>>): Check =>
   (value, where) => {
     if (typeof value !== 'object' || value === null) return bad('an object expected', where);
     for (const [name, field] of Object.entries(fields)) {
+      if (!Object.hasOwn(value, name) && optional.has(name)) continue;
       if (!Object.hasOwn(value, name)) bad(`the field ${name} is missing`, where);
       field((value as Record<string, unknown>)[name], `${where} ${name}`);
     }
@@ -63,6 +67,17 @@ const made = record({
   memory: list(record({ ...sizes, shared: flag, pageLog2: oneOf(0, 16) }), maxSigned),
   global: list(record({ type: text, mutable: flag }), maxSigned),
   tag: list(signature, maxSigned),
+});
+
+const long = check((v) => typeof v === 'bigint' && BigInt.asIntN(64, v) === v, 'a signed 64-bit number');
+const time = check((v) => typeof v === 'number' && Number.isFinite(v) && v >= 0, 'a time');
+const wait = record({
+  memory: index,
+  address: count,
+  bytes: oneOf(4, 8),
+  expected: long,
+  until: either(null, time),
+  woken: flag,
 });
 
 function snapshotOf(words: Check): Check {
@@ -86,6 +101,7 @@ function snapshotOf(words: Check): Check {
     frames: words,
     slots: words,
     pending: either(null, record({ id: count, func: index, args: words })),
+    wait,
     calls: count,
     fuelUsed: count,
     debt: count,

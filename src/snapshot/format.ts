@@ -6,7 +6,7 @@ import type { AddrType, ExternKind } from '../spec/types.ts';
 import type { ModuleContext } from '../validate/context.ts';
 
 /** Counts up whenever the meaning of a field changes. A newer version of wasbox reads all older ones. */
-export const formatVersion = 1;
+export const formatVersion = 2;
 
 /** Memories are saved in pages of this size, whatever the guest's page size is. */
 export const pageBytes = 4096;
@@ -54,6 +54,8 @@ export interface Saved<W> {
   readonly frames: W;
   readonly slots: W;
   readonly pending: SavedCall<W> | null;
+  /** The wait at a cell of a memory, if there is one; version 1 knew none. */
+  readonly wait?: SavedWait | undefined;
   /** Host calls so far that had to wait. */
   readonly calls: number;
   readonly fuelUsed: number;
@@ -126,6 +128,16 @@ export interface SavedCall<W> {
   readonly func: number;
   /** The arguments as slots, by the types of the function's parameters. */
   readonly args: W;
+}
+
+/** A wait as runtime/wait.ts explains it. A restored VM waits again; who notified meanwhile has not woken it. */
+export interface SavedWait {
+  readonly memory: number;
+  readonly address: number;
+  readonly bytes: 4 | 8;
+  readonly expected: bigint;
+  readonly until: number | null;
+  readonly woken: boolean;
 }
 
 export type SavedLimits = { readonly [K in keyof VmLimits]: number };

@@ -6,6 +6,7 @@ import type { Module } from '../runtime/module.ts';
 import { type FuncInst, type InstanceInst, Store, type VmLimits } from '../runtime/store.ts';
 import { TableInst } from '../runtime/table.ts';
 import { readValues } from '../runtime/value.ts';
+import { join } from '../runtime/wait.ts';
 import type { DefType } from '../spec/deftypes.ts';
 import { bad } from './form.ts';
 import { hostMade, pageBytes, type SavedMemory, type SnapshotData } from './format.ts';
@@ -67,6 +68,7 @@ export function buildStore(
   restoreObjects(store, data.heap, verified.objects);
   store.restoreExterns(data.externs);
   addStack(store, data);
+  addWait(store, data);
   const { calls, fuelUsed, debt } = data;
   return Object.assign(store, { calls, fuelUsed, debt });
 }
@@ -110,6 +112,12 @@ function addEntities(store: Store, data: SnapshotData, { types }: Verified): voi
   for (const type of types.global) store.addGlobal(type);
   store.globalWords.set(data.globals);
   for (const type of types.tag) store.tags.push({ type });
+}
+
+function addWait(store: Store, { wait }: SnapshotData): void {
+  if (wait === undefined) return;
+  store.wait = { ...wait };
+  if (!wait.woken) join(store.memories[wait.memory] as MemoryInst, store.wait);
 }
 
 function addStack(store: Store, { frames, slots, pending }: SnapshotData): void {

@@ -51,7 +51,7 @@ function saveWords(store: Store): Omit<SnapshotData, 'heap'> {
   const hashes = new Map<string, number>();
   const { stack, calls, fuelUsed, debt } = store;
   return {
-    version: formatVersion,
+    ...saveWait(store),
     instances: store.instances.map((instance) => saveInstance(instance, hashes)),
     modules: [...hashes.keys()],
     ...saveOrigins(store),
@@ -101,6 +101,10 @@ function saveInstance(instance: InstanceInst, hashes: Map<string, number>): Save
     droppedDatas: Int32Array.from([...instance.droppedDatas.keys()].filter((i) => instance.droppedDatas[i] !== 0)),
   };
 }
+
+/** Without a wait the data is that of the first version, for those who know no other. */
+const saveWait = ({ wait }: Store): Pick<SnapshotData, 'version' | 'wait'> =>
+  wait === null ? { version: 1 } : { version: formatVersion, wait: { ...wait } };
 
 function saveCall({ id, func, args }: PendingCall, store: Store): SavedCall<Int32Array> {
   const { params } = store.funcType(func);

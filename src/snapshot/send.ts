@@ -4,6 +4,7 @@
 import { hostWasm } from '../runtime/host-wasm.ts';
 import { adoptMemory, allocateMemory, type MemoryInst } from '../runtime/memory.ts';
 import type { Store } from '../runtime/store.ts';
+import { leave } from '../runtime/wait.ts';
 import type { MemType } from '../spec/types.ts';
 import { bad } from './form.ts';
 import { mapWords, type SavedMemory, type SnapshotData } from './format.ts';
@@ -27,6 +28,8 @@ export function sendStore(store: Store): { message: SnapshotMessage; transfer: T
   const bare = saveAllButMemories(store);
   const sizes = store.memories.map(({ pages }) => ({ size: pages, runs: new Int32Array(0) }));
   const memories = store.memories.map(sendMemory);
+  if (store.wait !== null) leave(store.memories[store.wait.memory] as MemoryInst, store.wait);
+  store.wait = null;
   store.memories.length = 0;
   store.stack.clear();
   store.pending = null;

@@ -4,7 +4,7 @@ import { frameWords } from '../runtime/frame.ts';
 import type { Module } from '../runtime/module.ts';
 import type { VmLimits } from '../runtime/store.ts';
 import { allMatch, type DefType } from '../spec/deftypes.ts';
-import { type FuncType, isRef, slotsOf, slotsOfAll, type ValType } from '../spec/types.ts';
+import { type FuncType, isRef, type MemType, slotsOf, slotsOfAll, type ValType } from '../spec/types.ts';
 import type { FrameShape } from '../validate/frames.ts';
 import { isLive, liveAt, planOf } from '../validate/safepoints.ts';
 import { bad } from './form.ts';
@@ -19,16 +19,20 @@ export function checkStack(
   modules: readonly Module[],
   refs: Refs,
   limits: VmLimits,
+  memories: readonly MemType[],
 ): void {
   const stack = new SavedStack(data, funcs, modules, refs);
   stack.checkBounds(limits);
   stack.checkPending();
   stack.checkFrames();
+  stack.checkWait(memories);
 }
 
 class SavedStack {
   private readonly depth: number;
   private readonly top: number;
+  /** The type of what lies on top of the stack. */
+  private topOperand: ValType | undefined;
 
   constructor(
     private readonly data: SnapshotData,
@@ -65,6 +69,19 @@ class SavedStack {
     this.checkValues(pending.args, 0, params, (i) => `${where}, argument ${i}`);
   }
 
+  /** Waits, the top frame's result is there to be replaced. */
+  checkWait(memories: readonly MemType[]): void {
+    const { wait, pending } = this.data;
+    if (wait === undefined) return;
+    const where = 'wait';
+    const type = memories[wait.memory];
+    if (type === undefined || !type.shared) return bad('is at no shared memory', where);
+    if (pending !== null) bad('and a pending call exclude each other', where);
+    const size = (this.data.memories[wait.memory]?.size as number) * 2 ** type.pageLog2;
+    if (wait.address % wait.bytes !== 0 || wait.address + wait.bytes > size) bad('is at no cell of its memory', where);
+    if (this.topOperand !== 'i32') bad('has no place for its result', where);
+  }
+
   checkFrames(): void {
     const seen = new Uint8Array(this.depth);
     const visited = visitFrames(
@@ -99,6 +116,7 @@ class SavedStack {
       (k) => checker.mayBeNull(k),
     );
     this.checkValues(slots, operandsAt, operands, (k) => `${where}, operand ${k}`);
+    if (i + 1 === this.depth) this.topOperand = operands[operands.length - 1];
   }
 
   private checkValues(

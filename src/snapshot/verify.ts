@@ -43,7 +43,7 @@ export function verify(data: SnapshotData, modules: readonly Module[], limits: P
   verified.modules.forEach(({ context }, i) => {
     checkInstance(data, types, i, context, refs);
   });
-  checkStack(data, types.func, verified.modules, refs, verified.limits);
+  checkStack(data, types.func, verified.modules, refs, verified.limits, types.memory);
   return verified;
 }
 

@@ -3,14 +3,16 @@
 
 import { Port } from '../host/port.ts';
 import type { Budget, Engine, Outcome, Stop } from '../runtime/engine.ts';
+import type { MemoryInst } from '../runtime/memory.ts';
 import type { FuncInst, PendingCall, Store } from '../runtime/store.ts';
 import { readValues, type Value, writeValues } from '../runtime/value.ts';
+import { isOver, leave, notify, waitAtHost, waitClock, waitResults } from '../runtime/wait.ts';
 import { CrashError, HostError, LimitError, Trap, WasboxError } from '../spec/errors.ts';
 import { type FuncAddr, type FuncType, slotsOf, slotsOfAll, type ValType } from '../spec/types.ts';
 import { planOf } from '../validate/safepoints.ts';
 import { trace } from './frames.ts';
 
-/** `waiting`: a host call is pending. `running`: a host function of the VM is running. */
+/** `waiting`: a host call is pending, or the guest waits at a cell of its memory. `running`: a host function of the VM is running. */
 export type Status = 'idle' | 'suspended' | 'waiting' | 'running';
 
 /** A host function at the bottom of the stack, where frames of the guest belong: `done` once its results stand there. */
@@ -24,6 +26,8 @@ type Returned = Outcome & { readonly status: 'returned' };
 export class Driver {
   readonly port: Port;
   private bottom: Bottom | null = null;
+  /** Tells who awaits the guest's wait that it is over. */
+  private waitOver: (() => void) | null = null;
   /** What the next run ends with. */
   private failure: HostError | null = null;
 
@@ -36,7 +40,7 @@ export class Driver {
 
   get status(): Status {
     if (this.store.hostDepth > 0) return 'running';
-    if (this.store.pending !== null) return 'waiting';
+    if (this.store.pending !== null || this.store.wait !== null) return 'waiting';
     return this.store.stack.depth > 0 || this.bottom !== null ? 'suspended' : 'idle';
   }
 
@@ -53,6 +57,7 @@ export class Driver {
   /** Goes on with the call that was started. A VM that waits for a host call tells so again. */
   run(budget: Budget): Outcome {
     if (this.store.pending !== null) return this.suspended('host');
+    if (!this.waitEnded()) return this.suspended('wait');
     try {
       const { results } = this.bottomType();
       const stop = this.goOn(budget);
@@ -109,6 +114,47 @@ export class Driver {
     }
   }
 
+  // Waits
+
+  /** Whether the guest waits no longer: it was woken, or its time is over. */
+  private waitEnded(): boolean {
+    const { wait } = this.store;
+    if (wait === null) return true;
+    if (wait.woken) this.endWait(waitResults.woken);
+    else if (isOver(wait)) this.endWait(waitResults.timedOut);
+    return this.store.wait === null;
+  }
+
+  /** Ends the wait with a result. */
+  endWait(result: number): void {
+    const { store } = this;
+    store.stack.words[(store.stack.top - 1) * 2] = result;
+    forgetWait(store);
+    this.waitOver?.();
+    this.waitOver = null;
+  }
+
+  /** Until the guest's wait has ended, by whatever thread. */
+  async awaitWake(): Promise<void> {
+    const { store } = this;
+    const { wait } = store;
+    if (wait === null || wait.woken) return;
+    const memory = store.memories[wait.memory] as MemoryInst;
+    leave(memory, wait);
+    const { async, value } = waitAtHost(memory, wait);
+    // What the cell held has changed since: whoever did that has notified, or will.
+    if (!async) return this.endWait(value === 'not-equal' ? waitResults.woken : waitResults.timedOut);
+    const ended = new Promise<void>((resolve) => {
+      this.waitOver = resolve;
+    });
+    const told = value.then((how) => {
+      if (store.wait === wait) this.endWait(how === 'ok' ? waitResults.woken : waitResults.timedOut);
+      // The host still had this one in its list when somebody else was to be woken.
+      else if (how === 'ok') notify(memory, wait.address, 1);
+    });
+    await Promise.race([told, ended]);
+  }
+
   // Frames
 
   /** Writes the arguments and pushes the first frame. False for a host function, which has none. */
@@ -143,6 +189,7 @@ export class Driver {
   // Running
 
   private goOn(budget: Budget): Stop {
+    for (const memory of this.store.memories) memory.refresh();
     const { bottom, failure } = this;
     this.bottom = null;
     this.failure = null;
@@ -202,7 +249,16 @@ export class Driver {
     return Object.defineProperty({ status: 'returned', values } as Returned, 'words', { value: words });
   }
 
+  private waits(): Outcome {
+    const { wait } = this.store;
+    if (wait === null) throw new CrashError('the engine waits at no cell');
+    const { memory, address, until } = wait;
+    const timeout = until === null ? null : Math.max(0, until - waitClock());
+    return { status: 'suspended', reason: { kind: 'wait', memory, address, timeout } };
+  }
+
   private suspended(kind: Exclude<Stop, 'returned'>): Outcome {
+    if (kind === 'wait') return this.waits();
     if (kind !== 'host') return { status: 'suspended', reason: { kind } };
     const { pending, funcs } = this.store;
     const func = funcs[pending?.func ?? -1];
@@ -210,6 +266,13 @@ export class Driver {
     const { id, args } = pending;
     return { status: 'suspended', reason: { kind, id, module: func.module, name: func.name, args } };
   }
+}
+
+/** The store waits no longer, or is gone. */
+export function forgetWait(store: Store): void {
+  const { wait, memories } = store;
+  if (wait !== null) leave(memories[wait.memory] as MemoryInst, wait);
+  store.wait = null;
 }
 
 /** Slots of the locals that are no parameters. */

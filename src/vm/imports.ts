@@ -2,14 +2,24 @@
 
 import type { HostFunction } from '../host/define.ts';
 import type { Port } from '../host/port.ts';
-import { type ExternType, importTypes, incompatible, matchImport, signature, unknownImport } from '../link/match.ts';
+import {
+  describe,
+  type ExternType,
+  externMatches,
+  importTypes,
+  incompatible,
+  matchImport,
+  signature,
+  unknownImport,
+} from '../link/match.ts';
 import type { ExternVal } from '../runtime/instance.ts';
+import { borrowMemory, isSharedMemory, type SharedMemory } from '../runtime/memory.ts';
 import type { Module } from '../runtime/module.ts';
 import type { Store } from '../runtime/store.ts';
 import { compMatches, defineFunc } from '../spec/deftypes.ts';
 import { type Extern, externOf, Instance } from './instance.ts';
 
-export type Importable = HostFunction | Extern;
+export type Importable = HostFunction | Extern | SharedMemory;
 /** By module name, then name. Read by property access, so that proxies and getters may make up what they hold. */
 export type Imports = Readonly<Record<string, Readonly<Record<string, Importable>> | Instance>>;
 
@@ -38,11 +48,23 @@ function find(store: Store, what: Name, type: ExternType, imports: Imports): Fou
     checkSignature(what, type, value);
     return { host: value };
   }
+  if (isSharedMemory(value)) {
+    const min = BigInt(value.memory.buffer.byteLength / 65536);
+    const actual: ExternType = { kind: 'memory', type: { ...value.type, limits: { ...value.type.limits, min } } };
+    if (!externMatches(actual, type)) throw incompatible(what, type, describe(actual));
+    return { kind: 'memory', addr: borrowed(store, value) };
+  }
   const given = externOf(value);
   if (given === undefined) throw incompatible(what, type, told(value));
   if (given.store !== store) throw incompatible(what, type, `a ${given.kind} of another VM`);
   matchImport(store, what, type, given);
   return given;
+}
+
+/** A store has a memory once, however often it is given. */
+function borrowed(store: Store, shared: SharedMemory): number {
+  const known = store.memories.findIndex(({ host }) => host === shared.memory);
+  return known >= 0 ? known : store.addMemory(borrowMemory(shared, store.memoryBudget));
 }
 
 function lookUp(what: Name, imports: Imports): unknown {

@@ -1,7 +1,7 @@
 // An instance as its user sees it, and handles to what it exports. All are views of a store: nothing is kept here.
 
 import { type ExternVal, exported } from '../runtime/instance.ts';
-import type { MemoryInst } from '../runtime/memory.ts';
+import type { MemoryInst, SharedMemory } from '../runtime/memory.ts';
 import type { Module } from '../runtime/module.ts';
 import { globalWords, type InstanceInst, type Store } from '../runtime/store.ts';
 import type { TableInst } from '../runtime/table.ts';
@@ -47,6 +47,10 @@ export class MemoryRef extends Handle {
   /** Grows by so many pages; returns the old size, or -1 where the type or a limit forbids it. */
   grow(pages: number): number {
     return this.inst.grow(size(pages));
+  }
+  /** What another VM takes as an import to hold this shared memory too; it may be posted to another thread. */
+  share(): SharedMemory {
+    return this.inst.share();
   }
 }
 

@@ -6,13 +6,14 @@ import type { Engine, Outcome } from '../runtime/engine.ts';
 import { Module } from '../runtime/module.ts';
 import { type PendingCall, Store } from '../runtime/store.ts';
 import { Ref, type Value } from '../runtime/value.ts';
+import { waitResults } from '../runtime/wait.ts';
 import { type RestoreStoreOptions, restoreStore } from '../snapshot/restore.ts';
 import { saveStore } from '../snapshot/save.ts';
 import { receiveStore, type SnapshotMessage, sendStore } from '../snapshot/send.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
 import { UsageError } from '../spec/errors.ts';
 import type { FuncAddr } from '../spec/types.ts';
-import { Driver, type Status } from './driver.ts';
+import { Driver, forgetWait, type Status } from './driver.ts';
 import { type EngineName, engineNamed } from './engines.ts';
 import { type FrameView, viewFrames } from './frames.ts';
 import { bindHosts, type Imports, resolveImports } from './imports.ts';
@@ -123,16 +124,18 @@ export class VM {
     return this.driver.run(budgetOf(options));
   }
 
-  /** As `run`, but awaits the host functions that answer later, and goes on. The fuel is for all of it. */
+  /** As `run`, but awaits the host functions that answer later and the guest's waits, and goes on. The fuel is for all of it. */
   async runAsync(options: Omit<RunOptions, 'steps'> = {}): Promise<Outcome> {
     checkKeys(options, ['fuel', 'pause']);
     let { fuel } = budgetOf(options);
     for (;;) {
       const before = this.paid;
       const outcome = this.run({ ...options, fuel });
-      if (outcome.status !== 'suspended' || outcome.reason.kind !== 'host') return outcome;
+      if (outcome.status !== 'suspended') return outcome;
+      const { kind } = outcome.reason;
+      if (kind !== 'host' && kind !== 'wait') return outcome;
       fuel = Math.max(0, fuel - (this.paid - before));
-      await this.answer();
+      await (kind === 'host' ? this.answer() : this.driver.awaitWake());
     }
   }
 
@@ -159,6 +162,13 @@ export class VM {
   /** Lets the pending host call fail: the next run ends trapped, with a HostError whose cause is `error`. */
   fail(id: number, error: unknown): void {
     this.driver.fail(this.pendingCall(id), error);
+  }
+
+  /** Ends the guest's wait as if it had been notified. Throws UsageError where it does not wait. */
+  wake(): void {
+    this.checkUsable();
+    if (this.store.wait === null) throw new UsageError('the guest waits for no memory');
+    this.driver.endWait(waitResults.woken);
   }
 
   private pendingCall(id: number): PendingCall {
@@ -243,6 +253,7 @@ export class VM {
   dispose(): void {
     if (this.gone !== null) return;
     this.checkNoHost('dispose');
+    forgetWait(this.store);
     for (const memory of this.store.memories.splice(0)) memory.release();
     this.store.stack.clear();
     this.gone = 'disposed of';

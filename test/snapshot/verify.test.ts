@@ -9,7 +9,44 @@ type Lie = readonly [what: string, forge: (data: Forged) => void, told: RegExp];
 /** The words of a list of frames: function, pc, base. */
 const frame = (i: number, word: 0 | 1 | 2) => 3 * i + word;
 
+const wait = { memory: 0, address: 8, bytes: 4, expected: 0n, until: null, woken: false } as const;
+
 const lies: readonly Lie[] = [
+  [
+    'a wait at a memory of one thread',
+    (d) => {
+      d.wait = wait;
+    },
+    /at no shared memory/,
+  ],
+  [
+    'a wait at a memory that is none',
+    (d) => {
+      d.wait = { ...wait, memory: 7 };
+    },
+    /at no shared memory/,
+  ],
+  [
+    'a wait of three bytes',
+    (d) => {
+      (d as { wait: unknown }).wait = { ...wait, bytes: 3 };
+    },
+    /one of 4, 8/,
+  ],
+  [
+    'a wait for more than 64 bits',
+    (d) => {
+      d.wait = { ...wait, expected: 2n ** 63n };
+    },
+    /signed 64-bit/,
+  ],
+  [
+    'a wait until no time',
+    (d) => {
+      d.wait = { ...wait, until: NaN };
+    },
+    /a time expected/,
+  ],
   [
     'a newer version',
     (d) => {
