@@ -3,6 +3,7 @@
   (memory (export "memory") 8)
   (func (export "run") (param $n i32) (result i32)
     (local $at i32)
+    (memory.fill (i32.const 0) (i32.const 0) (i32.const 0x80000))
     (loop $times
       (i32.store (i32.shl (i32.and (local.get $n) (i32.const 0xffff)) (i32.const 2)) (local.get $n))
       (local.set $at (i32.const 0))

@@ -5,6 +5,7 @@
   (data (i32.const 1024) "\00\02\05\01\06\03\00\04\02\06\01\05\03\07")
   (func (export "run") (param $n i32) (result i32)
     (local $pc i32) (local $acc i32) (local $count i32)
+    (memory.fill (i32.const 0) (i32.const 0) (i32.const 64))
     (local.set $acc (i32.const 12345))
     (loop $next
       (block $done

@@ -18,11 +18,11 @@ const rounds = 15;
 const fewest = 3;
 const longest = 2000;
 /** The host's compilers have seen the code by then. */
-const warmUp = { ms: 400, runs: 3 };
+const warmUpMs = 500;
 
 interface Racer {
   readonly name: string;
-  readonly run: () => unknown;
+  readonly run: () => Promise<void>;
   readonly times: number[];
 }
 
@@ -32,14 +32,16 @@ export async function compare(task: Task): Promise<Comparison> {
   for (const column of [host, ...columns]) {
     const namespace = await column.namespace(task);
     if (namespace === undefined) continue;
-    const run = await task.prepare(namespace);
-    const answer = await run();
-    if (column === host) expected = answer;
-    if (answer !== expected)
+    const prepared = await task.prepare(namespace);
+    expected ??= await prepared();
+    const run = async () => {
+      const answer = await prepared();
+      if (answer === expected) return;
       throw new Error(`${task.name}: ${column.name} and the host differ: ${answer}, ${expected}`);
+    };
+    await warm(run);
     racers.push({ name: column.name, run, times: [] });
   }
-  for (const { run } of racers) await warm(run);
   for (let round = 0; round < rounds; round++)
     for (const racer of racers) if (!isDone(racer)) racer.times.push(await cpuTime(racer.run));
   const [first, ...others] = racers.map(({ name, times }) => ({ name, ms: tenth(times) }));
@@ -47,10 +49,10 @@ export async function compare(task: Task): Promise<Comparison> {
   return { task: task.name, hostMs, ratios: new Map(others.map(({ name, ms }) => [name, ms / hostMs])) };
 }
 
-async function warm(run: () => unknown): Promise<void> {
-  const until = performance.now() + warmUp.ms;
-  for (let runs = 1; runs < warmUp.runs && performance.now() < until; runs++) await run();
-  while (performance.now() < until) await run();
+async function warm(run: Racer['run']): Promise<void> {
+  const until = performance.now() + warmUpMs;
+  do await run();
+  while (performance.now() < until);
 }
 
 const isDone = ({ times }: Racer): boolean =>
