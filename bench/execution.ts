@@ -13,7 +13,7 @@ export async function execution(): Promise<Section> {
   const rows: string[][] = [];
   for (const work of [...(await kernels()), ...programs()]) rows.push(await row(work));
   return {
-    title: 'Execution',
+    title: 'The interpreter',
     text: `The same work in turns with the host's own WebAssembly (a JIT compiler) and with the npm package \`webassembly-interpreter\`; \`–\` where that cannot run it or runs it wrongly. The first run of ours is told apart: the host's compiler has not seen its code yet. Median (least to most) of ${samples} pairs; of ${otherSamples} for the other interpreter.`,
     head: [
       'work',
@@ -84,7 +84,7 @@ function countInstructions(work: Work): number {
   if (known !== undefined) return known;
   const steps = 2000;
   let total = 0;
-  const vm = new VM();
+  const vm = new VM({ engine: 'interpreter' });
   const instance = vm.instantiate(Module.from(work.bytes));
   const stepping: Guest = {
     call(name, ...args) {

@@ -1,6 +1,7 @@
 // Measures, and writes RESULTS.md and ratios.svg, or RESULTS.node24.md and so on for another Node than the oldest that is
 // supported. `npm run bench -- kernels slices` measures these parts only, and writes nothing. Asserts nothing about time:
-// a figure is for people to judge. That all engines give the same answers is asserted.
+// a figure is for people to judge. That all engines give the same answers is asserted. The stack that `npm run bench` asks
+// for is for Asyncify: with checks in it, QuickJS does not run in what Node gives by itself.
 
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';

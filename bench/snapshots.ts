@@ -87,7 +87,7 @@ export async function slices(): Promise<Section> {
   const rows: string[][] = [];
   for (const fuel of [1000, 10_000]) rows.push(await sliceRow(module, fuel));
   return {
-    title: 'Slices',
+    title: 'Slices of the interpreter',
     text: `The sieve in one run and in slices on the same thread, in turns; what a slice costs is the difference, divided by their number. Median (least to most) of ${pairs} pairs.`,
     head: ['fuel a slice', 'slices', 'whole, ms', 'sliced, ms', 'sliced / whole', 'a slice, µs'],
     rows,
@@ -107,7 +107,7 @@ async function sliceRow(module: Module, fuel: number): Promise<string[]> {
 
 /** Returns the number of slices. */
 function sieve(module: Module, fuel: number): number {
-  const vm = new VM();
+  const vm = new VM({ engine: 'interpreter' });
   vm.start(vm.instantiate(module).func('run'), [300_000]);
   let count = 1;
   while (vm.run({ fuel }).status === 'suspended') count++;
