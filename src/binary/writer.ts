@@ -45,6 +45,15 @@ export class Writer {
     this.size += bytes.length;
   }
 
+  /** A short piece of other bytes: one by one, as a view of it would be slower to make than to use. */
+  range(bytes: Uint8Array, start: number, end: number): void {
+    this.reserve(end - start);
+    const { buffer } = this;
+    let { size } = this;
+    for (let i = start; i < end; i++) buffer[size++] = bytes[i] as number;
+    this.size = size;
+  }
+
   u32(value: number): void {
     let rest = value >>> 0;
     for (; rest >= 0x80; rest >>>= 7) this.byte((rest & 0x7f) | 0x80);

@@ -75,7 +75,7 @@ export interface Written {
 }
 
 export class BodyWriter {
-  readonly w = new Writer(256);
+  readonly w: Writer;
   readonly reader: InstructionReader;
   readonly open: Open[] = [];
   /** Where the guest's first instruction is. */
@@ -103,6 +103,7 @@ export class BodyWriter {
   ) {
     const body = bodyOf(context, shape.func);
     this.bodyStart = body.start;
+    this.w = new Writer(2 * (body.end - body.start) + 128);
     this.reader = new InstructionReader(context.syntax.bytes, body.start, body.end);
     this.depthLocal = rest ? 0 : shape.params.length;
     this.fuelLocal = this.depthLocal + 1;
@@ -209,7 +210,7 @@ export class BodyWriter {
   copy(): void {
     const { reader } = this;
     if (reader.pos - reader.start === 1) this.w.byte(reader.bytes[reader.start] as number);
-    else this.w.bytes(reader.bytes.subarray(reader.start, reader.pos));
+    else this.w.range(reader.bytes, reader.start, reader.pos);
   }
 
   /** Goes on at the `else` or `end` of the current clause: what lies before it cannot be reached. */
@@ -486,7 +487,7 @@ export class BodyWriter {
 
   private compose(): Written {
     this.endLabel();
-    const out = new Writer(this.w.length + 64);
+    const out = new Writer(this.w.length + 24 * this.groups.length + 64);
     writeLocals(out, [...this.shape.locals.slice(this.rest ? 0 : this.shape.params.length), ...this.extra]);
     out.byte(Op.block);
     out.byte(Op.noType);
@@ -510,7 +511,7 @@ export class BodyWriter {
     out.byte(Op.localGet);
     out.u32(this.fuelLocal);
     out.byte(Op.end);
-    return { bytes: out.finish(), origins: this.origins.map((value, i) => (i % 2 === 0 ? value + at : value)) };
+    return { bytes: out.view(), origins: this.origins.map((value, i) => (i % 2 === 0 ? value + at : value)) };
   }
 
   /** After the guest's last instruction: its results are on the stack. */

@@ -15,6 +15,7 @@ import { left, ownGlobals, thrown } from './env.ts';
 import { type CallHost, hostWrapper } from './hosts.ts';
 import { TableMirror, theMisfit } from './mirror.ts';
 import { globalBytes, type Rewritten, rewritten } from './module.ts';
+import { Pace } from './pace.ts';
 import { theScratch } from './scratch.ts';
 import type { ImportEntry } from './sections.ts';
 import { Flight } from './thrown.ts';
@@ -53,6 +54,8 @@ export interface Code {
 
 export class NativeStore {
   readonly scratch = theScratch();
+  /** Of runs that may be paused. */
+  readonly pace = new Pace();
   readonly instances: NativeInstance[] = [];
   /** By the name of the module. */
   private readonly codes = new Map<string, Code>();

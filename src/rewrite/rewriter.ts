@@ -17,8 +17,6 @@ import { takeSpilled } from './spill.ts';
 import { supportOf } from './support.ts';
 import { instructionAfter, instructionBefore, type Place, placesOf, trapOf } from './traps.ts';
 
-/** Fuel between two looks at the pause flag: a millisecond or two. */
-const quantum = 1_000_000;
 /** Without a flag to look at. */
 const longQuantum = 20_000_000;
 /** With neither flag nor bound: only as much as fits, for each stop costs a deep stack many continuations. */
@@ -34,8 +32,8 @@ function nativeOf(store: Store): NativeStore {
   return native;
 }
 
-function quantumOf({ fuel, pause }: Budget): number {
-  if (pause !== undefined) return quantum;
+function quantumOf(native: NativeStore, { fuel, pause }: Budget): number {
+  if (pause !== undefined) return native.pace.quantum;
   return fuel === Number.POSITIVE_INFINITY ? longestQuantum : longQuantum;
 }
 
@@ -46,7 +44,9 @@ class Run {
   private charged = 0;
   /** Fuel that the running code was given; less what it has is what it has charged. */
   private slice = 0;
-  private readonly quantum: number;
+  private quantum: number;
+  /** In ms, as `performance.now` tells. */
+  private enteredAt = 0;
   /** The top frame is to handle what is thrown. */
   private throwing = false;
   /** Code that throws has found it so, and has left. */
@@ -60,7 +60,7 @@ class Run {
   ) {
     this.native = nativeOf(store);
     this.fuel = budget.fuel - store.debt;
-    this.quantum = quantumOf(budget);
+    this.quantum = quantumOf(this.native, budget);
   }
 
   run(): Stop {
@@ -149,6 +149,7 @@ class Run {
     stack.depth = i;
     stack.top = base;
     this.slice = Math.min(this.quantum, this.fuel);
+    this.enteredAt = performance.now();
     const left = this.call(enter, depth, this.throwing ? this.deliver() : this.slice + paid);
     if (left === thrown) return this.unwind();
     if (left < 0) return this.left(left);
@@ -230,6 +231,8 @@ class Run {
     this.charge(this.slice - (held ? native.scratch.held : result));
     this.takeSpilled();
     if (held) return store.pending === null ? undefined : 'host';
+    if (this.budget.pause !== undefined && this.slice === this.quantum)
+      this.quantum = native.pace.took(performance.now() - this.enteredAt);
     if (this.fuel < 0) return 'fuel';
     return this.paused() ? 'pause' : undefined;
   }
