@@ -2,6 +2,7 @@
 
 export type { HostBody, HostContext, HostFunction, TypeLike } from './host/define.ts';
 export { asyncHostFunction, hostFunction } from './host/define.ts';
+export { type CodeCache, useCodeCache } from './rewrite/kept.ts';
 export type { Outcome, SuspendReason } from './runtime/engine.ts';
 export { Module } from './runtime/module.ts';
 export { defaultLimits, type VmLimits } from './runtime/store.ts';

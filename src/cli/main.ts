@@ -16,6 +16,7 @@ const fuelOption = ['--fuel <n>', 'suspend after so much fuel, about one unit pe
 const saveOption = ['--save <file>', 'where to save a program that is out of fuel or stopped with Ctrl-C'] as const;
 const hostOption = ['--host <file>', 'a JavaScript module that exports the host functions as `imports`'] as const;
 const engineOption = ['--engine <name>', 'auto (the default), interpreter or native'] as const;
+const cacheOption = ['--cache <folder>', 'where rewritten modules are kept for the next time'] as const;
 const jsonOption = ['--json', 'write the outcome as JSON'] as const;
 
 /** The pool takes a while to load, and no other command needs it. */
@@ -47,6 +48,7 @@ function program(): Command {
     .option(...saveOption)
     .option(...hostOption)
     .option(...engineOption)
+    .option(...cacheOption)
     .option(...jsonOption)
     .action(exiting(run));
 
@@ -57,6 +59,7 @@ function program(): Command {
     .option('--module <file...>', 'modules that the file does not hold itself')
     .option(...hostOption)
     .option(...engineOption)
+    .option(...cacheOption)
     .option(...jsonOption)
     .action(exiting(resume));
 

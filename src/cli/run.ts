@@ -1,10 +1,12 @@
 // `wasbox run`: calls an export of a module. What `run` and `resume` share, the way from a VM to an exit code, is here.
 
+import { useCodeCache } from '../rewrite/kept.ts';
 import type { Module } from '../runtime/module.ts';
 import { LinkError, UsageError } from '../spec/errors.ts';
 import type { FuncType } from '../spec/types.ts';
 import { VM, type VmOptions } from '../vm.ts';
 import { parseArguments, parseCount } from './arguments.ts';
+import { fileCache } from './cache.ts';
 import { drive, type End } from './drive.ts';
 import { type Exit, errorLine } from './exit.ts';
 import { readHost, readModule, writeBytes } from './files.ts';
@@ -16,6 +18,8 @@ export interface GoOptions {
   readonly save?: string;
   readonly host?: string;
   readonly engine?: VmOptions['engine'];
+  /** A folder of rewritten modules. */
+  readonly cache?: string;
   readonly json?: boolean;
 }
 export interface RunOptions extends GoOptions {
@@ -27,6 +31,7 @@ export async function run(file: string, args: readonly string[], options: RunOpt
   const name = options.invoke ?? defaultExport(module);
   checkArguments(module, name, args);
   const imports = await readHost(options.host);
+  if (options.cache !== undefined) useCodeCache(fileCache(options.cache));
   const vm = new VM({ engine: options.engine });
   vm.instantiate(module, imports, { start: 'defer' });
   return go(vm, planFor(module, { export: name, args }), options);

@@ -9,6 +9,7 @@ import { CrashError } from '../spec/errors.ts';
 import type { FuncType } from '../spec/types.ts';
 import { BodyWriter, type Origins } from './body.ts';
 import { type Env, type OwnGlobal, ownGlobals, type ScratchFunc, scratchFuncs, type Thunk, thunks } from './env.ts';
+import { keptOr } from './kept.ts';
 import { Op } from './ops.ts';
 import { assemble, type ExportEntry, type ImportEntry } from './sections.ts';
 import { shapeOf } from './shape.ts';
@@ -118,8 +119,8 @@ export function funcTypeIndex(types: TypeSection, { context }: Module, func: num
 export const globalType = ({ context }: Module, global: number): Low => lowOf(context.globals[global]?.type ?? 'i32');
 
 let count = 0;
-/** A name that no other module of this thread has. */
-export const freshName = (): string => `wasbox.${count++}`;
+/** A name that no other module of this thread has; all are equally long. */
+export const freshName = (): string => `wasbox.${String(count++).padStart(12, '0')}`;
 
 const known = new WeakMap<Module, Map<boolean, Rewritten>>();
 
@@ -138,7 +139,7 @@ export const isRewritten = (module: Module, shared?: boolean): boolean =>
 
 function rewrite(module: Module, shared: boolean): Rewritten {
   const name = freshName();
-  const { bytes, offsets } = rewriteBytes(module, shared, name);
+  const { bytes, offsets } = keptOr(module, shared, name, () => rewriteBytes(module, shared, name));
   const { shift } = new MainEnv(module);
   return {
     module,

@@ -1,0 +1,26 @@
+// A folder of rewritten modules. It is a help and no more: what cannot be read or written is made again each time.
+
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CodeCache } from '../rewrite/kept.ts';
+
+export const fileCache = (folder: string): CodeCache => ({
+  get(key) {
+    try {
+      return readFileSync(join(folder, key));
+    } catch {
+      return undefined;
+    }
+  },
+  /** Another process never sees half of a file. */
+  set(key, bytes) {
+    try {
+      mkdirSync(folder, { recursive: true });
+      const draft = join(folder, `${key}.${process.pid}`);
+      writeFileSync(draft, bytes);
+      renameSync(draft, join(folder, key));
+    } catch {
+      return;
+    }
+  },
+});

@@ -1,0 +1,64 @@
+// Rewritten modules in a cache that the host of wasbox provides, on a disk for instance. What comes out of it is checked:
+// an entry that is damaged, or of another version of the rewriter, is as good as none.
+
+import { sha256 } from '@noble/hashes/sha2.js';
+import type { Module } from '../runtime/module.ts';
+
+/** Where rewritten modules are kept. Keys are letters, digits and dashes. What it throws, callers see. */
+export interface CodeCache {
+  get(key: string): Uint8Array | undefined;
+  set(key: string, bytes: Uint8Array): void;
+}
+
+/** To be raised whenever the rewriter writes other code. */
+const version = 1;
+const hashBytes = 32;
+
+let cache: CodeCache | undefined;
+
+/** From now on modules that are rewritten in this thread are looked for there, and put there. */
+export function useCodeCache(chosen: CodeCache | undefined): void {
+  cache = chosen;
+}
+
+export interface Kept {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly offsets: Int32Array;
+}
+
+/** What the cache has of the module, or what `make` makes, which it then has. The entry's last bytes are `name`. */
+export function keptOr(module: Module, shared: boolean, name: string, make: () => Kept): Kept {
+  if (cache === undefined) return make();
+  const key = `${module.hash}-${version}-${shared ? 'shared' : 'plain'}`;
+  const found = cache.get(key);
+  const known = found && unpack(found, module.syntax.funcs.length);
+  if (known !== undefined) {
+    known.bytes.set(new TextEncoder().encode(name), known.bytes.length - name.length);
+    return known;
+  }
+  const made = make();
+  cache.set(key, pack(made));
+  return made;
+}
+
+/** A checksum of the rest, where each function begins, the module. */
+function pack({ bytes, offsets }: Kept): Uint8Array {
+  const packed = new Uint8Array(hashBytes + 4 * offsets.length + bytes.length);
+  const view = new DataView(packed.buffer);
+  offsets.forEach((offset, i) => {
+    view.setInt32(hashBytes + 4 * i, offset, true);
+  });
+  packed.set(bytes, hashBytes + 4 * offsets.length);
+  packed.set(sha256(packed.subarray(hashBytes)));
+  return packed;
+}
+
+function unpack(packed: Uint8Array, funcs: number): Kept | undefined {
+  const start = hashBytes + 4 * funcs;
+  if (packed.length <= start) return undefined;
+  const sum = sha256(packed.subarray(hashBytes));
+  if (!sum.every((byte, i) => packed[i] === byte)) return undefined;
+  const view = new DataView(packed.buffer, packed.byteOffset);
+  const offsets = Int32Array.from({ length: funcs }, (_, i) => view.getInt32(hashBytes + 4 * i, true));
+  return { bytes: new Uint8Array(packed.subarray(start)), offsets };
+}
