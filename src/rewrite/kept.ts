@@ -31,7 +31,7 @@ export function keptOr(module: Module, shared: boolean, name: string, make: () =
   if (cache === undefined) return make();
   const key = `${module.hash}-${version}-${shared ? 'shared' : 'plain'}`;
   const found = cache.get(key);
-  const known = found && unpack(found, module.syntax.funcs.length);
+  const known = found && unpack(found);
   if (known !== undefined) {
     known.bytes.set(new TextEncoder().encode(name), known.bytes.length - name.length);
     return known;
@@ -41,24 +41,26 @@ export function keptOr(module: Module, shared: boolean, name: string, make: () =
   return made;
 }
 
-/** A checksum of the rest, where each function begins, the module. */
+/** A checksum of the rest; how many functions there are, and where each begins; the module. */
 function pack({ bytes, offsets }: Kept): Uint8Array {
-  const packed = new Uint8Array(hashBytes + 4 * offsets.length + bytes.length);
+  const start = hashBytes + 4 + 4 * offsets.length;
+  const packed = new Uint8Array(start + bytes.length);
   const view = new DataView(packed.buffer);
+  view.setInt32(hashBytes, offsets.length, true);
   offsets.forEach((offset, i) => {
-    view.setInt32(hashBytes + 4 * i, offset, true);
+    view.setInt32(hashBytes + 4 + 4 * i, offset, true);
   });
-  packed.set(bytes, hashBytes + 4 * offsets.length);
+  packed.set(bytes, start);
   packed.set(sha256(packed.subarray(hashBytes)));
   return packed;
 }
 
-function unpack(packed: Uint8Array, funcs: number): Kept | undefined {
-  const start = hashBytes + 4 * funcs;
-  if (packed.length <= start) return undefined;
+function unpack(packed: Uint8Array): Kept | undefined {
+  if (packed.length < hashBytes + 4) return undefined;
   const sum = sha256(packed.subarray(hashBytes));
   if (!sum.every((byte, i) => packed[i] === byte)) return undefined;
   const view = new DataView(packed.buffer, packed.byteOffset);
-  const offsets = Int32Array.from({ length: funcs }, (_, i) => view.getInt32(hashBytes + 4 * i, true));
-  return { bytes: new Uint8Array(packed.subarray(start)), offsets };
+  const length = view.getInt32(hashBytes, true);
+  const offsets = Int32Array.from({ length }, (_, i) => view.getInt32(hashBytes + 4 + 4 * i, true));
+  return { bytes: new Uint8Array(packed.subarray(hashBytes + 4 + 4 * length)), offsets };
 }
