@@ -1,5 +1,6 @@
 // Runs the commands of a script and says which of them did not end as they should. A hopping run has a twin that runs the
-// same script without hops: after each command both must be in the same state.
+// same script without hops, or, together with it, the same hops on the interpreter: after each command both must be in the
+// same state, and all that both saved must have been the same bytes.
 // https://github.com/WebAssembly/spec/tree/main/interpreter#scripts
 
 import { readFileSync } from 'node:fs';
@@ -41,8 +42,13 @@ export interface Report {
 }
 
 /** Runs a file of the suite, given by its path in there. */
-export async function runFile(file: string, mode?: Mode, engines?: readonly EngineName[]): Promise<Report> {
-  return runScript(readFileSync(join(testsuite ?? '', file), 'utf8'), file, mode, engines);
+export async function runFile(
+  file: string,
+  mode?: Mode,
+  engines?: readonly EngineName[],
+  together?: boolean,
+): Promise<Report> {
+  return runScript(readFileSync(join(testsuite ?? '', file), 'utf8'), file, mode, engines, together);
 }
 
 export async function runScript(
@@ -50,10 +56,11 @@ export async function runScript(
   file: string,
   mode: Mode = 'whole',
   engines?: readonly EngineName[],
+  together = false,
 ): Promise<Report> {
   const commands = parseScript(text, file);
   const threads = file.startsWith('proposals/threads/');
-  const runner = new Runner(file, mode, await spectest(threads), commands.every(isSelfContained), engines);
+  const runner = new Runner(file, mode, await spectest(threads), commands.every(isSelfContained), engines, together);
   try {
     for (const command of commands) await runner.carryOut(command);
     return runner.report();
@@ -89,7 +96,7 @@ type ModuleAssertion = Extract<Command, { source: ModuleSource; message: string 
 
 class Runner {
   private readonly world: World;
-  /** Runs all without hops, where `world` hops. */
+  /** Runs all without hops, where `world` hops; unless they hop together. */
   private readonly twin: World | undefined;
   private readonly definitions = new Map<string | undefined, Module>();
   /** Addresses of instances: by their name in the script (undefined: the last one), and by their name for imports. */
@@ -107,11 +114,14 @@ class Runner {
     private readonly spectest: Module,
     /** No command reaches an instance other than the last one. */
     private readonly selfContained: boolean,
-    engines?: readonly EngineName[],
+    engines: readonly EngineName[] | undefined,
+    /** The twin hops as well, on the interpreter, and saves the same bytes. */
+    private readonly together: boolean,
   ) {
     this.native = engines !== undefined;
     this.world = new World(mode, engines);
-    this.twin = mode === 'whole' && engines === undefined ? undefined : new World('whole', ['interpreter']);
+    const alone = mode === 'whole' && engines === undefined;
+    this.twin = alone ? undefined : new World(together ? mode : 'whole', ['interpreter']);
     this.registered.set('spectest', this.instantiate(spectest));
   }
 
@@ -260,7 +270,7 @@ class Runner {
     if (this.native && isTrapped(own)) this.world.takeFuel(twin);
     const differs =
       told(own.error) === told(other.error) && alike(own.value, other.value)
-        ? difference(this.world.vm.store, twin.vm.store)
+        ? (difference(this.world.vm.store, twin.vm.store) ?? this.savedOtherwise(twin))
         : `${own.error === undefined ? show(own.value) : told(own.error)}`;
     if (differs !== undefined)
       throw new Unexpected(
@@ -269,6 +279,15 @@ class Runner {
       );
     if ('error' in own) throw own.error;
     return own.value as T;
+  }
+
+  /** Where the engines stop at the same places, the first hop at which they did not save the same bytes. */
+  private savedOtherwise(twin: World): string | undefined {
+    const [own, other] = [this.world.takeTrail(), twin.takeTrail()];
+    if (!this.together) return undefined;
+    const at = other.findIndex((digest, i) => digest !== own[i]);
+    if (own.length !== other.length) return `hops: ${own.length} and ${other.length}`;
+    return at < 0 ? undefined : `saved bytes at hop ${at} of ${own.length}`;
   }
 }
 

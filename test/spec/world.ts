@@ -1,6 +1,7 @@
 // One VM in which a script lives, and how its calls are run: at once, or in slices, where after each slice the VM is
 // saved, thrown away and restored from bytes. What the commands of a script mean is runner.ts's business.
 
+import { createHash } from 'node:crypto';
 import type { Outcome } from '../../src/runtime/engine.ts';
 import { exported } from '../../src/runtime/instance.ts';
 import type { Module } from '../../src/runtime/module.ts';
@@ -30,6 +31,8 @@ export class World {
 
   private readonly pace: Pace;
   private made = 0;
+  /** What was saved since `takeTrail`, as digests. */
+  private trail: string[] = [];
 
   /** Each VM has the next of the engines. */
   constructor(
@@ -109,6 +112,7 @@ export class World {
     // A host function that was called straight away has no frame, and cannot be saved.
     if (this.vm.store.stack.depth === 0) return;
     const bytes = this.vm.save().encode();
+    this.trail.push(createHash('sha1').update(bytes).digest('hex'));
     this.vm.dispose();
     this.vm = VM.restore(bytes, {
       modules: [...this.modules.values()],
@@ -117,6 +121,13 @@ export class World {
       engine: this.engine,
     });
     this.pace.hopped(this.vm.store.memoryBudget.used);
+  }
+
+  /** Digests of what was saved since the last time. */
+  takeTrail(): string[] {
+    const { trail } = this;
+    this.trail = [];
+    return trail;
   }
 
   /** What was used is as in the other world. */
