@@ -1,8 +1,9 @@
-// Lowered code: one array of words per module, and for each function where its code lies and how places in it
+// Lowered code: words in the one array of the thread, and for each function where its code lies and how places in it
 // correspond to the canonical frame's pc.
 
 import type { Module } from '../runtime/module.ts';
 import type { HeapType, RefType } from '../spec/types.ts';
+import { fixed } from './fixed.ts';
 
 /**
  * A function lowered in one of two ways. *Folded* code is fast and can be left and entered at safe points; *plain* code
@@ -53,8 +54,6 @@ export type Form = 'folded' | 'plain';
 
 /** All code of one module in this thread. */
 export class ModuleCode {
-  words = new Int32Array(1024);
-  length = 0;
   readonly entries: Record<Form, Int32Array>;
   readonly lowered: Record<Form, (Lowered | undefined)[]> = { folded: [], plain: [] };
   /** Reference types that routines name by their place here. */
@@ -67,9 +66,22 @@ export class ModuleCode {
     this.entries = { folded: new Int32Array(count).fill(-1), plain: new Int32Array(count).fill(-1) };
   }
 
+  /** All code of this thread, where its own is too. */
+  get words(): Int32Array {
+    return fixed.code;
+  }
+  /** Offset of the next word. */
+  get length(): number {
+    return used;
+  }
+  /** Takes back what was put from here on. */
+  set length(length: number) {
+    used = length;
+  }
+
   put(word: number): void {
-    if (this.length === this.words.length) this.widen();
-    this.words[this.length++] = word;
+    if (used === fixed.code.length) fixed.widenCode();
+    fixed.code[used++] = word;
   }
 
   /** The place of a closed reference type in `refTypes`. */
@@ -80,12 +92,6 @@ export class ModuleCode {
     return number;
   }
 
-  private widen(): void {
-    const wider = new Int32Array(this.words.length * 2);
-    wider.set(this.words);
-    this.words = wider;
-  }
-
   /** The lowered function that a code offset lies in, among the two forms of one function. */
   holding(func: number, offset: number): Lowered {
     const plain = this.lowered.plain[func];
@@ -94,7 +100,16 @@ export class ModuleCode {
   }
 }
 
-const codes = new WeakMap<Module, ModuleCode>();
+let codes = new WeakMap<Module, ModuleCode>();
+/** Words of code in use; the first one is `noOp`. */
+let used = 1;
+
+/** Forgets all code if little room is left for more: it is lowered again when it is called. No frame may be in code. */
+export function spareCode(): void {
+  if (used < 0.75 * fixed.code.length) return;
+  codes = new WeakMap();
+  used = 1;
+}
 
 /** The code of a module, shared by all VMs of this thread. */
 export function codeOf(module: Module): ModuleCode {

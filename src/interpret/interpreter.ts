@@ -11,16 +11,19 @@ import { join, type PendingWait } from '../runtime/wait.ts';
 import { CrashError, LimitError, Trap, UncaughtError } from '../spec/errors.ts';
 import { type FuncAddr, slotsOfAll, type TagAddr } from '../spec/types.ts';
 import { waiting } from './atomics.ts';
-import { findHandler, type Handler, type Lowered, offsetOf, originOf, pointAt } from './code.ts';
-import { loop } from './loop.ts';
+import { findHandler, type Handler, type Lowered, offsetOf, originOf, pointAt, spareCode } from './code.ts';
+import { enter } from './enter.ts';
 import { lower } from './lower.ts';
 import { Exit, Machine } from './machine.ts';
 import { opNamed } from './ops.ts';
 
-/** Fuel between two looks at the pause flag: well under a millisecond of work, also before V8 has optimised the loop. */
-const watchedQuantum = 10_000;
-/** Fuel between two entries of the loop where nobody pauses: what is entered anew may be better optimised. */
-const quantum = 1_000_000;
+/**
+ * Fuel between two looks at the pause flag, and between two entries of the loop: well under a millisecond of work, also
+ * before V8 has optimised the loop; it takes up a better one when it is entered anew.
+ */
+const quantum = 10_000;
+/** Runs under way in this thread: host functions may run other VMs. */
+let running = 0;
 
 type WasmFunc = FuncInst & { kind: 'wasm' };
 
@@ -39,18 +42,21 @@ class Run {
     private readonly budget: Budget,
     private readonly host: HostPort,
   ) {
+    if (running === 0) spareCode();
     this.m = new Machine(store, budget.steps !== undefined);
     this.m.steps = budget.steps ?? Infinity;
     this.reserve = budget.fuel - store.debt;
   }
 
   run(): Stop {
+    running++;
     try {
       return this.begin() ?? this.loop();
     } catch (error) {
       this.fault();
       throw error;
     } finally {
+      running--;
       this.settleFuel();
     }
   }
@@ -73,7 +79,7 @@ class Run {
 
   private runLoop(): Exit {
     try {
-      return loop(this.m);
+      return enter(this.m);
     } catch (error) {
       if (error === waiting) return Exit.wait;
       throw error;
@@ -148,7 +154,7 @@ class Run {
 
   /** Hands the machine its next quantum. */
   private refill(): void {
-    const more = Math.min(this.budget.pause === undefined ? quantum : watchedQuantum, this.reserve);
+    const more = Math.min(quantum, this.reserve);
     this.reserve -= more;
     this.granted += more;
     this.m.fuel += more;

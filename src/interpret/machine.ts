@@ -7,6 +7,7 @@ import { globalWords } from '../runtime/store.ts';
 import type { TableInst } from '../runtime/table.ts';
 import type { PendingWait } from '../runtime/wait.ts';
 import { codeOf, type Form, type ModuleCode } from './code.ts';
+import { fixed } from './fixed.ts';
 
 /** Why the loop was left. */
 export const Exit = {
@@ -65,13 +66,13 @@ function placesIn(store: Store, instance: InstanceInst): Places {
 }
 
 export class Machine {
-  I: Int32Array;
-  F: Float32Array;
-  D: Float64Array;
-  B: Int8Array;
-  S: Int16Array;
+  I!: Int32Array;
+  F!: Float32Array;
+  D!: Float64Array;
+  B!: Int8Array;
+  S!: Int16Array;
   G: Int32Array;
-  FR: Int32Array;
+  FR!: Int32Array;
   mem: DataView = noMemory;
   memLen = 0;
 
@@ -96,6 +97,8 @@ export class Machine {
   floor = 0;
   /** A call from a frame at or above this place in `FR` needs more room there. */
   lastFrame = 0;
+  /** A frame that ends past this word needs more room in `I`. */
+  lastWord = 0;
   fuel = 0;
   /** The wait that the loop was left for. */
   wait: PendingWait | null = null;
@@ -106,32 +109,28 @@ export class Machine {
     /** Instructions are counted: only plain code runs. */
     readonly stepping: boolean,
   ) {
-    const { stack } = store;
-    this.I = stack.words;
-    this.F = stack.floats;
-    this.D = stack.doubles;
-    this.B = stack.bytes;
-    this.S = stack.shorts;
     this.G = store.globalWords;
-    this.FR = stack.frames;
     this.funcs = store.funcs;
-    this.lastFrame = this.FR.length - frameWords;
+    this.refreshStack();
   }
 
   get form(): Form {
     return this.stepping ? 'plain' : 'folded';
   }
 
-  /** Views of the stack, which moves when it grows. */
+  /** Views of the stack, which moves when it grows and when another store's stack runs. */
   refreshStack(): void {
     const { stack } = this.store;
-    this.I = stack.words;
-    this.F = stack.floats;
-    this.D = stack.doubles;
-    this.B = stack.bytes;
-    this.S = stack.shorts;
-    this.FR = stack.frames;
-    this.lastFrame = this.FR.length - frameWords;
+    fixed.hold(stack);
+    const { words, floats, doubles, bytes, shorts, frames } = stack.views;
+    this.I = words;
+    this.F = floats;
+    this.D = doubles;
+    this.B = bytes;
+    this.S = shorts;
+    this.FR = frames;
+    this.lastWord = Math.min(words.length, stack.limits.slots * 2);
+    this.lastFrame = Math.min(frames.length, stack.limits.frames * frameWords) - frameWords;
   }
 
   refreshMemory(): void {

@@ -184,7 +184,7 @@ const ownOps: Op[] = [
   op(
     'enter',
     5,
-    `if (fp + ${word(2)} > I.length) { exit = Exit.stack; break run; }
+    `if (fp + ${word(2)} > lastWord) { exit = Exit.stack; break run; }
       for (let i = fp + ${word(3)}, end = fp + ${word(4)}; i < end; i++) I[i] = 0;
       fuel -= ${word(1)}; if (fuel < 0) { pc += 5; exit = Exit.fuel; break run; }`,
   ),
@@ -228,7 +228,7 @@ const ownOps: Op[] = [
   op(
     'rare',
     0,
-    `m.pc = pc; rare[${word(2)}]!(m, pc + 4, fp + ${word(3)}); I = m.I; F = m.F; D = m.D; G = m.G; mem = m.mem; memLen = m.memLen; pc += ${word(1)}; continue;`,
+    `m.pc = pc; rare[${word(2)}]!(m, pc + 4, fp + ${word(3)}); G = m.G; mem = m.mem; memLen = m.memLen; pc += ${word(1)}; continue;`,
   ),
   // destination, first and second operand, code of the row
   op('numeric', 5, `numeric(${word(4)}, I, F, D, ${place(1)}, ${place(2)}, ${place(3)});`),

@@ -25,19 +25,49 @@ export interface StackLimits {
   readonly slots: number;
 }
 
+/** The arrays of a stack: the words of its slots under each type that is read there, and its frames. */
+export interface StackViews {
+  readonly words: Int32Array;
+  readonly floats: Float32Array;
+  readonly doubles: Float64Array;
+  readonly bytes: Int8Array;
+  readonly shorts: Int16Array;
+  readonly frames: Int32Array;
+}
+
+/** New arrays of so many words of slots and words of frames, all zero. */
+export function stackViews(words: number, frames: number): StackViews {
+  const { buffer } = new Int32Array(words);
+  return {
+    words: new Int32Array(buffer),
+    floats: new Float32Array(buffer),
+    doubles: new Float64Array(buffer),
+    bytes: new Int8Array(buffer),
+    shorts: new Int16Array(buffer),
+    frames: new Int32Array(frames),
+  };
+}
+
+/** Words of slots that a stack begins with. */
+const firstWords = 2048;
+const firstFrames = 64;
+
 export class Stack {
-  frames = new Int32Array(64 * frameWords);
-  words: Int32Array = new Int32Array(2048);
-  floats = new Float32Array(this.words.buffer);
-  doubles = new Float64Array(this.words.buffer);
-  bytes = new Int8Array(this.words.buffer);
-  shorts = new Int16Array(this.words.buffer);
+  /** Its arrays now; they change when it grows, and when it moves. */
+  views: StackViews = stackViews(firstWords, firstFrames * frameWords);
   /** Number of frames. */
   depth = 0;
   /** Number of slots in use. */
   top = 0;
 
   constructor(readonly limits: StackLimits) {}
+
+  get words(): Int32Array {
+    return this.views.words;
+  }
+  get frames(): Int32Array {
+    return this.views.frames;
+  }
 
   func(i: number): FuncAddr {
     return this.frames[i * frameWords] as number;
@@ -65,26 +95,37 @@ export class Stack {
 
   /** Makes room for `count` frames. Throws ExhaustionError past the limit. */
   reserveFrames(count: number): void {
-    if (count > this.limits.frames) throw new ExhaustionError(`more than ${this.limits.frames} frames`);
-    if (count * frameWords <= this.frames.length) return;
-    const wider = new Int32Array(
-      Math.min(this.limits.frames, Math.max(count, (2 * this.frames.length) / frameWords)) * frameWords,
-    );
-    wider.set(this.frames);
-    this.frames = wider;
+    const { frames } = this.limits;
+    if (count > frames) throw new ExhaustionError(`more than ${frames} frames`);
+    const { length } = this.frames;
+    if (count * frameWords <= length) return;
+    const wider = Math.min(frames, Math.max(count, (2 * length) / frameWords));
+    this.moveTo(stackViews(this.words.length, wider * frameWords));
   }
 
   /** Makes room for `count` slots. Throws ExhaustionError past the limit. */
   reserveSlots(count: number): void {
-    if (count > this.limits.slots) throw new ExhaustionError(`more than ${this.limits.slots * 8} bytes of frames`);
-    if (count * 2 <= this.words.length) return;
-    const wider = new Int32Array(Math.min(this.limits.slots, Math.max(count, this.words.length)) * 2);
-    wider.set(this.words);
-    this.words = wider;
-    this.floats = new Float32Array(wider.buffer);
-    this.doubles = new Float64Array(wider.buffer);
-    this.bytes = new Int8Array(wider.buffer);
-    this.shorts = new Int16Array(wider.buffer);
+    const { slots } = this.limits;
+    if (count > slots) throw new ExhaustionError(`more than ${slots * 8} bytes of frames`);
+    const { length } = this.words;
+    if (count * 2 <= length) return;
+    this.moveTo(stackViews(Math.min(slots, Math.max(count, length)) * 2, this.frames.length));
+  }
+
+  /** To arrays that are as large or larger. All is copied: an engine may have more in use than `top` tells. */
+  moveTo(views: StackViews): void {
+    views.words.set(this.words);
+    views.frames.set(this.frames);
+    this.views = views;
+  }
+
+  /** To arrays of its own, with what is in use between runs of an engine. */
+  moveOut(): void {
+    const words = this.words.subarray(0, this.top * 2);
+    const frames = this.frames.subarray(0, this.depth * frameWords);
+    this.views = stackViews(Math.max(firstWords, words.length), Math.max(firstFrames * frameWords, frames.length));
+    this.words.set(words);
+    this.frames.set(frames);
   }
 
   clear(): void {
