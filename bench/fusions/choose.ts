@@ -7,15 +7,17 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { fusedOp } from '../../src/interpret/ops.ts';
 import { bytecodeLength, mostBytecode } from '../../test/interpret/bytecode.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const most = Number(process.argv[2] ?? 120);
 /** Ops in one sequence. */
-const longest = 4;
+const longest = Number(process.argv[3] ?? 3);
 
-/** One run of neighbouring ops with how often each ran. */
-type Trace = { names: string[]; counts: number[] };
+/** An op of neighbouring ones: how often it ran, and its names with 0, 1, … ops before it in a sequence (profile.ts). */
+type Item = { count: number; names: string[] };
+type Trace = Item[];
 
 function profile(): Trace[] {
   const copy = mkdtempSync(join(tmpdir(), 'wasbox-fusions-'));
@@ -34,54 +36,77 @@ function profile(): Trace[] {
   }
 }
 
-/** A chain of merged tokens; a token is the names of its ops. */
-type Token = { names: string[]; count: number };
+/** Ops of a trace that are merged: from `start` on. */
+type Token = { start: number; length: number; count: number };
+type Chain = { trace: Trace; tokens: Token[] };
+type Sequence = { names: string[]; saved: number };
 
-function choose(traces: Trace[]): { names: string[]; saved: number }[] {
-  let chains = traces.map(({ names, counts }) =>
-    names.map((name, i): Token => ({ names: [name], count: counts[i] as number })),
-  );
-  const chosen: { names: string[]; saved: number }[] = [];
-  while (chosen.length < most) {
+const namesOf = ({ trace }: Chain, { start, length }: Token): string[] =>
+  trace.slice(start, start + length).map(({ names }, k) => names[k] as string);
+
+const joined = (a: Token, b: Token): Token => ({
+  start: a.start,
+  length: a.length + b.length,
+  count: Math.min(a.count, b.count),
+});
+
+/** Dispatches that a token of these ops saves, and half as much for each value that it hands over in a variable. */
+const worth = (names: readonly string[]): number =>
+  names.length - 1 + names.reduce((sum, name) => sum + (name.match(/ [ab][<=]\d/g)?.length ?? 0), 0) / 2;
+
+/** Most useful for the bytecode they take come first. */
+const density = ({ names, saved }: Sequence): number => saved / fusedOp(names).text.length;
+
+/** The sequences that are left when the best pairs of neighbours have been merged. */
+function choose(traces: Trace[]): Sequence[] {
+  const chains = traces.map((trace): Chain => {
+    return { trace, tokens: trace.map(({ count }, start) => ({ start, length: 1, count })) };
+  });
+  for (let i = 0; i < most; i++) {
     const best = bestPair(chains);
     if (best === undefined) break;
-    chosen.push(best);
-    const key = best.names.join(' + ');
-    chains = chains.map((chain) => merge(chain, key));
+    for (const chain of chains) merge(chain, best);
   }
-  return chosen;
-}
-
-function bestPair(chains: Token[][]): { names: string[]; saved: number } | undefined {
-  const gains = new Map<string, { names: string[]; saved: number }>();
+  const uses = new Map<string, Sequence>();
   for (const chain of chains)
-    for (let i = 0; i + 1 < chain.length; i++) {
-      const [a, b] = [chain[i] as Token, chain[i + 1] as Token];
-      const names = [...a.names, ...b.names];
-      if (names.length > longest) continue;
-      const key = names.join(' + ');
-      const gain = gains.get(key) ?? { names, saved: 0 };
-      gain.saved += Math.min(a.count, b.count);
-      gains.set(key, gain);
-    }
-  return [...gains.values()].sort((a, b) => b.saved - a.saved)[0];
+    for (const token of chain.tokens) if (token.length > 1) add(uses, namesOf(chain, token), token.count);
+  return [...uses.values()].sort((a, b) => density(b) - density(a));
 }
 
-function merge(chain: Token[], key: string): Token[] {
-  const merged: Token[] = [];
-  for (let i = 0; i < chain.length; i++) {
-    const [a, b] = [chain[i] as Token, chain[i + 1]];
-    if (b !== undefined && [...a.names, ...b.names].join(' + ') === key) {
-      merged.push({ names: [...a.names, ...b.names], count: Math.min(a.count, b.count) });
-      i++;
-    } else merged.push(a);
-  }
-  return merged;
+function add(sequences: Map<string, Sequence>, names: string[], count: number): void {
+  const key = names.join(' + ');
+  const sequence = sequences.get(key) ?? { names, saved: 0 };
+  sequence.saved += count * worth(names);
+  sequences.set(key, sequence);
 }
+
+/** Each pair of neighbours that may be one token. */
+function* pairs(chain: Chain): Generator<{ at: number; token: Token; names: string[] }> {
+  for (let at = 0; at + 1 < chain.tokens.length; at++) {
+    const token = joined(chain.tokens[at] as Token, chain.tokens[at + 1] as Token);
+    if (token.length <= longest) yield { at, token, names: namesOf(chain, token) };
+  }
+}
+
+function bestPair(chains: Chain[]): string | undefined {
+  const gains = new Map<string, Sequence>();
+  for (const chain of chains) for (const { token, names } of pairs(chain)) add(gains, names, token.count);
+  return [...gains].sort(([, a], [, b]) => b.saved - a.saved)[0]?.[0];
+}
+
+function merge(chain: Chain, key: string): void {
+  for (const { at, token, names } of pairs(chain)) if (names.join(' + ') === key) chain.tokens.splice(at, 2, token);
+}
+
+/** Not counted but known: so hashes, and generators of random numbers, mix the bits of a word. */
+const byHand: Sequence[] = ['k<32', 'k>=32'].map((form) => ({
+  names: [`i64.shr_u ${form}`, 'i64.xor a<1', 'const64', 'i64.mul a<2 b<1'],
+  saved: 0,
+}));
 
 const traces = profile();
-const total = traces.flatMap((t) => t.counts).reduce((a, b) => a + b, 0);
-const chosen = choose(traces);
+const total = traces.flat().reduce((sum, { count }) => sum + count, 0);
+const chosen = [...byHand, ...choose(traces)];
 // V8 optimises no function above a size: leave out the least useful sequences until the loop is below it.
 const target = join(root, 'src/interpret/fusions.ts');
 function write(count: number): void {
@@ -90,9 +115,21 @@ function write(count: number): void {
   execFileSync(process.execPath, ['--import', 'tsx', 'test/interpret/generate.ts'], { cwd: root });
 }
 
-let count = chosen.length;
-for (write(count); bytecodeLength() > mostBytecode; write(count)) count -= 4;
+/** How many of the sequences fit. */
+function fitting(): number {
+  let [fits, tooMany] = [0, chosen.length + 1];
+  while (tooMany - fits > 1) {
+    const count = (fits + tooMany) >> 1;
+    write(count);
+    if (bytecodeLength() <= mostBytecode) fits = count;
+    else tooMany = count;
+  }
+  return fits;
+}
+
+const count = fitting();
+write(count);
 const saved = chosen.slice(0, count).reduce((sum, c) => sum + c.saved, 0);
 console.log(
-  `${count} sequences save ${((100 * saved) / total).toFixed(1)} % of ${total} dispatches; ${bytecodeLength()} bytes`,
+  `${count} sequences are worth ${((100 * saved) / total).toFixed(1)} % of ${total} dispatches; ${bytecodeLength()} bytes`,
 );

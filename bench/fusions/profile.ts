@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostFunction, type Instance, Module, VM } from '../../src/index.ts';
-import { lengthAt } from '../../src/interpret/fuse.ts';
-import { isFusible, ops } from '../../src/interpret/ops.ts';
+import { lengthAt, linksTo } from '../../src/interpret/fuse.ts';
+import { isFusible, ops, partName } from '../../src/interpret/ops.ts';
 import { counted } from './counts.ts';
 
 const load = (file: string) => Module.from(readFileSync(new URL(`../../node_modules/${file}`, import.meta.url)));
@@ -69,9 +69,13 @@ function digest(name: string, bits: number): void {
   const module = Module.from(Buffer.from(/data:"(AGFzb[\w+/=]+)"/.exec(script)?.[1] as string, 'base64'));
   const i = new VM().instantiate(module);
   const buffer = call(i, 'Hash_GetBuffer');
-  call(i, 'Hash_Init', bits);
-  bytesOf(i).set(createHash('sha512').update(name).digest(), buffer);
-  for (let k = 0; k < 100; k++) call(i, 'Hash_Update', 64);
+  // Short inputs too: how a digest ends is as much a part of it as how it goes on.
+  for (const parts of [1, 1, 1, 1, 40]) {
+    call(i, 'Hash_Init', bits);
+    bytesOf(i).set(createHash('sha512').update(name).digest(), buffer);
+    for (let k = 0; k < parts; k++) call(i, 'Hash_Update', 64);
+    call(i, 'Hash_Final', 0x06);
+  }
 }
 
 for (const run of [lodepng, gofmt, secp256k1, sha256]) run();
@@ -80,6 +84,7 @@ const digests = [
   ['sha3', 512],
   ['md5', 0],
   ['xxhash64', 0],
+  ['xxhash128', 0],
   ['whirlpool', 0],
 ] as const;
 for (const [name, bits] of digests) digest(name, bits);
@@ -87,24 +92,38 @@ for (const [name, bits] of digests) digest(name, bits);
 /** Each program weighs the same, however long it ran. */
 const weight = (counts: Float64Array) => 1e9 / counts.reduce((a, b) => a + b, 0);
 
+/** An op with how often it ran, and its names as a part of sequences that begin with it, with the one before, … */
+type Item = { count: number; names: string[] };
+/** Ops before one that hand something to it. */
+const furthest = 5;
+
 const traces = [...counted].flatMap(([code, counts]) => {
-  const found: { names: string[]; counts: number[] }[] = [];
+  const found: Item[][] = [];
   const scale = weight(counts);
+  const { words } = code;
   for (const lowered of code.lowered.folded) {
     if (lowered === undefined) continue;
-    let trace = { names: [] as string[], counts: [] as number[] };
-    for (let at = lowered.entry; at < lowered.end; at += lengthAt(code.words, at)) {
-      const op = ops[code.words[at] as number];
+    let trace: Item[] = [];
+    let offsets: number[] = [];
+    const end = () => {
+      if (trace.length > 1) found.push(trace);
+      trace = [];
+      offsets = [];
+    };
+    for (let at = lowered.entry; at < lowered.end; at += lengthAt(words, at)) {
+      const op = ops[words[at] as number];
       const count = Math.round((counts[at] as number) * scale);
       if (op === undefined) break;
       if (count > 0) {
-        trace.names.push(op.name);
-        trace.counts.push(count);
+        offsets.push(at);
+        const names = Array.from({ length: Math.min(offsets.length, furthest + 1) }, (_, k) =>
+          partName(op.name, linksTo(words, offsets.slice(offsets.length - 1 - k), lowered.temps)),
+        );
+        trace.push({ count, names });
       }
-      if (count > 0 && isFusible(op)) continue;
-      if (trace.names.length > 1) found.push(trace);
-      trace = { names: [], counts: [] };
+      if (count === 0 || !isFusible(op)) end();
     }
+    end();
   }
   return found;
 });

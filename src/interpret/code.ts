@@ -14,6 +14,8 @@ export interface Lowered {
   readonly entry: number;
   /** Past its last word. */
   readonly end: number;
+  /** Registers from here on are operands; those below are locals. */
+  readonly temps: number;
   /** Slots that a frame needs, operands included. */
   readonly slots: number;
   /** Where code can be entered and left, ascending: code offsets, the pcs they stand for, slots in use there. */

@@ -125,10 +125,12 @@ export class Lowerer {
       v.apply();
     }
     code.words[entry + 2] = this.operands.highest + 4;
-    if (this.folding) fuse(code, entry, code.length);
+    const temps = this.localOffsets[v.locals.length] as number;
+    if (this.folding) fuse(code, entry, code.length, temps);
     return {
       entry,
       end: code.length,
+      temps,
       slots: this.operands.highest / 2 + 2,
       pointOffsets: Int32Array.from(this.pointOffsets),
       pointPcs: Int32Array.from(this.pointPcs),
@@ -265,6 +267,8 @@ export class Lowerer {
     const popped = row.params.map(() => this.operands.pop()).reverse();
     const [a, b] = popped as [Operand, Operand];
     if (popped.length === 2 && this.constantForm(row, a, b)) return;
+    // What was made last comes first where the order does not matter: half as many sequences to fuse.
+    if (b?.where === 'slot' && commutes(row)) popped.reverse();
     const registers = popped.map((operand) => this.register(operand));
     if (isSeldom(row)) this.emitRow(row, 'numeric', false, [registers[0] as number, registers[1] ?? 0, row.code]);
     else this.emitRow(row, row.name, false, registers);

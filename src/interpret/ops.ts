@@ -14,6 +14,33 @@ export interface Op {
   /** Words it takes, 0 where that varies. */
   readonly words: number;
   readonly text: string;
+  /** Which registers it reads and writes, where other ops of a sequence may hand values to it, or take its result. */
+  readonly flow?: Flow;
+}
+
+/** What a register holds, as far as it can be handed on in a variable; `raw` stays in memory. */
+export type FlowType = 'i32' | 'i64' | 'f64' | 'raw';
+
+/** Of an op that computes something and goes on to the next one. */
+export interface Flow {
+  /** What it writes to the register in word 1. */
+  readonly result?: FlowType;
+  /** The words of the registers that it reads, and what it takes from there. */
+  readonly operands: readonly { readonly word: number; readonly type: FlowType }[];
+  /** It leaves the sequence for another place: nothing can be handed past it. */
+  readonly branches?: boolean;
+  /**
+   * Its text with operands from variables of earlier ops, by their numbers in the sequence; undefined for those that
+   * are in their registers. `result` asks for the result in variables of that number, and in the register if `kept`.
+   */
+  text(sources: readonly (number | undefined)[], result?: Result): string;
+}
+
+export interface Result {
+  readonly number: number;
+  readonly kept: boolean;
+  /** Whether the high word of an i64 is taken, too. */
+  readonly high: boolean;
 }
 
 const word = (k: number): string => `code[pc + ${k}]!`;
@@ -36,6 +63,25 @@ export function readOperand(letter: string, type: OperandType, at: string, seman
       if (type === 'f64' && uses(letter)) return `const ${letter} = D[(${at}) >> 1]!;`;
       return `const p${letter} = ${at}${uses(`${letter}l`) ? `, ${letter}l = I[p${letter}]!` : ''}${uses(`${letter}h`) ? `, ${letter}h = I[p${letter} + 1]!` : ''};`;
   }
+}
+
+/** The same for an operand in the variables of an earlier op. */
+function handedOperand(letter: string, type: OperandType, source: number, semantics: string): string {
+  if (type !== 'i64') return `const ${letter} = x${source};`;
+  const low = mentions(semantics, `${letter}l`) ? [`${letter}l = x${source}`] : [];
+  const high = mentions(semantics, `${letter}h`) ? [`${letter}h = y${source}`] : [];
+  return low.length + high.length === 0 ? '' : `const ${[...low, ...high].join(', ')};`;
+}
+
+const operandText = (i: number, type: OperandType, k: number, semantics: string, source?: number): string =>
+  source === undefined
+    ? readOperand(letters[i] as string, type, place(k), semantics)
+    : handedOperand(letters[i] as string, type, source, semantics);
+
+/** How an operand of a row may be handed on: f32 is rounded when it is stored, and bits stay as they are in memory. */
+function flowType(type: OperandType, letter: string, semantics: string): FlowType {
+  if (type === 'i32' || type === 'i64') return type;
+  return type === 'f64' && mentions(semantics, letter) ? 'f64' : 'raw';
 }
 
 /** The second operand as a constant in the code: an i64 is the sign extension of its word. */
@@ -66,6 +112,31 @@ export function compute(row: Instruction, at: string): string {
   return `${before} ${row.results[0] === 'f32' && !raw ? 'F' : 'I'}[${at}] = ${first};`;
 }
 
+/** An expression as the signed word that a store would make of it. */
+const asWord = (text: string): string => (/(\| 0|\? 1 : 0)$/.test(text) ? text : `(${text}) | 0`);
+
+/** The same, with the result in variables; without a result wanted, as `compute`. */
+function computeHanded(row: Instruction, result: Result | undefined): string {
+  if (result === undefined) return compute(row, place(1));
+  const { statements, results } = parts(row);
+  const before = statements.map((s) => `${s};`).join(' ');
+  const [first = '', second] = results;
+  const [x, y] = [`x${result.number}`, `y${result.number}`];
+  const high = second !== undefined && (result.high || result.kept) ? `, ${y} = ${asWord(second)}` : '';
+  const values = `const ${x} = ${row.results[0] === 'f64' ? first : asWord(first)}${high};`;
+  const kept = second !== undefined ? `const r = ${place(1)}; I[r] = ${x}; I[r + 1] = ${y};` : keptText(row, x);
+  return `${before} ${values} ${result.kept ? kept : ''}`;
+}
+
+const keptText = (row: Instruction, x: string): string =>
+  row.results[0] === 'f64' ? `D[(${place(1)}) >> 1] = ${x};` : `I[${place(1)}] = ${x};`;
+
+const resultFlow = (row: Instruction): FlowType => {
+  const type = row.results[0];
+  if (type === 'i32' || type === 'i64') return type;
+  return type === 'f64' && !row.semantics.startsWith('#') ? 'f64' : 'raw';
+};
+
 export const isMemory = (row: Instruction): boolean => row.immediates[0]?.startsWith('memarg') === true;
 export const accessBytes = (row: Instruction): number => Number(row.immediates[0]?.slice(6));
 export const isPlain = (row: Instruction): boolean =>
@@ -90,9 +161,11 @@ export function constantName({ name }: Instruction, constant: number): string {
 function constantOps(row: Instruction): Op[] {
   const made = (name: string, semantics: string): Op => {
     const specialised = { ...row, semantics };
-    const read = readOperand('a', row.params[0] as OperandType, place(2), semantics);
     const constant = readConstant(row.params[1] as OperandType, 3, semantics);
-    return { name, words: 4, text: `${read} ${constant} ${compute(specialised, place(1))}` };
+    const text: Flow['text'] = ([a], result) =>
+      `${operandText(0, row.params[0] as OperandType, 2, semantics, a)} ${constant} ${computeHanded(specialised, result)}`;
+    const operands = [{ word: 2, type: flowType(row.params[0] as OperandType, 'a', semantics) }];
+    return { name, words: 4, text: text([]), flow: { result: resultFlow(row), operands, text } };
   };
   if (!isWideShift(row)) return row.name.endsWith('.rotr') ? [] : [made(`${row.name} k`, row.semantics)];
   const only = (which: '$1' | '$2') =>
@@ -113,8 +186,15 @@ export const isSeldom = ({ name }: Instruction): boolean =>
 export const isRenaming = ({ name }: Instruction): boolean => name === 'i32.wrap_i64' || name.includes('.reinterpret_');
 
 function numericOps(row: Instruction): Op[] {
-  const reads = row.params.map((type, i) => readOperand(letters[i] as string, type, place(2 + i), row.semantics));
-  const made = [{ name: row.name, words: 2 + row.params.length, text: `${reads.join(' ')} ${compute(row, place(1))}` }];
+  const { semantics } = row;
+  const text: Flow['text'] = (sources, result) =>
+    `${row.params.map((type, i) => operandText(i, type, 2 + i, semantics, sources[i])).join(' ')} ${computeHanded(row, result)}`;
+  const operands = row.params.map((type, i) => ({
+    word: 2 + i,
+    type: flowType(type, letters[i] as string, semantics),
+  }));
+  const flow: Flow = { result: resultFlow(row), operands, text };
+  const made: Op[] = [{ name: row.name, words: 2 + row.params.length, text: text([]), flow }];
   return hasConstantForm(row) ? [...made, ...constantOps(row)] : made;
 }
 
@@ -124,33 +204,62 @@ export const isBranchable = (row: Instruction): boolean => isCondition(row) && r
 /** Compare and branch in one: the comparison's operands, then the target. */
 function branchOps(row: Instruction): Op[] {
   const condition = row.semantics.slice(0, -' ? 1 : 0'.length);
-  const reads = row.params.map((type, i) => readOperand(letters[i] as string, type, place(1 + i), row.semantics));
-  const target = 1 + row.params.length;
-  const words = target + 1;
-  const jump = (reading: string, test: string) => `${reading} if (${test}) { pc = ${word(target)}; continue; }`;
-  const made = [{ name: `br_if ${row.name}`, words, text: jump(reads.join(' '), condition) }];
-  if (row.params.length === 2 && isInteger(row.params[1])) {
-    const constant = [reads[0], readConstant(row.params[1] as OperandType, 2, row.semantics)].join(' ');
-    made.push({ name: `br_if ${row.name} k`, words, text: jump(constant, condition) });
-  } else made.push({ name: `br_unless ${row.name}`, words, text: jump(reads.join(' '), `!(${condition})`) });
-  return made;
+  const branch = (name: string, test: string, constant: boolean): Op => {
+    const params = constant ? row.params.slice(0, 1) : row.params;
+    const target = 1 + row.params.length;
+    const text: Flow['text'] = (sources) => {
+      const reads = params.map((type, i) => operandText(i, type, 1 + i, row.semantics, sources[i]));
+      if (constant) reads.push(readConstant(row.params[1] as OperandType, 2, row.semantics));
+      return `${reads.join(' ')} if (${test}) { pc = ${word(target)}; continue; }`;
+    };
+    const operands = params.map((type, i) => ({
+      word: 1 + i,
+      type: flowType(type, letters[i] as string, row.semantics),
+    }));
+    return { name, words: target + 1, text: text([]), flow: { operands, branches: true, text } };
+  };
+  const hasConstant = row.params.length === 2 && isInteger(row.params[1]);
+  return [
+    branch(`br_if ${row.name}`, condition, false),
+    hasConstant
+      ? branch(`br_if ${row.name} k`, condition, true)
+      : branch(`br_unless ${row.name}`, `!(${condition})`, false),
+  ];
 }
 
 /** Loads: dst, address register, offset. Stores: address register, offset, value register. */
 function memoryOps(row: Instruction): Op[] {
   const store = row.results.length === 0;
-  const address = `const ea = (${reg(store ? 1 : 2)} >>> 0) + ${word(store ? 2 : 3)}; if (ea + ${accessBytes(row)} > memLen) break oob;`;
-  const value = store ? readOperand('b', row.params[1] as OperandType, place(3), row.semantics) : '';
-  return [
-    {
-      name: row.name,
-      words: 4,
-      text: `${address} ${value} ${store ? `${row.semantics.replaceAll(' ; ', '; ')};` : compute(row, place(1))}`,
-    },
-  ];
+  const at = store ? 1 : 2;
+  const value = row.params[1] as OperandType;
+  const text: Flow['text'] = ([address, b], result) => {
+    const base = address === undefined ? reg(at) : `x${address}`;
+    const check = `const ea = (${base} >>> 0) + ${word(at + 1)}; if (ea + ${accessBytes(row)} > memLen) break oob;`;
+    if (!store) return `${check} ${computeHanded(row, result)}`;
+    return `${check} ${operandText(1, value, 3, row.semantics, b)} ${row.semantics.replaceAll(' ; ', '; ')};`;
+  };
+  const operands = [{ word: at, type: 'i32' as FlowType }];
+  if (store) operands.push({ word: 3, type: flowType(value, 'b', row.semantics) });
+  const flow: Flow = store ? { operands, text } : { result: resultFlow(row), operands, text };
+  return [{ name: row.name, words: 4, text: text([]), flow }];
 }
 
 const op = (name: string, words: number, text: string): Op => ({ name, words, text });
+
+/** A word or two from somewhere that is no register. */
+function source(name: string, words: number, type: 'i32' | 'i64', before: string, low: string, high = ''): Op {
+  const text: Flow['text'] = (_, result) => {
+    const [x, y] = result === undefined ? ['', ''] : [`x${result.number}`, `y${result.number}`];
+    const second = type === 'i64' && (result?.high === true || result?.kept === true) ? `, ${y} = ${high}` : '';
+    const names = result === undefined ? '' : `const ${x} = ${low}${second};`;
+    if (result?.kept === false) return `${before} ${names}`;
+    const [first, last] = result === undefined ? [low, high] : [x, y];
+    return type === 'i32'
+      ? `${before} ${names} I[${place(1)}] = ${first};`
+      : `${before} ${names} const d = ${place(1)}; I[d] = ${first}; I[d + 1] = ${last};`;
+  };
+  return { name, words, text: text([]), flow: { result: type, operands: [], text } };
+}
 
 /** Makes the callee's frame; `index` and `base` are texts. The callee's `enter` does the rest. */
 const enterCallee = (index: string, base: string, words: number): string =>
@@ -163,14 +272,14 @@ const leaveCallee =
 const ownOps: Op[] = [
   op('copy', 3, `const s = fp + ${word(2)}, d = fp + ${word(1)}; I[d] = I[s]!; I[d + 1] = I[s + 1]!;`),
   op('copy32', 3, `I[fp + ${word(1)}] = ${reg(2)};`),
-  op('const32', 3, `I[fp + ${word(1)}] = ${word(2)};`),
-  op('const64', 4, `const d = fp + ${word(1)}; I[d] = ${word(2)}; I[d + 1] = ${word(3)};`),
+  source('const32', 3, 'i32', '', word(2)),
+  source('const64', 4, 'i64', '', word(2), word(3)),
   op(
     'select',
     5,
     `const d = fp + ${word(1)}, s = fp + (${reg(4)} !== 0 ? ${word(2)} : ${word(3)}); I[d] = I[s]!; I[d + 1] = I[s + 1]!;`,
   ),
-  op('global.get', 3, `const g = globalAt[${word(2)}]!, d = fp + ${word(1)}; I[d] = G[g]!; I[d + 1] = G[g + 1]!;`),
+  source('global.get', 3, 'i64', `const g = globalAt[${word(2)}]!;`, 'G[g]!', 'G[g + 1]!'),
   op('global.set', 3, `const g = globalAt[${word(1)}]!, s = fp + ${word(2)}; G[g] = I[s]!; G[g + 1] = I[s + 1]!;`),
   op('ref.is_null', 3, `I[fp + ${word(1)}] = I[fp + ${word(2)} + 1] === 0 ? 1 : 0;`),
   op('br', 2, `pc = ${word(1)}; continue;`),
@@ -260,13 +369,70 @@ const leaves = (text: string): boolean => text.endsWith('continue;') || text.end
 /** What a case does: an op's text, then on to the next one. */
 export const caseText = (o: Op): string => (leaves(o.text) ? o.text : `${o.text} pc += ${o.words}; continue;`);
 
+/**
+ * A part of a sequence as fusions.ts names it: an op, then for operands that are handed over in variables the operand's
+ * letter and how many parts before it was made, as `i64.xor b<1`; `b=1` where its register must be written all the same,
+ * because it is a local.
+ */
+export interface Part {
+  readonly op: Op;
+  readonly links: readonly (Link | undefined)[];
+}
+export interface Link {
+  readonly distance: number;
+  readonly kept: boolean;
+}
+
+const linkPattern = / ([ab])([<=])(\d)(?= |$)/g;
+
+export function partNamed(text: string): Part {
+  const links: (Link | undefined)[] = [];
+  for (const [, letter, sign, distance] of text.matchAll(linkPattern))
+    links[letter === 'a' ? 0 : 1] = { distance: Number(distance), kept: sign === '=' };
+  const op = singles.get(text.replaceAll(linkPattern, ''));
+  if (op === undefined) throw new RangeError(`the interpreter has no op ${text}`);
+  return { op, links };
+}
+
+export const partName = (name: string, links: readonly (Link | undefined)[]): string =>
+  name + links.map((link, i) => (link ? ` ${letters[i]}${link.kept ? '=' : '<'}${link.distance}` : '')).join('');
+
+/** Text that needs `pc` to be at its own op, for a trap or for what it leaves the loop with. */
+const needsPlace = (text: string): boolean => /num\.|break |exit|m\.|pc \+ \d+ \+/.test(text);
+
+/** The texts of a sequence's parts. `high` says whether the high word of a part's result is taken. */
+function sequenceTexts(sequence: readonly Part[], high: (i: number) => boolean): string[] {
+  const resultOf = (i: number): Result | undefined => {
+    const takers = sequence.flatMap(({ links }, j) => links.filter((link) => link && j - link.distance === i));
+    if (takers.length === 0) return undefined;
+    return { number: i, kept: takers.every((link) => link?.kept), high: high(i) };
+  };
+  /** Words of parts that `pc` has not passed yet. */
+  let behind = 0;
+  return sequence.map(({ op: { text, words, flow }, links }, i) => {
+    const sources = links.map((link) => (link === undefined ? undefined : i - link.distance));
+    const own = flow === undefined ? text : flow.text(sources, resultOf(i));
+    const last = i === sequence.length - 1;
+    const move = behind > 0 && (needsPlace(own) || last) ? `pc += ${behind}; ` : '';
+    if (move !== '') behind = 0;
+    const passed = behind;
+    behind += words;
+    const placed = own.replaceAll(/code\[pc \+ (\d+)\]/g, (_, k) => `code[pc + ${Number(k) + passed}]`);
+    return move + (last ? caseText({ name: '', words, text: placed }) : placed);
+  });
+}
+
 /** A sequence as one op: the words of its parts stay as they are, only the first number changes (fuse.ts). */
-function fusedOp(names: readonly string[]): Op {
-  const parts = names.map((name) => singles.get(name) as Op);
-  const text = parts.map(
-    (part, i) => `{ ${i < parts.length - 1 ? `${part.text} pc += ${part.words};` : caseText(part)} }`,
-  );
-  return { name: names.join(' + '), words: 0, text: `${text.join('\n          ')} continue;` };
+export function fusedOp(names: readonly string[]): Op {
+  const sequence = names.map(partNamed);
+  const texts = sequenceTexts(sequence, () => true);
+  const slim = sequenceTexts(sequence, (i) => texts.slice(i + 1).some((text) => mentions(text, `y${i}`)));
+  // Each part in the block of the one before: it sees its variables, and hides their names.
+  return {
+    name: names.join(' + '),
+    words: 0,
+    text: `${slim.map((text) => `{ ${text}`).join('\n          ')} ${'}'.repeat(names.length)} continue;`,
+  };
 }
 
 /** Whether an op may stand before another one in a sequence. */
