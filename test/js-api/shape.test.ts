@@ -26,7 +26,9 @@ for (const name of [...classes, ...errors])
     const newer = ['toFixedLengthBuffer', 'toResizableBuffer', 'type'];
     const members = Object.entries(shape(WebAssembly[name].prototype)).filter(([member]) => !newer.includes(member));
     t.deepEqual(shape(wasbox[name].prototype), Object.fromEntries(members));
-    t.is(Object.getPrototypeOf(wasbox[name]), Object.getPrototypeOf(WebAssembly[name]));
+    // A newer host gives its Module a parent for the sake of `import source`, which is the loader's.
+    if (Object.getPrototypeOf(WebAssembly[name]).name !== 'AbstractModuleSource')
+      t.is(Object.getPrototypeOf(wasbox[name]), Object.getPrototypeOf(WebAssembly[name]));
   });
 
 test('the namespace has the properties of the host’s', (t) => {
