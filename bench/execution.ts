@@ -14,7 +14,7 @@ export async function execution(): Promise<Section> {
   for (const work of [...(await kernels()), ...programs()]) rows.push(await row(work));
   return {
     title: 'The interpreter',
-    text: `The same work in turns with the host's own WebAssembly (a JIT compiler) and with the npm package \`webassembly-interpreter\`; \`–\` where that cannot run it or runs it wrongly. The first run of ours is told apart: the host's compiler has not seen its code yet. Median (least to most) of ${samples} pairs; of ${otherSamples} for the other interpreter.`,
+    text: `The same work in turns with the host's own WebAssembly (a JIT compiler) and with the npm package \`webassembly-interpreter\`; \`–\` where that cannot run it or runs it wrongly. The first run of ours is told apart: the host's compiler has not seen its code yet. Both have run for a second and a half before the others are timed. Median (least to most) of ${samples} pairs; of ${otherSamples} for the other interpreter.`,
     head: [
       'work',
       'first run, ms',

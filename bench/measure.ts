@@ -53,10 +53,11 @@ export interface Duel {
   readonly difference: Figure;
 }
 
-/** The host's compiler needs a while to see what is worth its work. */
-const warmUpMs = 500;
+/** The host's compiler needs a while to see what is worth its work, the more so for the interpreter's loop. */
+const warmUpMs = 1500;
 
-async function warmUp(act: Act): Promise<void> {
+/** Does it for that long, at least once. */
+export async function warmUp(act: Act): Promise<void> {
   const end = performance.now() + warmUpMs;
   do await act();
   while (performance.now() < end);

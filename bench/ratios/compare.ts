@@ -1,6 +1,6 @@
 // Runs a task on every engine in turns, and checks that each gives the host's answer.
 
-import { cpuTime, tenth } from '../measure.ts';
+import { cpuTime, tenth, warmUp } from '../measure.ts';
 import { columns, host } from './columns.ts';
 import type { Task } from './task.ts';
 
@@ -17,8 +17,6 @@ const rounds = 15;
 /** Whoever has so many samples and took so long, in ms, sits the other rounds out. */
 const fewest = 3;
 const longest = 2000;
-/** The host's compilers have seen the code by then. */
-const warmUpMs = 500;
 
 interface Racer {
   readonly name: string;
@@ -39,7 +37,7 @@ export async function compare(task: Task): Promise<Comparison> {
       if (answer === expected) return;
       throw new Error(`${task.name}: ${column.name} and the host differ: ${answer}, ${expected}`);
     };
-    await warm(run);
+    await warmUp(run);
     racers.push({ name: column.name, run, times: [] });
   }
   for (let round = 0; round < rounds; round++)
@@ -47,12 +45,6 @@ export async function compare(task: Task): Promise<Comparison> {
   const [first, ...others] = racers.map(({ name, times }) => ({ name, ms: tenth(times) }));
   const hostMs = first?.ms ?? Number.NaN;
   return { task: task.name, hostMs, ratios: new Map(others.map(({ name, ms }) => [name, ms / hostMs])) };
-}
-
-async function warm(run: Racer['run']): Promise<void> {
-  const until = performance.now() + warmUpMs;
-  do await run();
-  while (performance.now() < until);
 }
 
 const isDone = ({ times }: Racer): boolean =>
