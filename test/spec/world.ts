@@ -37,7 +37,7 @@ export class World {
   /** Each VM has the next of the engines. */
   constructor(
     private readonly mode: Mode,
-    private readonly engines: readonly EngineName[] = ['auto'],
+    private readonly engines: readonly EngineName[] = ['interpreter'],
   ) {
     this.pace = new Pace(mode);
     this.vm = new VM({ limits, engine: this.engine });
