@@ -46,6 +46,21 @@ test('a VM that a host function of another one runs leaves that one as it was', 
   t.is(asked, 1);
 });
 
+for (const engine of ['interpreter', 'native'] as const)
+  test(`what a host function answers arrives, though it ran another VM meanwhile (${engine})`, async (t) => {
+    const inner = new VM({ engine: 'interpreter' });
+    const innerSum = inner.instantiate(await moduleOf(sum())).func('sum');
+    const ask = hostFunction(['i64'], ['i64'], (n) => inner.invoke(innerSum, [n as bigint])[0] as bigint);
+    const outer = new VM({ engine });
+    const instance = outer.instantiate(
+      await moduleOf(`(import "env" "ask" (func $ask (param i64) (result i64)))
+        (func (export "f") (param i64) (result i64)
+          (i64.add (local.get 0) (i64.mul (call $ask (i64.const 3000)) (call $ask (local.get 0)))))`),
+      { env: { ask } },
+    );
+    t.deepEqual(outer.invoke(instance.func('f'), [40n]), [40n + total(3000n) * total(40n)]);
+  });
+
 test('a stack that does not fit grows in the midst of a call', async (t) => {
   const vm = new VM({ engine: 'interpreter', limits: { stack: 512 * 1024 ** 2, frames: 1_000_000 } });
   const before = fixed.stack;
