@@ -8,9 +8,9 @@ import type { Module } from '../runtime/module.ts';
 import { CrashError } from '../spec/errors.ts';
 import type { FuncIdx, FuncType } from '../spec/types.ts';
 import { BodyWriter, type Origins, type Written } from './body.ts';
-import { keep, mostContinuations } from './cache.ts';
+import { byContent, keep, mostContinuations } from './cache.ts';
 import { type Env, type OwnGlobal, ownGlobals, type ScratchFunc, scratchFuncs, type Thunk, thunks } from './env.ts';
-import { freshName, funcTypeIndex, globalType, memoryImport } from './module.ts';
+import { codeName, funcTypeIndex, globalType, memoryImport } from './module.ts';
 import { Op } from './ops.ts';
 import { assemble, type ImportEntry, type ImportKind } from './sections.ts';
 import { type FunctionShape, shapeOf } from './shape.ts';
@@ -91,28 +91,25 @@ class RestEnv implements Env {
 }
 
 /** By function and pc, for either kind of memory. */
-type Known = Map<string, Continuation>;
-const known = new WeakMap<Module, Known>();
-const shapes = new WeakMap<Module, Map<FuncIdx, FunctionShape>>();
+const restsOf = byContent(() => new Map<string, Continuation>());
+const shapesOf = byContent(() => new Map<FuncIdx, FunctionShape>());
 
 /** The shape of a function that code goes on in. */
 export function keptShape(module: Module, func: FuncIdx): FunctionShape {
-  const kept = shapes.get(module) ?? new Map<FuncIdx, FunctionShape>();
-  shapes.set(module, kept);
+  const kept = shapesOf(module);
   const shape = kept.get(func) ?? shapeOf(module.context, func);
   kept.set(func, shape);
   return shape;
 }
 
 export function continuation(module: Module, func: FuncIdx, pc: number, shared: boolean): Continuation {
-  const kept = known.get(module) ?? new Map<string, Continuation>();
-  known.set(module, kept);
+  const kept = restsOf(module);
   const key = `${func} ${pc} ${shared}`;
   return kept.get(key) ?? keep(kept, key, make(module, func, pc, shared), mostContinuations);
 }
 
 function make(module: Module, func: FuncIdx, pc: number, shared: boolean): Continuation {
-  const name = freshName();
+  const name = `${codeName(module, shared)}.${func}.${pc}`;
   const env = new RestEnv(module, shared);
   const { bytes } = write(module, func, pc, env, false);
   const type = env.types.index(['i32', 'i32'], ['i32']);

@@ -11,7 +11,7 @@ export interface CodeCache {
 }
 
 /** To be raised whenever the rewriter writes other code. */
-const version = 1;
+const version = 2;
 const hashBytes = 32;
 
 let cache: CodeCache | undefined;
@@ -26,16 +26,13 @@ export interface Kept {
   readonly offsets: Int32Array;
 }
 
-/** What the cache has of the module, or what `make` makes, which it then has. The entry's last bytes are `name`. */
-export function keptOr(module: Module, shared: boolean, name: string, make: () => Kept): Kept {
+/** What the cache has of the module, or what `make` makes, which it then has. */
+export function keptOr(module: Module, shared: boolean, make: () => Kept): Kept {
   if (cache === undefined) return make();
   const key = `${module.hash}-${version}-${shared ? 'shared' : 'plain'}`;
   const found = cache.get(key);
   const known = found && unpack(found);
-  if (known !== undefined) {
-    known.bytes.set(new TextEncoder().encode(name), known.bytes.length - name.length);
-    return known;
-  }
+  if (known !== undefined) return known;
   const made = make();
   cache.set(key, pack(made));
   return made;

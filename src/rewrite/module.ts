@@ -8,6 +8,7 @@ import type { Module } from '../runtime/module.ts';
 import { CrashError } from '../spec/errors.ts';
 import type { FuncType } from '../spec/types.ts';
 import { BodyWriter, type Origins } from './body.ts';
+import { byContent } from './cache.ts';
 import { type Env, type OwnGlobal, ownGlobals, type ScratchFunc, scratchFuncs, type Thunk, thunks } from './env.ts';
 import { keptOr } from './kept.ts';
 import { Op } from './ops.ts';
@@ -16,8 +17,8 @@ import { shapeOf } from './shape.ts';
 import { supportOf } from './support.ts';
 import { functionParams, functionResults, type Low, lowOf, TypeSection } from './types.ts';
 
+/** Plain data, which other threads can have. */
 export interface Rewritten {
-  readonly module: Module;
   readonly compiled: WebAssembly.Module;
   /** What stack traces call it. */
   readonly name: string;
@@ -118,31 +119,45 @@ export function funcTypeIndex(types: TypeSection, { context }: Module, func: num
 
 export const globalType = ({ context }: Module, global: number): Low => lowOf(context.globals[global]?.type ?? 'i32');
 
-let count = 0;
-/** A name that no other module of this thread has; all are equally long. */
-export const freshName = (): string => `wasbox.${String(count++).padStart(12, '0')}`;
+/** What stack traces call the code: no other module of another content is called so, in any thread. */
+export const codeName = (module: Module, shared: boolean): string =>
+  `wasbox.${module.hash.slice(0, 20)}${shared ? '.shared' : ''}`;
 
-const known = new WeakMap<Module, Map<boolean, Rewritten>>();
+/** By kind of memory. */
+const formsOf = byContent(() => new Map<boolean, Rewritten>());
 
 /** The rewritten module, made once for each thread. Throws what the host throws for a module that it cannot compile. */
 export function rewritten(module: Module, shared: boolean): Rewritten {
-  const forms = known.get(module) ?? new Map<boolean, Rewritten>();
+  const forms = formsOf(module);
   const form = forms.get(shared) ?? rewrite(module, shared);
   forms.set(shared, form);
-  known.set(module, forms);
   return form;
 }
 
 /** Whether that was done already, for either kind of memory if it is not said which. */
 export const isRewritten = (module: Module, shared?: boolean): boolean =>
-  shared === undefined ? known.has(module) : known.get(module)?.has(shared) === true;
+  shared === undefined ? formsOf(module).size > 0 : formsOf(module).has(shared);
+
+/** Compiled code of a module: structured cloning takes it to other threads, where it need not be made again. */
+export type CompiledCode = ReadonlyMap<boolean, Rewritten>;
+
+/** What this thread has so far; undefined where that is nothing. */
+export function compiledOf(module: Module): CompiledCode | undefined {
+  const forms = formsOf(module);
+  return forms.size === 0 ? undefined : new Map(forms);
+}
+
+/** Takes what `compiledOf` gave for a module of equal bytes, in a thread that can be trusted. */
+export function adopt(module: Module, code: CompiledCode): void {
+  const forms = formsOf(module);
+  for (const [shared, form] of code) if (!forms.has(shared)) forms.set(shared, form);
+}
 
 function rewrite(module: Module, shared: boolean): Rewritten {
-  const name = freshName();
-  const { bytes, offsets } = keptOr(module, shared, name, () => rewriteBytes(module, shared, name));
+  const name = codeName(module, shared);
+  const { bytes, offsets } = keptOr(module, shared, () => rewriteBytes(module, shared, name));
   const { shift } = new MainEnv(module);
   return {
-    module,
     compiled: new hostWasm.Module(bytes),
     name,
     firstFunc: module.context.importedFuncs + shift,

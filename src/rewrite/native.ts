@@ -48,6 +48,7 @@ export interface NativeInstance {
 /** Whose code a frame of a stack trace is in. */
 export interface Code {
   readonly module: Module;
+  readonly rewritten: Rewritten;
   /** Undefined for the main module. */
   readonly rest: Continuation | undefined;
 }
@@ -151,7 +152,7 @@ export class NativeStore {
     };
     (exports[ownGlobals.self] as WebAssembly.Global).value = inst.addr;
     this.instances.push(native);
-    this.codes.set(form.name, { module, rest: undefined });
+    this.codes.set(form.name, { module, rewritten: form, rest: undefined });
   }
 
   /** The fuel that an instance's code has noted, less what it is to go without. */
@@ -182,9 +183,9 @@ export class NativeStore {
     return this.instances.map(({ fuel }) => fuel.value as number).find((fuel) => fuel !== notNoted);
   }
 
-  /** That of a module's instances whose code ran last, as far as that can be told: the host's trace names the module. */
-  running(module: Module): NativeInstance {
-    const those = this.instances.filter(({ inst }) => inst.module === module);
+  /** That of the instances of some code that ran last, as far as can be told: the host's trace names the module only. */
+  running(code: Code): NativeInstance {
+    const those = this.instances.filter(({ rewritten }) => rewritten === code.rewritten);
     const noted = those.find(({ fuel, element }) => fuel.value !== notNoted || element.value !== notNoted);
     const entered = those.find((it) => it === this.entered);
     return (noted ?? entered ?? those[0]) as NativeInstance;
@@ -352,7 +353,7 @@ export class NativeStore {
     const { exports } = new hostWasm.Instance(rest.compiled, this.imports(rest.imports, native));
     for (const mirror of this.mirrors) mirror?.update();
     const enter = exports.run as Enter;
-    keep(this.rests, rest.name, { module: instance.module, rest }, mostContinuations);
+    keep(this.rests, rest.name, { module: instance.module, rewritten: native.rewritten, rest }, mostContinuations);
     return keep(native.entries, key, enter, mostContinuations);
   }
 }

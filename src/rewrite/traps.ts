@@ -31,7 +31,7 @@ export interface Place {
   readonly pc: number;
 }
 
-const frameLine = /wasm:\/\/wasm\/(wasbox\.\d+)-[0-9a-f]+:wasm-function\[(\d+)\]:0x([0-9a-f]+)/;
+const frameLine = /wasm:\/\/wasm\/(wasbox\.[\w.]+)-[0-9a-f]+:wasm-function\[(\d+)\]:0x([0-9a-f]+)/;
 
 /** Frames of the guest that an error's stack trace names, innermost first. */
 export function placesOf(store: NativeStore, error: unknown): Place[] {
@@ -58,7 +58,7 @@ function placeOf(store: NativeStore, name: string, index: number, offset: number
   const code = store.code(name);
   if (code === undefined) return undefined;
   const { module, rest } = code;
-  const native = store.running(module);
+  const native = store.running(code);
   if (rest !== undefined) {
     if (rest.pc === 0) return undefined;
     return { native, func: rest.func, pc: originAt(restOrigins(module, rest), offset - rest.offset) };

@@ -1,7 +1,9 @@
 // Rewritten modules in a cache: used again, and ignored where they are damaged.
 
 import test from 'ava';
-import { Module, useCodeCache, VM } from '../../src/index.ts';
+import { type Module, useCodeCache, VM } from '../../src/index.ts';
+import { keptOr } from '../../src/rewrite/kept.ts';
+import { codeName, rewriteBytes } from '../../src/rewrite/module.ts';
 import { moduleOf } from '../wat.ts';
 import { show } from './differential.ts';
 
@@ -15,44 +17,51 @@ const cache = {
   },
 };
 
-function outcome(bytes: Uint8Array, engine: 'native' | 'interpreter', sharedMemory = false): string {
+/** Each mark is another module. */
+const guest = (mark: number) => `(memory 1) (func $f (param i32) (result i32)
+  (if (i32.eqz (local.get 0)) (then unreachable)) (call $f (i32.sub (local.get 0) (i32.const 1))))
+  (func (export "run") (param i32) (result i32) (i32.add (i32.const ${mark}) (call $f (local.get 0))))`;
+
+function outcome(module: Module, engine: 'native' | 'interpreter', sharedMemory = false): string {
   const vm = new VM({ engine, sharedMemory });
-  vm.start(vm.instantiate(Module.from(bytes)).func('run'), [9]);
+  vm.start(vm.instantiate(module).func('run'), [9]);
   return show(vm.run());
 }
 
-test.serial(
-  'what was rewritten is taken from the cache, by hash and kind of memory; damaged entries are made again',
-  async (t) => {
-    const { bytes } = await moduleOf(`(memory 1) (func $f (param i32) (result i32)
-      (if (i32.eqz (local.get 0)) (then unreachable)) (call $f (i32.sub (local.get 0) (i32.const 1))))
-    (func (export "run") (param i32) (result i32) (i32.add (i32.const 1) (call $f (local.get 0))))`);
-    const expected = outcome(bytes, 'interpreter');
-    t.regex(expected, /unreachable/);
-    useCodeCache(cache);
-    try {
-      t.is(outcome(bytes, 'native'), expected);
-      t.is(seen.length, 1);
-      t.is(outcome(bytes, 'native'), expected);
-      t.is(seen.length, 1);
-      t.is(outcome(bytes, 'native', true), expected);
-      t.is(new Set(seen).size, 2);
-      const [key, good] = [...entries][0] as [string, Uint8Array];
-      for (const at of [0, 33, good.length >> 1, good.length - 1]) {
-        const bad = good.slice();
-        bad[at] = (bad[at] as number) ^ 4;
-        entries.set(key, bad);
-        const before = seen.length;
-        t.is(outcome(bytes, 'native'), expected, `byte ${at}`);
-        t.is(seen.length, before + 1);
-      }
-      for (const length of [0, 31, 40, good.length - 1]) {
-        entries.set(key, good.slice(0, length));
-        t.is(outcome(bytes, 'native'), expected, `${length} bytes`);
-        t.is(entries.get(key)?.length, good.length);
-      }
-    } finally {
-      useCodeCache(undefined);
-    }
-  },
-);
+/** What another thread would have put there. */
+function put(module: Module): [string, Uint8Array] {
+  keptOr(module, false, () => rewriteBytes(module, false, codeName(module, false)));
+  return [...entries].at(-1) as [string, Uint8Array];
+}
+
+test.before(() => useCodeCache(cache));
+test.after.always(() => useCodeCache(undefined));
+
+test.serial('what is rewritten is put there, by hash and kind of memory, once', async (t) => {
+  const module = await moduleOf(guest(1));
+  const expected = outcome(module, 'interpreter');
+  t.regex(expected, /unreachable/);
+  const before = seen.length;
+  for (const shared of [false, false, true, true]) t.is(outcome(module, 'native', shared), expected);
+  t.is(seen.length, before + 2);
+  t.is(new Set(seen).size, seen.length);
+});
+
+test.serial('what is there is used, and damaged entries are made again', async (t) => {
+  const damages: ((good: Uint8Array) => Uint8Array)[] = [0, 33, 400, -1].map((at) => (good) => {
+    const bad = good.slice();
+    const i = at < 0 ? bad.length - 1 : at;
+    bad[i] = (bad[i] as number) ^ 4;
+    return bad;
+  });
+  for (const length of [0, 31, 40, -1]) damages.push((good) => good.slice(0, length));
+  for (const [i, damage] of [(good: Uint8Array) => good, ...damages].entries()) {
+    const module = await moduleOf(guest(10 + i));
+    const [key, good] = put(module);
+    entries.set(key, damage(good));
+    const before = seen.length;
+    t.is(outcome(module, 'native'), outcome(module, 'interpreter'), `damage ${i}`);
+    t.is(seen.length, before + (i === 0 ? 0 : 1));
+    t.deepEqual(entries.get(key), good);
+  }
+});
