@@ -6,6 +6,7 @@
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { execution } from './execution.ts';
+import { latency } from './latency.ts';
 import { moving } from './moving.ts';
 import { kernelRatios, picture, programRatios } from './ratios/section.ts';
 import { nativeSlices } from './ratios/slices.ts';
@@ -23,6 +24,7 @@ const parts = {
   startup: [startup],
   snapshots: [snapshots],
   moving: [moving],
+  latency: [latency],
 };
 type Part = keyof typeof parts;
 

@@ -3,7 +3,7 @@
 
 import type { Value } from '../runtime/value.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
-import { UsageError, type WasboxError } from '../spec/errors.ts';
+import { CrashError, UsageError, type WasboxError } from '../spec/errors.ts';
 import { checkKeys } from '../vm/options.ts';
 import { deferred } from './deferred.ts';
 import { CancelledError, fromData, JobLimitError, SuspendedError, toData, WorkerError } from './errors.ts';
@@ -23,7 +23,7 @@ import {
 } from './options.ts';
 import { pack, unpack } from './parcel.ts';
 import { firstStep } from './program.ts';
-import type { Answer, Reply, SliceEnd } from './protocol.ts';
+import { type Answer, type Reply, type SliceEnd, stages } from './protocol.ts';
 import { type Place, Run, type RunStatus, type Stop } from './run.ts';
 import { Scheduler, type ThreadId } from './scheduler.ts';
 import { BoundService, checkServices, type Service } from './services.ts';
@@ -241,6 +241,8 @@ export class Pool {
         return this.fail(run, fromData(end.error));
       case 'saved':
         return this.stopped(run, new JobSnapshot(end.bytes, end.progress, false, run.spec));
+      case 'dropped':
+        return this.fail(run, new CrashError('the VM of a job was dropped that goes on'));
       case 'rested':
         if (run.outOfFuel) run.stop ??= { kind: 'limit', limit: 'fuel' };
         return this.queue(run);
@@ -333,22 +335,25 @@ export class Pool {
   private stop(run: Run, stop: Stop): void {
     if (run.ended || run.stop !== undefined) return;
     run.stop = stop;
-    if (run.status === 'running') return this.interrupt(run);
+    if (run.status === 'running') return this.interrupt(run, 'save');
     this.scheduler.remove(run);
     this.queue(run);
     this.pump();
   }
 
-  private interrupt(run: Run): void {
+  private interrupt(run: Run, pause: 'save' | 'drop'): void {
     const thread = run.lastThread as ThreadId;
-    this.threads.interrupt(thread);
+    this.threads.interrupt(thread, pause);
     if (run.grace === undefined) this.grant(run, thread);
   }
 
-  /** The grace of a slice that has not begun yet begins later. */
+  /** The grace of a slice that has not begun yet begins later; that of one whose guest has stopped has no end. */
   private grant(run: Run, thread: ThreadId): void {
-    const begun = this.threads.hasBegun(thread);
-    const end = () => (begun ? this.threads.kill(thread) : this.grant(run, thread));
+    const begun = this.threads.stageOf(thread) !== stages.sent;
+    const end = () => {
+      if (!begun) this.grant(run, thread);
+      else if (this.threads.stageOf(thread) !== stages.stopped) this.threads.kill(thread);
+    };
     run.grace = setTimeout(end, this.spec.grace);
   }
 
@@ -361,7 +366,7 @@ export class Pool {
 
   private cancel(run: Run, error: CancelledError): void {
     if (run.ended) return;
-    if (run.status === 'running') this.interrupt(run);
+    if (run.status === 'running') this.interrupt(run, 'drop');
     this.reject(run, error);
     this.finish(run, 'cancelled');
   }

@@ -94,8 +94,10 @@ export type SliceEnd =
       readonly name: string;
       readonly args: Parcel;
     })
-  /** The answer to a `save`: the VM in bytes. It is nowhere else now. */
+  /** The answer to a `save`, or to `pauses.save`: the VM in bytes. It is nowhere else now. */
   | { readonly kind: 'saved'; readonly bytes: Parcel; readonly progress: Progress }
+  /** The answer to `pauses.drop`: the VM is gone. */
+  | { readonly kind: 'dropped' }
   /** The program has its output. */
   | { readonly kind: 'done'; readonly output: Parcel }
   /** A trap, a host function that threw, a link error, … */
@@ -124,11 +126,17 @@ export interface Reply {
 
 /** What a worker is born with: on shared memory, one word a worker. */
 export interface WorkerData {
-  /** Non-zero asks the running slice to stop at the next safe point. */
+  /** One of `pauses`. */
   readonly pause: Int32Array;
-  /** Non-zero once the worker has taken up the order that it was sent last: at first it has yet to start. */
-  readonly begun: Int32Array;
+  /** One of `stages`. */
+  readonly stage: Int32Array;
 }
+
+/** What the running slice is asked to do: to stop at the next safe point, and then to save the VM or to drop it. */
+export const pauses = { none: 0, save: 1, drop: 2 } as const;
+
+/** How far a worker is with its last order: at first it has yet to start. `stopped`: its guest, as it was asked to. */
+export const stages = { sent: 0, begun: 1, stopped: 2 } as const;
 
 /** Milliseconds since 1970, with fractions, the same on all threads. */
 export const clock = (): number => performance.timeOrigin + performance.now();

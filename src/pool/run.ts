@@ -39,7 +39,7 @@ const nowhere: Place = {
 const firstFuel = 200_000;
 const leastFuel = 1_000;
 /** How far the fuel of one slice may be from that of the slice before. */
-const steepest = 4;
+const steepest = 16;
 
 export class Run implements Ticket {
   readonly priority: number;
@@ -69,6 +69,8 @@ export class Run implements Ticket {
   private checkpoint: Place;
   private sinceCheckpoint = 0;
   private fuel = firstFuel;
+  /** Its last order was to run nothing. */
+  private saving = false;
 
   constructor(
     readonly id: number,
@@ -127,7 +129,8 @@ export class Run implements Ticket {
   }
 
   private task(): Order['task'] {
-    if (this.stop !== undefined) return { kind: 'save' };
+    this.saving = this.stop !== undefined;
+    if (this.saving) return { kind: 'save' };
     const fuel = Math.min(this.spec.sliceFuel ?? this.fuel, this.fuelLeft);
     const due = this.spec.onCrash === 'retry' && this.sinceCheckpoint + 1 >= this.spec.checkpointEvery;
     return { kind: 'run', fuel, checkpoint: due };
@@ -136,10 +139,10 @@ export class Run implements Ticket {
   /** Takes down what a slice did. `before` is the thread of the slice before. */
   took({ end, report }: Reply, thread: ThreadId, before: ThreadId | undefined, sliceMs: number): void {
     this.answer = undefined;
-    if (end.kind === 'saved') return;
+    if (this.saving) return;
     const moving = this.place.vm.kind === 'moving';
     const checkpoint = 'checkpoint' in end && end.checkpoint !== undefined;
-    const suspended = end.kind === 'rested' || end.kind === 'called' || end.kind === 'waits';
+    const suspended = ['rested', 'called', 'waits', 'saved'].includes(end.kind);
     this.stats = addSlice(this.stats, {
       ...{ report, thread, suspended, checkpoint },
       before: moving ? before : undefined,

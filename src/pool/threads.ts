@@ -4,7 +4,7 @@
 import type { Worker } from 'node:worker_threads';
 import { Piscina, queueOptionsSymbol } from 'piscina';
 import type { Module } from '../runtime/module.ts';
-import type { ModuleParcel, Order, Reply, WorkerData } from './protocol.ts';
+import { type ModuleParcel, type Order, pauses, type Reply, stages, type WorkerData } from './protocol.ts';
 import type { ThreadId } from './scheduler.ts';
 
 export interface ThreadOptions {
@@ -55,7 +55,7 @@ const wanted = (task: unknown): ThreadId =>
 export class Threads {
   private readonly threads = new Map<ThreadId, Thread>();
   private readonly pause: Int32Array;
-  private readonly begun: Int32Array;
+  private readonly stage: Int32Array;
   private readonly piscina: Piscina;
   private ending = false;
   private lastError = new Error('no thread could be started');
@@ -65,8 +65,8 @@ export class Threads {
     private readonly events: ThreadEvents,
   ) {
     this.pause = new Int32Array(new SharedArrayBuffer(4 * options.threads));
-    this.begun = new Int32Array(new SharedArrayBuffer(4 * options.threads));
-    const workerData: WorkerData = { pause: this.pause, begun: this.begun };
+    this.stage = new Int32Array(new SharedArrayBuffer(4 * options.threads));
+    const workerData: WorkerData = { pause: this.pause, stage: this.stage };
     this.piscina = new Piscina({
       filename: entry,
       minThreads: options.threads,
@@ -127,26 +127,27 @@ export class Threads {
   /** Runs one slice on the thread. Never rejects. */
   async run(id: ThreadId, order: Order, transferList: readonly Transferable[]): Promise<Reply | Lost> {
     const thread = this.threads.get(id) as Thread;
-    for (const flags of [this.pause, this.begun]) Atomics.store(flags, thread.slot, 0);
+    Atomics.store(this.pause, thread.slot, pauses.none);
+    Atomics.store(this.stage, thread.slot, stages.sent);
     const task = { ...order, [queueOptionsSymbol]: { thread: id } };
     try {
       return await this.piscina.run(task, { transferList: [...transferList] as never[] });
     } catch (lost) {
       // A thread that lives on has refused the order, which another one would do, too.
-      return { lost, begun: this.threads.has(id) || Atomics.load(this.begun, thread.slot) !== 0 };
+      return { lost, begun: this.threads.has(id) || Atomics.load(this.stage, thread.slot) !== stages.sent };
     }
   }
 
   /** Asks the slice that runs on the thread to stop. */
-  interrupt(id: ThreadId): void {
+  interrupt(id: ThreadId, pause: 'save' | 'drop'): void {
     const thread = this.threads.get(id);
-    if (thread !== undefined) Atomics.store(this.pause, thread.slot, 1);
+    if (thread !== undefined) Atomics.store(this.pause, thread.slot, pauses[pause]);
   }
 
-  /** Whether the slice has begun that the thread was last sent. */
-  hasBegun(id: ThreadId): boolean {
+  /** How far the thread is with the slice that it was last sent. */
+  stageOf(id: ThreadId): number {
     const thread = this.threads.get(id);
-    return thread !== undefined && Atomics.load(this.begun, thread.slot) !== 0;
+    return thread === undefined ? stages.sent : Atomics.load(this.stage, thread.slot);
   }
 
   /** Ends a thread that does not stop. Another one takes its place. */

@@ -15,7 +15,7 @@ import { fromData, toData } from './errors.ts';
 import { type Parcel, pack, shareBytes, unpack } from './parcel.ts';
 import { lastPlainStep, type Program, plainProgram, runStep } from './program.ts';
 import type { Answer, MovingVm, Order, Progress, Reply, SliceEnd, WorkerData } from './protocol.ts';
-import { clock } from './protocol.ts';
+import { clock, pauses, stages } from './protocol.ts';
 import { checkLeaving, resultsOf } from './values.ts';
 
 /** When this thread could take its first order. */
@@ -25,7 +25,7 @@ const shared = workerData as WorkerData;
 
 /** The Piscina task: never rejects. */
 export async function slice(order: Order): Promise<unknown> {
-  Atomics.store(shared.begun, order.slot, 1);
+  Atomics.store(shared.stage, order.slot, stages.begun);
   const work = new Slice(order);
   const end = await work.end();
   const reply: Reply = { end, report: work.report() };
@@ -69,7 +69,7 @@ class Slice {
   private async work(vm: VM, steps: Program): Promise<SliceEnd> {
     const { order } = this;
     this.memory = vm.store.memories.reduce((sum, { size }) => sum + size, 0);
-    if (order.task.kind === 'save') return { kind: 'saved', bytes: saved(vm), progress: this.progress };
+    if (order.task.kind === 'save') return this.saved(vm);
     if (order.vm.kind === 'saved' && order.vm.foreign) checkBusy(vm, order);
     const account = accountOf(vm);
     if (order.answer !== undefined) answer(vm, order.answer);
@@ -81,8 +81,23 @@ class Slice {
       vm.dispose();
       return end;
     }
+    if (end.kind === 'rested' && end.reason === 'pause') return this.asked(vm);
     const checkpoint = order.task.checkpoint ? saved(vm) : undefined;
     return { ...end, checkpoint, ...this.moving(() => ({ vm: leave(vm), progress: this.progress })) };
+  }
+
+  /** Whoever stops a slice wants the job's state, or nothing more of the job: it need not come back for that. */
+  private asked(vm: VM): SliceEnd {
+    Atomics.store(shared.stage, this.order.slot, stages.stopped);
+    if (Atomics.load(shared.pause, this.order.slot) === pauses.save) return this.saved(vm);
+    vm.dispose();
+    return { kind: 'dropped' };
+  }
+
+  private saved(vm: VM): SliceEnd {
+    const bytes = saved(vm);
+    vm.dispose();
+    return { kind: 'saved', bytes, progress: this.progress };
   }
 
   /** Runs calls and steps in turn, until one of them cannot go on here and now. */

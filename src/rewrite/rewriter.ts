@@ -44,9 +44,10 @@ class Run {
   private charged = 0;
   /** Fuel that the running code was given; less what it has is what it has charged. */
   private slice = 0;
-  private quantum: number;
+  /** Fuel until the next look at the pause flag, however many frames return before. */
+  private untilLook: number;
   /** In ms, as `performance.now` tells. */
-  private enteredAt = 0;
+  private lookedAt = performance.now();
   /** The top frame is to handle what is thrown. */
   private throwing = false;
   /** Code that throws has found it so, and has left. */
@@ -60,7 +61,7 @@ class Run {
   ) {
     this.native = nativeOf(store);
     this.fuel = budget.fuel - store.debt;
-    this.quantum = quantumOf(this.native, budget);
+    this.untilLook = quantumOf(this.native, budget);
   }
 
   run(): Stop {
@@ -113,6 +114,15 @@ class Run {
     return stop;
   }
 
+  /** A look at the flag is due: whether it asks to stop. */
+  private looked(): boolean {
+    const now = performance.now();
+    if (this.budget.pause !== undefined) this.native.pace.took(now - this.lookedAt);
+    this.lookedAt = now;
+    this.untilLook = quantumOf(this.native, this.budget);
+    return this.paused();
+  }
+
   private paused(): boolean {
     return this.budget.pause !== undefined && Atomics.load(this.budget.pause, 0) !== 0;
   }
@@ -128,6 +138,7 @@ class Run {
   private charge(fuel: number): void {
     this.fuel -= fuel;
     this.charged += fuel;
+    this.untilLook -= fuel;
   }
 
   /** Runs the top frame. */
@@ -148,8 +159,7 @@ class Run {
     native.scratch.words.set(stack.words.subarray(base * 2, stack.top * 2));
     stack.depth = i;
     stack.top = base;
-    this.slice = Math.min(this.quantum, this.fuel);
-    this.enteredAt = performance.now();
+    this.slice = Math.min(this.untilLook, this.fuel);
     const left = this.call(enter, depth, this.throwing ? this.deliver() : this.slice + paid);
     if (left === thrown) return this.unwind();
     if (left < 0) return this.left(left);
@@ -231,10 +241,8 @@ class Run {
     this.charge(this.slice - (held ? native.scratch.held : result));
     this.takeSpilled();
     if (held) return store.pending === null ? undefined : 'host';
-    if (this.budget.pause !== undefined && this.slice === this.quantum)
-      this.quantum = native.pace.took(performance.now() - this.enteredAt);
     if (this.fuel < 0) return 'fuel';
-    return this.paused() ? 'pause' : undefined;
+    return this.untilLook < 0 && this.looked() ? 'pause' : undefined;
   }
 
   private takeSpilled(): void {

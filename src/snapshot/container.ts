@@ -104,12 +104,14 @@ function partsOf(kind: PartKind, size: number, read: (start: number, end: number
 }
 
 const sampleBytes = 4096;
+/** Less is not packed: that costs some tenths of a millisecond, and saves some hundreds of bytes. */
+const leastPacked = 2048;
 /** A part is packed if that takes less than this of it: unpacking costs more than reading a little more. */
 const worthwhile = 7 / 8;
 
 function packed(kind: PartKind, contents: Uint8Array): Part {
   const size = contents.length;
-  const deflated = isDense(contents) ? undefined : deflateSync(contents, { level: 1 });
+  const deflated = size < leastPacked || isDense(contents) ? undefined : deflateSync(contents, { level: 1 });
   if (deflated === undefined || deflated.length > size * worthwhile)
     return { kind, coding: codings.stored, size, bytes: contents };
   return { kind, coding: codings.deflate, size, bytes: deflated };

@@ -73,6 +73,14 @@ test('a running job is suspended, encoded, and resumed to the same result', asyn
   for (const twin of twins) t.deepEqual(await twin.result, [sumBelow(60_000)]);
 });
 
+test('a job is saved by the slice that was stopped, and how it is sliced does not matter', async (t) => {
+  const job = spinning({ sliceFuel: 2 ** 50 });
+  while (job.status !== 'running') await new Promise((resolve) => setTimeout(resolve, 1));
+  await job.suspend();
+  t.like(job.stats, { slices: 1, suspensions: 1, moves: 0 });
+  t.true(job.stats.fuelUsed > 0);
+});
+
 test('a chain of suspensions ends where no suspension would have', async (t) => {
   let job: Job<unknown> = pool.submit({ module: summing, export: 'sum', args: [30_000], sliceFuel: 5_000 });
   for (let i = 0; i < 5; i++) {
@@ -187,6 +195,22 @@ test('a job that ran out of fuel goes on with more', async (t) => {
   const job = pool.submit({ module: summing, export: 'sum', args: [20_000], limits: { fuel: 50_000 } });
   const error = await t.throwsAsync(job.result, { instanceOf: JobLimitError });
   t.deepEqual(await pool.resume(error?.snapshot as JobSnapshot).result, [sumBelow(20_000)]);
+});
+
+test('saving a large memory takes as long as it takes, whatever the grace', async (t) => {
+  const module = await moduleOf(`(module (memory 1024)
+    (func (export "f") (local i32)
+      (loop $fill
+        (i32.store (local.get 0) (i32.or (local.get 0) (i32.const 1)))
+        (local.set 0 (i32.add (local.get 0) (i32.const 64)))
+        (br_if $fill (i32.lt_u (local.get 0) (i32.const 0x3ff0000))))
+      (loop $forever (br $forever))))`);
+  await using hasty = new Pool({ threads: 1, grace: 50 });
+  const job = hasty.submit({ module, export: 'f', engine: 'native' });
+  while (job.stats.fuelUsed < 10_000_000) await new Promise((resolve) => setTimeout(resolve, 1));
+  const snapshot = await job.suspend();
+  t.is(snapshot.vm.data.memories[0]?.size, 1024);
+  t.is(job.stats.crashes, 0);
 });
 
 test('memory and frames are limited per job', async (t) => {

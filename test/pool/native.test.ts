@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { ExhaustionError, VM } from '../../src/index.ts';
-import { Pool } from '../../src/pool/index.ts';
+import { type Job, Pool } from '../../src/pool/index.ts';
 import { moduleOf } from '../wat.ts';
 
 test('recursion without end is exhaustion at the limit of frames, and the thread lives on', async (t) => {
@@ -19,6 +19,35 @@ test('recursion without end is exhaustion at the limit of frames, and the thread
     t.deepEqual(await job([10]), [10]);
   }
   t.is(pool.stats.threads, 1);
+});
+
+test('a job that is suspended wherever it is goes on on either engine, to the same answer and fuel', async (t) => {
+  const loop = await moduleOf(`(memory 1) (func (export "run") (param i32) (result i32) (local $s i32)
+    (loop (i32.store (i32.const 8) (i32.add (i32.load (i32.const 8)) (local.get 0)))
+      (local.set $s (i32.add (i32.mul (local.get $s) (i32.const 31)) (i32.load (i32.const 8))))
+      (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) (local.get $s))`);
+  const calls = await moduleOf(`(func $fib (export "run") (param i32) (result i32)
+    (if (result i32) (i32.lt_s (local.get 0) (i32.const 2)) (then (local.get 0))
+      (else (i32.add (call $fib (i32.sub (local.get 0) (i32.const 1)))
+        (call $fib (i32.sub (local.get 0) (i32.const 2)))))))`);
+  await using pool = new Pool({ threads: 2 });
+  for (const [module, arg] of [[loop, 3_000_000] as const, [calls, 27] as const]) {
+    const whole = new VM();
+    const expected = whole.invoke(whole.instantiate(module).func('run'), [arg]);
+    for (const engines of [['native', 'interpreter'], ['interpreter', 'native'], ['auto']] as const) {
+      let job: Job<unknown> = pool.submit({ module, export: 'run', args: [arg], engine: engines[0] });
+      let fuel = 0;
+      for (let i = 1; i <= 6; i++) {
+        while (job.status === 'queued') await new Promise((resolve) => setTimeout(resolve, 1));
+        const snapshot = await job.suspend().catch(() => undefined);
+        if (snapshot === undefined) break;
+        fuel += job.stats.fuelUsed;
+        job = pool.resume(snapshot, { engine: engines[i % engines.length] });
+      }
+      t.deepEqual(await job.result, expected);
+      t.is(fuel + job.stats.fuelUsed, whole.fuelUsed);
+    }
+  }
 });
 
 test('slices of a native job come to what one run comes to', async (t) => {
