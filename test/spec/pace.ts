@@ -1,5 +1,6 @@
 // Where a hopping run stops. At each instruction (or safe point) it would take hours; so both a call and a script begin
-// with every one of them, and go on with longer and longer slices. WASBOX_HOPS=all makes the scripts do without that.
+// with every one of them, and go on with longer and longer slices. WASBOX_HOPS=all is for a complete run by hand: scripts
+// do without that, and calls do only after 2,000 slices, which are every instruction of 300, then every 97th of 165,000.
 // - In a script the stride is 1 for the first 1,000 hops, 2 from there on, 5 after 2,000, 10 after 3,000 … Each call
 //   begins at another place of the stride, so that the calls of a function together still stop all over it. A hop with
 //   much memory counts for several.
@@ -14,6 +15,8 @@ export type Mode = 'whole' | 'step' | 'safepoint';
 export const fuelOfAll = 1e9;
 
 const everyHop = process.env.WASBOX_HOPS === 'all';
+/** From which slice of a call on they become longer. */
+const growsAfter = everyHop ? 2000 : 400;
 
 /** About what it costs to go from one safe point to the next. */
 const fuelBetween = 16;
@@ -51,10 +54,14 @@ export class Pace {
       case 'whole':
         return { fuel: fuelOfAll };
       case 'step':
-        return { steps: first || Math.max(this.stride, this.slices <= 300 ? 1 : growing(97, this.slices - 400)) };
+        return {
+          steps: first || Math.max(this.stride, this.slices <= 300 ? 1 : growing(97, this.slices - growsAfter)),
+        };
       case 'safepoint':
         // Fuel that just pays the debt leads to the next safe point.
-        return { fuel: debt + ((first || this.stride) - 1) * fuelBetween + growing(1, this.slices - 200) - 1 };
+        return {
+          fuel: debt + ((first || this.stride) - 1) * fuelBetween + growing(1, this.slices - growsAfter / 2) - 1,
+        };
       default:
         return this.mode satisfies never;
     }

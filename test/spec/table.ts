@@ -1,12 +1,17 @@
-// Prints how the VM does in the test suite as a Markdown table: `npm run suite [-- whole|step|safepoint]`.
+// Prints how the VM does in the test suite as a Markdown table: `npm run suite [-- whole|step|safepoint|engines]`. The last
+// hops by safe points from engine to engine, and compares what is saved with what the interpreter alone saves there.
 
+import { heat } from '../../src/vm/engines.ts';
 import { type Group, groups } from './files.ts';
 import { type Mode, type Report, runFile } from './runner.ts';
 
-const modes: readonly string[] = ['whole', 'step', 'safepoint'] satisfies readonly Mode[];
+const modes: readonly string[] = ['whole', 'step', 'safepoint', 'engines'] satisfies readonly (Mode | 'engines')[];
 
-const mode = (process.argv[2] ?? 'whole') as Mode;
-if (!modes.includes(mode)) throw new Error(`${mode} is none of ${modes.join(', ')}`);
+const named = process.argv[2] ?? 'whole';
+if (!modes.includes(named)) throw new Error(`${named} is none of ${modes.join(', ')}`);
+const engines = named === 'engines';
+if (engines) Object.assign(heat, { least: 0, perByte: 0 });
+const mode = engines ? 'safepoint' : (named as Mode);
 
 const failedAssertions = ({ failures }: Report): number =>
   failures.filter(({ command }) => command.startsWith('assert_')).length;
@@ -21,7 +26,7 @@ row('---', '---', '--:', '--:', ...(mode === 'whole' ? [] : ['--:']));
 const reports: Report[] = [];
 for (const group of Object.keys(groups) as Group[])
   for (const file of Object.keys(groups[group])) {
-    const report = await runFile(file, mode);
+    const report = await runFile(file, mode, engines ? ['interpreter', 'auto'] : undefined, engines);
     const passed = report.assertions - failedAssertions(report);
     row(file, group, report.assertions, passed, ...(mode === 'whole' ? [] : [report.hops]));
     reports.push(report);
