@@ -1,13 +1,14 @@
 // Runs a program on the host's WebAssembly and on both of our engines, at once, hopping, and hopping from engine to engine,
-// and tells the first difference. Which NaN an operation gives is the host's choice; the programs make each one canonical.
+// and tells the first difference, also in the fuel that a call took. Which NaN an operation gives is the host's choice; the
+// programs make each one canonical.
 
-import { Module, Snapshot, Trap, VM } from '../../src/index.ts';
-import type { Program, Type } from './generate.ts';
+import { Module, Snapshot, Trap, UsageError, VM } from '../../src/index.ts';
+import { counterName, type Program } from './generate.ts';
 import type { Random } from './random.ts';
+import { counter, type Shape, type Type } from './shape.ts';
 
 /** How long a program may run, in calls and passes of loops. */
-const allowance = 3000;
-const counterName = 'g4';
+const allowance = 2000;
 
 /** What a call came to: its results, or the kind of trap. */
 type Ending = { values: readonly unknown[] } | { trap: string };
@@ -25,12 +26,18 @@ const trapKinds: readonly (readonly [RegExp, readonly string[]])[] = [
   [/divide result unrepresentable/, ['integer overflow']],
   [/float unrepresentable/, ['integer overflow', 'invalid conversion to integer']],
   [/memory access out of bounds/, ['out of bounds memory access']],
-  [/table index is out of bounds|index out of bounds/, ['undefined element']],
+  [/table index is out of bounds|index out of bounds/, ['undefined element', 'out of bounds table access']],
+  [/array element access out of bounds|array index/, ['out of bounds array access']],
+  [/dereferencing a null pointer/, ['null reference', 'null function reference', 'null structure reference']],
+  [/rethrowing null|dereferencing a null/, ['null exception reference']],
+  [/illegal cast/, ['cast failure']],
+  [/unaligned access/, ['unaligned atomic']],
   [/null function or function signature|signature mismatch/, ['uninitialized element', 'indirect call type mismatch']],
   [/Maximum call stack/, ['call stack exhausted']],
 ];
 
 function hostTrap(error: unknown): readonly string[] {
+  if (error instanceof WebAssembly.Exception) return ['uncaught exception'];
   const message = error instanceof Error ? error.message : String(error);
   return trapKinds.find(([pattern]) => pattern.test(message))?.[1] ?? [message];
 }
@@ -50,7 +57,7 @@ function onHost(
   }
 }
 
-/** What was done, over all programs. */
+/** What was done, over all programs. `features`: modules that had each. */
 export const newTally = () => ({
   modules: 0,
   calls: 0,
@@ -59,6 +66,7 @@ export const newTally = () => ({
   native: 0,
   suspended: 0,
   restored: 0,
+  features: {} as Record<string, number>,
 });
 export type Tally = ReturnType<typeof newTally>;
 
@@ -110,7 +118,8 @@ function restore(ours: Ours, random: Random): void {
   ours.tally.restored++;
 }
 
-const argument = (random: Random, type: Type): unknown => {
+export const argument = (random: Random, type: Type): unknown => {
+  if (type === 'externref') return random.pick([null, 7, 'seven']);
   if (type === 'i32') return random.int();
   if (type === 'i64') return BigInt.asIntN(64, (BigInt(random.int()) << 32n) | BigInt(random.int() >>> 0));
   const [lo, hi] = random.double();
@@ -135,21 +144,31 @@ export function compare(program: Program, random: Random, tally = newTally()): D
   const host = new WebAssembly.Instance(new WebAssembly.Module(program.bytes as BufferSource), {})
     .exports as unknown as Exports;
   const module = Module.from(program.bytes);
-  const runners = ways.map((way) => ({ ...way, ours: create(module, way.engines, tally) }));
+  const { shape } = program;
+  const runners = ways.flatMap((way) => {
+    const ours = create(module, way.engines, tally);
+    return ours === undefined ? [] : [{ ...way, ours }];
+  });
   tally.modules++;
+  for (const feature of shape.features) tally.features[feature] = (tally.features[feature] ?? 0) + 1;
   try {
-    for (const [i, { params }] of program.functions.entries()) {
+    for (const [i, { params }] of shape.functions.entries()) {
       const args = params.map((type) => argument(random, type));
       const name = `f${i}`;
       (host[counterName] as WebAssembly.Global).value = allowance;
       const expected = onHost(host, name, args);
       tally.calls++;
       if ('traps' in expected) tally.traps++;
+      let fuel: number | undefined;
       for (const { how, hops, engines, ours } of runners) {
         instanceOf(ours).global(counterName).value = allowance;
+        const before = ours.vm.fuelUsed;
         const ending = hops ? hopping(ours, name, args, random) : atOnce(ours, name, args);
+        const used = ours.vm.fuelUsed - before;
+        fuel ??= used;
         for (const engine of engines) tally[engine]++;
-        const difference = differing(expected, ending) ?? stateDiffers(host, ours);
+        const difference =
+          differing(expected, ending) ?? stateDiffers(host, ours, shape) ?? fuelDiffers(ending, fuel, used);
         if (difference !== undefined) return { ...difference, what: `${name}${show(args)} ${how}: ${difference.what}` };
       }
     }
@@ -159,10 +178,23 @@ export function compare(program: Program, random: Random, tally = newTally()): D
   }
 }
 
-function create(module: Module, engines: readonly EngineName[], tally: Tally): Ours {
+/** Undefined where the engine does not support the module. */
+function create(module: Module, engines: readonly EngineName[], tally: Tally): Ours | undefined {
   const vm = new VM({ engine: engines[0] });
-  vm.instantiate(module);
-  return { vm, module, engines, tally };
+  try {
+    vm.instantiate(module);
+    return { vm, module, engines, tally };
+  } catch (error) {
+    vm.dispose();
+    if (error instanceof UsageError && engines[0] === 'native') return undefined;
+    throw error;
+  }
+}
+
+/** Native code that traps says more than it has used. */
+function fuelDiffers(ending: Ending, expected: number, used: number): Difference | undefined {
+  if ('trap' in ending || used === expected) return undefined;
+  return { what: 'fuel', expected: String(expected), got: String(used) };
 }
 
 function differing(expected: ReturnType<typeof onHost>, got: Ending): Difference | undefined {
@@ -173,16 +205,19 @@ function differing(expected: ReturnType<typeof onHost>, got: Ending): Difference
   return same ? undefined : { what: 'outcome', expected: want, got: have };
 }
 
-function stateDiffers(host: Exports, ours: Ours): Difference | undefined {
-  for (let g = 0; g < 5; g++) {
+function stateDiffers(host: Exports, ours: Ours, { memories }: Shape): Difference | undefined {
+  for (let g = 0; g <= counter; g++) {
     const [want, have] = [host[`g${g}`]?.value, instanceOf(ours).global(`g${g}`).value];
     if (!Object.is(want, have)) return { what: `global ${g}`, expected: show([want]), got: show([have]) };
   }
-  const [want, have] = [
-    Buffer.from((host.m as WebAssembly.Memory).buffer),
-    Buffer.from(instanceOf(ours).memory('m').bytes),
-  ];
-  if (want.equals(have)) return undefined;
-  const at = want.findIndex((byte, i) => byte !== have[i]);
-  return { what: `memory at ${at}`, expected: String(want[at]), got: String(have[at]) };
+  for (const m of memories.keys()) {
+    const [want, have] = [
+      Buffer.from((host[`m${m}`] as WebAssembly.Memory).buffer),
+      Buffer.from(instanceOf(ours).memory(`m${m}`).bytes),
+    ];
+    if (want.equals(have)) continue;
+    const at = want.findIndex((byte, i) => byte !== have[i]);
+    return { what: `memory ${m} at ${at}`, expected: String(want[at]), got: String(have[at]) };
+  }
+  return undefined;
 }

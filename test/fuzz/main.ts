@@ -37,8 +37,9 @@ console.log(`${told()}; seeds ${first} to ${seed - 1}`);
 if (found > 0) process.exitCode = 1;
 
 function told(): string {
-  const { modules, calls, traps, interpreter, native, suspended, restored } = tally;
-  return `${modules} modules, ${calls} calls on the host (${traps} trapped), ${interpreter} interpreted and ${native} native, suspended ${suspended} times, restored ${restored} times: ${found} findings`;
+  const { modules, calls, traps, interpreter, native, suspended, restored, features } = tally;
+  const used = Object.entries(features).map(([feature, count]) => `${feature} in ${count}`);
+  return `${modules} modules (${used.join(', ')}), ${calls} calls on the host (${traps} trapped), ${interpreter} interpreted and ${native} native, suspended ${suspended} times, restored ${restored} times: ${found} findings`;
 }
 
 function attempt(run: () => ReturnType<typeof compare>): string | undefined {
