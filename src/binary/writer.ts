@@ -26,6 +26,11 @@ export class Writer {
     return this.buffer.slice(0, this.size);
   }
 
+  /** Forgets what has been written, and keeps the room for it. */
+  clear(): void {
+    this.size = 0;
+  }
+
   private reserve(count: number): void {
     const needed = this.size + count;
     if (needed <= this.buffer.length) return;

@@ -18,9 +18,9 @@ import { Writer } from '../binary/writer.ts';
 import type { Special } from '../spec/instructions.ts';
 import type { FuncType } from '../spec/types.ts';
 import { bodyOf, type ModuleContext } from '../validate/context.ts';
-import { type LocalSet, pointAt } from '../validate/safepoints.ts';
-import { type Env, left, type ScratchFunc } from './env.ts';
+import { type Env, gets, left, puts, type ScratchFunc } from './env.ts';
 import { catchThrown, closeHandlers } from './exceptions.ts';
+import { atEntry, type Group, Groups } from './groups.ts';
 import { code, Op } from './ops.ts';
 import { writePlain } from './plain.ts';
 import { writeZero } from './sections.ts';
@@ -29,6 +29,7 @@ import {
   chainOf,
   clauses,
   ends,
+  Finder,
   type FunctionShape,
   handles,
   leastFrameBytes,
@@ -39,21 +40,15 @@ import {
 import { specialWriters } from './specials.ts';
 import { codeOfLow, type Low, type LowTypes, slotsOfLow, writeLocals } from './types.ts';
 
-/** Points whose landing is the same. */
-interface Group {
-  readonly own: LowTypes;
-  /** How many of the last operands are results, not to be spilled. */
-  readonly results: number;
-  /** Locals that hold operands of the blocks around. */
-  readonly stashes: readonly Local[];
-  readonly live: readonly Local[];
-  readonly entry: boolean;
-}
 export interface Local {
   readonly index: number;
   readonly type: Low;
 }
 const none: readonly Local[] = [];
+/** Bodies are written one at a time: in here the guest's code, then out there with all around it. */
+const inner = new Writer(1 << 16);
+const outer = new Writer(1 << 16);
+
 /** A guest's block that is open in the output. */
 export interface Open {
   readonly block: BlockShape;
@@ -70,21 +65,25 @@ export interface Open {
 export type Origins = readonly number[];
 
 export interface Written {
+  /** Good until another body is written. */
   readonly bytes: Uint8Array;
   readonly origins: Origins;
 }
 
 export class BodyWriter {
-  readonly w: Writer;
+  readonly w = inner;
   readonly reader: InstructionReader;
   readonly open: Open[] = [];
   /** Where the guest's first instruction is. */
   readonly bodyStart: number;
   private readonly extra: Low[] = [];
   private readonly free = new Map<Low, Local[]>();
-  private readonly groups: Group[] = [];
-  private readonly groupByKey = new Map<string, number>();
-  private readonly liveNumbers = new Map<LocalSet, number>();
+  private readonly groups = new Groups();
+  /** Where `stashes` was found. */
+  private stashedIn: Open | undefined;
+  private stashes: readonly Local[] = none;
+  private readonly blockAt: Finder<BlockShape>;
+  private readonly pointAt: Finder<PointShape>;
   private readonly origins: number[] = [];
   /** Output labels open within the groups. */
   depth = 0;
@@ -103,7 +102,9 @@ export class BodyWriter {
   ) {
     const body = bodyOf(context, shape.func);
     this.bodyStart = body.start;
-    this.w = new Writer(2 * (body.end - body.start) + 128);
+    this.w.clear();
+    this.blockAt = new Finder(shape.blocks);
+    this.pointAt = new Finder(shape.points);
     this.reader = new InstructionReader(context.syntax.bytes, body.start, body.end);
     this.depthLocal = rest ? 0 : shape.params.length;
     this.fuelLocal = this.depthLocal + 1;
@@ -113,7 +114,7 @@ export class BodyWriter {
   /** The whole function. */
   whole(): Written {
     this.openBody();
-    this.charge(this.shape.plan.entryCost, this.point(0), true);
+    this.charge(this.shape.entryCost, this.point(0), true);
     this.sequence(this.shape.end);
     return this.compose();
   }
@@ -134,7 +135,7 @@ export class BodyWriter {
     });
     for (const { slot, type } of own) this.fetch(type, slot);
     this.seek(point.pc);
-    if (pointAt(this.shape.plan, point.pc)?.kind === 'call') catchThrown(this);
+    if (point.kind === 'call') catchThrown(this);
     for (let open = this.open.at(-1); open !== undefined; open = this.open.at(-1)) this.finishRest(open.block);
     this.sequence(this.shape.end);
     return this.compose();
@@ -253,7 +254,7 @@ export class BodyWriter {
 
   /** Opens the block whose opening instruction was just read. */
   openBlock(): void {
-    const block = this.shape.blocks.get(this.reader.start - this.bodyStart) as BlockShape;
+    const block = this.blockAt.at(this.reader.start - this.bodyStart) as BlockShape;
     const stashes = block.suspends && block.below.length > 0 ? this.stash(block) : [];
     if (block.kind === 'loop') this.beginLoop(block, stashes);
     else {
@@ -265,7 +266,7 @@ export class BodyWriter {
   private beginLoop(block: BlockShape, stashes: readonly Local[]): void {
     this.begin(Op.loop, block.params, block.results);
     this.open.push({ block, label: this.depth, stashes });
-    this.charge(this.shape.plan.loopCosts.get(block.pc) as number, this.point(block.start), false);
+    this.charge(block.cost, this.point(block.start), false);
   }
 
   /** Puts what lies below the block's parameters into locals, where code inside can reach it. */
@@ -370,7 +371,7 @@ export class BodyWriter {
   /** Reads a value of the frame onto the stack or into a local. */
   fetch(type: Low, slot: number, local?: number): void {
     this.constant(slot * 8);
-    this.scratch(this.w, `get_${type}`);
+    this.scratch(this.w, gets[type]);
     if (local !== undefined) this.index(Op.localSet, local);
   }
 
@@ -411,14 +412,13 @@ export class BodyWriter {
   // Safe points
 
   private point(pc: number): PointShape {
-    return this.shape.points.get(pc) as PointShape;
+    return this.pointAt.at(pc) as PointShape;
   }
 
   /** Leaves the function with an exception, which no block of it handles. The site is set. */
   leaveThrowing(): void {
-    const group = this.groupOf('thrown', () => ({ own: [], results: 0, stashes: none, live: none, entry: false }));
     this.index(Op.localGet, this.site);
-    this.index(Op.br, this.depth + group);
+    this.index(Op.br, this.depth + this.groups.thrown());
   }
 
   private charge(cost: number, point: PointShape, entry: boolean): void {
@@ -452,61 +452,46 @@ export class BodyWriter {
   }
 
   private group(point: PointShape, entry: boolean): number {
-    const { own, results } = point;
-    const stashes = this.stashed();
-    const stashKey = stashes.length === 0 ? '' : stashes.map(({ index }) => index).join();
-    const ownKey = own.length < 2 ? own[0] : own.join();
-    const key = `${ownKey} ${entry ? -1 : results} ${stashKey} ${this.liveKey(point.live)}`;
-    return this.groupOf(key, () => ({ own, results, stashes, live: this.liveLocals(point), entry }));
-  }
-
-  private groupOf(key: string, make: () => Group): number {
-    const known = this.groupByKey.get(key);
-    if (known !== undefined) return known;
-    const number = this.groups.push(make()) - 1;
-    this.groupByKey.set(key, number);
-    return number;
+    const results = entry ? atEntry : point.results;
+    return this.groups.find(point.own, results, this.stashed(), point.live, () => this.liveLocals(point));
   }
 
   private stashed(): readonly Local[] {
-    let all: readonly Local[] = none;
+    const innermost = this.open[this.open.length - 1];
+    if (innermost === this.stashedIn) return this.stashes;
+    this.stashedIn = innermost;
+    this.stashes = none;
     for (const { stashes } of this.open)
-      if (stashes.length > 0) all = all.length === 0 ? stashes : [...all, ...stashes];
-    return all;
-  }
-
-  /** The same for equal sets; for long ones only where they are the same object, which neighbours share. */
-  private liveKey(live: LocalSet): string | number {
-    if (live.length <= 2) return (live[0] ?? 0) + (live[1] ?? 0) * 2 ** 32;
-    const known = this.liveNumbers.get(live) ?? this.liveNumbers.size;
-    this.liveNumbers.set(live, known);
-    return known;
+      if (stashes.length > 0) this.stashes = this.stashes.length === 0 ? stashes : [...this.stashes, ...stashes];
+    return this.stashes;
   }
 
   // The function around the body
 
   private compose(): Written {
     this.endLabel();
-    const out = new Writer(this.w.length + 24 * this.groups.length + 64);
+    const out = outer;
+    const groups = this.groups.list;
+    out.clear();
     writeLocals(out, [...this.shape.locals.slice(this.rest ? 0 : this.shape.params.length), ...this.extra]);
     out.byte(Op.block);
     out.byte(Op.noType);
-    for (const { own } of this.groups.toReversed()) {
+    for (const { own } of groups.toReversed()) {
       out.byte(Op.block);
       writeBlockType(out, this.env, [], [...own, 'i32']);
     }
     const at = out.length;
     out.bytes(this.w.view());
     this.epilogue(out);
-    this.groups.forEach((group, i) => {
+    groups.forEach((group, i) => {
       out.byte(Op.end);
       this.landing(out, group);
-      if (i === this.groups.length - 1) return;
+      if (i === groups.length - 1) return;
       out.byte(Op.br);
-      out.u32(this.groups.length - 1 - i);
+      out.u32(groups.length - 1 - i);
     });
     out.byte(Op.end);
-    if (this.groups.length > 0) this.endFrame(out);
+    if (groups.length > 0) this.endFrame(out);
     if (!this.rest) for (const type of this.shape.results) writeZero(out, type);
     out.byte(Op.localGet);
     out.u32(this.fuelLocal);
@@ -534,19 +519,19 @@ export class BodyWriter {
   }
 
   /** Spills: own operands from the top down, then those below blocks, then locals. spill.ts reads them back. */
-  private landing(out: Writer, { own, results, stashes, live, entry }: Group): void {
+  private landing(out: Writer, { own, results, stashes, live }: Group): void {
     const { site } = this;
     out.byte(Op.localSet);
     out.u32(site);
-    if (entry) this.holdFuel(out);
+    if (results === atEntry) this.holdFuel(out);
     own.toReversed().forEach((type, i) => {
       if (i < results) out.byte(code.drop);
-      else this.scratch(out, `put_${type}`);
+      else this.scratch(out, puts[type]);
     });
     for (const { index, type } of [...stashes, ...live]) {
       out.byte(Op.localGet);
       out.u32(index);
-      this.scratch(out, `put_${type}`);
+      this.scratch(out, puts[type]);
     }
   }
 

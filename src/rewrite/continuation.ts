@@ -12,8 +12,9 @@ import { byContent, keep, mostContinuations } from './cache.ts';
 import { type Env, type OwnGlobal, ownGlobals, type ScratchFunc, scratchFuncs, type Thunk, thunks } from './env.ts';
 import { codeName, funcTypeIndex, globalType, memoryImport } from './module.ts';
 import { Op } from './ops.ts';
-import { assemble, type ImportEntry, type ImportKind } from './sections.ts';
-import { type FunctionShape, shapeOf } from './shape.ts';
+import { assemble, Code, type ImportEntry, type ImportKind } from './sections.ts';
+import { type FunctionShape, pointOf } from './shape.ts';
+import { shapeOf } from './shape-reader.ts';
 import { functionParams, functionResults, type Low, slotsOfLow, TypeSection } from './types.ts';
 
 export interface Continuation {
@@ -114,12 +115,14 @@ function make(module: Module, func: FuncIdx, pc: number, shared: boolean): Conti
   const { bytes } = write(module, func, pc, env, false);
   const type = env.types.index(['i32', 'i32'], ['i32']);
   const { imports } = env;
+  const code = new Code(bytes.length + 5);
+  code.add(type, bytes);
   const index = imports.filter(({ is }) => is.kind === 'func').length;
   const assembled = assemble({
     name,
     types: env.types,
     imports,
-    funcs: [{ type, bytes }],
+    code,
     globals: [],
     exports: [{ name: 'run', kind: 'func', index }],
   });
@@ -130,7 +133,7 @@ function make(module: Module, func: FuncIdx, pc: number, shared: boolean): Conti
 function write(module: Module, func: FuncIdx, pc: number, env: Env, tracing: boolean): Written {
   const shape = keptShape(module, func);
   if (pc === 0) return { bytes: enter(shape, env), origins: [] };
-  const point = shape.points.get(pc);
+  const point = pointOf(shape, pc);
   if (point === undefined) throw new CrashError(`function ${func} cannot be continued at pc ${pc}`);
   return new BodyWriter(module.context, shape, env, true, tracing).from(point);
 }

@@ -37,6 +37,10 @@ export const scratchFuncs = {
   set_v128: { params: ['v128', 'i32'], results: [] },
 } as const satisfies Record<string, Signature>;
 
+/** Those that take or give a value, by its type. */
+export const puts = { i32: 'put_i32', i64: 'put_i64', f32: 'put_f32', f64: 'put_f64', v128: 'put_v128' } as const;
+export const gets = { i32: 'get_i32', i64: 'get_i64', f32: 'get_f32', f64: 'get_f64', v128: 'get_v128' } as const;
+
 /** Functions of the engine (thunks.ts): what guest code cannot do by itself, as the store is the truth. */
 export const thunks = {
   /** Operands of the instruction, then its immediates. */

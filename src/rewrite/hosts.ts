@@ -7,7 +7,7 @@ import type { FuncType } from '../spec/types.ts';
 import { type ScratchFunc, scratchFuncs } from './env.ts';
 import { Op } from './ops.ts';
 import { theScratch } from './scratch.ts';
-import { assemble, type ImportEntry } from './sections.ts';
+import { assemble, Code, type ImportEntry } from './sections.ts';
 import {
   functionParams,
   functionResults,
@@ -51,11 +51,13 @@ function wrapperModule(type: FuncType, params: LowTypes, results: LowTypes): Uin
     1;
   const bytes = wrapperBody(params, results, scratch, call);
   const index = types.index(functionParams(type), functionResults(type));
+  const code = new Code();
+  code.add(index, bytes);
   return assemble({
     name: 'host',
     types,
     imports,
-    funcs: [{ type: index, bytes }],
+    code,
     globals: [],
     exports: [{ name: 'run', kind: 'func', index: imports.length }],
   }).bytes;

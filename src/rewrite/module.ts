@@ -12,8 +12,8 @@ import { byContent } from './cache.ts';
 import { type Env, type OwnGlobal, ownGlobals, type ScratchFunc, scratchFuncs, type Thunk, thunks } from './env.ts';
 import { keptOr } from './kept.ts';
 import { Op } from './ops.ts';
-import { assemble, type ExportEntry, type ImportEntry } from './sections.ts';
-import { shapeOf } from './shape.ts';
+import { assemble, Code, type ExportEntry, type ImportEntry } from './sections.ts';
+import { shapeOf } from './shape-reader.ts';
 import { supportOf } from './support.ts';
 import { functionParams, functionResults, type Low, lowOf, TypeSection } from './types.ts';
 
@@ -43,6 +43,7 @@ export const memoryImport = (module: Module, shared: boolean): ImportEntry[] =>
   }));
 
 const scratchNames = Object.keys(scratchFuncs) as ScratchFunc[];
+const scratchNumbers = Object.fromEntries(scratchNames.map((name, i) => [name, i])) as Record<ScratchFunc, number>;
 const ownNames = Object.keys(ownGlobals) as OwnGlobal[];
 
 class MainEnv implements Env {
@@ -63,7 +64,7 @@ class MainEnv implements Env {
     return index < this.module.context.importedFuncs ? index : index + this.shift;
   }
   scratch(name: ScratchFunc): number {
-    return this.module.context.importedFuncs + scratchNames.indexOf(name);
+    return this.module.context.importedFuncs + scratchNumbers[name];
   }
   thunk(name: Thunk): number {
     const index = this.used.indexOf(name);
@@ -170,18 +171,16 @@ function rewrite(module: Module, shared: boolean): Rewritten {
 export function rewriteBytes(module: Module, shared: boolean, name: string) {
   const { context } = module;
   const env = new MainEnv(module);
-  const funcs: { type: number; bytes: Uint8Array }[] = [];
+  const code = new Code(module.bytes.length);
+  const exports: ExportEntry[] = [];
   for (let i = context.importedFuncs; i < context.funcs.length; i++) {
     const { bytes } = new BodyWriter(context, shapeOf(context, i), env, false).whole();
-    funcs.push({ type: funcTypeIndex(env.types, module, i), bytes });
+    code.add(funcTypeIndex(env.types, module, i), bytes);
+    exports.push({ name: `f${i}`, kind: 'func', index: env.func(i) });
   }
-  const exports: ExportEntry[] = funcs.map((_, i) => {
-    const index = context.importedFuncs + i;
-    return { name: `f${index}`, kind: 'func', index: env.func(index) };
-  });
   for (const verb of ['save', 'load'] as const) {
     exports.push({ name: verb, kind: 'func', index: env.func(context.funcs.length) + (verb === 'save' ? 0 : 1) });
-    funcs.push({ type: env.types.index([], []), bytes: transfer(module, env, verb) });
+    code.add(env.types.index([], []), transfer(module, env, verb));
   }
   const globals: Low[] = [];
   for (let i = context.importedGlobals; i < context.globals.length; i++) {
@@ -193,7 +192,7 @@ export function rewriteBytes(module: Module, shared: boolean, name: string) {
     exports.push({ name: ownGlobals[own], kind: 'global', index: env.own(own) });
   }
   const imports = env.imports(shared);
-  return assemble({ name, types: env.types, imports, funcs, globals, exports });
+  return assemble({ name, types: env.types, imports, code, globals, exports });
 }
 
 /** Bytes that a global takes in the scratch memory; they are those of the store's `globalWords`. */

@@ -12,7 +12,7 @@ import { keptShape } from './continuation.ts';
 import { left, thrown } from './env.ts';
 import { isRewritten, rewritten } from './module.ts';
 import { type Enter, hasSharedMemory, NativeStore } from './native.ts';
-import { chainOf, handlerIn, leastFrameBytes } from './shape.ts';
+import { chainOf, handlerIn, leastFrameBytes, pointOf } from './shape.ts';
 import { takeSpilled } from './spill.ts';
 import { supportOf } from './support.ts';
 import { instructionAfter, instructionBefore, type Place, placesOf, trapOf } from './traps.ts';
@@ -150,9 +150,9 @@ class Run {
     const base = stack.base(i);
     const func = this.store.funcs[addr] as FuncInst & { kind: 'wasm' };
     const enter = native.enter(addr, pc);
-    // A fresh frame has paid already, and its function charges again.
-    const paid = pc === 0 ? planOf(func.instance.module.context, func.index).entryCost : 0;
     const shape = keptShape(func.instance.module, func.index);
+    // A fresh frame has paid already, and its function charges again.
+    const paid = pc === 0 ? shape.entryCost : 0;
     stack.reserveSlots(base + shape.slots);
     const depth = this.depth(i, stack.top) + (pc === 0 ? shape.frameBytes : 0);
     native.scratch.clear();
@@ -221,7 +221,7 @@ class Run {
     const { stack, funcs } = this.store;
     const { instance, index } = funcs[stack.func(i)] as FuncInst & { kind: 'wasm' };
     const shape = keptShape(instance.module, index);
-    return shape.catches && handlerIn(chainOf(shape.points.get(stack.pc(i))?.block)) >= 0;
+    return shape.catches && handlerIn(chainOf(pointOf(shape, stack.pc(i))?.block)) >= 0;
   }
 
   /** The results are in the scratch memory. */
@@ -247,7 +247,7 @@ class Run {
 
   private takeSpilled(): void {
     takeSpilled(this.store, this.native.scratch, ({ module }, func, pc) => {
-      if (pc === 0) this.charge(-planOf(module.context, func).entryCost);
+      if (pc === 0) this.charge(-keptShape(module, func).entryCost);
       this.markCaller();
     });
   }

@@ -12,7 +12,7 @@ import { hostWasm } from '../runtime/host-wasm.ts';
 import { refKinds } from '../runtime/value.ts';
 import { type ScratchFunc, scratchFuncs } from './env.ts';
 import { code, Op } from './ops.ts';
-import { assemble } from './sections.ts';
+import { assemble, Code } from './sections.ts';
 import { type Low, TypeSection } from './types.ts';
 
 const pages = 256;
@@ -78,15 +78,16 @@ export function theScratch(): Scratch {
 function scratchModule(): Uint8Array<ArrayBuffer> {
   const types = new TypeSection();
   const names = Object.keys(scratchFuncs) as ScratchFunc[];
-  const funcs = names.map((name) => {
+  const code = new Code();
+  for (const name of names) {
     const { params, results } = scratchFuncs[name];
-    return { type: types.index(params, results), bytes: body(name) };
-  });
+    code.add(types.index(params, results), body(name));
+  }
   return assemble({
     name: 'scratch',
     types,
     imports: [],
-    funcs,
+    code,
     memory: pages,
     globals: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
     exports: [

@@ -23,13 +23,48 @@ export interface ExportEntry {
 }
 const kinds = { func: 0, table: 1, memory: 2, global: 3 } as const;
 
+/** Functions as they are written, one after the other. */
+export class Code {
+  readonly types: number[] = [];
+  private readonly offsets: number[] = [];
+  private readonly w: Writer;
+
+  /** For about so many bytes. */
+  constructor(capacity = 256) {
+    this.w = new Writer(capacity);
+  }
+
+  /** Adds a function: the index of its type, its locals and instructions. */
+  add(type: number, bytes: Uint8Array): void {
+    this.types.push(type);
+    this.w.u32(bytes.length);
+    this.offsets.push(this.w.length);
+    this.w.bytes(bytes);
+  }
+
+  get length(): number {
+    return this.w.length;
+  }
+
+  /** Writes the section. Returns where each function's body begins. */
+  write(w: Writer): Int32Array {
+    const count = new Writer(5);
+    count.u32(this.types.length);
+    w.byte(10);
+    w.u32(count.length + this.w.length);
+    w.bytes(count.view());
+    const at = w.length;
+    w.bytes(this.w.view());
+    return Int32Array.from(this.offsets, (offset) => offset + at);
+  }
+}
+
 export interface Parts {
   /** Tells modules apart in stack traces. */
   readonly name: string;
   readonly types: TypeSection;
   readonly imports: readonly ImportEntry[];
-  /** Type index and body (locals and code) of each function. */
-  readonly funcs: readonly { readonly type: number; readonly bytes: Uint8Array }[];
+  readonly code: Code;
   /** Pages of a memory of its own. */
   readonly memory?: number;
   /** All mutable, and zero to begin with. */
@@ -44,16 +79,16 @@ export interface Assembled {
 }
 
 export function assemble(parts: Parts): Assembled {
-  const w = new Writer(1024 + parts.funcs.reduce((sum, { bytes }) => sum + bytes.length + 8, 0));
+  const w = new Writer(1024 + parts.code.length + 16 * parts.code.types.length);
   w.fixed32(magic);
   w.fixed32(version);
   section(w, 1, (w) => parts.types.write(w));
   section(w, 2, (w) => w.list(parts.imports, writeImport));
-  section(w, 3, (w) => w.list(parts.funcs, (w, { type }) => w.u32(type)));
+  section(w, 3, (w) => w.list(parts.code.types, (w, type) => w.u32(type)));
   if (parts.memory !== undefined) writeMemory(w, parts.memory);
   section(w, 6, (w) => w.list(parts.globals, writeGlobal));
   section(w, 7, (w) => w.list(parts.exports, writeExport));
-  const offsets = writeCode(w, parts.funcs);
+  const offsets = parts.code.write(w);
   section(w, 0, (w) => writeName(w, parts.name));
   return { bytes: w.finish() as Uint8Array<ArrayBuffer>, offsets };
 }
@@ -99,22 +134,6 @@ function writeExport(w: Writer, { name, kind, index }: ExportEntry): void {
   w.name(name);
   w.byte(kinds[kind]);
   w.u32(index);
-}
-
-function writeCode(w: Writer, funcs: Parts['funcs']): Int32Array {
-  const inner = new Writer(funcs.reduce((sum, { bytes }) => sum + bytes.length + 5, 5));
-  const offsets = new Int32Array(funcs.length);
-  inner.u32(funcs.length);
-  funcs.forEach(({ bytes }, i) => {
-    inner.u32(bytes.length);
-    offsets[i] = inner.length;
-    inner.bytes(bytes);
-  });
-  w.byte(10);
-  w.u32(inner.length);
-  const at = w.length;
-  w.bytes(inner.view());
-  return offsets.map((offset) => offset + at);
 }
 
 function writeName(w: Writer, name: string): void {

@@ -1,15 +1,12 @@
 // What rewriting has to know of a body before it can write any part of it: its blocks with the operands that lie below
-// them, and its safe points with the operands there. One pass of the validator's own machine. Unreachable blocks and
-// points are left out, as unreachable code is never written.
+// them, and its safe points with the operands there. shape-reader.ts finds it. Unreachable blocks and points are left out,
+// as unreachable code is never written.
 
 import type { Catch } from '../binary/instruction.ts';
 import type { Special } from '../spec/instructions.ts';
-import type { FuncIdx, FuncType } from '../spec/types.ts';
-import { BodyValidator } from '../validate/body.ts';
-import { funcType, type ModuleContext } from '../validate/context.ts';
-import type { LocalSet } from '../validate/safepoints.ts';
-import { type FunctionPlan, planOf, pointAt } from '../validate/safepoints.ts';
-import { type Low, type LowTypes, lowAll, lowOf, slotsOfLow, slotsOfLows } from './types.ts';
+import type { FuncIdx } from '../spec/types.ts';
+import type { LocalSet, SafePoint } from '../validate/safepoints.ts';
+import { type Low, type LowTypes, slotsOfLow } from './types.ts';
 
 export interface BlockShape {
   /** A clause of a legacy `try` takes its place: below it is the caught exception too. */
@@ -24,6 +21,8 @@ export interface BlockShape {
   readonly below: LowTypes;
   /** There is a safe point inside, so that what lies below must be within reach. */
   suspends: boolean;
+  /** Of a loop: what it charges. */
+  cost: number;
   /** Of the `else`, and of the first instruction after it; -1 without. */
   elsePc: number;
   elseStart: number;
@@ -42,26 +41,28 @@ export interface BlockShape {
 
 export interface PointShape {
   readonly pc: number;
+  readonly kind: SafePoint['kind'];
   readonly block: BlockShape | undefined;
   /** Operands of the innermost block, after a call with its results. */
   readonly own: LowTypes;
   /** How many of them are the results that the frame waits for. */
   readonly results: number;
-  readonly live: LocalSet;
+  live: LocalSet;
 }
 
 export interface FunctionShape {
   readonly func: FuncIdx;
-  readonly type: FuncType;
   readonly params: LowTypes;
   readonly results: LowTypes;
   /** Parameters first. */
   readonly locals: LowTypes;
   /** Where each local stands in a frame, and where operands begin. */
   readonly localSlots: Int32Array;
-  readonly blocks: ReadonlyMap<number, BlockShape>;
-  readonly points: ReadonlyMap<number, PointShape>;
-  readonly plan: FunctionPlan;
+  /** By pc. */
+  readonly blocks: readonly BlockShape[];
+  readonly points: readonly PointShape[];
+  /** What a call charges. */
+  readonly entryCost: number;
   /** Of the function's own `end`. */
   readonly end: number;
   /** Most slots that a frame has. */
@@ -79,182 +80,34 @@ export const leastFrameBytes = 96;
 export const ends: ReadonlySet<Special> = new Set(['end', 'delegate']);
 export const clauses: ReadonlySet<Special> = new Set(['else', 'catch', 'catch_all']);
 export const opens: ReadonlySet<Special> = new Set(['block', 'loop', 'if', 'try', 'try_table']);
-const noCatches: readonly Catch[] = [];
 
-class ShapeReader {
-  private readonly v: BodyValidator;
-  private readonly plan: FunctionPlan;
-  private readonly blocks = new Map<number, BlockShape>();
-  private readonly points = new Map<number, PointShape>();
-  /** Parallel to the validator's control frames; undefined for unreachable ones and for the function. */
-  private readonly open: (BlockShape | undefined)[] = [undefined];
-  private readonly start: number;
-  /** Most slots of operands at once. */
-  private highest = 0;
-  private hasVectors = false;
-  private catches = false;
-  private lastEnd = 0;
+/** Finds, of blocks or points in their order, the one at a pc: mostly that is the one after the last. */
+export class Finder<T extends { readonly pc: number }> {
+  private next = 0;
 
-  constructor(
-    private readonly context: ModuleContext,
-    private readonly func: FuncIdx,
-  ) {
-    this.v = new BodyValidator(context, func);
-    this.plan = planOf(context, func);
-    this.start = this.v.reader.pos;
-    this.addPoint(0, [], 0);
+  constructor(private readonly list: readonly T[]) {}
+
+  at(pc: number): T | undefined {
+    const { list } = this;
+    if (list[this.next]?.pc !== pc) this.seek(pc);
+    const found = list[this.next++];
+    return found?.pc === pc ? found : undefined;
   }
 
-  run(): FunctionShape {
-    const { v } = this;
-    while (!v.done) {
-      v.read();
-      const { special } = v.reader.row;
-      if (special === undefined) v.apply();
-      else this.special(special);
-      if (!v.unreachable) this.measure();
+  private seek(pc: number): void {
+    let low = 0;
+    let high = this.list.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.list[middle] as T).pc < pc) low = middle + 1;
+      else high = middle;
     }
-    return this.finish();
-  }
-
-  private measure(): void {
-    const { operands } = this.v;
-    const { length } = operands;
-    if (operands[length - 1] === 'v128') this.hasVectors = true;
-    const slots = this.hasVectors ? slotsOfLows(operands.map(lowOf)) : length;
-    if (slots > this.highest) this.highest = slots;
-  }
-
-  private finish(): FunctionShape {
-    const { func, plan, blocks, points } = this;
-    const type = funcType(this.context, func);
-    const locals = lowAll(this.v.locals);
-    const localSlots = new Int32Array(locals.length + 1);
-    locals.forEach((local, i) => {
-      localSlots[i + 1] = (localSlots[i] as number) + slotsOfLow(local);
-    });
-    return {
-      func,
-      type,
-      params: lowAll(type.params),
-      results: lowAll(type.results),
-      locals,
-      localSlots,
-      blocks,
-      points,
-      plan,
-      end: this.lastEnd,
-      slots: (localSlots[locals.length] as number) + this.highest,
-      frameBytes: leastFrameBytes + 8 * ((localSlots[locals.length] as number) + 2 * this.highest),
-      catches: this.catches,
-    };
-  }
-
-  private get next(): number {
-    return this.v.reader.pos - this.start;
-  }
-  private get block(): BlockShape | undefined {
-    return this.open[this.open.length - 1];
-  }
-
-  private special(special: Special): void {
-    const { v } = this;
-    if (opens.has(special)) return this.openBlock(special as BlockShape['kind']);
-    if (ends.has(special)) return this.closeBlock(special === 'delegate' ? v.reader.x : -1);
-    if (special === 'catch' || special === 'catch_all') return this.clause(special === 'catch' ? v.reader.x : -1);
-    if (special === 'else') {
-      const block = this.block;
-      if (block !== undefined) {
-        block.elsePc = v.pc;
-        block.elseStart = this.next;
-      }
-    }
-    const type = v.unreachable ? undefined : this.calleeType(special);
-    v.apply();
-    if (type !== undefined) this.addPoint(this.next, v.operands.slice(v.top.height).map(lowOf), type.results.length);
-  }
-
-  private calleeType(special: Special): FuncType | undefined {
-    const { reader, context } = this.v;
-    if (special === 'call') return funcType(context, reader.x);
-    return special === 'call_indirect' || special === 'call_ref'
-      ? (context.types[reader.x]?.comp as FuncType)
-      : undefined;
-  }
-
-  private openBlock(kind: BlockShape['kind']): void {
-    const { v } = this;
-    const dead = v.unreachable;
-    const { params, results } = v.blockType();
-    const top = v.operands.length - params.length - (kind === 'if' ? 1 : 0);
-    const below = dead ? [] : v.operands.slice(v.top.height, top).map(lowOf);
-    const block: BlockShape = {
-      kind,
-      pc: v.pc,
-      start: this.next,
-      parent: this.block,
-      params: lowAll(params),
-      results: lowAll(results),
-      below,
-      suspends: false,
-      elsePc: -1,
-      elseStart: -1,
-      end: -1,
-      after: -1,
-      catches: kind === 'try_table' ? [...v.reader.catches] : noCatches,
-      clauses: [],
-      delegate: -1,
-      tried: undefined,
-      tag: -1,
-    };
-    v.apply();
-    this.open.push(dead ? undefined : block);
-    if (dead) return;
-    this.blocks.set(block.pc, block);
-    if (kind === 'loop') this.addPoint(block.start, block.params, 0);
-  }
-
-  private clause(tag: number): void {
-    const { v, open } = this;
-    const { pc } = v;
-    const start = this.next;
-    const before = this.block;
-    v.apply();
-    if (before === undefined) return;
-    const tried = before.tried ?? before;
-    const params = tag < 0 ? [] : lowAll(v.tagAt(tag).params);
-    const below: LowTypes = [...tried.below, 'i64'];
-    const clause: BlockShape = { ...tried, kind: 'clause', pc, start, params, below, clauses: [], tried, tag };
-    tried.clauses.push(clause);
-    open[open.length - 1] = clause;
-    this.catches = true;
-  }
-
-  private closeBlock(delegate: number): void {
-    const block = this.open.pop();
-    this.lastEnd = this.v.pc;
-    this.v.apply();
-    if (block === undefined) return;
-    for (const it of [block, ...(block.tried === undefined ? [] : [block.tried, ...block.tried.clauses])]) {
-      it.end = this.v.pc;
-      it.after = this.next;
-    }
-    block.delegate = delegate;
-    if (block.catches.length > 0) this.catches = true;
-  }
-
-  private addPoint(pc: number, own: LowTypes, results: number): void {
-    const point = pointAt(this.plan, pc);
-    if (point === undefined) return;
-    for (let block = this.block; block !== undefined && !block.suspends; block = block.parent) {
-      block.suspends = true;
-      if (block.tried !== undefined) block.tried.suspends = true;
-    }
-    this.points.set(pc, { pc, block: this.block, own, results, live: point.live });
+    this.next = low;
   }
 }
 
-export const shapeOf = (context: ModuleContext, func: FuncIdx): FunctionShape => new ShapeReader(context, func).run();
+/** The safe point at a pc, if there is one that is reached. */
+export const pointOf = ({ points }: FunctionShape, pc: number): PointShape | undefined => new Finder(points).at(pc);
 
 /** The blocks that a block stands in, outermost first, itself last. */
 export function chainOf(block: BlockShape | undefined): BlockShape[] {

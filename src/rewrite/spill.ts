@@ -8,7 +8,7 @@ import type { FuncIdx } from '../spec/types.ts';
 import { isLive } from '../validate/safepoints.ts';
 import { keptShape } from './continuation.ts';
 import { type Scratch, spilledFrameBytes, spillStart } from './scratch.ts';
-import { operandPlaces } from './shape.ts';
+import { operandPlaces, pointOf } from './shape.ts';
 import { slotsOfLow, slotsOfLows } from './types.ts';
 
 /** How a frame at a safe point is spilled. */
@@ -37,7 +37,7 @@ function layoutOf(module: InstanceInst['module'], func: FuncIdx, pc: number): La
 
 function makeLayout(module: InstanceInst['module'], func: FuncIdx, pc: number): Layout {
   const shape = keptShape(module, func);
-  const point = shape.points.get(pc);
+  const point = pointOf(shape, pc);
   if (point === undefined) throw new CrashError(`function ${func} was left at pc ${pc}, which is no safe point`);
   const { below, own } = operandPlaces(shape, point);
   const kept = own.slice(0, own.length - point.results);

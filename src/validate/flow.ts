@@ -1,6 +1,6 @@
 // One forward pass over a body that keeps what liveness and costs need of it: a list of events (locals read and written,
 // branches, block boundaries, safe points) and the cost of each loop. Unreachable code is left out. liveness.ts reads
-// the events backwards.
+// the events backwards. Who has to know more of a body drives the reader, and sees each instruction.
 
 import { InstructionReader } from '../binary/instruction.ts';
 import { instructions, type Special } from '../spec/instructions.ts';
@@ -80,7 +80,7 @@ interface Open {
 
 const noHandlers: readonly number[] = [];
 
-class FlowReader {
+export class FlowReader implements Flow {
   readonly events: number[] = [];
   readonly loops: Loop[] = [];
   readonly points: Point[] = [];
@@ -95,7 +95,7 @@ class FlowReader {
   /** What instructions are charged to: the innermost loop, or the function's entry. */
   private readonly entry: Charged = { cost: 0 };
   private charged: Charged = this.entry;
-  private readonly start: number;
+  readonly start: number;
 
   constructor(context: ModuleContext, func: FuncIdx) {
     const body = bodyOf(context, func);
@@ -104,35 +104,42 @@ class FlowReader {
   }
 
   run(): Flow {
-    const { reader } = this;
-    while (reader.pos < reader.end) {
-      reader.next();
-      const effect = effectsBySlot[slotOfCode(reader.row.code)];
-      if (this.stopped) this.dead();
-      else {
-        this.charged.cost++;
-        effect?.(this);
-      }
-    }
+    while (this.next()) this.take();
     return this;
   }
 
+  /** Reads on to the next instruction that can be reached. False at the end. */
+  next(): boolean {
+    const { reader } = this;
+    while (reader.pos < reader.end) {
+      reader.next();
+      if (!this.stopped || this.resumes()) return true;
+    }
+    return false;
+  }
+
+  /** Takes in the instruction that was read. */
+  take(): void {
+    this.charged.cost++;
+    effectsBySlot[slotOfCode(this.reader.row.code)]?.(this);
+  }
+
   get entryCost(): number {
-    return this.entry.cost;
+    return Math.max(1, this.entry.cost);
   }
 
   /** In unreachable code only the end of the clause matters. */
-  private dead(): void {
+  private resumes(): boolean {
     const { special } = this.reader.row;
-    if (special === undefined) return;
+    if (special === undefined) return false;
     if (opens.has(special)) this.deadBlocks++;
     else if (this.deadBlocks > 0) {
       if (special === 'end' || special === 'delegate') this.deadBlocks--;
     } else if (resumes.has(special)) {
       this.stopped = false;
-      this.charged.cost++;
-      effectsBySlot[slotOfCode(this.reader.row.code)]?.(this);
+      return true;
     }
+    return false;
   }
 
   emit(code: number, argument = 0): void {

@@ -58,7 +58,7 @@ function makePlan(context: ModuleContext, func: FuncIdx): FunctionPlan {
   flow.points.forEach(({ pc, kind }, i) => {
     safe.push({ pc, kind, live: points[i] as LocalSet });
   });
-  return { entryCost: Math.max(1, flow.entryCost), loopCosts, points: safe };
+  return { entryCost: flow.entryCost, loopCosts, points: safe };
 }
 
 /** The safe point at the pc, if there is one. */
