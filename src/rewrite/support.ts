@@ -1,12 +1,14 @@
-// Which modules can be rewritten, and what of the engine they need. One pass over all code.
+// Which modules can be rewritten, and what of the engine they need: told by the instructions that they have.
 
 import { InstructionReader } from '../binary/instruction.ts';
 import { hostWasm } from '../runtime/host-wasm.ts';
 import type { Module } from '../runtime/module.ts';
 import { hierarchyOf } from '../runtime/value.ts';
-import type { Feature, Instruction } from '../spec/instructions.ts';
-import { typeName } from '../spec/types.ts';
+import type { DefType } from '../spec/deftypes.ts';
+import { type Feature, type Instruction, instructions } from '../spec/instructions.ts';
+import { type TableType, typeName } from '../spec/types.ts';
 import type { ModuleContext } from '../validate/context.ts';
+import { slotOfCode } from '../validate/rules.ts';
 import { type Thunk, thunks } from './env.ts';
 
 const features: ReadonlySet<Feature> = new Set([
@@ -72,12 +74,18 @@ function lacksInTypes({ context, syntax }: Module): string | undefined {
   return undefined;
 }
 
+const isOfObjects = ({ ref }: TableType): boolean => hierarchyOf(ref) === 'any';
+/** Its rewritten form says less than it does: the engine has to compare it. */
+const isVague = ({ comp }: DefType): boolean =>
+  comp.kind === 'func' && [...comp.params, ...comp.results].some((type) => typeof type === 'object');
+const indirect: ReadonlySet<Instruction['special']> = new Set(['call_indirect', 'return_call_indirect']);
+
 /** Tables that code does not touch may be of any type. */
 function lacksInTables({ row, x, y }: InstructionReader, { tables }: ModuleContext): string | undefined {
   for (const [i, kind] of row.immediates.entries()) {
     if (!kind.startsWith('table')) continue;
     const table = tables[i === 0 ? x : y];
-    if (table !== undefined && hierarchyOf(table.ref) === 'any') return `tables of ${typeName(table.ref)}`;
+    if (table !== undefined && isOfObjects(table)) return `tables of ${typeName(table.ref)}`;
   }
   return undefined;
 }
@@ -90,34 +98,28 @@ const lends: Readonly<Record<string, Thunk>> = {
   return_call_ref: 'callee',
 };
 
-/** By row: what of the engine it needs, or null where it is not supported. */
-const needs = new Map<Instruction, Thunk | null | undefined>();
-
-function needOf(row: Instruction): Thunk | null | undefined {
-  if (needs.has(row)) return needs.get(row);
-  const { name, feature } = row;
-  const lent = lends[name] ?? name;
-  const need = !features.has(feature) || blocking.test(name) ? null : lent in thunks ? (lent as Thunk) : undefined;
-  needs.set(row, need);
-  return need;
+/** What of the engine a row needs; null where it is not supported. */
+function needOf({ name, feature }: Instruction): Thunk | null | undefined {
+  if (!features.has(feature) || blocking.test(name)) return null;
+  const need = lends[name] ?? name;
+  return need in thunks ? (need as Thunk) : undefined;
 }
 
 function lacksInCode({ syntax, context }: Module, used: Set<Thunk>): string | undefined {
+  for (const row of instructions) {
+    if (context.used[slotOfCode(row.code)] === 0) continue;
+    const need = needOf(row);
+    if (need === null) return `the instruction ${row.name}`;
+    if (need !== undefined) used.add(need);
+    if (indirect.has(row.special) && context.types.some(isVague)) used.add('resolve');
+  }
+  if (!context.tables.some(isOfObjects)) return undefined;
   for (const { body } of syntax.funcs) {
     const reader = new InstructionReader(syntax.bytes, body.start, body.end);
     while (reader.pos < reader.end) {
       reader.next();
-      const { row } = reader;
-      const need = needOf(row);
-      if (need === null) return `the instruction ${row.name}`;
-      const lacks = row.special === undefined ? undefined : lacksInTables(reader, context);
+      const lacks = reader.row.special === undefined ? undefined : lacksInTables(reader, context);
       if (lacks !== undefined) return lacks;
-      if (need !== undefined) used.add(need);
-      else if (row.code === 0x11 || row.code === 0x13) {
-        const type = context.types[reader.x]?.comp;
-        if (type?.kind === 'func' && [...type.params, ...type.results].some((t) => typeof t === 'object'))
-          used.add('resolve');
-      }
     }
   }
   return undefined;

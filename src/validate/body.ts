@@ -24,7 +24,7 @@ import { isRef, typeNames } from '../spec/types.ts';
 import { closeType, funcName, funcType, isDefaultable, type ModuleContext } from './context.ts';
 import { limits } from './limits.ts';
 import { abstractRef, botRef, caught, type Operand, operandMatches } from './operand.ts';
-import { type Rule, ruleOf } from './rules.ts';
+import { type Rule, ruleAt, slotOfCode, slots } from './rules.ts';
 
 export type { Operand } from './operand.ts';
 
@@ -50,6 +50,7 @@ export interface ControlFrame {
 }
 
 const maxOperands: number = limits.operands;
+const ofConstants: Uint8Array = new Uint8Array(slots);
 const noTypes: readonly ValType[] = [];
 const noBlock: FuncType = { kind: 'func', params: noTypes, results: noTypes };
 
@@ -95,6 +96,8 @@ export class Machine {
     private readonly span: Span,
     results: readonly ValType[],
     private readonly name?: string,
+    /** Where the rows that it has are noted. */
+    private readonly used = ofConstants,
   ) {
     this.reader = new InstructionReader(context.syntax.bytes, span.start, span.end);
     this.top = {
@@ -122,7 +125,9 @@ export class Machine {
 
   /** Types the instruction just read: the stacks become those after it. */
   apply(): void {
-    const rule = ruleOf(this.reader.row);
+    const slot = slotOfCode(this.reader.row.code);
+    this.used[slot] = 1;
+    const rule = ruleAt(slot);
     if (rule.special === undefined) this.plain(rule);
     else rule.special(this);
     if (this.operands.length > maxOperands) this.exceeded('operands');
@@ -406,7 +411,7 @@ export class BodyValidator extends Machine {
     const syntax = context.syntax.funcs[func - context.importedFuncs];
     if (syntax === undefined) throw new RangeError(`function ${func} has no body`);
     const { params, results } = funcType(context, func);
-    super(context, syntax.body, results, funcName(context.syntax, func));
+    super(context, syntax.body, results, funcName(context.syntax, func), context.used);
     this.reader.start = syntax.body.start;
     const ends = params.map((_, i) => i + 1);
     const types = [...params];

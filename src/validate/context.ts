@@ -28,6 +28,8 @@ export interface ModuleContext {
   readonly dataCount: number | undefined;
   /** Functions that `ref.func` may name in a body. */
   readonly refs: ReadonlySet<FuncIdx>;
+  /** By slot (rules.ts): 1 for the rows of the table that bodies have, as far as they are validated. */
+  readonly used: Uint8Array;
 }
 
 /** The type of a function; the index must exist. */

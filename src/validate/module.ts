@@ -10,6 +10,7 @@ import type { ExternKind, FuncIdx, GlobalType, MemType, RefType, TableType, Type
 import { validateBody } from './body.ts';
 import { validateConst } from './const.ts';
 import { closeType, isDefaultable, type ModuleContext } from './context.ts';
+import { slots } from './rules.ts';
 import { checkLimits, checkMemory } from './sizes.ts';
 import { defineTypes } from './types.ts';
 
@@ -60,6 +61,7 @@ function draft(syntax: ModuleSyntax): Draft {
     elemTypes: [],
     dataCount: syntax.dataCount,
     refs: new Set(),
+    used: new Uint8Array(slots),
   };
 }
 

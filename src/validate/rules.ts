@@ -29,6 +29,9 @@ const signature = (row: Instruction, addr: AddrType): Signature => ({
 /** Prefixed codes follow the one-byte ones, 512 to a prefix. */
 export const slotOfCode = (code: number): number => (code < 0x100 ? code : ((code >>> 16) - 0xfa) * 512 + (code & 511));
 
+/** How many there are. */
+export const slots = 5 * 512;
+
 type Check = (v: Machine) => AddrType;
 
 /** One function for all immediates of a row, memories first; the address type comes from the one that names a memory. */
@@ -92,4 +95,4 @@ for (const row of instructions) {
   rules[slotOfCode(row.code)] = { special, checks, narrow: signature(row, 'i32'), wide: signature(row, 'i64') };
 }
 
-export const ruleOf = (row: Instruction): Rule => rules[slotOfCode(row.code)] as Rule;
+export const ruleAt = (slot: number): Rule => rules[slot] as Rule;
