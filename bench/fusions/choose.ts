@@ -99,14 +99,23 @@ function merge(chain: Chain, key: string): void {
 }
 
 /** Not counted but known: so hashes, and generators of random numbers, mix the bits of a word. */
-const byHand: Sequence[] = ['k<32', 'k>=32'].map((form) => ({
-  names: [`i64.shr_u ${form}`, 'i64.xor a<1', 'const64', 'i64.mul a<2 b<1'],
-  saved: 0,
-}));
+const byHand: Sequence[] = [
+  ['i64.shr_u k<32', 'i64.xor a<1', 'const64', 'i64.mul a<2 b<1'],
+  ['i64.shr_u k>=32', 'i64.xor a<1', 'const64', 'i64.mul a<2 b<1'],
+  // SHA-2 with words of 64 bits: rotations of a word, combined
+  ['i64.rotl k>=32', 'i64.rotl k>=32', 'i64.xor a<1 b<2'],
+  ['i64.rotl k>=32', 'i64.rotl k<32', 'i64.xor a<1 b<2'],
+  ['i64.rotl k<32', 'i64.xor a<1', 'i64.add a<1'],
+  ['i64.rotl k<32', 'i64.xor a<1'],
+  ['i64.shr_u k<32', 'i64.xor a<1'],
+  ['i64.and', 'i64.xor a<1'],
+  ['i64.xor', 'i64.add a<1'],
+].map((names) => ({ names, saved: 0 }));
 
 const traces = profile();
 const total = traces.flat().reduce((sum, { count }) => sum + count, 0);
-const chosen = [...byHand, ...choose(traces)];
+const known = new Set(byHand.map(({ names }) => names.join()));
+const chosen = [...byHand, ...choose(traces).filter(({ names }) => !known.has(names.join()))];
 // V8 optimises no function above a size: leave out the least useful sequences until the loop is below it.
 const target = join(root, 'src/interpret/fusions.ts');
 function write(count: number): void {

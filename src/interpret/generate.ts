@@ -21,6 +21,15 @@ import { vector } from './simd/routines.ts';
 const caseOf = (o: Op, number: number): string =>
   `        // ${o.name}\n        case ${number}: {\n          ${caseText(o).replace(/ continue; \} continue;$/, ' continue; }')}\n        }`;
 
+/**
+ * Loops around the one that dispatches, never repeated. V8 can replace a function that is stuck in a loop by code made
+ * for that call alone, and keeps it for later calls; where it must not know what came before, as the arrays, that code
+ * takes nearly twice as long. The deeper a loop is nested, the longer V8 waits with that: with these it does not come
+ * to it within a quantum (interpreter.ts). The statement keeps V8 from taking them for one loop.
+ */
+const around = 5;
+const outer = 'for (;;) { exit = Exit.outOfBounds; '.repeat(around);
+
 /** `each` is a statement done before each op: bench/fusions.ts counts ops with it. */
 const loop = (each: string): string => `
 export type Loop = (m: Machine) => Exit;
@@ -32,16 +41,16 @@ export const makeLoop = (stack: StackViews, words: Int32Array): Loop => {
   const I = slots, F = floats, D = doubles, FR = frames, code = words;
   let { G, mem, memLen, pc, fp, fi, fuel } = m;
   const { entries, tables, funcs, instance, globalAt, funcDelta, floor, lastFrame, lastWord } = m;
-  let exit: Exit = Exit.outOfBounds;
+  let exit: Exit;
   try {
-    oob: run: for (;;) {${each}
+    oob: run: ${outer}for (;;) {${each}
       switch (code[pc]!) {
 ${ops.map(caseOf).join('\n')}
         default:
           exit = Exit.unknown;
           break run;
       }
-    }
+    } ${'}'.repeat(around)}
     return exit;
   } finally {
     m.pc = pc;

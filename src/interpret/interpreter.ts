@@ -19,9 +19,10 @@ import { opNamed } from './ops.ts';
 
 /**
  * Fuel between two looks at the pause flag, and between two entries of the loop: well under a millisecond of work, also
- * before V8 has optimised the loop; it takes up a better one when it is entered anew.
+ * before V8 has optimised the loop. It takes up better code when it is entered anew, and has to be left before V8 makes
+ * some for the call under way (generate.ts, `around`).
  */
-const quantum = 10_000;
+const quantum = 4_000;
 /** Runs under way in this thread: host functions may run other VMs. */
 let running = 0;
 

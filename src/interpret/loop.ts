@@ -17,9 +17,9 @@ export const makeLoop = (stack: StackViews, words: Int32Array): Loop => {
   const I = slots, F = floats, D = doubles, FR = frames, code = words;
   let { G, mem, memLen, pc, fp, fi, fuel } = m;
   const { entries, tables, funcs, instance, globalAt, funcDelta, floor, lastFrame, lastWord } = m;
-  let exit: Exit = Exit.outOfBounds;
+  let exit: Exit;
   try {
-    oob: run: for (;;) {
+    oob: run: for (;;) { exit = Exit.outOfBounds; for (;;) { exit = Exit.outOfBounds; for (;;) { exit = Exit.outOfBounds; for (;;) { exit = Exit.outOfBounds; for (;;) { exit = Exit.outOfBounds; for (;;) {
       switch (code[pc]!) {
         // copy
         case 0: {
@@ -1026,355 +1026,330 @@ export const makeLoop = (stack: StackViews, words: Int32Array): Loop => {
           {  const x2 = code[pc + 10]!, y2 = code[pc + 11]!;
           { pc += 12; const al = x1, ah = y1; const bl = x2, bh = y2; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const lo = Math.imul(al, bl), hi = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}}} continue;
         }
-        // i32.add + i32.add k a<1 + i32.rotl k a<1
+        // i64.rotl k>=32 + i64.rotl k>=32 + i64.xor a<1 b<2
         case 248: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x = ah; const y = al; const x0 = ((x << s) | ((y >>> 1) >>> (31 - s))) | 0, y0 = ((y << s) | ((x >>> 1) >>> (31 - s))) | 0; 
+          { const pa = fp + code[pc + 6]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 7]!; const s = bl & 63; const x = ah; const y = al; const x1 = ((x << s) | ((y >>> 1) >>> (31 - s))) | 0, y1 = ((y << s) | ((x >>> 1) >>> (31 - s))) | 0; 
+          { pc += 8; const al = x1, ah = y1; const bl = x0, bh = y0;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
+        }
+        // i64.rotl k>=32 + i64.rotl k<32 + i64.xor a<1 b<2
+        case 249: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x = ah; const y = al; const x0 = ((x << s) | ((y >>> 1) >>> (31 - s))) | 0, y0 = ((y << s) | ((x >>> 1) >>> (31 - s))) | 0; 
+          { const pa = fp + code[pc + 6]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 7]!; const s = bl & 63; const x = al; const y = ah; const x1 = ((x << s) | ((y >>> 1) >>> (31 - s))) | 0, y1 = ((y << s) | ((x >>> 1) >>> (31 - s))) | 0; 
+          { pc += 8; const al = x1, ah = y1; const bl = x0, bh = y0;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
+        }
+        // i64.rotl k<32 + i64.xor a<1 + i64.add a<1
+        case 250: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x = al; const y = ah; const x0 = ((x << s) | ((y >>> 1) >>> (31 - s))) | 0, y0 = ((y << s) | ((x >>> 1) >>> (31 - s))) | 0; 
+          { const al = x0, ah = y0; const pb = fp + code[pc + 7]!, bl = I[pb]!, bh = I[pb + 1]!;  const x1 = (al ^ bl) | 0, y1 = (ah ^ bh) | 0; 
+          { pc += 8; const al = x1, ah = y1; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
+        }
+        // i64.rotl k<32 + i64.xor a<1
+        case 251: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x = al; const y = ah; const x0 = ((x << s) | ((y >>> 1) >>> (31 - s))) | 0, y0 = ((y << s) | ((x >>> 1) >>> (31 - s))) | 0; 
+          { pc += 4; const al = x0, ah = y0; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }} continue;
+        }
+        // i64.shr_u k<32 + i64.xor a<1
+        case 252: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x0 = ((al >>> s) | ((ah << 1) << (31 - s))) | 0, y0 = (ah >>> s) | 0; 
+          { pc += 4; const al = x0, ah = y0; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }} continue;
+        }
+        // i64.and + i64.xor a<1
+        case 253: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const x0 = (al & bl) | 0, y0 = (ah & bh) | 0; 
+          { pc += 4; const al = x0, ah = y0; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }} continue;
+        }
+        // i64.xor + i64.add a<1
+        case 254: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const x0 = (al ^ bl) | 0, y0 = (ah ^ bh) | 0; 
+          { pc += 4; const al = x0, ah = y0; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }} continue;
+        }
+        // i32.add + i32.add k a<1 + i32.rotl k a<1
+        case 255: {
           { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  const x0 = (a + b) | 0; 
           { const a = x0; const b = code[pc + 7]!;  const x1 = (a + b) | 0; 
           { pc += 8; const a = x1; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a << b) | (a >>> (32 - b)); pc += 4; continue; }}} continue;
         }
+        // const32 + i32.store8 b<1 + i32.sub k
+        case 256: {
+          {  const x0 = code[pc + 2]!;
+          { pc += 3; const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 1 > memLen) break oob; const b = x0; mem.setInt8(ea, b);
+          { pc += 4; const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; continue; }}} continue;
+        }
+        // i32.add k + br
+        case 257: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0;
+          { pc += 4; pc = code[pc + 1]!; continue; }} continue;
+        }
         // i64.load + i64.xor a<1 + i64.rotl k>=32 a<1
-        case 249: {
+        case 258: {
           { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;  const x0 = (mem.getInt32(ea, true)) | 0, y0 = (mem.getInt32(ea + 4, true)) | 0; 
           { const al = x0, ah = y0; const pb = fp + code[pc + 7]!, bl = I[pb]!, bh = I[pb + 1]!;  const x1 = (al ^ bl) | 0, y1 = (ah ^ bh) | 0; 
           { pc += 8; const al = x1, ah = y1; const bl = code[pc + 3]!; const s = bl & 63; const x = ah; const y = al; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
         }
         // i64.shr_u k>=32 + i32.and k a<1 + i32.shl k a<1
-        case 250: {
+        case 259: {
           { const pa = fp + code[pc + 2]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x0 = (ah >>> s) | 0; 
           { const a = x0; const b = code[pc + 7]!;  const x1 = (a & b) | 0; 
           { pc += 8; const a = x1; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; continue; }}} continue;
         }
+        // charge + br_unless
+        case 260: {
+          { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; }
+          { pc += 2; if (I[fp + code[pc + 1]!]! === 0) { pc = code[pc + 2]!; continue; } pc += 3; continue; }} continue;
+        }
         // i32.xor + i32.and a<1 + i32.xor a<1
-        case 251: {
+        case 261: {
           { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  const x0 = (a ^ b) | 0; 
           { const a = x0; const b = I[fp + code[pc + 7]!]!;  const x1 = (a & b) | 0; 
           { pc += 8; const a = x1; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; continue; }}} continue;
         }
         // i64.xor k + i64.and a<1 + i64.xor a<1
-        case 252: {
+        case 262: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  const x0 = (al ^ bl) | 0, y0 = (ah ^ bh) | 0; 
           { const al = x0, ah = y0; const pb = fp + code[pc + 7]!, bl = I[pb]!, bh = I[pb + 1]!;  const x1 = (al & bl) | 0, y1 = (ah & bh) | 0; 
           { pc += 8; const al = x1, ah = y1; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
         }
         // i32.add k + i64.load a<1
-        case 253: {
+        case 263: {
           { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  const x0 = (a + b) | 0; 
           { pc += 4; const ea = (x0 >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;  const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }} continue;
         }
-        // i32.shl k + i32.add a<1 + i32.load a<1
-        case 254: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  const x0 = (a << b) | 0; 
-          { const a = x0; const b = I[fp + code[pc + 7]!]!;  const x1 = (a + b) | 0; 
-          { pc += 8; const ea = (x1 >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;  I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }}} continue;
-        }
         // i32.load8_u + i32.store8 b<1 + i32.add k
-        case 255: {
+        case 264: {
           { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 1 > memLen) break oob;  const x0 = (mem.getUint8(ea)) | 0; 
           { pc += 4; const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 1 > memLen) break oob; const b = x0; mem.setInt8(ea, b);
           { pc += 4; const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }}} continue;
         }
-        // i32.add k + br
-        case 256: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0;
-          { pc += 4; pc = code[pc + 1]!; continue; }} continue;
-        }
-        // const32 + i64.load a<1
-        case 257: {
-          {  const x0 = code[pc + 2]!;
-          { pc += 3; const ea = (x0 >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;  const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }} continue;
+        // i32.rotl k + i32.rotl k + i32.xor a<1 b<2
+        case 265: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  const x0 = ((a << b) | (a >>> (32 - b))) | 0; 
+          { const a = I[fp + code[pc + 6]!]!; const b = code[pc + 7]!;  const x1 = ((a << b) | (a >>> (32 - b))) | 0; 
+          { pc += 8; const a = x1; const b = x0;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; continue; }}} continue;
         }
         // charge + const32 + i32.load a<1
-        case 258: {
+        case 266: {
           { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; }
           {  const x1 = code[pc + 4]!;
           { pc += 5; const ea = (x1 >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;  I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }}} continue;
         }
         // const32 + i64.store a<1
-        case 259: {
+        case 267: {
           {  const x0 = code[pc + 2]!;
           { pc += 3; const ea = (x0 >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue; }} continue;
         }
-        // i32.shr_u k + i32.and k a<1
-        case 260: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  const x0 = (a >>> b) | 0; 
-          { pc += 4; const a = x0; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; continue; }} continue;
-        }
-        // i32.rotl k + i32.rotl k + i32.xor a<1 b<2
-        case 261: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  const x0 = ((a << b) | (a >>> (32 - b))) | 0; 
-          { const a = I[fp + code[pc + 6]!]!; const b = code[pc + 7]!;  const x1 = ((a << b) | (a >>> (32 - b))) | 0; 
-          { pc += 8; const a = x1; const b = x0;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; continue; }}} continue;
-        }
         // i32.add + i32.add k a<1 + i32.add
-        case 262: {
+        case 268: {
           { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  const x0 = (a + b) | 0; 
           { const a = x0; const b = code[pc + 7]!;  I[fp + code[pc + 5]!] = (a + b) | 0;
           { pc += 8; const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }}} continue;
         }
         // i64.rotl k<32 + const64 + i64.mul a<2 b<1
-        case 263: {
+        case 269: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x = al; const y = ah; const x0 = ((x << s) | ((y >>> 1) >>> (31 - s))) | 0, y0 = ((y << s) | ((x >>> 1) >>> (31 - s))) | 0; 
           {  const x1 = code[pc + 6]!, y1 = code[pc + 7]!;
           { pc += 8; const al = x0, ah = y0; const bl = x1, bh = y1; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const lo = Math.imul(al, bl), hi = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
         }
         // const64 + i64.mul b<1 + i64.add a<1
-        case 264: {
+        case 270: {
           {  const x0 = code[pc + 2]!, y0 = code[pc + 3]!;
           { const pa = fp + code[pc + 6]!, al = I[pa]!, ah = I[pa + 1]!; const bl = x0, bh = y0; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const x1 = (Math.imul(al, bl)) | 0, y1 = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; 
           { pc += 8; const al = x1, ah = y1; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
         }
         // i32.xor k + i32.or a<1 + i32.xor a<1
-        case 265: {
+        case 271: {
           { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  const x0 = (a ^ b) | 0; 
           { const a = x0; const b = I[fp + code[pc + 7]!]!;  const x1 = (a | b) | 0; 
           { pc += 8; const a = x1; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; continue; }}} continue;
         }
+        // i32.shl k + i32.add a<1 + i32.load a<1
+        case 272: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  const x0 = (a << b) | 0; 
+          { const a = x0; const b = I[fp + code[pc + 7]!]!;  const x1 = (a + b) | 0; 
+          { pc += 8; const ea = (x1 >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;  I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }}} continue;
+        }
+        // i32.shr_u k + i32.and k a<1
+        case 273: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  const x0 = (a >>> b) | 0; 
+          { pc += 4; const a = x0; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; continue; }} continue;
+        }
         // i64.xor + i64.rotl k>=32 a<1
-        case 266: {
+        case 274: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const x0 = (al ^ bl) | 0, y0 = (ah ^ bh) | 0; 
           { pc += 4; const al = x0, ah = y0; const bl = code[pc + 3]!; const s = bl & 63; const x = ah; const y = al; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }} continue;
         }
+        // const32 + i32.load a<1
+        case 275: {
+          {  const x0 = code[pc + 2]!;
+          { pc += 3; const ea = (x0 >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;  I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }} continue;
+        }
+        // const32 + i64.load a<1
+        case 276: {
+          {  const x0 = code[pc + 2]!;
+          { pc += 3; const ea = (x0 >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;  const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }} continue;
+        }
         // i32.and k + br_if i32.gt_u b<1
-        case 267: {
+        case 277: {
           { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  const x0 = (a & b) | 0; 
           { pc += 4; const a = I[fp + code[pc + 1]!]!; const b = x0; if (a >>> 0 > b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue; }} continue;
         }
         // i64.add + i64.add a<1
-        case 268: {
+        case 278: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const x0 = (t) | 0, y0 = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0; 
           { pc += 4; const al = x0, ah = y0; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }} continue;
         }
         // i64.xor + i64.rotl k<32 a<1
-        case 269: {
+        case 279: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const x0 = (al ^ bl) | 0, y0 = (ah ^ bh) | 0; 
           { pc += 4; const al = x0, ah = y0; const bl = code[pc + 3]!; const s = bl & 63; const x = al; const y = ah; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }} continue;
         }
         // global.get + i32.sub k a<1
-        case 270: {
+        case 280: {
           { const g = globalAt[code[pc + 2]!]!; const x0 = G[g]!;
           { pc += 3; const a = x0; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; continue; }} continue;
         }
-        // copy + copy
-        case 271: {
-          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!;
-          { pc += 3; const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; continue; }} continue;
-        }
         // i64.shr_u k>=32 + const64 + i64.and b<1
-        case 272: {
+        case 281: {
           { const pa = fp + code[pc + 2]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = ah >>> s, hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi;
           {  const x1 = code[pc + 6]!, y1 = code[pc + 7]!;
           { pc += 8; const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = x1, bh = y1;  const lo = al & bl, hi = ah & bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
         }
         // i32.add + global.set + global.get
-        case 273: {
+        case 282: {
           { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0;
           { const g = globalAt[code[pc + 5]!]!, s = fp + code[pc + 6]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!;
           { pc += 7; const g = globalAt[code[pc + 2]!]!;  const d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }}} continue;
         }
-        // const32 + i32.load a<1
-        case 274: {
-          {  const x0 = code[pc + 2]!;
-          { pc += 3; const ea = (x0 >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;  I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }} continue;
+        // copy + copy
+        case 283: {
+          { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!;
+          { pc += 3; const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; continue; }} continue;
         }
         // i64.xor + i64.xor a<1
-        case 275: {
+        case 284: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const x0 = (al ^ bl) | 0, y0 = (ah ^ bh) | 0; 
           { pc += 4; const al = x0, ah = y0; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }} continue;
         }
         // i32.add k + i64.load a<1 + i64.store b<1
-        case 276: {
+        case 285: {
           { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  const x0 = (a + b) | 0; 
           { pc += 4; const ea = (x0 >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;  const x1 = (mem.getInt32(ea, true)) | 0, y1 = (mem.getInt32(ea + 4, true)) | 0; 
           { pc += 4; const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const bl = x1, bh = y1; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue; }}} continue;
-        }
-        // i32.and k + i32.shl k a<1 + i64.load a<1
-        case 277: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  const x0 = (a & b) | 0; 
-          { const a = x0; const b = code[pc + 7]!;  const x1 = (a << b) | 0; 
-          { pc += 8; const ea = (x1 >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;  const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
-        }
-        // i64.add + const32 + i64.store a<1 b<2
-        case 278: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const x0 = (t) | 0, y0 = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0; 
-          {  const x1 = code[pc + 6]!;
-          { pc += 7; const ea = (x1 >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const bl = x0, bh = y0; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue; }}} continue;
-        }
-        // charge + global.get + br_if i32.ge_u k a<1
-        case 279: {
-          { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; }
-          { const g = globalAt[code[pc + 4]!]!; const x1 = G[g]!;
-          { pc += 5; const a = x1; const b = code[pc + 2]!; if (a >>> 0 >= b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue; }}} continue;
-        }
-        // charge + br_unless
-        case 280: {
-          { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; }
-          { pc += 2; if (I[fp + code[pc + 1]!]! === 0) { pc = code[pc + 2]!; continue; } pc += 3; continue; }} continue;
-        }
-        // i64.xor k + i64.and a<1
-        case 281: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  const x0 = (al ^ bl) | 0, y0 = (ah ^ bh) | 0; 
-          { pc += 4; const al = x0, ah = y0; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al & bl, hi = ah & bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }} continue;
-        }
-        // i64.add + i64.xor a=1 + i64.rotl k>=32 a<1
-        case 282: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const x0 = (t) | 0, y0 = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0; const r = fp + code[pc + 1]!; I[r] = x0; I[r + 1] = y0;
-          { const al = x0, ah = y0; const pb = fp + code[pc + 7]!, bl = I[pb]!, bh = I[pb + 1]!;  const x1 = (al ^ bl) | 0, y1 = (ah ^ bh) | 0; 
-          { pc += 8; const al = x1, ah = y1; const bl = code[pc + 3]!; const s = bl & 63; const x = ah; const y = al; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
-        }
-        // i32.add + const32 + i32.store a<2 b<1
-        case 283: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  const x0 = (a + b) | 0; 
-          {  const x1 = code[pc + 6]!;
-          { pc += 7; const ea = (x0 >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = x1; mem.setInt32(ea, b, true); pc += 4; continue; }}} continue;
-        }
-        // global.set + global.get
-        case 284: {
-          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!;
-          { pc += 3; const g = globalAt[code[pc + 2]!]!;  const d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }} continue;
-        }
-        // i32.add + i32.add
-        case 285: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0;
-          { pc += 4; const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }} continue;
         }
         // const32 + i32.store a<1
         case 286: {
           {  const x0 = code[pc + 2]!;
           { pc += 3; const ea = (x0 >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; continue; }} continue;
         }
-        // const32 + i32.load a<1 + i32.add a=1
+        // i32.and k + i32.shl k a<1 + i64.load a<1
         case 287: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  const x0 = (a & b) | 0; 
+          { const a = x0; const b = code[pc + 7]!;  const x1 = (a << b) | 0; 
+          { pc += 8; const ea = (x1 >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;  const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
+        }
+        // i64.add + const32 + i64.store a<1 b<2
+        case 288: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const x0 = (t) | 0, y0 = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0; 
+          {  const x1 = code[pc + 6]!;
+          { pc += 7; const ea = (x1 >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const bl = x0, bh = y0; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue; }}} continue;
+        }
+        // const32 + i32.load a<1 + i32.add a=1
+        case 289: {
           {  const x0 = code[pc + 2]!;
           { pc += 3; const ea = (x0 >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;  const x1 = (mem.getInt32(ea, true)) | 0; I[fp + code[pc + 1]!] = x1;
           { pc += 4; const a = x1; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }}} continue;
         }
-        // i32.add + i32.add b=1 + i32.add
-        case 288: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  const x0 = (a + b) | 0; I[fp + code[pc + 1]!] = x0;
-          { const a = I[fp + code[pc + 6]!]!; const b = x0;  I[fp + code[pc + 5]!] = (a + b) | 0;
-          { pc += 8; const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }}} continue;
-        }
-        // const32 + i32.store8 b<1 + i32.sub k
-        case 289: {
-          {  const x0 = code[pc + 2]!;
-          { pc += 3; const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 1 > memLen) break oob; const b = x0; mem.setInt8(ea, b);
-          { pc += 4; const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; continue; }}} continue;
-        }
-        // i32.add k + global.set + br
+        // charge + global.get + br_if i32.ge_u k a<1
         case 290: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0;
-          { const g = globalAt[code[pc + 5]!]!, s = fp + code[pc + 6]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!;
-          { pc += 7; pc = code[pc + 1]!; continue; }}} continue;
+          { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; }
+          { const g = globalAt[code[pc + 4]!]!; const x1 = G[g]!;
+          { pc += 5; const a = x1; const b = code[pc + 2]!; if (a >>> 0 >= b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue; }}} continue;
         }
-        // i64.lt_u + i64.extend_i32_u a<1 + i64.shl k>=32 a<1
+        // i64.add + i64.xor a=1 + i64.rotl k>=32 a<1
         case 291: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const x0 = ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 < bl >>> 0) ? 1 : 0; 
-          { const a = x0;  const x1 = (a) | 0; 
-          { pc += 7; const al = x1; const bl = code[pc + 3]!; const s = bl & 63; const lo = 0, hi = al << s, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const x0 = (t) | 0, y0 = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0; const r = fp + code[pc + 1]!; I[r] = x0; I[r + 1] = y0;
+          { const al = x0, ah = y0; const pb = fp + code[pc + 7]!, bl = I[pb]!, bh = I[pb + 1]!;  const x1 = (al ^ bl) | 0, y1 = (ah ^ bh) | 0; 
+          { pc += 8; const al = x1, ah = y1; const bl = code[pc + 3]!; const s = bl & 63; const x = ah; const y = al; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
         }
-        // i64.xor + i64.xor a<1 + i64.xor a<1
+        // i64.xor k + i64.and a<1
         case 292: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const x0 = (al ^ bl) | 0, y0 = (ah ^ bh) | 0; 
-          { const al = x0, ah = y0; const pb = fp + code[pc + 7]!, bl = I[pb]!, bh = I[pb + 1]!;  const x1 = (al ^ bl) | 0, y1 = (ah ^ bh) | 0; 
-          { pc += 8; const al = x1, ah = y1; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
-        }
-        // i64.shr_u k>=32 + i32.shl k a<1
-        case 293: {
-          { const pa = fp + code[pc + 2]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x0 = (ah >>> s) | 0; 
-          { pc += 4; const a = x0; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; continue; }} continue;
-        }
-        // i64.mul + i64.add a<1 + i64.add a<1
-        case 294: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const x0 = (Math.imul(al, bl)) | 0, y0 = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; 
-          { const al = x0, ah = y0; const pb = fp + code[pc + 7]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const x1 = (t) | 0, y1 = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0; 
-          { pc += 8; const al = x1, ah = y1; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
-        }
-        // global.get + i32.sub k a<1 + global.set
-        case 295: {
-          { const g = globalAt[code[pc + 2]!]!; const x0 = G[g]!;
-          { const a = x0; const b = code[pc + 6]!;  I[fp + code[pc + 4]!] = (a - b) | 0;
-          { pc += 7; const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; continue; }}} continue;
-        }
-        // i32.load + i32.add a<1
-        case 296: {
-          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;  const x0 = (mem.getInt32(ea, true)) | 0; 
-          { pc += 4; const a = x0; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }} continue;
-        }
-        // i64.load + i64.xor a<1 + i64.store b<1
-        case 297: {
-          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;  const x0 = (mem.getInt32(ea, true)) | 0, y0 = (mem.getInt32(ea + 4, true)) | 0; 
-          { const al = x0, ah = y0; const pb = fp + code[pc + 7]!, bl = I[pb]!, bh = I[pb + 1]!;  const x1 = (al ^ bl) | 0, y1 = (ah ^ bh) | 0; 
-          { pc += 8; const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const bl = x1, bh = y1; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue; }}} continue;
-        }
-        // i64.xor + i64.xor a<1 + i64.rotl k<32 a<1
-        case 298: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const x0 = (al ^ bl) | 0, y0 = (ah ^ bh) | 0; 
-          { const al = x0, ah = y0; const pb = fp + code[pc + 7]!, bl = I[pb]!, bh = I[pb + 1]!;  const x1 = (al ^ bl) | 0, y1 = (ah ^ bh) | 0; 
-          { pc += 8; const al = x1, ah = y1; const bl = code[pc + 3]!; const s = bl & 63; const x = al; const y = ah; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
-        }
-        // i32.add + i32.load a<1 + global.get
-        case 299: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  const x0 = (a + b) | 0; 
-          { pc += 4; const ea = (x0 >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;  I[fp + code[pc + 1]!] = mem.getInt32(ea, true);
-          { pc += 4; const g = globalAt[code[pc + 2]!]!;  const d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }}} continue;
-        }
-        // i64.add + i32.add k + i64.load a<1
-        case 300: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi;
-          { const a = I[fp + code[pc + 6]!]!; const b = code[pc + 7]!;  const x1 = (a + b) | 0; 
-          { pc += 8; const ea = (x1 >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;  const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  const x0 = (al ^ bl) | 0, y0 = (ah ^ bh) | 0; 
+          { pc += 4; const al = x0, ah = y0; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al & bl, hi = ah & bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }} continue;
         }
         // const32 + const64 + i64.store a<2 b<1
-        case 301: {
+        case 293: {
           {  const x0 = code[pc + 2]!;
           {  const x1 = code[pc + 5]!, y1 = code[pc + 6]!;
           { pc += 7; const ea = (x0 >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const bl = x1, bh = y1; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue; }}} continue;
         }
-        // i32.add + i32.add a<1
+        // i32.add + i32.add
+        case 294: {
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0;
+          { pc += 4; const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }} continue;
+        }
+        // global.set + global.get
+        case 295: {
+          { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!;
+          { pc += 3; const g = globalAt[code[pc + 2]!]!;  const d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }} continue;
+        }
+        // i32.add + i32.add b=1 + i32.add
+        case 296: {
+          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  const x0 = (a + b) | 0; I[fp + code[pc + 1]!] = x0;
+          { const a = I[fp + code[pc + 6]!]!; const b = x0;  I[fp + code[pc + 5]!] = (a + b) | 0;
+          { pc += 8; const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }}} continue;
+        }
+        // i64.shr_u k>=32 + i32.shl k a<1
+        case 297: {
+          { const pa = fp + code[pc + 2]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x0 = (ah >>> s) | 0; 
+          { pc += 4; const a = x0; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; continue; }} continue;
+        }
+        // i32.add k + global.set + br
+        case 298: {
+          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0;
+          { const g = globalAt[code[pc + 5]!]!, s = fp + code[pc + 6]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!;
+          { pc += 7; pc = code[pc + 1]!; continue; }}} continue;
+        }
+        // i64.xor + i64.xor a<1 + i64.xor a<1
+        case 299: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const x0 = (al ^ bl) | 0, y0 = (ah ^ bh) | 0; 
+          { const al = x0, ah = y0; const pb = fp + code[pc + 7]!, bl = I[pb]!, bh = I[pb + 1]!;  const x1 = (al ^ bl) | 0, y1 = (ah ^ bh) | 0; 
+          { pc += 8; const al = x1, ah = y1; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
+        }
+        // i64.lt_u + i64.extend_i32_u a<1 + i64.shl k>=32 a<1
+        case 300: {
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const x0 = ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 < bl >>> 0) ? 1 : 0; 
+          { const a = x0;  const x1 = (a) | 0; 
+          { pc += 7; const al = x1; const bl = code[pc + 3]!; const s = bl & 63; const lo = 0, hi = al << s, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
+        }
+        // global.get + i32.sub k a<1 + global.set
+        case 301: {
+          { const g = globalAt[code[pc + 2]!]!; const x0 = G[g]!;
+          { const a = x0; const b = code[pc + 6]!;  I[fp + code[pc + 4]!] = (a - b) | 0;
+          { pc += 7; const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; continue; }}} continue;
+        }
+        // i64.mul + i64.add a<1 + i64.add a<1
         case 302: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  const x0 = (a + b) | 0; 
-          { pc += 4; const a = x0; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }} continue;
+          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const x0 = (Math.imul(al, bl)) | 0, y0 = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; 
+          { const al = x0, ah = y0; const pb = fp + code[pc + 7]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const x1 = (t) | 0, y1 = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0; 
+          { pc += 8; const al = x1, ah = y1; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
+        }
+        // i64.load + i64.xor a<1 + i64.store b<1
+        case 303: {
+          { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;  const x0 = (mem.getInt32(ea, true)) | 0, y0 = (mem.getInt32(ea + 4, true)) | 0; 
+          { const al = x0, ah = y0; const pb = fp + code[pc + 7]!, bl = I[pb]!, bh = I[pb + 1]!;  const x1 = (al ^ bl) | 0, y1 = (ah ^ bh) | 0; 
+          { pc += 8; const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const bl = x1, bh = y1; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue; }}} continue;
         }
         // i32.add k + i32.and k a=1 + br_if i32.gt_u b<1
-        case 303: {
+        case 304: {
           { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  const x0 = (a + b) | 0; I[fp + code[pc + 1]!] = x0;
           { const a = x0; const b = code[pc + 7]!;  const x1 = (a & b) | 0; 
           { pc += 8; const a = I[fp + code[pc + 1]!]!; const b = x1; if (a >>> 0 > b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue; }}} continue;
-        }
-        // i64.xor + i64.rotl k<32 a<1 + i64.xor b=1
-        case 304: {
-          { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const x0 = (al ^ bl) | 0, y0 = (ah ^ bh) | 0; 
-          { const al = x0, ah = y0; const bl = code[pc + 7]!; const s = bl & 63; const x = al; const y = ah; const x1 = ((x << s) | ((y >>> 1) >>> (31 - s))) | 0, y1 = ((y << s) | ((x >>> 1) >>> (31 - s))) | 0; const r = fp + code[pc + 5]!; I[r] = x1; I[r + 1] = y1;
-          { pc += 8; const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = x1, bh = y1;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
-        }
-        // i32.or + i32.or a<1 + i32.or a<1
-        case 305: {
-          { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  const x0 = (a | b) | 0; 
-          { const a = x0; const b = I[fp + code[pc + 7]!]!;  const x1 = (a | b) | 0; 
-          { pc += 8; const a = x1; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; continue; }}} continue;
-        }
-        // i32.add k + i64.load a<1 + i64.xor b=1
-        case 306: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  const x0 = (a + b) | 0; 
-          { pc += 4; const ea = (x0 >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;  const x1 = (mem.getInt32(ea, true)) | 0, y1 = (mem.getInt32(ea + 4, true)) | 0; const r = fp + code[pc + 1]!; I[r] = x1; I[r + 1] = y1;
-          { pc += 4; const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = x1, bh = y1;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
-        }
-        // i32.add k + br_if i32.le_u a=1
-        case 307: {
-          { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  const x0 = (a + b) | 0; I[fp + code[pc + 1]!] = x0;
-          { pc += 4; const a = x0; const b = I[fp + code[pc + 2]!]!; if (a >>> 0 <= b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue; }} continue;
-        }
-        // global.get + i32.shl k a<1 + i32.add a<1
-        case 308: {
-          { const g = globalAt[code[pc + 2]!]!; const x0 = G[g]!;
-          { const a = x0; const b = code[pc + 6]!;  const x1 = (a << b) | 0; 
-          { pc += 7; const a = x1; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }}} continue;
         }
         default:
           exit = Exit.unknown;
           break run;
       }
-    }
+    } }}}}}
     return exit;
   } finally {
     m.pc = pc;

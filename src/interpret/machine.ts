@@ -74,7 +74,8 @@ export class Machine {
   G: Int32Array;
   FR!: Int32Array;
   mem: DataView = noMemory;
-  memLen = 0;
+  /** Infinity until it is known, and `steps` too: V8 then sees doubles, and not shapes of machines that change later. */
+  memLen = Infinity;
 
   code = noWords;
   entries = noWords;
@@ -102,7 +103,7 @@ export class Machine {
   fuel = 0;
   /** The wait that the loop was left for. */
   wait: PendingWait | null = null;
-  steps = 0;
+  steps = Infinity;
 
   constructor(
     readonly store: Store,
