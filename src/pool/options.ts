@@ -14,7 +14,10 @@ import type { JobStats } from './stats.ts';
 export interface PoolOptions {
   /** How many threads; by default as many as the machine has processors. */
   readonly threads?: number | undefined;
-  /** How long a slice should take, in ms; its fuel follows from the speed of the slices before. */
+  /**
+   * How long a slice should take, in ms; its fuel follows from the speed of the slices before. While no job waits for a
+   * thread it goes on, up to a tenth of a second, unless the job has a `sliceFuel`, spreads, or needs checkpoints.
+   */
   readonly sliceMs?: number | undefined;
   /** Services of all jobs, by the import module that they answer for. */
   readonly services?: Readonly<Record<string, Service>> | undefined;

@@ -46,6 +46,8 @@ export class Pool {
   private readonly spec: PoolSpec;
   private readonly scheduler: Scheduler<Run>;
   private readonly threads: Threads;
+  /** How many jobs wait for a thread. */
+  private readonly crowded = new Int32Array(new SharedArrayBuffer(4));
   private readonly runs = new Set<Run>();
   private readonly services = new Map<string, Service>();
   private readonly bound = new Map<Service, BoundService>();
@@ -64,14 +66,17 @@ export class Pool {
     this.spec = poolSpec(options);
     for (const [name, service] of Object.entries(this.spec.services)) this.expose(name, service);
     this.scheduler = new Scheduler(this.spec.maxLive);
-    this.threads = new Threads(this.spec, {
-      born: (thread) => {
-        this.scheduler.addThread(thread);
-        this.pump();
+    this.threads = new Threads(
+      { ...this.spec, crowded: this.crowded },
+      {
+        born: (thread) => {
+          this.scheduler.addThread(thread);
+          this.pump();
+        },
+        died: (thread) => this.scheduler.removeThread(thread),
+        extinct: (cause) => this.extinct(cause),
       },
-      died: (thread) => this.scheduler.removeThread(thread),
-      extinct: (cause) => this.extinct(cause),
-    });
+    );
   }
 
   // ---- what users ask for
@@ -199,10 +204,12 @@ export class Pool {
   private stayAlive(): void {
     clearTimeout(this.keepAlive);
     this.keepAlive = this.scheduler.queued > 0 ? setTimeout(() => {}, longest) : undefined;
+    Atomics.store(this.crowded, 0, this.scheduler.queued);
   }
 
   private async slice(run: Run, thread: ThreadId): Promise<void> {
     const before = run.lastThread;
+    if (before !== thread) this.threads.cool(before, run.id);
     run.status = 'running';
     run.lastThread = thread;
     const reply = await this.send(run, thread);
@@ -215,12 +222,15 @@ export class Pool {
   }
 
   private send(run: Run, thread: ThreadId): Promise<Reply | Lost> {
-    const order = run.order(this.threads.partFor(thread, run.spec.modules));
-    return this.threads.run(thread, order, run.transfer);
+    const mayKeep = run.spec.affinity === 'keep';
+    const part = this.threads.partFor(thread, run.spec.modules, run.id, mayKeep);
+    return this.threads.run(thread, run.order(part, this.spec.sliceMs), run.transfer);
   }
 
   private replied(run: Run, reply: Reply, thread: ThreadId, before: ThreadId | undefined): void {
-    if (run.ended) return;
+    this.threads.compiled(thread, reply.compiled, run.spec.modules);
+    if ('kept' in reply.end && reply.end.kept) this.threads.kept(thread, run.id);
+    if (run.ended) return this.threads.cool(thread, run.id);
     run.took(reply, thread, before, this.spec.sliceMs);
     this.tell(run);
     this.settle(run, reply.end);
@@ -276,6 +286,7 @@ export class Pool {
     for (const cleanup of run.cleanups.splice(0)) cleanup();
     this.scheduler.remove(run);
     this.scheduler.retire(run);
+    this.threads.cool(run.lastThread, run.id);
     run.forget();
     this.runs.delete(run);
     this.stayAlive();
@@ -374,6 +385,7 @@ export class Pool {
   /** The thread died. If that was in the middle of the slice, the VM went with it. */
   private lost(run: Run, { lost, begun }: Lost): void {
     if (run.ended) return;
+    this.threads.cool(run.lastThread, run.id);
     const unharmed = !begun && run.transfer.length === 0;
     if (unharmed || run.revive()) return this.queue(run);
     const death = new WorkerError('the thread that ran the job died', { cause: lost });

@@ -1,6 +1,8 @@
 // What the main thread and its workers say to each other: one order and one reply a slice, each explained field by
-// field. pool.ts writes orders and reads replies, worker.ts the reverse. Nothing here is ever kept by a worker.
+// field. pool.ts writes orders and reads replies, worker.ts the reverse. What a worker keeps of it the main thread knows,
+// and could do without.
 
+import type { CompiledCode } from '../rewrite/module.ts';
 import type { VmLimits } from '../runtime/store.ts';
 import type { SnapshotMessage } from '../snapshot/send.ts';
 import type { VmOptions } from '../vm.ts';
@@ -28,6 +30,8 @@ export type VmState =
   /** Not made yet: an instance of the module, by hash, its start function pending. */
   | { readonly kind: 'new'; readonly module: string }
   | MovingVm
+  /** The worker that gets the order has it: as it was when this worker last replied for the job. */
+  | { readonly kind: 'warm' }
   /**
    * A copy in bytes, as `Snapshot.encode` writes it; can be used any number of times. `foreign`: it was saved by
    * somebody else than a job, so that the progress need not fit it.
@@ -44,6 +48,14 @@ export interface ModuleParcel {
   readonly hash: string;
   /** Only where this worker does not hold the module yet. */
   readonly bytes?: Uint8Array;
+  /** Its native code, where another worker has made that and this one has it not. */
+  readonly code?: CompiledCode;
+}
+
+/** What a worker has compiled. */
+export interface CodeParcel {
+  readonly hash: string;
+  readonly code: CompiledCode;
 }
 
 /** Main thread to worker: do a slice. */
@@ -53,7 +65,12 @@ export interface Order {
   readonly modules: readonly ModuleParcel[];
   /** Hashes of modules that the worker is to forget; the main thread keeps the books. */
   readonly forget: readonly string[];
+  readonly job: number;
   readonly vm: VmState;
+  /** The worker shall keep the VM besides giving it back: if nobody else gets it meanwhile, the next order is `warm`. */
+  readonly keep: boolean;
+  /** Jobs whose VMs it has kept for nothing. */
+  readonly drop: readonly number[];
   readonly progress: Progress;
   /** URL of the job module; absent for a job that calls one export. */
   readonly program: string | undefined;
@@ -65,7 +82,14 @@ export interface Order {
   readonly engine: VmOptions['engine'];
   readonly answer: Answer | undefined;
   readonly task: /** Run until one of the ways to stop; with `checkpoint`, also save what then is. */
-    | { readonly kind: 'run'; readonly fuel: number; readonly checkpoint: boolean }
+    | {
+        readonly kind: 'run';
+        readonly fuel: number;
+        readonly checkpoint: boolean;
+        /** Fuel that it may use besides, in portions of about `sliceMs`, while no job waits for a thread. */
+        readonly more: number;
+        readonly sliceMs: number;
+      }
     /** Run nothing; save what is. */
     | { readonly kind: 'save' };
   /** When the order was sent, in ms since 1970, for the statistics. */
@@ -75,6 +99,8 @@ export interface Order {
 /** A VM that comes back. */
 interface Returned {
   readonly vm: MovingVm;
+  /** The worker has kept it, as it was asked to. */
+  readonly kept: boolean;
   readonly progress: Progress;
   /** The same as a copy, where the order asked for a checkpoint. */
   readonly checkpoint: Parcel | undefined;
@@ -121,6 +147,8 @@ export interface SliceReport {
 /** Worker to main thread. */
 export interface Reply {
   readonly end: SliceEnd;
+  /** Native code that has come to be in this slice. */
+  readonly compiled: readonly CodeParcel[];
   readonly report: SliceReport;
 }
 
@@ -130,6 +158,8 @@ export interface WorkerData {
   readonly pause: Int32Array;
   /** One of `stages`. */
   readonly stage: Int32Array;
+  /** One word for all: non-zero while a job waits for a thread. */
+  readonly crowded: Int32Array;
 }
 
 /** What the running slice is asked to do: to stop at the next safe point, and then to save the VM or to drop it. */

@@ -3,6 +3,7 @@
 
 import { type Deferred, deferred } from './deferred.ts';
 import type { JobSpec } from './options.ts';
+import { firstFuel, nextFuel } from './pace.ts';
 import { shareBytes } from './parcel.ts';
 import type { Answer, Order, Progress, Reply, SliceEnd, VmState } from './protocol.ts';
 import { clock } from './protocol.ts';
@@ -35,12 +36,6 @@ const nowhere: Place = {
   paid: 0,
 };
 
-/** Fuel of a job's first slice. */
-const firstFuel = 200_000;
-const leastFuel = 1_000;
-/** How far the fuel of one slice may be from that of the slice before. */
-const steepest = 16;
-
 export class Run implements Ticket {
   readonly priority: number;
   readonly affinity: Ticket['affinity'];
@@ -61,6 +56,8 @@ export class Run implements Ticket {
   place: Place;
   /** The thread of its last slice. */
   lastThread: ThreadId | undefined;
+  /** Its last order went to a thread that still had its VM. */
+  warm = false;
   /** Ends the thread of a slice that does not stop when it is asked to. */
   grace: NodeJS.Timeout | undefined;
   /** Undo what was set up for the job outside of it: timers, listeners. */
@@ -104,18 +101,20 @@ export class Run implements Ticket {
 
   /** What goes with the order and is gone here from then on. */
   get transfer(): readonly Transferable[] {
-    return this.place.vm.kind === 'moving' ? this.place.vm.transfer : [];
+    return this.place.vm.kind === 'moving' && !this.warm ? this.place.vm.transfer : [];
   }
 
   /** The order for the next slice. */
-  order(part: ThreadPart): Order {
+  order({ warm, ...part }: ThreadPart, sliceMs: number): Order {
     const { program, host, limits, engine } = this.spec;
     const { vm, progress } = this.place;
     const { answer } = this;
     const services = [...this.services.keys()];
+    this.warm = warm;
     return {
       ...part,
-      vm,
+      job: this.id,
+      vm: warm ? { kind: 'warm' } : vm,
       progress,
       program,
       host,
@@ -123,17 +122,24 @@ export class Run implements Ticket {
       limits,
       engine,
       answer,
-      task: this.task(),
+      task: this.task(sliceMs),
       sentAt: clock(),
     };
   }
 
-  private task(): Order['task'] {
+  private task(sliceMs: number): Order['task'] {
     this.saving = this.stop !== undefined;
     if (this.saving) return { kind: 'save' };
-    const fuel = Math.min(this.spec.sliceFuel ?? this.fuel, this.fuelLeft);
-    const due = this.spec.onCrash === 'retry' && this.sinceCheckpoint + 1 >= this.spec.checkpointEvery;
-    return { kind: 'run', fuel, checkpoint: due };
+    const { sliceFuel, onCrash, checkpointEvery } = this.spec;
+    const fuel = Math.min(sliceFuel ?? this.fuel, this.fuelLeft);
+    const checkpoint = onCrash === 'retry' && this.sinceCheckpoint + 1 >= checkpointEvery;
+    return { kind: 'run', fuel, checkpoint, more: this.mayStay ? this.fuelLeft - fuel : 0, sliceMs };
+  }
+
+  /** Whether a slice may go on while nobody waits for its thread: where nothing depends on how long slices are. */
+  private get mayStay(): boolean {
+    const { sliceFuel, affinity, onCrash } = this.spec;
+    return sliceFuel === undefined && affinity === 'keep' && onCrash === 'fail';
   }
 
   /** Takes down what a slice did. `before` is the thread of the slice before. */
@@ -149,7 +155,7 @@ export class Run implements Ticket {
       repliedAt: clock(),
     });
     if ('vm' in end) this.returned(end, this.place.paid + report.paid);
-    this.pace(report.charged, report.guestMs, sliceMs);
+    this.fuel = nextFuel(this.fuel, report.charged, report.guestMs, sliceMs);
   }
 
   private returned(end: SliceEnd & { kind: 'rested' | 'called' | 'waits' }, paid: number): void {
@@ -159,14 +165,6 @@ export class Run implements Ticket {
     if (checkpoint === undefined) return;
     this.checkpoint = { vm: { kind: 'saved', bytes: checkpoint, foreign: false }, progress, paid };
     this.sinceCheckpoint = 0;
-  }
-
-  /** Fuel for the next slice, from the speed of this one. */
-  private pace(charged: number, guestMs: number, sliceMs: number): void {
-    if (charged === 0 || guestMs === 0) return;
-    const ideal = (charged / guestMs) * sliceMs;
-    const near = Math.min(Math.max(ideal, this.fuel / steepest), this.fuel * steepest);
-    this.fuel = Math.max(leastFuel, Math.floor(near));
   }
 
   /** Its thread has died: true where it can go on from the last checkpoint, as it then does. */

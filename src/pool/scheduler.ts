@@ -4,7 +4,8 @@
 // stride. A new job starts at the current pass, so it runs before the next slice of any job that is under way: long
 // jobs cannot starve short ones. A stride is 2^-priority: a job of priority 1 gets two slices for one of priority 0,
 // and one of priority 10 all but shuts others out, yet nobody starves.
-// Among jobs of equal pass affinity decides: `keep` goes where it ran last, `spread` anywhere else.
+// Affinity decides among jobs of about equal pass: `keep` goes where it ran last, and may for that be some slices ahead
+// of one that would have to move; `spread` goes anywhere else.
 
 import { UsageError } from '../spec/errors.ts';
 
@@ -72,6 +73,8 @@ class Queue<T extends Ticket> {
   }
 }
 
+/** How many slices of the job whose turn it is another one may be ahead where it is at home. */
+const homeLead = 4;
 /** How many waiting jobs are looked at for the one that suits a thread best. */
 const lookAhead = 64;
 
@@ -81,7 +84,7 @@ export class Scheduler<T extends Ticket> {
   private readonly fresh = new Queue<T>();
   private readonly alive = new Set<ThreadId>();
   private readonly idle = new Set<ThreadId>();
-  /** The pass of the last job that was sent off. */
+  /** The pass of the last job whose turn it was. */
   private now = 0;
   private arrivals = 0;
   private live = 0;
@@ -143,7 +146,6 @@ export class Scheduler<T extends Ticket> {
     this.remove(job);
     if (!job.live) this.live++;
     job.live = true;
-    if (job.pass > this.now) this.now = job.pass;
     job.pass = Math.max(job.pass, this.now) + 2 ** -job.priority;
     job.thread = thread;
     this.idle.delete(thread);
@@ -153,7 +155,9 @@ export class Scheduler<T extends Ticket> {
     const jobs = this.firstInLine();
     const best = jobs[0];
     if (best === undefined) return undefined;
-    const homecomer = jobs.find((job) => job.pass === best.pass && this.isHome(job));
+    if (best.pass > this.now) this.now = best.pass;
+    const lead = best.thread === undefined || best.affinity === 'spread' ? 0 : homeLead * 2 ** -best.priority;
+    const homecomer = jobs.find((job) => job.pass <= best.pass + lead && this.isHome(job));
     if (homecomer !== undefined) return { job: homecomer, thread: homecomer.thread as ThreadId };
     for (const job of jobs) {
       const thread = this.threadFor(job);

@@ -3,8 +3,17 @@
 
 import type { Worker } from 'node:worker_threads';
 import { Piscina, queueOptionsSymbol } from 'piscina';
+import type { CompiledCode } from '../rewrite/module.ts';
 import type { Module } from '../runtime/module.ts';
-import { type ModuleParcel, type Order, pauses, type Reply, stages, type WorkerData } from './protocol.ts';
+import {
+  type CodeParcel,
+  type ModuleParcel,
+  type Order,
+  pauses,
+  type Reply,
+  stages,
+  type WorkerData,
+} from './protocol.ts';
 import type { ThreadId } from './scheduler.ts';
 
 export interface ThreadOptions {
@@ -13,6 +22,8 @@ export interface ThreadOptions {
   readonly execArgv: string[] | undefined;
   /** V8's limits for each thread's own heap, as for `new Worker`. */
   readonly resourceLimits: object | undefined;
+  /** A shared word: non-zero while a job waits for a thread. */
+  readonly crowded: Int32Array;
 }
 
 export interface ThreadEvents {
@@ -31,6 +42,11 @@ interface Thread {
   readonly slot: number;
   /** Hashes of the modules that it holds, least recently used first. */
   readonly modules: Set<string>;
+  /** Those of them whose native code it holds. */
+  readonly codes: Set<string>;
+  /** Jobs whose VMs it keeps as they are, least recently used first; and such as it keeps for nothing. */
+  readonly warm: Set<number>;
+  readonly cold: number[];
 }
 
 /** The thread died; had it begun with the order? */
@@ -39,11 +55,12 @@ export interface Lost {
   readonly begun: boolean;
 }
 
-/** The part of an order that depends on the thread. */
-export type ThreadPart = Pick<Order, 'slot' | 'modules' | 'forget'>;
+/** The part of an order that depends on the thread. `warm`: it has kept the job's VM. */
+export type ThreadPart = Pick<Order, 'slot' | 'modules' | 'forget' | 'keep' | 'drop'> & { readonly warm: boolean };
 
-/** How many modules a thread holds. */
+/** How many modules a thread holds, and how many VMs between their slices. */
 const mostModules = 32;
+const mostWarm = 16;
 
 /** A source file's worker is a source file, a compiled one's a compiled one. */
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
@@ -56,6 +73,8 @@ export class Threads {
   private readonly threads = new Map<ThreadId, Thread>();
   private readonly pause: Int32Array;
   private readonly stage: Int32Array;
+  /** Native code, as some thread has made it. It lasts as long as the module. */
+  private readonly codes = new WeakMap<Module, CompiledCode>();
   private readonly piscina: Piscina;
   private ending = false;
   private lastError = new Error('no thread could be started');
@@ -66,7 +85,7 @@ export class Threads {
   ) {
     this.pause = new Int32Array(new SharedArrayBuffer(4 * options.threads));
     this.stage = new Int32Array(new SharedArrayBuffer(4 * options.threads));
-    const workerData: WorkerData = { pause: this.pause, stage: this.stage };
+    const workerData: WorkerData = { pause: this.pause, stage: this.stage, crowded: options.crowded };
     this.piscina = new Piscina({
       filename: entry,
       minThreads: options.threads,
@@ -99,7 +118,7 @@ export class Threads {
     if (worker === undefined || this.threads.has(id)) return;
     const slots = [...this.threads.values()].map((thread) => thread.slot);
     const slot = this.pause.findIndex((_, i) => !slots.includes(i));
-    this.threads.set(id, { id, worker, slot, modules: new Set() });
+    this.threads.set(id, { id, worker, slot, modules: new Set(), codes: new Set(), warm: new Set(), cold: [] });
     this.events.born(id);
   }
 
@@ -114,14 +133,38 @@ export class Threads {
     if (workers.length === 0 && !this.ending) this.events.extinct(this.lastError);
   }
 
-  /** What the thread needs to be told about modules, which it then has. */
-  partFor(id: ThreadId, modules: readonly Module[]): ThreadPart {
+  /** What the thread needs to be told about modules, which it then has, and about the job's VM, which it takes up. */
+  partFor(id: ThreadId, modules: readonly Module[], job: number, mayKeep: boolean): ThreadPart {
     const thread = this.threads.get(id) as Thread;
-    const parcels = modules.map((module) => parcelFor(thread, module));
+    const parcels = modules.map((module) => parcelFor(thread, module, this.codes.get(module)));
     const forget = [...thread.modules].slice(0, Math.max(0, thread.modules.size - mostModules));
     const dispensable = forget.filter((hash) => !modules.some((module) => module.hash === hash));
-    for (const hash of dispensable) thread.modules.delete(hash);
-    return { slot: thread.slot, modules: parcels, forget: dispensable };
+    for (const hash of dispensable) for (const held of [thread.modules, thread.codes]) held.delete(hash);
+    const warm = thread.warm.delete(job);
+    const keep = mayKeep || this.threads.size === 1;
+    return { slot: thread.slot, modules: parcels, forget: dispensable, warm, keep, drop: thread.cold.splice(0) };
+  }
+
+  /** The thread has kept a job's VM. */
+  kept(id: ThreadId, job: number): void {
+    const thread = this.threads.get(id);
+    if (thread === undefined) return;
+    thread.warm.add(job);
+    for (const oldest of [...thread.warm].slice(0, Math.max(0, thread.warm.size - mostWarm))) this.cool(id, oldest);
+  }
+
+  /** What the thread has kept for a job is of no use any more. */
+  cool(id: ThreadId | undefined, job: number): void {
+    const thread = this.threads.get(id ?? -1);
+    if (thread?.warm.delete(job)) thread.cold.push(job);
+  }
+
+  /** The thread has compiled some of the modules, which others then need not. */
+  compiled(id: ThreadId, parcels: readonly CodeParcel[], modules: readonly Module[]): void {
+    for (const { hash, code } of parcels) {
+      this.threads.get(id)?.codes.add(hash);
+      for (const module of modules) if (module.hash === hash) this.codes.set(module, code);
+    }
   }
 
   /** Runs one slice on the thread. Never rejects. */
@@ -162,9 +205,12 @@ export class Threads {
   }
 }
 
-function parcelFor(thread: Thread, module: Module): ModuleParcel {
+function parcelFor(thread: Thread, module: Module, code: CompiledCode | undefined): ModuleParcel {
   const { hash, bytes } = module;
   const held = thread.modules.delete(hash);
   thread.modules.add(hash);
-  return held ? { hash } : { hash, bytes };
+  const parcel = held ? { hash } : { hash, bytes };
+  if (code === undefined || thread.codes.has(hash)) return parcel;
+  thread.codes.add(hash);
+  return { ...parcel, code };
 }

@@ -1,9 +1,10 @@
 // A slice, as a worker does it: takes the VM out of the order, runs it and the steps of its program, and puts it into
-// the reply. Of what it sees it keeps modules alone, since they never change and are slow to make.
+// the reply. It keeps modules, which never change and are slow to make, and VMs that may come back as they went.
 
 import { workerData } from 'node:worker_threads';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { asyncHostFunction } from '../host/define.ts';
+import { adopt, compiledOf } from '../rewrite/module.ts';
 import type { Outcome, SuspendReason } from '../runtime/engine.ts';
 import { Module } from '../runtime/module.ts';
 import type { Value } from '../runtime/value.ts';
@@ -12,15 +13,18 @@ import { CrashError, LimitError, SnapshotError, UsageError } from '../spec/error
 import type { FuncType } from '../spec/types.ts';
 import { type Importable, type Imports, VM } from '../vm.ts';
 import { fromData, toData } from './errors.ts';
+import { nextFuel } from './pace.ts';
 import { type Parcel, pack, shareBytes, unpack } from './parcel.ts';
 import { lastPlainStep, type Program, plainProgram, runStep } from './program.ts';
-import type { Answer, MovingVm, Order, Progress, Reply, SliceEnd, WorkerData } from './protocol.ts';
+import type { Answer, CodeParcel, MovingVm, Order, Progress, Reply, SliceEnd, WorkerData } from './protocol.ts';
 import { clock, pauses, stages } from './protocol.ts';
 import { checkLeaving, resultsOf } from './values.ts';
 
 /** When this thread could take its first order. */
 const bornAt = clock();
 const modules = new Map<string, Module>();
+/** By job. They are dropped as they are: another thread may have their memories. */
+const warm = new Map<number, VM>();
 const shared = workerData as WorkerData;
 
 /** The Piscina task: never rejects. */
@@ -28,7 +32,7 @@ export async function slice(order: Order): Promise<unknown> {
   Atomics.store(shared.stage, order.slot, stages.begun);
   const work = new Slice(order);
   const end = await work.end();
-  const reply: Reply = { end, report: work.report() };
+  const reply: Reply = { end, compiled: newCode(order), report: work.report() };
   return move({ [transferableSymbol]: 'vm' in end ? end.vm.transfer : [], [valueSymbol]: reply } as never);
 }
 
@@ -41,6 +45,8 @@ class Slice {
   private paid = 0;
   private guestMs = 0;
   private movingMs: number;
+  /** Of the last grant of fuel: how much it was, and what was charged and had gone by before it. */
+  private grant = { fuel: 0, charged: 0, guestMs: 0 };
 
   constructor(private readonly order: Order) {
     this.progress = order.progress;
@@ -49,12 +55,14 @@ class Slice {
 
   async end(): Promise<SliceEnd> {
     try {
-      const held = learn(this.order);
-      const [host, program] = await Promise.all([loadImports(this.order.host), loadProgram(this.order.program)]);
-      const imports = importsOf(this.order, held, [host, program.imports]);
-      const vm = this.moving(() => enter(this.order, held, imports));
+      const { order } = this;
+      for (const job of order.drop) warm.delete(job);
+      const held = learn(order);
+      const [host, program] = await Promise.all([loadImports(order.host), loadProgram(order.program)]);
+      const imports = () => importsOf(order, held, [made(host), made(program.imports ?? {})]);
+      const vm = this.moving(() => enter(order, held, imports));
       this.vm = vm;
-      return await this.work(vm, program.steps);
+      return await this.work(vm, program);
     } catch (error) {
       this.vm?.dispose();
       return { kind: 'failed', error: toData(error) };
@@ -73,7 +81,7 @@ class Slice {
     if (order.vm.kind === 'saved' && order.vm.foreign) checkBusy(vm, order);
     const account = accountOf(vm);
     if (order.answer !== undefined) answer(vm, order.answer);
-    const end = await this.run(vm, steps, order.task.fuel).finally(() => {
+    const end = await this.run(vm, steps, order.task).finally(() => {
       this.charged = account().charged;
       this.paid = account().paid;
     });
@@ -81,9 +89,17 @@ class Slice {
       vm.dispose();
       return end;
     }
-    if (end.kind === 'rested' && end.reason === 'pause') return this.asked(vm);
+    if (this.isAsked) return this.asked(vm);
     const checkpoint = order.task.checkpoint ? saved(vm) : undefined;
-    return { ...end, checkpoint, ...this.moving(() => ({ vm: leave(vm), progress: this.progress })) };
+    // A VM that waits stands in this thread's list of those that do, where it must not be once it is elsewhere.
+    const kept = order.keep && end.kind !== 'waits';
+    const moving = this.moving(() => leave(vm, kept));
+    if (kept) warm.set(order.job, vm);
+    return { ...end, checkpoint, kept, vm: moving, progress: this.progress };
+  }
+
+  private get isAsked(): boolean {
+    return Atomics.load(shared.pause, this.order.slot) !== pauses.none;
   }
 
   /** Whoever stops a slice wants the job's state, or nothing more of the job: it need not come back for that. */
@@ -101,8 +117,10 @@ class Slice {
   }
 
   /** Runs calls and steps in turn, until one of them cannot go on here and now. */
-  private async run(vm: VM, steps: Program, fuel: number): Promise<Stopped> {
+  private async run(vm: VM, steps: Program, task: RunTask): Promise<Stopped> {
     const account = accountOf(vm);
+    let { fuel } = task;
+    this.grant.fuel = fuel;
     let results: readonly Value[] = [];
     for (;;) {
       if (vm.status === 'idle') {
@@ -115,9 +133,21 @@ class Slice {
         results = outcome.values;
         continue;
       }
-      const stopped = await this.suspended(vm, outcome.reason);
+      const more = outcome.reason.kind === 'fuel' ? this.more(task, fuel, account().charged) : 0;
+      fuel += more;
+      const stopped = more > 0 ? undefined : await this.suspended(vm, outcome.reason);
       if (stopped !== undefined) return stopped;
     }
+  }
+
+  /** Fuel to go on with where the guest has used up what it had: none where others wait for the thread. */
+  private more(task: RunTask, given: number, charged: number): number {
+    const { guestMs, grant } = this;
+    const left = task.fuel + task.more - given;
+    if (left <= 0 || guestMs > longestMs || this.isAsked || Atomics.load(shared.crowded, 0) !== 0) return 0;
+    const fuel = nextFuel(grant.fuel, charged - grant.charged, guestMs - grant.guestMs, task.sliceMs);
+    this.grant = { fuel, charged, guestMs };
+    return Math.min(left, fuel);
   }
 
   private go(vm: VM, fuel: number): Outcome {
@@ -176,8 +206,12 @@ class Slice {
   }
 }
 
+/** So long a slice may go on where no job waits for its thread: after that its owner is told how far it has come. */
+const longestMs = 100;
+
+type RunTask = Order['task'] & { readonly kind: 'run' };
 /** A slice's end, without what all ends that give the VM back have in common. */
-type Bare<T> = T extends { vm: unknown } ? Omit<T, 'vm' | 'progress' | 'checkpoint'> : never;
+type Bare<T> = T extends { vm: unknown } ? Omit<T, 'vm' | 'kept' | 'progress' | 'checkpoint'> : never;
 type Stopped = Bare<SliceEnd> | Extract<SliceEnd, { kind: 'done' }>;
 
 /** How much was charged and paid since now. */
@@ -191,30 +225,55 @@ function accountOf(vm: VM): () => { charged: number; paid: number } {
 
 /** The modules of the order. */
 function learn(order: Order): Module[] {
-  for (const hash of order.forget) modules.delete(hash);
-  return order.modules.map(({ hash, bytes }) => {
+  for (const hash of order.forget) for (const each of [modules, codes]) each.delete(hash);
+  return order.modules.map(({ hash, bytes, code }) => {
     const known = modules.get(hash) ?? (bytes && Module.from(bytes));
     if (known === undefined) throw new CrashError(`module ${hash} was never sent`);
     modules.set(hash, known);
+    if (code !== undefined) adopt(known, code);
+    if (code !== undefined) codes.set(hash, code.size);
     return known;
   });
 }
 
-function enter({ vm, limits, engine }: Order, held: readonly Module[], imports: Imports): VM {
+/** How many forms of a module's native code the main thread has, by the module's hash. */
+const codes = new Map<string, number>();
+
+/** What has been compiled and the main thread does not have yet. */
+function newCode(order: Order): CodeParcel[] {
+  return order.modules.flatMap(({ hash }) => {
+    const module = modules.get(hash);
+    const code = module && compiledOf(module);
+    if (code === undefined || code.size === codes.get(hash)) return [];
+    codes.set(hash, code.size);
+    return [{ hash, code }];
+  });
+}
+
+function enter({ vm, job, limits, engine }: Order, held: readonly Module[], imports: () => Imports): VM {
   const options = { limits, engine, sharedMemory: true };
   switch (vm.kind) {
     case 'new': {
       const fresh = new VM(options);
-      fresh.instantiate(held.find(({ hash }) => hash === vm.module) as Module, imports, { start: 'defer' });
+      fresh.instantiate(held.find(({ hash }) => hash === vm.module) as Module, imports(), { start: 'defer' });
       return fresh;
     }
     case 'moving':
-      return VM.receive(vm.message, { ...options, modules: held, imports, trusted: true });
+      return VM.receive(vm.message, { ...options, modules: held, imports: imports(), trusted: true });
+    case 'warm':
+      return takeWarm(job);
     case 'saved':
-      return VM.restore(decoded(vm.bytes, limits), { ...options, modules: held, imports });
+      return VM.restore(decoded(vm.bytes, limits), { ...options, modules: held, imports: imports() });
     default:
       return vm satisfies never;
   }
+}
+
+function takeWarm(job: number): VM {
+  const vm = warm.get(job);
+  if (vm === undefined) throw new CrashError(`the VM of job ${job} was not kept`);
+  warm.delete(job);
+  return vm;
 }
 
 /** Memories are the most of what a snapshot can unpack to; for the rest of it there is room besides. */
@@ -247,8 +306,8 @@ function answer(vm: VM, given: Answer): void {
 
 // ---- what the reply takes
 
-function leave(vm: VM): MovingVm {
-  const { message, transfer } = vm.send();
+function leave(vm: VM, kept: boolean): MovingVm {
+  const { message, transfer } = kept ? vm.offer() : vm.send();
   return { kind: 'moving', message, transfer };
 }
 
@@ -280,16 +339,12 @@ async function load(url: string): Promise<Record<string, unknown>> {
   }
 }
 
-async function loadProgram(url: string | undefined): Promise<{ steps: Program; imports: Imports }> {
-  if (url === undefined) return { steps: plainProgram, imports: {} };
-  const steps = await load(url);
-  return { steps, imports: made(steps.imports ?? {}) };
-}
+const loadProgram = async (url: string | undefined): Promise<Program> => (url === undefined ? plainProgram : load(url));
 
-async function loadImports(url: string | undefined): Promise<Imports> {
+async function loadImports(url: string | undefined): Promise<unknown> {
   if (url === undefined) return {};
   const module = await load(url);
-  return made(module.imports ?? module.default ?? {});
+  return module.imports ?? module.default ?? {};
 }
 
 const made = (imports: unknown): Imports => (typeof imports === 'function' ? imports() : imports) as Imports;

@@ -24,26 +24,41 @@ export interface SnapshotMessage {
  * Takes the store apart. The message holds all of it; it must be posted with the transfer list, once. Throws
  * SnapshotError, and then the store is as before.
  */
-export function sendStore(store: Store): { message: SnapshotMessage; transfer: Transferable[] } {
-  const bare = saveAllButMemories(store);
-  const sizes = store.memories.map(({ pages }) => ({ size: pages, runs: new Int32Array(0) }));
-  const memories = store.memories.map(sendMemory);
+export function sendStore(store: Store): Sent {
+  const sent = messageOf(store, sendMemory);
   if (store.wait !== null) leave(store.memories[store.wait.memory] as MemoryInst, store.wait);
   store.wait = null;
   store.memories.length = 0;
   store.stack.clear();
   store.pending = null;
-  const message = { data: { ...bare, memories: sizes }, memories };
+  return sent;
+}
+
+/** The same, but the store stays as it is: it may go on, or another one that receives the message, but not both. */
+export const offerStore = (store: Store): Sent => messageOf(store, (memory) => bytesOf(memory) ?? memory.host);
+
+export interface Sent {
+  readonly message: SnapshotMessage;
+  readonly transfer: Transferable[];
+}
+
+function messageOf(store: Store, give: (memory: MemoryInst) => SnapshotMessage['memories'][number]): Sent {
+  const bare = saveAllButMemories(store);
+  const sizes = store.memories.map(({ pages }) => ({ size: pages, runs: new Int32Array(0) }));
+  const message = { data: { ...bare, memories: sizes }, memories: store.memories.map(give) };
   return { message, transfer: transferOf(message) };
 }
 
-/** The bytes of a private memory are copied: the host does not let go of them. */
+/** Those of a private memory, copied: the host does not let go of them. */
+const bytesOf = (memory: MemoryInst): Uint8Array<ArrayBuffer> | undefined =>
+  memory.shared ? undefined : new Uint8Array(memory.bytes);
+
 function sendMemory(memory: MemoryInst): WebAssembly.Memory | Uint8Array<ArrayBuffer> {
   if (memory.shared) {
     memory.forget();
     return memory.host;
   }
-  const bytes = new Uint8Array(memory.bytes);
+  const bytes = bytesOf(memory) as Uint8Array<ArrayBuffer>;
   memory.release();
   return bytes;
 }

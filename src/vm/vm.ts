@@ -9,7 +9,7 @@ import { Ref, type Value } from '../runtime/value.ts';
 import { waitResults } from '../runtime/wait.ts';
 import { type RestoreStoreOptions, restoreStore } from '../snapshot/restore.ts';
 import { saveStore } from '../snapshot/save.ts';
-import { receiveStore, type SnapshotMessage, sendStore } from '../snapshot/send.ts';
+import { offerStore, receiveStore, type Sent, type SnapshotMessage, sendStore } from '../snapshot/send.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
 import { UsageError } from '../spec/errors.ts';
 import type { FuncAddr } from '../spec/types.ts';
@@ -226,11 +226,20 @@ export class VM {
   }
 
   /** Moves the VM: what is returned is posted to another thread, which receives it. This VM cannot be used any more. */
-  send(): { message: SnapshotMessage; transfer: Transferable[] } {
+  send(): Sent {
     this.checkSavable('send');
     const sent = sendStore(this.store);
     this.gone = 'sent away';
     return sent;
+  }
+
+  /**
+   * As `send`, but this VM stays, for the case that it is to go on here after all. Once another one has received the
+   * message, this one must not run any more: they have the same shared memories.
+   */
+  offer(): Sent {
+    this.checkSavable('offer');
+    return offerStore(this.store);
   }
 
   static receive(message: SnapshotMessage, { trusted = false, ...options }: ReceiveOptions): VM {

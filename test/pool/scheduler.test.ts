@@ -77,6 +77,28 @@ test('with equal claims a job goes where it ran last', (t) => {
   for (const next of [scheduler.next(), scheduler.next()]) t.is(next?.thread, home.get(next?.job.name));
 });
 
+test('a job may run some slices ahead of its turn where it is at home, not more', (t) => {
+  const scheduler = schedulerWith(2);
+  for (const name of 'abc') scheduler.enqueue(job(name));
+  let moves = 0;
+  const counts = new Map([...'abc'].map((name) => [name, 0]));
+  const home = new Map<string, number>();
+  for (let i = 0; i < 300; i++) {
+    const both = [scheduler.next(), scheduler.next()];
+    for (const next of both) {
+      if (next === undefined) continue;
+      const { name } = next.job;
+      if ((home.get(name) ?? next.thread) !== next.thread) moves++;
+      home.set(name, next.thread);
+      counts.set(name, (counts.get(name) as number) + 1);
+      scheduler.release(next.thread);
+      scheduler.enqueue(next.job);
+    }
+  }
+  t.true(moves < 200, `${moves} moves`);
+  for (const count of counts.values()) t.true(Math.abs(count - 200) <= 5, [...counts].join(' '));
+});
+
 test('a spreading job waits for another thread while there is one', (t) => {
   const scheduler = schedulerWith(2);
   const [spread, other] = [job('s', 0, 'spread'), job('o')];

@@ -34,6 +34,18 @@ for (const sharedMemory of [false, true])
       t.deepEqual(finish(twin), [1124n]);
     });
 
+for (const sharedMemory of [false, true])
+  test(`a VM that is offered stays, its memory ${sharedMemory ? 'shared' : 'private'}`, async (t) => {
+    const vm = await suspended(150, { sharedMemory });
+    const before = vm.save().encode();
+    const message = posted(vm.offer());
+    t.deepEqual(vm.save().encode(), before);
+    const twin = VM.receive(message, { ...(await where()), sharedMemory });
+    t.deepEqual(twin.save().encode(), before);
+    t.deepEqual(finish(sharedMemory ? twin : vm), [1124n]);
+    if (!sharedMemory) t.deepEqual(finish(twin), [1124n]);
+  });
+
 test('a shared memory is not copied, however large', async (t) => {
   const module = await moduleOf('(memory (export "m") 1024)');
   const vm = new VM({ sharedMemory: true });
