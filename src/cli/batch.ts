@@ -12,6 +12,7 @@ import { count, formatValue, plain, toJson } from './print.ts';
 
 export interface BatchOptions {
   readonly threads?: string;
+  readonly cache?: string;
   readonly json?: boolean;
 }
 
@@ -29,21 +30,23 @@ interface Display {
   close(): void;
 }
 
-export async function batch(file: string, { threads, json = false }: BatchOptions): Promise<Exit> {
+export async function batch(file: string, { threads, cache, json = false }: BatchOptions): Promise<Exit> {
   const jobs = readJobs(file);
   const format = json ? jsonLine : textLine;
   const display = process.stderr.isTTY ? new Bar(jobs.length, format) : new Lines(format);
   const started = performance.now();
-  const failed = await runAll(jobs, threads, display);
+  const failed = await runAll(jobs, poolFor(threads, cache), display);
   display.close();
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   console.error(`${count(jobs.length - failed, 'job')} done, ${failed} failed, ${seconds} s`);
   return failed === 0 ? 'ok' : 'failed';
 }
 
+const poolFor = (threads: string | undefined, cache: string | undefined): Pool =>
+  new Pool({ threads: threads === undefined ? undefined : parseCount(threads, '--threads', 1), cache });
+
 /** Returns how many failed. */
-async function runAll(jobs: readonly NamedJob[], threads: string | undefined, display: Display): Promise<number> {
-  const pool = new Pool(threads === undefined ? {} : { threads: parseCount(threads, '--threads', 1) });
+async function runAll(jobs: readonly NamedJob[], pool: Pool, display: Display): Promise<number> {
   try {
     const ends = jobs.map(async (job) => {
       const ended = await end(pool, job);

@@ -74,6 +74,7 @@ function program(): Command {
   command('batch <jobs>')
     .description('run the jobs of a file, one JSON object a line, on several threads')
     .option('--threads <n>', 'how many threads (default: one a processor)')
+    .option(...cacheOption)
     .option('--json', 'write each result as a line of JSON')
     .addHelpText('after', batchHelp)
     .action(exiting(runBatch));

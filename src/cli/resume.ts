@@ -1,9 +1,9 @@
 // `wasbox resume`: goes on with what `--save` wrote.
 
+import { fileCache } from '../pool/cache.ts';
 import { useCodeCache } from '../rewrite/kept.ts';
 import { Module } from '../runtime/module.ts';
 import { VM } from '../vm.ts';
-import { fileCache } from './cache.ts';
 import type { Exit } from './exit.ts';
 import { at, readBytes, readHost, readModule, readSaved } from './files.ts';
 import { type GoOptions, go } from './run.ts';

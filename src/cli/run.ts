@@ -1,12 +1,12 @@
 // `wasbox run`: calls an export of a module. What `run` and `resume` share, the way from a VM to an exit code, is here.
 
+import { fileCache } from '../pool/cache.ts';
 import { useCodeCache } from '../rewrite/kept.ts';
 import type { Module } from '../runtime/module.ts';
 import { LinkError, UsageError } from '../spec/errors.ts';
 import type { FuncType } from '../spec/types.ts';
 import { VM, type VmOptions } from '../vm.ts';
 import { parseArguments, parseCount } from './arguments.ts';
-import { fileCache } from './cache.ts';
 import { drive, type End } from './drive.ts';
 import { type Exit, errorLine } from './exit.ts';
 import { readHost, readModule, writeBytes } from './files.ts';

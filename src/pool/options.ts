@@ -25,6 +25,8 @@ export interface PoolOptions {
   readonly maxLive?: number | undefined;
   /** How long a slice that is asked to stop may take, in ms, before its thread is killed: a host function may hang. */
   readonly grace?: number | undefined;
+  /** A folder where native code is kept, for other pools and for the next time. Whoever can write there is trusted. */
+  readonly cache?: string | undefined;
   /** Node's options for the threads; by default those of the process. */
   readonly execArgv?: string[] | undefined;
   /** V8's limits for each thread's own heap, as for `new Worker`. */
@@ -116,7 +118,7 @@ export interface JobSpec {
   readonly signal: AbortSignal | undefined;
 }
 
-const poolKeys = ['threads', 'sliceMs', 'services', 'maxLive', 'grace', 'execArgv', 'resourceLimits'] as const;
+const poolKeys = ['threads', 'sliceMs', 'services', 'maxLive', 'grace', 'cache', 'execArgv', 'resourceLimits'] as const;
 const jobKeys = [
   ...['host', 'services', 'serviceTimeout', 'limits', 'engine', 'signal', 'deadline', 'priority', 'affinity'],
   ...['sliceFuel', 'onCrash', 'retries', 'checkpointEvery', 'onProgress'],
@@ -154,6 +156,7 @@ export interface PoolSpec {
   readonly services: Readonly<Record<string, Service>>;
   readonly maxLive: number;
   readonly grace: number;
+  readonly cache: string | undefined;
   readonly execArgv: string[] | undefined;
   readonly resourceLimits: object | undefined;
 }
@@ -168,6 +171,7 @@ export function poolSpec(options: PoolOptions): PoolSpec {
     services,
     maxLive: whole('maxLive', maxLive, 1, 10_000),
     grace: within('grace', grace, 0, mostMs),
+    cache: options.cache,
     execArgv: options.execArgv,
     resourceLimits: options.resourceLimits,
   };

@@ -160,6 +160,8 @@ export interface WorkerData {
   readonly stage: Int32Array;
   /** One word for all: non-zero while a job waits for a thread. */
   readonly crowded: Int32Array;
+  /** The folder where rewritten modules are kept for the next time. */
+  readonly cache: string | undefined;
 }
 
 /** What the running slice is asked to do: to stop at the next safe point, and then to save the VM or to drop it. */

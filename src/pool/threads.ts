@@ -24,6 +24,7 @@ export interface ThreadOptions {
   readonly resourceLimits: object | undefined;
   /** A shared word: non-zero while a job waits for a thread. */
   readonly crowded: Int32Array;
+  readonly cache: string | undefined;
 }
 
 export interface ThreadEvents {
@@ -85,7 +86,12 @@ export class Threads {
   ) {
     this.pause = new Int32Array(new SharedArrayBuffer(4 * options.threads));
     this.stage = new Int32Array(new SharedArrayBuffer(4 * options.threads));
-    const workerData: WorkerData = { pause: this.pause, stage: this.stage, crowded: options.crowded };
+    const workerData: WorkerData = {
+      pause: this.pause,
+      stage: this.stage,
+      crowded: options.crowded,
+      cache: options.cache,
+    };
     this.piscina = new Piscina({
       filename: entry,
       minThreads: options.threads,

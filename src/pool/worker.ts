@@ -4,6 +4,7 @@
 import { workerData } from 'node:worker_threads';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { asyncHostFunction } from '../host/define.ts';
+import { useCodeCache } from '../rewrite/kept.ts';
 import { adopt, compiledOf } from '../rewrite/module.ts';
 import type { Outcome, SuspendReason } from '../runtime/engine.ts';
 import { Module } from '../runtime/module.ts';
@@ -12,6 +13,7 @@ import { Snapshot } from '../snapshot/snapshot.ts';
 import { CrashError, LimitError, SnapshotError, UsageError } from '../spec/errors.ts';
 import type { FuncType } from '../spec/types.ts';
 import { type Importable, type Imports, VM } from '../vm.ts';
+import { fileCache } from './cache.ts';
 import { fromData, toData } from './errors.ts';
 import { nextFuel } from './pace.ts';
 import { type Parcel, pack, shareBytes, unpack } from './parcel.ts';
@@ -26,6 +28,7 @@ const modules = new Map<string, Module>();
 /** By job. They are dropped as they are: another thread may have their memories. */
 const warm = new Map<number, VM>();
 const shared = workerData as WorkerData;
+if (shared.cache !== undefined) useCodeCache(fileCache(shared.cache));
 
 /** The Piscina task: never rejects. */
 export async function slice(order: Order): Promise<unknown> {

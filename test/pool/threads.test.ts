@@ -4,7 +4,13 @@ import test from 'ava';
 import { Threads } from '../../src/pool/threads.ts';
 import { arithmetic, moduleOf, summing } from './guests.ts';
 
-const options = { threads: 1, execArgv: undefined, resourceLimits: undefined, crowded: new Int32Array(1) };
+const options = {
+  threads: 1,
+  execArgv: undefined,
+  resourceLimits: undefined,
+  crowded: new Int32Array(1),
+  cache: undefined,
+};
 const events = { born: () => {}, died: () => {}, extinct: () => {} };
 
 test('the bytes of a module go to a thread once', async (t) => {

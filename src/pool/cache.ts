@@ -2,6 +2,7 @@
 
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { threadId } from 'node:worker_threads';
 import type { CodeCache } from '../rewrite/kept.ts';
 
 export const fileCache = (folder: string): CodeCache => ({
@@ -12,11 +13,11 @@ export const fileCache = (folder: string): CodeCache => ({
       return undefined;
     }
   },
-  /** Another process never sees half of a file. */
+  /** Another process or thread never sees half of a file. */
   set(key, bytes) {
     try {
       mkdirSync(folder, { recursive: true });
-      const draft = join(folder, `${key}.${process.pid}`);
+      const draft = join(folder, `${key}.${process.pid}.${threadId}`);
       writeFileSync(draft, bytes);
       renameSync(draft, join(folder, key));
     } catch {
