@@ -26,15 +26,22 @@ export interface Kept {
   readonly offsets: Int32Array;
 }
 
+export const hasCodeCache = (): boolean => cache !== undefined;
+
+const keyOf = (module: Module, shared: boolean) => `${module.hash}-${version}-${shared ? 'shared' : 'plain'}`;
+
+/** What the cache has of the module. */
+export function keptOf(module: Module, shared: boolean): Kept | undefined {
+  const found = cache?.get(keyOf(module, shared));
+  return found && unpack(found);
+}
+
 /** What the cache has of the module, or what `make` makes, which it then has. */
 export function keptOr(module: Module, shared: boolean, make: () => Kept): Kept {
-  if (cache === undefined) return make();
-  const key = `${module.hash}-${version}-${shared ? 'shared' : 'plain'}`;
-  const found = cache.get(key);
-  const known = found && unpack(found);
+  const known = keptOf(module, shared);
   if (known !== undefined) return known;
   const made = make();
-  cache.set(key, pack(made));
+  cache?.set(keyOf(module, shared), pack(made));
   return made;
 }
 

@@ -10,7 +10,7 @@ import type { FuncType } from '../spec/types.ts';
 import { BodyWriter, type Origins } from './body.ts';
 import { byContent } from './cache.ts';
 import { type Env, type OwnGlobal, ownGlobals, type ScratchFunc, scratchFuncs, type Thunk, thunks } from './env.ts';
-import { keptOr } from './kept.ts';
+import { type Kept, keptOf, keptOr } from './kept.ts';
 import { Op } from './ops.ts';
 import { assemble, Code, type ExportEntry, type ImportEntry } from './sections.ts';
 import { shapeOf } from './shape-reader.ts';
@@ -154,13 +154,23 @@ export function adopt(module: Module, code: CompiledCode): void {
   for (const [shared, form] of code) if (!forms.has(shared)) forms.set(shared, form);
 }
 
+/** Takes the rewritten module from the cache that is in use, where that has it. */
+export function recall(module: Module, shared: boolean): void {
+  if (isRewritten(module, shared)) return;
+  const kept = keptOf(module, shared);
+  if (kept !== undefined) formsOf(module).set(shared, compile(module, shared, kept));
+}
+
 function rewrite(module: Module, shared: boolean): Rewritten {
-  const name = codeName(module, shared);
-  const { bytes, offsets } = keptOr(module, shared, () => rewriteBytes(module, shared, name));
+  const make = () => rewriteBytes(module, shared, codeName(module, shared));
+  return compile(module, shared, keptOr(module, shared, make));
+}
+
+function compile(module: Module, shared: boolean, { bytes, offsets }: Kept): Rewritten {
   const { shift } = new MainEnv(module);
   return {
     compiled: new hostWasm.Module(bytes),
-    name,
+    name: codeName(module, shared),
     firstFunc: module.context.importedFuncs + shift,
     offsets,
     size: bytes.length,

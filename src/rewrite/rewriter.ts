@@ -10,7 +10,8 @@ import { type FuncAddr, slotsOfAll } from '../spec/types.ts';
 import { planOf, pointAt } from '../validate/safepoints.ts';
 import { keptShape } from './continuation.ts';
 import { left, thrown } from './env.ts';
-import { isRewritten, rewritten } from './module.ts';
+import { hasCodeCache } from './kept.ts';
+import { isRewritten, recall, rewritten } from './module.ts';
 import { type Enter, hasSharedMemory, NativeStore } from './native.ts';
 import { chainOf, handlerIn, leastFrameBytes, pointOf } from './shape.ts';
 import { takeSpilled } from './spill.ts';
@@ -301,6 +302,22 @@ export function bytesToRewrite(module: Module): number {
   if (isRewritten(module) || told.has(module)) return 0;
   const { funcs } = module.syntax;
   return (funcs.at(-1)?.body.end ?? 0) - (funcs[0]?.entry ?? 0);
+}
+
+/** Modules for which the cache of rewritten ones was asked, to no avail if they are not rewritten now. */
+const asked = new WeakSet<Module>();
+
+/** Bytes of code that the cache may have rewritten. */
+export const bytesToRecall = (module: Module): number =>
+  hasCodeCache() && !asked.has(module) ? bytesToRewrite(module) : 0;
+
+/** Takes from the cache what it has of a store's code. */
+export function recallAll(store: Store): void {
+  for (const inst of store.instances) {
+    if (bytesToRecall(inst.module) === 0) continue;
+    asked.add(inst.module);
+    recall(inst.module, hasSharedMemory(store, inst));
+  }
 }
 
 /** Why not, by module: what is not there can be rewritten. */

@@ -2,8 +2,9 @@
 // only and counts no instructions: for all else there is the interpreter, which can begin and stop anywhere.
 
 import { interpreter } from '../interpret/interpreter.ts';
-import { bytesToRewrite, canEnter, canRun, rewriter } from '../rewrite/rewriter.ts';
+import { bytesToRecall, bytesToRewrite, canEnter, canRun, recallAll, rewriter } from '../rewrite/rewriter.ts';
 import type { Budget, Engine, HostPort, Stop } from '../runtime/engine.ts';
+import type { Module } from '../runtime/module.ts';
 import type { Store } from '../runtime/store.ts';
 import { UsageError } from '../spec/errors.ts';
 
@@ -34,17 +35,27 @@ function toSafePoint(store: Store, floor: number, budget: Budget, host: HostPort
 export const heat = {
   /** In any case: making an instance takes the host a while. */
   least: 100_000,
-  /** For each byte of code that is still to be rewritten. */
-  perByte: 15,
+  /** For each byte of code that is still to be rewritten, */
+  perByte: 8,
+  /** and until the cache is asked whether it has been. */
+  perKeptByte: 1,
 };
 
 /** Fuel that the store has yet to use until native code is worth its while. */
 function untilHot(store: Store): number {
   const atLeast = heat.least - store.fuelUsed;
   if (atLeast > 0) return atLeast;
-  const bytes = store.instances.reduce((sum, { module }) => sum + bytesToRewrite(module), 0);
-  return heat.least + heat.perByte * bytes - store.fuelUsed;
+  const toRecall = sumOf(store, bytesToRecall);
+  if (toRecall > 0) {
+    const soon = heat.perKeptByte * toRecall + atLeast;
+    if (soon > 0) return soon;
+    recallAll(store);
+  }
+  return heat.perByte * sumOf(store, bytesToRewrite) + atLeast;
 }
+
+const sumOf = (store: Store, bytesOf: (module: Module) => number): number =>
+  store.instances.reduce((sum, { module }) => sum + bytesOf(module), 0);
 
 /** Interprets what is short, and goes on natively, where all of the VM's code can be, with what is long. */
 const auto: Engine = {

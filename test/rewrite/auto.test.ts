@@ -2,8 +2,9 @@
 // shows in outcomes, fuel or snapshots.
 
 import test from 'ava';
-import { type Module, type Outcome, VM, type VmOptions } from '../../src/index.ts';
-import { isRewritten } from '../../src/rewrite/module.ts';
+import { type Module, type Outcome, useCodeCache, VM, type VmOptions } from '../../src/index.ts';
+import { keptOr } from '../../src/rewrite/kept.ts';
+import { codeName, isRewritten, rewriteBytes } from '../../src/rewrite/module.ts';
 import { heat } from '../../src/vm/engines.ts';
 import { moduleOf } from '../wat.ts';
 import { show } from './differential.ts';
@@ -82,4 +83,39 @@ test('what restarts with its fuel used goes on natively', async (t) => {
   const twin = VM.restore(vm.save(), { modules: [module] });
   t.is(show(twin.run()), show(vm.run()));
   t.true(isRewritten(module));
+});
+
+/** Takes fuel for each of its many bytes, and some more. */
+const large = () => loop(`(func ${'(drop (i32.const 1234567))'.repeat(20_000)})`);
+
+test.serial('what a cache has moves over sooner; it is asked once', async (t) => {
+  const [kept, other] = [await moduleOf(large()), await moduleOf(large())];
+  const asked: string[] = [];
+  const entries = new Map<string, Uint8Array>();
+  useCodeCache({
+    get: (key) => {
+      asked.push(key);
+      return entries.get(key);
+    },
+    set: (key, bytes) => void entries.set(key, bytes),
+  });
+  try {
+    keptOr(kept, false, () => rewriteBytes(kept, false, codeName(kept, false)));
+    asked.length = 0;
+    const fuel = heat.least + heat.perKeptByte * kept.bytes.length;
+    for (const [module, moves] of [
+      [kept, true],
+      [other, false],
+    ] as const) {
+      const [vm, twin] = [started(module, 'auto', 1_000_000), started(module, 'interpreter', 1_000_000)];
+      for (const it of [vm, twin]) t.like(it.run({ fuel: heat.least }), { reason: { kind: 'fuel' } });
+      t.is(asked.length, moves ? 0 : 1);
+      for (let i = 0; i < 3; i++) for (const it of [vm, twin]) it.run({ fuel: fuel / 2 });
+      t.is(isRewritten(module), moves);
+      t.is(asked.length, moves ? 1 : 2);
+      t.deepEqual(vm.save().encode(), twin.save().encode());
+    }
+  } finally {
+    useCodeCache(undefined);
+  }
 });
