@@ -29,7 +29,7 @@ export interface PoolOptions {
   readonly cache?: string | undefined;
   /** Node's options for the threads; by default those of the process. */
   readonly execArgv?: string[] | undefined;
-  /** V8's limits for each thread's own heap, as for `new Worker`. */
+  /** V8's limits for each thread's own heap, as for `new Worker`, and its stack: 32 MiB by default. */
   readonly resourceLimits?: object | undefined;
 }
 

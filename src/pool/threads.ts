@@ -63,6 +63,9 @@ export type ThreadPart = Pick<Order, 'slot' | 'modules' | 'forget' | 'keep' | 'd
 const mostModules = 32;
 const mostWarm = 16;
 
+/** Native code may use two fifths of it (rewrite/native.ts): as much as all frames take that a VM may have by default. */
+const stackSizeMb = 32;
+
 /** A source file's worker is a source file, a compiled one's a compiled one. */
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 const entry = new URL(`../../workers/slice.${extension}`, import.meta.url).href;
@@ -102,7 +105,7 @@ export class Threads {
       workerData,
       loadBalancer: (task, workers) => workers.find((worker) => worker.id === wanted(task)) ?? null,
       ...(options.execArgv === undefined ? {} : { execArgv: options.execArgv }),
-      ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits }),
+      resourceLimits: { stackSizeMb, ...options.resourceLimits },
     });
     this.piscina.on('error', (error: Error) => {
       this.lastError = error;

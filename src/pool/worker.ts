@@ -1,11 +1,12 @@
 // A slice, as a worker does it: takes the VM out of the order, runs it and the steps of its program, and puts it into
 // the reply. It keeps modules, which never change and are slow to make, and VMs that may come back as they went.
 
-import { workerData } from 'node:worker_threads';
+import { resourceLimits, workerData } from 'node:worker_threads';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { asyncHostFunction } from '../host/define.ts';
 import { useCodeCache } from '../rewrite/kept.ts';
 import { adopt, compiledOf } from '../rewrite/module.ts';
+import { useStack } from '../rewrite/native.ts';
 import type { Outcome, SuspendReason } from '../runtime/engine.ts';
 import { Module } from '../runtime/module.ts';
 import type { Value } from '../runtime/value.ts';
@@ -28,6 +29,7 @@ const modules = new Map<string, Module>();
 /** By job. They are dropped as they are: another thread may have their memories. */
 const warm = new Map<number, VM>();
 const shared = workerData as WorkerData;
+if (resourceLimits?.stackSizeMb !== undefined) useStack(resourceLimits.stackSizeMb);
 if (shared.cache !== undefined) useCodeCache(fileCache(shared.cache));
 
 /** The Piscina task: never rejects. */

@@ -21,8 +21,15 @@ import type { ImportEntry } from './sections.ts';
 import { Flight } from './thrown.ts';
 import { makeThunks } from './thunks.ts';
 
-/** Bytes of native stack that guest code may use: less than half of the smallest stack that Node gives a thread. */
-const stackBytes = 400_000;
+/** Of this thread's stack, what guest code may use: a frame may be twice as large as it is guessed to be. */
+const stackShare = 0.4;
+/** Bytes of native stack that guest code may use; at first of the smallest stack that Node gives a thread. */
+let stackBytes = 400_000;
+
+/** Tells how large this thread's stack is. From then on deep recursion has to leave native code less often. */
+export function useStack(mebibytes: number): void {
+  stackBytes = Math.floor(stackShare * mebibytes * 2 ** 20);
+}
 /** Of a global that says something about a trap: it does not. */
 const notNoted = -0x8000_0000;
 /** What a run inside a host function can use in any case. */

@@ -21,6 +21,27 @@ test('recursion without end is exhaustion at the limit of frames, and the thread
   t.is(pool.stats.threads, 1);
 });
 
+test('frames as large as they come, through a table, fill the stack and do no harm', async (t) => {
+  const locals = Array.from({ length: 60 }, (_, i) => i + 1);
+  const module = await moduleOf(`(type $t (func (param i32) (result i32)))
+    (table funcref (elem $f))
+    (func $f (export "wide") (type $t) (local ${locals.map(() => 'i64').join(' ')})
+      ${locals.map((i) => `(local.set ${i} (i64.mul (i64.extend_i32_u (local.get 0)) (i64.const ${i})))`).join('')}
+      (if (i32.eqz (local.get 0)) (then (return (i32.const 0))))
+      (local.set 0 (call_indirect (type $t) (i32.sub (local.get 0) (i32.const 1)) (i32.const 0)))
+      ${locals.map((i) => `(local.set 0 (i32.xor (local.get 0) (i32.wrap_i64 (local.get ${i}))))`).join('')}
+      (local.get 0))`);
+  await using pool = new Pool({ threads: 1 });
+  const job = (n: number, engine: 'native' | 'auto' | 'interpreter') =>
+    pool.submit({ module, export: 'wide', args: [n], engine }).result;
+  const expected = await job(30_000, 'interpreter');
+  for (const engine of ['native', 'auto'] as const) {
+    t.deepEqual(await job(30_000, engine), expected);
+    await t.throwsAsync(job(-1, engine), { instanceOf: ExhaustionError, message: /call stack exhausted/ });
+  }
+  t.is(pool.stats.threads, 1);
+});
+
 test('a job that is suspended wherever it is goes on on either engine, to the same answer and fuel', async (t) => {
   const loop = await moduleOf(`(memory 1) (func (export "run") (param i32) (result i32) (local $s i32)
     (loop (i32.store (i32.const 8) (i32.add (i32.load (i32.const 8)) (local.get 0)))
