@@ -1,6 +1,8 @@
 // Where a hopping run stops. At each instruction (or safe point) it would take hours; so both a call and a script begin
-// with every one of them, and go on with longer and longer slices. WASBOX_HOPS=all is for a complete run by hand: scripts
-// do without that, and calls do only after 2,000 slices, which are every instruction of 300, then every 97th of 165,000.
+// with every one of them, and go on with longer and longer slices.
+// WASBOX_HOPS=all is for a complete run by hand: each call stops at every instruction of its first 300, then at every 97th
+// of 165,000. A long script (one whose hops have cost what 10,000 small ones do) stops at the first 12 of a call, then at
+// every 97th. Without it:
 // - In a script the stride is 1 for the first 1,000 hops, 2 from there on, 5 after 2,000, 10 after 3,000 … Each call
 //   begins at another place of the stride, so that the calls of a function together still stop all over it. A hop with
 //   much memory counts for several.
@@ -17,6 +19,7 @@ export const fuelOfAll = 1e9;
 const everyHop = process.env.WASBOX_HOPS === 'all';
 /** From which slice of a call on they become longer. */
 const growsAfter = everyHop ? 2000 : 400;
+const longScript = 10_000;
 
 /** About what it costs to go from one safe point to the next. */
 const fuelBetween = 16;
@@ -32,6 +35,10 @@ export class Pace {
 
   private get stride(): number {
     return everyHop ? 1 : 1 + Math.floor(this.cost / 1000) ** 2;
+  }
+
+  private get long(): boolean {
+    return everyHop && this.cost > longScript;
   }
 
   /** A VM with so many bytes of memory has hopped. */
@@ -55,12 +62,18 @@ export class Pace {
         return { fuel: fuelOfAll };
       case 'step':
         return {
-          steps: first || Math.max(this.stride, this.slices <= 300 ? 1 : growing(97, this.slices - growsAfter)),
+          steps:
+            first ||
+            Math.max(this.stride, this.slices <= (this.long ? 12 : 300) ? 1 : growing(97, this.slices - growsAfter)),
         };
       case 'safepoint':
         // Fuel that just pays the debt leads to the next safe point.
         return {
-          fuel: debt + ((first || this.stride) - 1) * fuelBetween + growing(1, this.slices - growsAfter / 2) - 1,
+          fuel:
+            debt +
+            ((first || this.stride) - 1) * fuelBetween +
+            growing(this.long && this.slices > 12 ? 97 : 1, this.slices - growsAfter / 2) -
+            1,
         };
       default:
         return this.mode satisfies never;
