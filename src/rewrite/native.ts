@@ -62,6 +62,8 @@ export interface Code {
 
 export class NativeStore {
   readonly scratch = theScratch();
+  /** Fuel that was used for certain since the last trap. */
+  sure = 0;
   /** Of runs that may be paused. */
   readonly pace = new Pace();
   readonly instances: NativeInstance[] = [];
@@ -79,6 +81,8 @@ export class NativeStore {
   stackBytes = stackBytes;
   /** Whose code was entered last. */
   private entered: NativeInstance | undefined;
+  /** The function that was entered last, where that was at its beginning. */
+  fresh: FuncAddr | undefined;
   /** What was left when code called the host, while it does. */
   private hostFuel: number | undefined;
   /** How many times native code was entered. */
@@ -353,6 +357,7 @@ export class NativeStore {
     const { instance, index } = this.store.funcs[addr] as FuncInst & { kind: 'wasm' };
     const native = this.instances[instance.addr] as NativeInstance;
     this.entered = native;
+    this.fresh = pc === 0 ? addr : undefined;
     const key = `${index} ${pc}`;
     const known = native.entries.get(key);
     if (known !== undefined) return known;

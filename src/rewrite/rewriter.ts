@@ -16,7 +16,7 @@ import { type Enter, hasSharedMemory, NativeStore } from './native.ts';
 import { chainOf, handlerIn, leastFrameBytes, pointOf } from './shape.ts';
 import { takeSpilled } from './spill.ts';
 import { supportOf } from './support.ts';
-import { instructionAfter, instructionBefore, type Place, placesOf, trapOf } from './traps.ts';
+import { entryCosts, instructionAfter, instructionBefore, type Place, placesOf, trapOf } from './traps.ts';
 
 /** Without a flag to look at. */
 const longQuantum = 20_000_000;
@@ -33,9 +33,13 @@ function nativeOf(store: Store): NativeStore {
   return native;
 }
 
+/** A trap makes all of a quantum count as used: that is at most so much more than has been used since the last trap. */
+const leap = { least: 1_000_000, times: 4 };
+
 function quantumOf(native: NativeStore, { fuel, pause }: Budget): number {
   if (pause !== undefined) return native.pace.quantum;
-  return fuel === Number.POSITIVE_INFINITY ? longestQuantum : longQuantum;
+  const most = fuel === Number.POSITIVE_INFINITY ? longestQuantum : longQuantum;
+  return Math.min(most, Math.max(leap.least, leap.times * native.sure));
 }
 
 class Run {
@@ -140,6 +144,7 @@ class Run {
     this.fuel -= fuel;
     this.charged += fuel;
     this.untilLook -= fuel;
+    this.native.sure += fuel;
   }
 
   /** Runs the top frame. */
@@ -265,10 +270,12 @@ class Run {
   /** What the host threw: the frames that its stack trace names are put on the stack, for the guest's own trace. */
   private failed(error: unknown): unknown {
     const { native } = this;
-    // Where it is not known, all of the slice counts as used: nobody gets more than is paid for.
-    this.charge(this.slice - (native.notedFuel() ?? 0));
-    native.flight.land();
     const places = placesOf(native, error);
+    // Where it is not known, all of the slice counts as used: nobody gets more than is paid for.
+    const noted = native.notedFuel();
+    this.charge(noted === undefined ? (entryCosts(native, places) ?? this.slice) : this.slice - noted);
+    native.sure = 0;
+    native.flight.land();
     const trap = trapOf(native, error, places);
     places.reverse().forEach((place, i) => {
       this.pushPlace(place, i === places.length - 1);

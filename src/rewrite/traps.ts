@@ -3,9 +3,12 @@
 
 import { InstructionReader } from '../binary/instruction.ts';
 import { ExhaustionError, HostError, Trap } from '../spec/errors.ts';
+import { instructions } from '../spec/instructions.ts';
 import type { TrapKind } from '../spec/traps.ts';
 import type { FuncIdx } from '../spec/types.ts';
 import { bodyOf, type ModuleContext } from '../validate/context.ts';
+import { slotOfCode } from '../validate/rules.ts';
+import { planOf } from '../validate/safepoints.ts';
 import type { Origins } from './body.ts';
 import { restOrigins } from './continuation.ts';
 import { originsOf } from './module.ts';
@@ -81,6 +84,31 @@ function originAt(origins: Origins, offset: number): number {
   }
   return low === 0 ? 0 : (origins[2 * low - 1] as number);
 }
+
+/** A trace of fewer frames is whole, whatever JavaScript is on top of it. */
+const wholeTrace = 40;
+
+/**
+ * What the frames of a trap were charged beyond the entered one's own entry, where they tell that: no loop and no call
+ * came before in any of them, so that there was nothing to charge but entries. A tail call leaves no frame to tell.
+ */
+export function entryCosts(native: NativeStore, places: readonly Place[]): number | undefined {
+  const { instances } = native.store;
+  const bottom = places.at(-1);
+  if (bottom === undefined || places.length >= wholeTrace) return undefined;
+  if (bottom.native.inst.funcs[bottom.func] !== native.fresh) return undefined;
+  if (instances.some(({ module }) => hasTailCalls(module.context))) return undefined;
+  let cost = 0;
+  for (const place of places) {
+    const { entryCost, points } = planOf(place.native.inst.module.context, place.func);
+    if (points.some(({ pc }) => pc > 0 && pc <= place.pc)) return undefined;
+    if (place !== bottom) cost += entryCost;
+  }
+  return cost;
+}
+
+const tailCalls = instructions.filter(({ name }) => name.startsWith('return_call')).map(({ code }) => slotOfCode(code));
+const hasTailCalls = ({ used }: ModuleContext): boolean => tailCalls.some((slot) => used[slot] === 1);
 
 /** The error as the VM knows it. */
 export function trapOf(store: NativeStore, error: unknown, places: readonly Place[]): unknown {

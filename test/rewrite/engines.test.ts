@@ -71,6 +71,40 @@ for (const [name, code] of Object.entries(traps))
     t.is(native, interpreted);
   });
 
+for (const [name, code] of Object.entries(traps))
+  test(`the fuel of a trap that comes before loops and other calls is told to the unit: ${name}`, async (t) => {
+    const [interpreted, native] = await both(
+      `(type $other (func (param i32))) (type $long (func (param i64))) (type $ref (func (param externref)))
+       (memory 1) (data $d "ab") (table $t 5 funcref) (elem (i32.const 0) $outer $inner $r $l)
+       (func $r (type $ref)) (func $l (type $long))
+       (func $inner (param i32) (result i32) (if (local.get 0) (then ${code.startsWith('(') ? code : `(${code})`}))
+         (loop (br_if 0 (i32.eqz (local.get 0)))) (local.get 0))
+       (func $outer (param i32) (result i32) (drop (i32.const 3)) (i32.add (i32.const 1) (call $inner (local.get 0))))
+       (func (export "run") (drop (call $outer (i32.const 1))) (drop (call $outer (i32.const 2))))`,
+      (vm) => [outcomeOf(vm, 'run'), outcomeOf(vm, 'run'), vm.fuelUsed],
+    );
+    t.deepEqual(native, interpreted);
+  });
+
+test('after any other trap not much more counts as used than was', async (t) => {
+  const [interpreted, native] = await both(
+    `(memory 1) (func $tail (param i32) (return_call $end (local.get 0)))
+     (func $end (param i32) (drop (i32.load (local.get 0))))
+     (func (export "loop") (param i32) (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+       (drop (i32.load (i32.const -1))))
+     (func (export "tail") (call $tail (i32.const -1)))`,
+    (vm) =>
+      [10, 300_000, 3_000_000, 1, 5].map((n) => {
+        outcomeOf(vm, n === 1 ? 'tail' : 'loop', ...(n === 1 ? [] : [n]));
+        return vm.fuelUsed;
+      }),
+  );
+  native.forEach((used, i) => {
+    const exact = interpreted[i] as number;
+    t.true(used >= exact && used <= 1_000_000 * (i + 1) + 5 * exact, `${used}, ${exact}`);
+  });
+});
+
 test('the fuel of an unreachable trap is told to the unit', async (t) => {
   const [interpreted, native] = await both(
     `(func $f (param i32) (result i32) (if (i32.eqz (local.get 0)) (then unreachable))
