@@ -2,16 +2,18 @@
 
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { Module, VM } from 'wasbox';
+import { VM } from 'wasbox';
 import { Pool } from 'wasbox/pool';
 import { type Figure, figure, measure } from './measure.ts';
 import { busyVm, holder } from './snapshots.ts';
 import { cell, type Section } from './table.ts';
-import { assemble } from './work.ts';
 
 const samples = 25;
 const cloneSamples = 7;
 const mebibyte = 2 ** 20;
+/** Of a job in a pool: those that count, and those before. */
+const slices = 500;
+const warmUps = 100;
 
 export async function moving(): Promise<Section> {
   const worker = new Worker(new URL('./moving-worker.js', import.meta.url));
@@ -27,10 +29,11 @@ export async function moving(): Promise<Section> {
     rows.push([`${size} MiB copied there and back`, await measure(cloneSamples, () => trip(worker, { value: copy }))]);
   }
   await worker.terminate();
-  rows.push(['a slice of a pool, on another thread than the one before (1 MiB)', await poolSlices()]);
+  for (const affinity of ['keep', 'spread'] as const)
+    for (const size of [1, 64]) rows.push(await poolSlices(size, affinity));
   return {
     title: 'Moving',
-    text: 'From the main thread to another one and back: the VM is sent, received there, sent, and received here. Median (least to most).',
+    text: 'From the main thread to another one and back: the VM is sent, received there, sent, and received here; and what a job of a pool needs from slice to slice. Median (least to most).',
     head: ['what', 'ms', 'samples'],
     rows: rows.map(([name, time]) => [name, cell(time), String(time.samples)]),
   };
@@ -55,24 +58,23 @@ async function moveVm(worker: Worker, size: number, sharedMemory: boolean): Prom
   return [`a VM of ${size} MiB, ${sharedMemory ? 'shared' : 'private'} memory`, time];
 }
 
-/** What each slice of a job in a pool spends on its way. */
-async function poolSlices(): Promise<Figure> {
-  const module = Module.from(await assemble('sieve'));
+/** From slice to slice of a job that does next to nothing in each, on native code. */
+async function poolSlices(size: number, affinity: 'keep' | 'spread'): Promise<[string, Figure]> {
   const pool = new Pool({ threads: 2 });
   const times: number[] = [];
-  let before = 0;
-  const job = pool.submit({
-    module,
-    export: 'run',
-    args: [60_000],
-    affinity: 'spread',
-    sliceFuel: 20_000,
-    onProgress({ movingMs }) {
-      times.push(movingMs - before);
-      before = movingMs;
-    },
+  let before = performance.now();
+  await new Promise<void>((resolve) => {
+    const onProgress = () => {
+      const now = performance.now();
+      times.push(now - before);
+      before = now;
+      if (times.length === warmUps + slices) resolve();
+    };
+    holder(size).then((module) =>
+      pool.submit({ module, export: 'run', engine: 'native', affinity, sliceFuel: 100, onProgress }),
+    );
   });
-  await job.result;
-  await pool.close();
-  return figure(times);
+  await pool.terminate();
+  const where = affinity === 'keep' ? 'the thread of the one before' : 'another thread than the one before';
+  return [`a slice of a pool, on ${where} (${size} MiB)`, figure(times.slice(warmUps))];
 }
