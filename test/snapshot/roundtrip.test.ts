@@ -108,6 +108,23 @@ test('memories of many sizes and contents', async (t) => {
   t.true(snapshot.encode().length < 1500, 'equal pages are stored once');
 });
 
+test('where there is no Buffer the pages are found alike', async (t) => {
+  const module = await moduleOf('(memory (export "m") 3)');
+  const vm = new VM();
+  const { bytes } = vm.instantiate(module).memory('m');
+  for (const at of [0, 4095, 8192 + 4, 3 * 65536 - 1]) bytes[at] = 1;
+  const expected = vm.save().encode();
+  const { Buffer: node } = globalThis;
+  let found: Uint8Array;
+  try {
+    Reflect.deleteProperty(globalThis, 'Buffer');
+    found = vm.save().encode();
+  } finally {
+    Object.defineProperty(globalThis, 'Buffer', { value: node, configurable: true, writable: true });
+  }
+  t.deepEqual(found, expected);
+});
+
 test('all bits of numbers are kept', async (t) => {
   const module = await moduleOf(`
     (global (export "a") (mut f32) (f32.const nan:0x200001)) (global (export "b") f64 (f64.const -nan:0x4000000000001))
