@@ -11,4 +11,7 @@ export const { lower } = await load<typeof import('../src/interpret/lower.ts')>(
 export const { InstructionReader } = await load<typeof import('../src/binary/instruction.ts')>('binary/instruction.js');
 export const { Writer } = await load<typeof import('../src/binary/writer.ts')>('binary/writer.js');
 export const { instructionNamed } = await load<typeof import('../src/spec/instructions.ts')>('spec/instructions.js');
-export const { rewriteBytes } = await load<typeof import('../src/rewrite/module.ts')>('rewrite/module.js');
+export const { codeName, rewriteBytes } = await load<typeof import('../src/rewrite/module.ts')>('rewrite/module.js');
+export const { keptOr } = await load<typeof import('../src/rewrite/kept.ts')>('rewrite/kept.js');
+export const { continuation, keptShape } =
+  await load<typeof import('../src/rewrite/continuation.ts')>('rewrite/continuation.js');

@@ -12,7 +12,7 @@ import { kernelRatios, picture, programRatios } from './ratios/section.ts';
 import { nativeSlices } from './ratios/slices.ts';
 import { slices, snapshots } from './snapshots.ts';
 import { growth, stages } from './stages.ts';
-import { startup } from './startup.ts';
+import { rewriting, startup } from './startup.ts';
 import { markdown } from './table.ts';
 
 const parts = {
@@ -21,7 +21,7 @@ const parts = {
   slices: [nativeSlices, slices],
   interpreter: [execution],
   modules: [stages, growth],
-  startup: [startup],
+  startup: [rewriting, startup],
   snapshots: [snapshots],
   moving: [moving],
   latency: [latency],

@@ -177,11 +177,14 @@ function compile(module: Module, shared: boolean, { bytes, offsets }: Kept): Rew
   };
 }
 
+/** How many times as large code may get, as a guess: room that is not needed costs nothing. */
+const growth = 2.2;
+
 /** The rewritten module in the binary format. */
 export function rewriteBytes(module: Module, shared: boolean, name: string) {
   const { context } = module;
   const env = new MainEnv(module);
-  const code = new Code(module.bytes.length);
+  const code = new Code(Math.ceil(growth * module.bytes.length));
   const exports: ExportEntry[] = [];
   for (let i = context.importedFuncs; i < context.funcs.length; i++) {
     const { bytes } = new BodyWriter(context, shapeOf(context, i), env, false).whole();

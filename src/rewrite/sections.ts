@@ -2,7 +2,7 @@
 
 import { magic, version } from '../binary/decode.ts';
 import { Writer } from '../binary/writer.ts';
-import { code, Op } from './ops.ts';
+import { code as codes, Op } from './ops.ts';
 import { codeOfLow, type Low, type TypeSection } from './types.ts';
 
 export type ImportKind =
@@ -42,19 +42,22 @@ export class Code {
     this.w.bytes(bytes);
   }
 
-  get length(): number {
-    return this.w.length;
-  }
-
-  /** Writes the section. Returns where each function's body begins. */
-  write(w: Writer): Int32Array {
+  /** Writes what the section begins with. */
+  begin(w: Writer): void {
     const count = new Writer(5);
     count.u32(this.types.length);
     w.byte(10);
     w.u32(count.length + this.w.length);
     w.bytes(count.view());
-    const at = w.length;
-    w.bytes(this.w.view());
+  }
+
+  /** The rest of the section: many megabytes, it may be. */
+  view(): Uint8Array {
+    return this.w.view();
+  }
+
+  /** Where each function's body begins, if the first function is at an offset. */
+  offsetsFrom(at: number): Int32Array {
     return Int32Array.from(this.offsets, (offset) => offset + at);
   }
 }
@@ -79,18 +82,30 @@ export interface Assembled {
 }
 
 export function assemble(parts: Parts): Assembled {
-  const w = new Writer(1024 + parts.code.length + 16 * parts.code.types.length);
-  w.fixed32(magic);
-  w.fixed32(version);
-  section(w, 1, (w) => parts.types.write(w));
-  section(w, 2, (w) => w.list(parts.imports, writeImport));
-  section(w, 3, (w) => w.list(parts.code.types, (w, type) => w.u32(type)));
-  if (parts.memory !== undefined) writeMemory(w, parts.memory);
-  section(w, 6, (w) => w.list(parts.globals, writeGlobal));
-  section(w, 7, (w) => w.list(parts.exports, writeExport));
-  const offsets = parts.code.write(w);
-  section(w, 0, (w) => writeName(w, parts.name));
-  return { bytes: w.finish() as Uint8Array<ArrayBuffer>, offsets };
+  const { code } = parts;
+  const head = new Writer(1024 + 16 * code.types.length);
+  head.fixed32(magic);
+  head.fixed32(version);
+  section(head, 1, (w) => parts.types.write(w));
+  section(head, 2, (w) => w.list(parts.imports, writeImport));
+  section(head, 3, (w) => w.list(code.types, (w, type) => w.u32(type)));
+  if (parts.memory !== undefined) writeMemory(head, parts.memory);
+  section(head, 6, (w) => w.list(parts.globals, writeGlobal));
+  section(head, 7, (w) => w.list(parts.exports, writeExport));
+  code.begin(head);
+  const tail = new Writer();
+  section(tail, 0, (w) => writeName(w, parts.name));
+  return { bytes: joined(head.view(), code.view(), tail.view()), offsets: code.offsetsFrom(head.length) };
+}
+
+function joined(...pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
 }
 
 function section(w: Writer, id: number, write: (w: Writer) => void): void {
@@ -149,7 +164,7 @@ export function writeZero(w: Writer, type: Low): void {
     w.bytes(new Uint8Array(16));
     return;
   }
-  w.byte(code[`${type}.const`]);
+  w.byte(codes[`${type}.const`]);
   w.bytes(new Uint8Array(zeroBytes[type]));
 }
 const zeroBytes = { i32: 1, i64: 1, f32: 4, f64: 8 } as const;
