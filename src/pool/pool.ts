@@ -350,6 +350,8 @@ export class Pool {
     this.scheduler.remove(run);
     this.queue(run);
     this.pump();
+    // Nothing that runs knows that this one cannot wait.
+    if (run.status === ('queued' as RunStatus)) this.threads.makeRoom(run.lastThread);
   }
 
   private interrupt(run: Run, pause: 'save' | 'drop'): void {

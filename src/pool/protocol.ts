@@ -164,8 +164,11 @@ export interface WorkerData {
   readonly cache: string | undefined;
 }
 
-/** What the running slice is asked to do: to stop at the next safe point, and then to save the VM or to drop it. */
-export const pauses = { none: 0, save: 1, drop: 2 } as const;
+/**
+ * What the running slice is asked to do: to stop at the next safe point, and then to save the VM, to drop it, or just to
+ * make room for a job that cannot wait.
+ */
+export const pauses = { none: 0, save: 1, drop: 2, yield: 3 } as const;
 
 /** How far a worker is with its last order: at first it has yet to start. `stopped`: its guest, as it was asked to. */
 export const stages = { sent: 0, begun: 1, stopped: 2 } as const;

@@ -196,6 +196,13 @@ export class Threads {
     if (thread !== undefined) Atomics.store(this.pause, thread.slot, pauses[pause]);
   }
 
+  /** Asks some slice to make room, that on `preferred` if it is not asked for anything else. */
+  makeRoom(preferred: ThreadId | undefined): void {
+    const first = this.threads.get(preferred ?? -1);
+    for (const thread of [...(first === undefined ? [] : [first]), ...this.threads.values()])
+      if (Atomics.compareExchange(this.pause, thread.slot, pauses.none, pauses.yield) === pauses.none) return;
+  }
+
   /** How far the thread is with the slice that it was last sent. */
   stageOf(id: ThreadId): number {
     const thread = this.threads.get(id);

@@ -94,7 +94,7 @@ class Slice {
       vm.dispose();
       return end;
     }
-    if (this.isAsked) return this.asked(vm);
+    if (this.asked === pauses.save || this.asked === pauses.drop) return this.given(vm);
     const checkpoint = order.task.checkpoint ? saved(vm) : undefined;
     // A VM that waits stands in this thread's list of those that do, where it must not be once it is elsewhere.
     const kept = order.keep && end.kind !== 'waits';
@@ -103,14 +103,15 @@ class Slice {
     return { ...end, checkpoint, kept, vm: moving, progress: this.progress };
   }
 
-  private get isAsked(): boolean {
-    return Atomics.load(shared.pause, this.order.slot) !== pauses.none;
+  /** One of `pauses`. */
+  private get asked(): number {
+    return Atomics.load(shared.pause, this.order.slot);
   }
 
   /** Whoever stops a slice wants the job's state, or nothing more of the job: it need not come back for that. */
-  private asked(vm: VM): SliceEnd {
+  private given(vm: VM): SliceEnd {
     Atomics.store(shared.stage, this.order.slot, stages.stopped);
-    if (Atomics.load(shared.pause, this.order.slot) === pauses.save) return this.saved(vm);
+    if (this.asked === pauses.save) return this.saved(vm);
     vm.dispose();
     return { kind: 'dropped' };
   }
@@ -149,7 +150,8 @@ class Slice {
   private more(task: RunTask, given: number, charged: number): number {
     const { guestMs, grant } = this;
     const left = task.fuel + task.more - given;
-    if (left <= 0 || guestMs > longestMs || this.isAsked || Atomics.load(shared.crowded, 0) !== 0) return 0;
+    if (left <= 0 || guestMs > longestMs || this.asked !== pauses.none || Atomics.load(shared.crowded, 0) !== 0)
+      return 0;
     const fuel = nextFuel(grant.fuel, charged - grant.charged, guestMs - grant.guestMs, task.sliceMs);
     this.grant = { fuel, charged, guestMs };
     return Math.min(left, fuel);

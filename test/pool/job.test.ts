@@ -81,6 +81,18 @@ test('a job is saved by the slice that was stopped, and how it is sliced does no
   t.true(job.stats.fuelUsed > 0);
 });
 
+test('a job that waits for a thread is suspended though none gets free', async (t) => {
+  await using busy = new Pool({ threads: 1 });
+  const hog = busy.submit({ module: arithmetic, export: 'spin', sliceFuel: 2 ** 50, priority: 20 });
+  while (hog.status !== 'running') await new Promise((resolve) => setTimeout(resolve, 1));
+  const others = [1, 2, 3].map((n) => busy.submit({ module: arithmetic, export: 'add', args: [n, 1], priority: -20 }));
+  const snapshots = await Promise.all(others.map((job) => job.suspend()));
+  t.is(hog.status, 'running');
+  t.true(hog.stats.suspensions > 0);
+  hog.cancel();
+  for (const [i, snapshot] of snapshots.entries()) t.deepEqual(await busy.resume(snapshot).result, [i + 2]);
+});
+
 test('a chain of suspensions ends where no suspension would have', async (t) => {
   let job: Job<unknown> = pool.submit({ module: summing, export: 'sum', args: [30_000], sliceFuel: 5_000 });
   for (let i = 0; i < 5; i++) {
