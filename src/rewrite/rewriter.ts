@@ -7,7 +7,6 @@ import type { Module } from '../runtime/module.ts';
 import type { FuncInst, Store } from '../runtime/store.ts';
 import { UncaughtError } from '../spec/errors.ts';
 import { type FuncAddr, slotsOfAll } from '../spec/types.ts';
-import { planOf, pointAt } from '../validate/safepoints.ts';
 import { keptShape } from './continuation.ts';
 import { left, thrown } from './env.ts';
 import { hasCodeCache } from './kept.ts';
@@ -296,8 +295,7 @@ export function canEnter(store: Store): boolean {
   const { stack } = store;
   const func = store.funcs[stack.func(stack.depth - 1)];
   if (func?.kind !== 'wasm') return false;
-  const plan = planOf(func.instance.module.context, func.index);
-  return pointAt(plan, stack.pc(stack.depth - 1)) !== undefined && canRun(store);
+  return canRun(store) && pointOf(keptShape(func.instance.module, func.index), stack.pc(stack.depth - 1)) !== undefined;
 }
 
 /** Whether all code of the store can be rewritten. It is then, where it was not yet. */

@@ -36,7 +36,7 @@ export const heat = {
   /** In any case: making an instance takes the host a while. */
   least: 100_000,
   /** For each byte of code that is still to be rewritten, */
-  perByte: 8,
+  perByte: 5,
   /** and until the cache is asked whether it has been. */
   perKeptByte: 1,
 };
