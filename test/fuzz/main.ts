@@ -1,6 +1,7 @@
 // Differential fuzzing by hand: `npm run fuzz -- --seconds N --seed S`. Each program is known by its seed.
 
 import { writeFileSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { compare, newTally } from './compare.ts';
 import { generate } from './generate.ts';
@@ -20,6 +21,8 @@ let seed = first;
 let found = 0;
 let said = performance.now();
 for (; performance.now() < until && !(values.one && seed > first); seed++) {
+  // What weak references have led to is kept until the event loop goes round: memories, and compiled code.
+  await setImmediate();
   const random = new Random(seed);
   const program = generate(random);
   const difference = attempt(() => compare(program, random, tally));

@@ -1,5 +1,6 @@
 // Random programs (test/fuzz) on both engines; `node --import=tsx test/rewrite/fuzz.ts SECONDS SEED` goes on for long.
 
+import { setImmediate } from 'node:timers/promises';
 import { Module } from '../../src/index.ts';
 import { allFeatures, hostFeatures } from '../fuzz/features.ts';
 import { counterName, generate } from '../fuzz/generate.ts';
@@ -47,6 +48,7 @@ if (process.argv[1]?.endsWith('rewrite/fuzz.ts')) {
   let seed = Number(first);
   let found = 0;
   for (; performance.now() < until; seed++) {
+    await setImmediate();
     const difference = attempt(() => differenceOf(seed));
     if (difference === undefined) continue;
     found++;
