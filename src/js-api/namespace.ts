@@ -43,7 +43,11 @@ export type WebAssemblyNamespace = Pick<typeof WebAssembly, Name>;
 /** A namespace with a store of its own: what it makes is foreign to every other one. Throws UsageError for its options. */
 export function createWebAssembly(options: WebAssemblyOptions = {}): WebAssemblyNamespace {
   checkKeys(options, ['limits', 'engine']);
-  const realm = new Realm({ ...vmLimits(roomy), ...givenLimits(options.limits) }, engineNamed(options.engine));
+  return namespaceOf(new Realm({ ...vmLimits(roomy), ...givenLimits(options.limits) }, engineNamed(options.engine)));
+}
+
+/** A namespace over what was made for it. */
+export function namespaceOf(realm: Realm): WebAssemblyNamespace {
   const port = new Port(realm);
   const caller = new Caller(realm, port);
   const instantiation = new Instantiation(realm, port, caller);
