@@ -9,7 +9,7 @@ import { CrashError } from '../spec/errors.ts';
 import type { FuncIdx, FuncType } from '../spec/types.ts';
 import { BodyWriter, type Origins, type Written } from './body.ts';
 import { byContent, keep, mostContinuations } from './cache.ts';
-import { type Env, type OwnGlobal, ownGlobals, type ScratchFunc, scratchFuncs, type Thunk, thunks } from './env.ts';
+import { type Env, type OwnGlobal, ownGlobals, type ScratchFunc, scratchFunc, type Thunk, thunks } from './env.ts';
 import { codeName, funcTypeIndex, globalType, memoryImport } from './module.ts';
 import { Op } from './ops.ts';
 import { assemble, Code, type ImportEntry, type ImportKind } from './sections.ts';
@@ -59,7 +59,7 @@ class RestEnv implements Env {
     }));
   }
   scratch(name: ScratchFunc): number {
-    const { params, results } = scratchFuncs[name];
+    const { params, results } = scratchFunc(name);
     return this.number('scratch', name, () => ({ kind: 'func', type: this.types.index(params, results) }));
   }
   thunk(name: Thunk): number {

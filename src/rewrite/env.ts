@@ -2,25 +2,34 @@
 // continuations number these things differently.
 
 import type { TypeIdx } from '../spec/types.ts';
-import type { LowTypes } from './types.ts';
+import type { Low, LowTypes } from './types.ts';
 
 /** Where fuel counts as used up although it is not: the real amount is held in the scratch module. */
 export const left = -0x8000_0000;
 /** Likewise, where an exception is on its way. */
 export const thrown = left + 1;
 
-/** Functions of the scratch module (scratch.ts): they pass values between guest code and the engine. */
-export const scratchFuncs = {
-  /** Appends a value to the spilled ones. */
-  put_i32: { params: ['i32'], results: [] },
-  put_i64: { params: ['i64'], results: [] },
-  put_f32: { params: ['f32'], results: [] },
-  put_f64: { params: ['f64'], results: [] },
-  put_v128: { params: ['v128'], results: [] },
-  /** Ends a spilled frame: address of the instance, function index, pc. Where an exception passes, it is just noted. */
-  frame: { params: ['i32', 'i32', 'i32'], results: [] },
-  /** Keeps the fuel that is left, where code is left for another reason than that. */
-  hold: { params: ['i32'], results: [] },
+/** Values that one call hands over where a function is left: about as many as the host has registers for. */
+export const mostLeft = 20;
+const words = (count: number): LowTypes => new Array<Low>(count).fill('i64');
+type Leave = `leave_${number}`;
+/** The function that ends a spilled frame of so many values, in words of 64 bits. */
+export const leave = (values: number): Leave => `leave_${values}`;
+
+/**
+ * Values, then the frame's end: address of the instance, function index, pc; and the fuel, which it gives back, or keeps
+ * where some is left, for code is left for another reason then. Where an exception passes, the place is just noted.
+ * It is one call, and the last that the function does, so that nothing has to outlive it: what the host's compiler has in
+ * registers it need not write to its stack beforehand, where code is hot, for this case that is seldom.
+ */
+const leaveFunc = (values: number): Signature => ({
+  params: [...words(values), 'i32', 'i32', 'i32', 'i32'],
+  results: ['i32'],
+});
+
+const otherScratchFuncs = {
+  /** Appends as many values to the spilled ones as fit in a call. */
+  put: { params: words(mostLeft), results: [] },
   /** Of what was thrown: the exception, and the fuel that was left. It is no longer on its way then. */
   caught: { params: [], results: ['i64', 'i32'] },
   /** Reads the value at a byte offset of what the engine passes. */
@@ -37,8 +46,14 @@ export const scratchFuncs = {
   set_v128: { params: ['v128', 'i32'], results: [] },
 } as const satisfies Record<string, Signature>;
 
-/** Those that take or give a value, by its type. */
-export const puts = { i32: 'put_i32', i64: 'put_i64', f32: 'put_f32', f64: 'put_f64', v128: 'put_v128' } as const;
+/** Functions of the scratch module (scratch.ts): they pass values between guest code and the engine. */
+export const scratchFuncs: ReadonlyMap<ScratchFunc, Signature> = new Map<ScratchFunc, Signature>([
+  ...(Object.entries(otherScratchFuncs) as [keyof typeof otherScratchFuncs, Signature][]),
+  ...Array.from({ length: mostLeft + 1 }, (_, values): [Leave, Signature] => [leave(values), leaveFunc(values)]),
+]);
+export const scratchFunc = (name: ScratchFunc): Signature => scratchFuncs.get(name) as Signature;
+
+/** Those that give a value, by its type. */
 export const gets = { i32: 'get_i32', i64: 'get_i64', f32: 'get_f32', f64: 'get_f64', v128: 'get_v128' } as const;
 
 /** Functions of the engine (thunks.ts): what guest code cannot do by itself, as the store is the truth. */
@@ -71,7 +86,7 @@ export interface Signature {
   readonly params: LowTypes;
   readonly results: LowTypes;
 }
-export type ScratchFunc = keyof typeof scratchFuncs;
+export type ScratchFunc = keyof typeof otherScratchFuncs | Leave;
 export type Thunk = keyof typeof thunks;
 
 /** Globals of each main module, after those of the guest. */

@@ -4,7 +4,7 @@
 import { Writer } from '../binary/writer.ts';
 import { hostWasm } from '../runtime/host-wasm.ts';
 import type { FuncType } from '../spec/types.ts';
-import { type ScratchFunc, scratchFuncs } from './env.ts';
+import { type ScratchFunc, scratchFunc } from './env.ts';
 import { Op } from './ops.ts';
 import { theScratch } from './scratch.ts';
 import { assemble, Code, type ImportEntry } from './sections.ts';
@@ -41,7 +41,8 @@ function wrapperModule(type: FuncType, params: LowTypes, results: LowTypes): Uin
   const scratch = (name: ScratchFunc): number => {
     const known = numbers.get(name);
     if (known !== undefined) return known;
-    const is = { kind: 'func', type: types.index(scratchFuncs[name].params, scratchFuncs[name].results) } as const;
+    const { params, results } = scratchFunc(name);
+    const is = { kind: 'func', type: types.index(params, results) } as const;
     const number = imports.push({ module: 'scratch', name, is }) - 1;
     numbers.set(name, number);
     return number;

@@ -9,7 +9,16 @@ import { CrashError } from '../spec/errors.ts';
 import type { FuncType } from '../spec/types.ts';
 import { BodyWriter, type Origins } from './body.ts';
 import { byContent } from './cache.ts';
-import { type Env, type OwnGlobal, ownGlobals, type ScratchFunc, scratchFuncs, type Thunk, thunks } from './env.ts';
+import {
+  type Env,
+  type OwnGlobal,
+  ownGlobals,
+  type ScratchFunc,
+  scratchFunc,
+  scratchFuncs,
+  type Thunk,
+  thunks,
+} from './env.ts';
 import { type Kept, keptOf, keptOr } from './kept.ts';
 import { Op } from './ops.ts';
 import { assemble, Code, type ExportEntry, type ImportEntry } from './sections.ts';
@@ -42,8 +51,8 @@ export const memoryImport = (module: Module, shared: boolean): ImportEntry[] =>
     },
   }));
 
-const scratchNames = Object.keys(scratchFuncs) as ScratchFunc[];
-const scratchNumbers = Object.fromEntries(scratchNames.map((name, i) => [name, i])) as Record<ScratchFunc, number>;
+const scratchNames = [...scratchFuncs.keys()];
+const scratchNumbers = new Map(scratchNames.map((name, i) => [name, i]));
 const ownNames = Object.keys(ownGlobals) as OwnGlobal[];
 
 class MainEnv implements Env {
@@ -64,7 +73,7 @@ class MainEnv implements Env {
     return index < this.module.context.importedFuncs ? index : index + this.shift;
   }
   scratch(name: ScratchFunc): number {
-    return this.module.context.importedFuncs + scratchNumbers[name];
+    return this.module.context.importedFuncs + (scratchNumbers.get(name) as number);
   }
   thunk(name: Thunk): number {
     const index = this.used.indexOf(name);
@@ -97,7 +106,7 @@ class MainEnv implements Env {
       list.push({ module, name, is: { kind: 'func', type } });
     for (let i = 0; i < context.importedFuncs; i++) func('func', `${i}`, funcTypeIndex(this.types, this.module, i));
     for (const name of scratchNames)
-      func('scratch', name, this.types.index(scratchFuncs[name].params, scratchFuncs[name].results));
+      func('scratch', name, this.types.index(scratchFunc(name).params, scratchFunc(name).results));
     for (const name of this.used) func('thunk', name, this.types.index(thunks[name].params, thunks[name].results));
     for (let i = 0; i < context.tables.length; i++) list.push({ module: 'table', name: `${i}`, is: { kind: 'table' } });
     list.push({ module: 'table', name: 'found', is: { kind: 'table' } });

@@ -33,6 +33,7 @@ const names = [
   'f64.store',
   'i64.extend_i32_u',
   'i32.reinterpret_f32',
+  'i64.reinterpret_f64',
 ] as const;
 
 export const code = Object.fromEntries(names.map((name) => [name, codeOf(name)])) as Record<

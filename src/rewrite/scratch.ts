@@ -10,7 +10,7 @@
 import { Writer } from '../binary/writer.ts';
 import { hostWasm } from '../runtime/host-wasm.ts';
 import { refKinds } from '../runtime/value.ts';
-import { type ScratchFunc, scratchFuncs } from './env.ts';
+import { left, mostLeft, type ScratchFunc, scratchFunc, scratchFuncs } from './env.ts';
 import { code, Op } from './ops.ts';
 import { assemble, Code } from './sections.ts';
 import { type Low, TypeSection } from './types.ts';
@@ -77,10 +77,10 @@ export function theScratch(): Scratch {
 
 function scratchModule(): Uint8Array<ArrayBuffer> {
   const types = new TypeSection();
-  const names = Object.keys(scratchFuncs) as ScratchFunc[];
+  const names = [...scratchFuncs.keys()];
   const code = new Code();
   for (const name of names) {
-    const { params, results } = scratchFuncs[name];
+    const { params, results } = scratchFunc(name);
     code.add(types.index(params, results), body(name));
   }
   return assemble({
@@ -104,27 +104,47 @@ function scratchModule(): Uint8Array<ArrayBuffer> {
 function body(name: ScratchFunc): Uint8Array {
   const w = new Writer();
   w.byte(0);
-  if (name === 'hold') {
-    w.bytes(Uint8Array.of(Op.localGet, 0, Op.globalSet, heldGlobal));
+  if (name === 'put') {
+    storeValues(w, mostLeft);
+    advance(w, mostLeft * 8);
   } else if (name === 'caught') {
     caught(w);
-  } else if (name === 'frame') {
-    w.bytes(Uint8Array.of(Op.globalGet, thrownGlobal, Op.if, Op.noType));
-    for (let i = 0; i < 3; i++) w.bytes(Uint8Array.of(Op.localGet, i, Op.globalSet, placeGlobals + i));
-    w.byte(Op.i32Const);
-    w.s32(spillStart);
-    w.bytes(Uint8Array.of(Op.globalSet, pointerGlobal, Op.return, Op.end));
-    for (let i = 0; i < 3; i++) {
-      w.bytes(Uint8Array.of(Op.globalGet, pointerGlobal, Op.localGet, i, 0x36, 2));
-      w.u32(i * 4);
-    }
-    advance(w, spilledFrameBytes);
+  } else if (name.startsWith('leave_')) {
+    leaveFrame(w, scratchFunc(name).params.length - 4);
   } else {
-    const [verb, type] = name.split('_') as ['get' | 'set' | 'put', Low];
+    const [verb, type] = name.split('_') as ['get' | 'set', Low];
     accessors[verb](w, type);
   }
   w.byte(Op.end);
   return w.finish();
+}
+
+/** Stores the parameters from the first on. */
+function storeValues(w: Writer, count: number): void {
+  for (let i = 0; i < count; i++) {
+    w.bytes(Uint8Array.of(Op.globalGet, pointerGlobal, Op.localGet, i, ...stores.i64, 0));
+    w.u32(i * 8);
+  }
+}
+
+/** Parameters: the values, then address of the instance, function index, pc, and fuel. */
+function leaveFrame(w: Writer, values: number): void {
+  const [place, fuel] = [values, values + 3];
+  w.bytes(Uint8Array.of(Op.globalGet, thrownGlobal, Op.if, Op.noType));
+  for (let i = 0; i < 3; i++) w.bytes(Uint8Array.of(Op.localGet, place + i, Op.globalSet, placeGlobals + i));
+  w.byte(Op.i32Const);
+  w.s32(spillStart);
+  w.bytes(Uint8Array.of(Op.globalSet, pointerGlobal, Op.localGet, fuel, Op.return, Op.end));
+  storeValues(w, values);
+  for (let i = 0; i < 3; i++) {
+    w.bytes(Uint8Array.of(Op.globalGet, pointerGlobal, Op.localGet, place + i, 0x36, 2));
+    w.u32(values * 8 + i * 4);
+  }
+  advance(w, values * 8 + spilledFrameBytes);
+  w.bytes(Uint8Array.of(Op.localGet, fuel, Op.i32Const, 0, code['i32.ge_s'], Op.if, Op.noType));
+  w.bytes(Uint8Array.of(Op.localGet, fuel, Op.globalSet, heldGlobal, Op.i32Const));
+  w.s32(left);
+  w.bytes(Uint8Array.of(Op.localSet, fuel, Op.end, Op.localGet, fuel));
 }
 
 /** A reference is its address and kind, low word first. */
@@ -142,14 +162,12 @@ const accessors = {
   set: (w: Writer, type: Low) => {
     w.bytes(Uint8Array.of(Op.localGet, 1, Op.localGet, 0, ...widen[type], ...stores[type], 0, 0));
   },
-  put: (w: Writer, type: Low) => {
-    w.bytes(Uint8Array.of(Op.globalGet, pointerGlobal, Op.localGet, 0, ...widen[type], ...stores[type], 0, 0));
-    advance(w, type === 'v128' ? 16 : 8);
-  },
 };
 
 function advance(w: Writer, bytes: number): void {
-  w.bytes(Uint8Array.of(Op.globalGet, pointerGlobal, Op.i32Const, bytes, code['i32.add'], Op.globalSet, pointerGlobal));
+  w.bytes(Uint8Array.of(Op.globalGet, pointerGlobal, Op.i32Const));
+  w.s32(bytes);
+  w.bytes(Uint8Array.of(code['i32.add'], Op.globalSet, pointerGlobal));
 }
 
 const loads: Record<Low, readonly number[]> = {
