@@ -11,7 +11,7 @@ export interface CodeCache {
 }
 
 /** To be raised whenever the rewriter writes other code. */
-const version = 2;
+const version = 3;
 const hashBytes = 32;
 
 let cache: CodeCache | undefined;
