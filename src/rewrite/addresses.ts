@@ -1,10 +1,10 @@
 // Addresses of 64 bits. No memory and no table here has as many as 2^32 elements, so they are cut to 32 bits, of which
 // hosts know them all; what does not fit is out of bounds. Also, which of several memories or tables is meant.
 
-import type { BodyWriter, Local } from './body.ts';
+import type { BodyWriter } from './body.ts';
 import type { Thunk } from './env.ts';
 import { code, Op } from './ops.ts';
-import type { Low } from './types.ts';
+import type { Local, Low } from './types.ts';
 
 /** An operand: its type, or that it is an address of 64 bits. */
 type Operand = Low | 'wide';

@@ -38,12 +38,8 @@ import {
   type PointShape,
 } from './shape.ts';
 import { specialWriters } from './specials.ts';
-import { codeOfLow, type Low, type LowTypes, slotsOfLow, writeLocals } from './types.ts';
+import { codeOfLow, type Local, type Low, type LowTypes, slotsOfLow, writeLocals } from './types.ts';
 
-export interface Local {
-  readonly index: number;
-  readonly type: Low;
-}
 const none: readonly Local[] = [];
 /** Bodies are written one at a time: in here the guest's code, then out there with all around it. */
 const inner = new Writer(1 << 16);

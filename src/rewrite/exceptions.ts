@@ -10,11 +10,11 @@
 //     on to the handler around)
 
 import type { Special } from '../spec/instructions.ts';
-import type { BodyWriter, Local, Open } from './body.ts';
+import type { BodyWriter, Open } from './body.ts';
 import { thrown } from './env.ts';
 import { code, Op } from './ops.ts';
 import { type BlockShape, handlerIn } from './shape.ts';
-import { type LowTypes, lowAll, slotsOfLow } from './types.ts';
+import { type Local, type LowTypes, lowAll, slotsOfLow } from './types.ts';
 
 /** The label of the handlers for what is thrown here, or -1. */
 function handlerLabel(b: BodyWriter): number {

@@ -2,8 +2,7 @@
 // function asks for its group, so they are found by numbers that are soon computed.
 
 import type { LocalSet } from '../validate/safepoints.ts';
-import type { Local } from './body.ts';
-import type { LowTypes } from './types.ts';
+import type { Local, LowTypes } from './types.ts';
 
 export interface Group {
   readonly own: LowTypes;

@@ -10,6 +10,12 @@ import type { FuncType, ValType } from '../spec/types.ts';
 export type Low = 'i32' | 'i64' | 'f32' | 'f64' | 'v128';
 export type LowTypes = readonly Low[];
 
+/** A local of a rewritten function. */
+export interface Local {
+  readonly index: number;
+  readonly type: Low;
+}
+
 export const lowOf = (type: ValType | 'bot'): Low => (typeof type === 'object' || type === 'bot' ? 'i64' : type);
 export const lowAll = (types: readonly (ValType | 'bot')[]): LowTypes => types.map(lowOf);
 
