@@ -11,6 +11,7 @@ import { FlowReader } from '../validate/flow.ts';
 import { livenessOf } from '../validate/liveness.ts';
 import { slotOfCode } from '../validate/rules.ts';
 import type { LocalSet, SafePoint } from '../validate/safepoints.ts';
+import { mostLeft } from './env.ts';
 import { type BlockShape, type FunctionShape, leastFrameBytes, type PointShape } from './shape.ts';
 import { type Low, type LowTypes, lowAll, lowOf, slotsOfLow } from './types.ts';
 
@@ -26,6 +27,16 @@ const single: Readonly<Record<Low, LowTypes>> = {
   f64: ['f64'],
   v128: ['v128'],
 };
+
+/** Safe points from which on a function counts as very large. */
+const manyPoints = 60;
+
+/**
+ * A careful guess from the sizes of frames in several programs: locals and operands, and what a landing hands over. In a
+ * very large function, as the loop of an interpreter, V8 gives most values a place of their own: 8 KB for 545 points.
+ */
+const frameBytes = (localSlots: number, operands: number, points: number): number =>
+  leastFrameBytes + 8 * (localSlots + 3 * operands + mostLeft) + 16 * Math.max(0, points - manyPoints);
 
 class ShapeReader {
   private readonly flow: FlowReader;
@@ -94,7 +105,7 @@ class ShapeReader {
       entryCost: flow.entryCost,
       end: this.lastEnd,
       slots: ofLocals + this.highest,
-      frameBytes: leastFrameBytes + 8 * (ofLocals + 2 * this.highest),
+      frameBytes: frameBytes(ofLocals, this.highest, points.length),
       catches: this.catches,
     };
   }
