@@ -88,10 +88,7 @@ function delegate(l: Lowerer): void {
   const label = l.label(0);
   const to = l.label(l.v.reader.x + 1);
   const region = label.live ? l.regions[label.region] : undefined;
-  if (region !== undefined) {
-    region.end = l.here;
-    region.delegate = to.region;
-  }
+  if (region !== undefined) region.delegate = to.region;
   l.end();
 }
 

@@ -56,7 +56,7 @@ function end(l: Lowerer): void {
   const { results } = l.v.top;
   if (!l.v.unreachable) settleResults(l, label, results);
   const region = l.regions[label.region];
-  if (label.kind === 'try_table' && region !== undefined) {
+  if ((label.kind === 'try_table' || label.kind === 'try') && region !== undefined && !label.clause) {
     region.end = l.here;
     emitStubs(l, label);
   }

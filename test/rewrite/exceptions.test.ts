@@ -55,6 +55,18 @@ const programs: Readonly<Record<string, string>> = {
           (drop (try_table (result i32) (call $deep (local.get $n) (i32.const 1))))
           (local.get $n))))
       (drop) (drop (i32.const 4)) (drop)))`),
+  'a legacy try without clauses ends where it says': summed(`(func $once (param i32) (result i32) (local $x i32)
+    try
+      try
+        try (drop (call $deep (local.get 0) (i32.const 1))) end
+        (local.set $x (i32.const 2))
+      catch $n (local.set $x (i32.const 3))
+      catch $e (drop) (local.set $x)
+      end
+      (if (local.get $x) (then (throw $n)))
+    catch $n (local.set $x (i32.add (local.get $x) (i32.const 10)))
+    end
+    (local.get $x))`),
   'legacy catch, nested calls in clauses': summed(`(func $once (param i32) (result i32) (local $y i64)
     (i64.const 9) (i32.const 3)
     (try (param i32) (result i32)
