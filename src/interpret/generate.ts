@@ -30,7 +30,7 @@ const caseOf = (o: Op, number: number): string =>
 const around = 5;
 const outer = 'for (;;) { exit = Exit.outOfBounds; '.repeat(around);
 
-/** `each` is a statement done before each op: bench/fusions.ts counts ops with it. */
+/** `each` is a statement done before each op: bench/fusions/counting.ts counts ops with it. */
 const loop = (each: string): string => `
 export type Loop = (m: Machine) => Exit;
 

@@ -1,5 +1,5 @@
 // How exceptions are lowered. Handlers are not ops: they are regions of the code, looked up when something is thrown
-// (unwind.ts), so that entering a `try` costs nothing.
+// (interpreter.ts, `unwind`), so that entering a `try` costs nothing.
 // https://webassembly.github.io/spec/core/exec/instructions.html#exec-throw-ref
 
 import type { Catch } from '../binary/instruction.ts';

@@ -10,7 +10,7 @@
 //         epilogue, return)
 //       landing of $group0, br $exit)
 //     landing of $group1)
-//   the frame's place, zeros, fuel
+//   zeros, fuel
 
 import { encodeInstruction } from '../binary/encode-instruction.ts';
 import { InstructionReader } from '../binary/instruction.ts';
@@ -18,9 +18,10 @@ import { Writer } from '../binary/writer.ts';
 import type { Special } from '../spec/instructions.ts';
 import type { FuncType } from '../spec/types.ts';
 import { bodyOf, type ModuleContext } from '../validate/context.ts';
-import { type Env, gets, leave, mostLeft, type ScratchFunc } from './env.ts';
+import { type Env, gets, type ScratchFunc } from './env.ts';
 import { catchThrown, closeHandlers } from './exceptions.ts';
-import { atEntry, type Group, Groups } from './groups.ts';
+import { atEntry, Groups } from './groups.ts';
+import { Landings } from './landing.ts';
 import { code, Op } from './ops.ts';
 import { writePlain } from './plain.ts';
 import { writeZero } from './sections.ts';
@@ -470,8 +471,13 @@ export class BodyWriter {
     const out = outer;
     const groups = this.groups.list;
     out.clear();
-    const pool = new Map<Low, Local[]>();
-    const temps = groups.map((group) => this.landingTemps(group, pool));
+    const landings = new Landings(groups, {
+      env: this.env,
+      func: this.shape.func,
+      site: this.site,
+      fuel: this.fuelLocal,
+      local: (type) => this.fresh(type),
+    });
     writeLocals(out, [...this.shape.locals.slice(this.rest ? 0 : this.shape.params.length), ...this.extra]);
     out.byte(Op.block);
     out.byte(Op.noType);
@@ -482,9 +488,9 @@ export class BodyWriter {
     const at = out.length;
     out.bytes(this.w.view());
     this.epilogue(out);
-    groups.forEach((group, i) => {
+    groups.forEach((_, i) => {
       out.byte(Op.end);
-      this.landing(out, group, temps[i] as readonly Local[]);
+      landings.write(out, i);
       if (i === groups.length - 1) return;
       out.byte(Op.br);
       out.u32(groups.length - 1 - i);
@@ -515,77 +521,7 @@ export class BodyWriter {
       this.scratch(out, `set_${type}`);
     }
   }
-
-  /** Spills: own operands from the top down, then those below blocks, then locals. spill.ts reads them back. */
-  private landing(out: Writer, { own, results, stashes, live }: Group, temps: readonly Local[]): void {
-    const get = (opcode: number, index: number) => {
-      out.byte(opcode);
-      out.u32(index);
-    };
-    get(Op.localSet, this.site);
-    for (let i = 0; i < results; i++) out.byte(code.drop);
-    for (const { index } of temps) get(Op.localSet, index);
-    /** Words that are on the stack. A single operand is where it has to be. */
-    let words = 0;
-    const hand = (write: () => void) => {
-      if (words === mostLeft) {
-        this.scratch(out, 'put');
-        words = 0;
-      }
-      write();
-      words++;
-    };
-    const [operand] = own;
-    if (operand !== undefined && own.length - results === 1 && temps.length === 0)
-      hand(() => out.bytes(asWord[operand as Exclude<Low, 'v128'>]));
-    for (const { index, type } of [...temps, ...stashes, ...live])
-      for (const conversion of type === 'v128' ? lanes : [asWord[type]])
-        hand(() => {
-          get(Op.localGet, index);
-          out.bytes(conversion);
-        });
-    this.endFrame(out, words);
-  }
-
-  /** Locals that a landing puts its own operands into, from the top down; no stash is among them. */
-  private landingTemps({ own, results }: Group, pool: Map<Low, Local[]>): readonly Local[] {
-    const kept = own.slice(0, own.length - Math.max(0, results)).toReversed();
-    if (kept.length === 0 || (kept.length === 1 && kept[0] !== 'v128')) return none;
-    const taken = new Map<Low, number>();
-    return kept.map((type) => {
-      const locals = pool.get(type) ?? [];
-      pool.set(type, locals);
-      const i = taken.get(type) ?? 0;
-      taken.set(type, i + 1);
-      locals[i] ??= this.fresh(type);
-      return locals[i];
-    });
-  }
-
-  /** Whose frame it was. */
-  private endFrame(out: Writer, words: number): void {
-    out.byte(Op.globalGet);
-    out.u32(this.env.own('self'));
-    out.byte(Op.i32Const);
-    out.s32(this.shape.func);
-    for (const index of [this.site, this.fuelLocal]) {
-      out.byte(Op.localGet);
-      out.u32(index);
-    }
-    this.scratch(out, leave(words));
-    out.byte(Op.localSet);
-    out.u32(this.fuelLocal);
-  }
 }
-
-/** What makes a word of a value, of a v128 one for each half. */
-const asWord: Readonly<Record<Exclude<Low, 'v128'>, Uint8Array>> = {
-  i32: Uint8Array.of(code['i64.extend_i32_u']),
-  i64: Uint8Array.of(),
-  f32: Uint8Array.of(code['i32.reinterpret_f32'], code['i64.extend_i32_u']),
-  f64: Uint8Array.of(code['i64.reinterpret_f64']),
-};
-const lanes = [0, 1].map((lane) => Uint8Array.of(0xfd, 29, lane));
 
 function writeBlockType(w: Writer, env: Env, params: LowTypes, results: LowTypes): void {
   if (params.length > 0 || results.length > 1) w.s33(env.type(params, results));

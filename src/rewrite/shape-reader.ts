@@ -12,7 +12,7 @@ import { livenessOf } from '../validate/liveness.ts';
 import { slotOfCode } from '../validate/rules.ts';
 import type { LocalSet, SafePoint } from '../validate/safepoints.ts';
 import { mostLeft } from './env.ts';
-import { type BlockShape, type FunctionShape, leastFrameBytes, type PointShape } from './shape.ts';
+import { type BlockShape, type FunctionShape, forUnsupported, leastFrameBytes, type PointShape } from './shape.ts';
 import { type Low, type LowTypes, lowAll, lowOf, slotsOfLow } from './types.ts';
 
 const none: LowTypes = [];
@@ -36,7 +36,9 @@ const manyPoints = 60;
  * very large function, as the loop of an interpreter, V8 gives most values a place of their own: 8 KB for 545 points.
  */
 const frameBytes = (localSlots: number, operands: number, points: number): number =>
-  leastFrameBytes + 8 * (localSlots + 3 * operands + mostLeft) + 16 * Math.max(0, points - manyPoints);
+  leastFrameBytes +
+  8 * (localSlots + 3 * operands + Math.min(mostLeft, localSlots + operands)) +
+  16 * Math.max(0, points - manyPoints);
 
 class ShapeReader {
   private readonly flow: FlowReader;
@@ -344,8 +346,6 @@ const specials = {
   br_table: nothing,
   br_on_null: nothing,
   br_on_non_null: moves(1),
-  br_on_cast: unsupported,
-  br_on_cast_fail: unsupported,
   return: nothing,
   call: (s) => s.call(s.callee),
   call_indirect: (s) => {
@@ -393,26 +393,7 @@ const specials = {
   'ref.is_null': moves(1, 'i32'),
   'ref.func': moves(0, 'i64'),
   'ref.as_non_null': nothing,
-  'ref.i31': unsupported,
-  'ref.test': unsupported,
-  'ref.cast': unsupported,
-  'any.convert_extern': unsupported,
-  'extern.convert_any': unsupported,
-  'struct.new': unsupported,
-  'struct.new_default': unsupported,
-  'struct.get': unsupported,
-  'struct.set': unsupported,
-  'array.new': unsupported,
-  'array.new_default': unsupported,
-  'array.new_fixed': unsupported,
-  'array.new_data': unsupported,
-  'array.new_elem': unsupported,
-  'array.get': unsupported,
-  'array.set': unsupported,
-  'array.fill': unsupported,
-  'array.copy': unsupported,
-  'array.init_data': unsupported,
-  'array.init_elem': unsupported,
+  ...forUnsupported(unsupported),
 } satisfies Record<Special, (s: ShapeReader) => void>;
 
 /** By slot. */

@@ -8,6 +8,7 @@ import type { BodyWriter } from './body.ts';
 import { exceptions } from './exceptions.ts';
 import { code, Op } from './ops.ts';
 import { references } from './references.ts';
+import { forUnsupported } from './shape.ts';
 
 type Write = (b: BodyWriter) => void;
 
@@ -118,26 +119,5 @@ export const specialWriters = {
   ...exceptions,
   try_table: open,
   try: open,
-  br_on_cast: unsupported,
-  br_on_cast_fail: unsupported,
-  'ref.i31': unsupported,
-  'ref.test': unsupported,
-  'ref.cast': unsupported,
-  'any.convert_extern': unsupported,
-  'extern.convert_any': unsupported,
-  'struct.new': unsupported,
-  'struct.new_default': unsupported,
-  'struct.get': unsupported,
-  'struct.set': unsupported,
-  'array.new': unsupported,
-  'array.new_default': unsupported,
-  'array.new_fixed': unsupported,
-  'array.new_data': unsupported,
-  'array.new_elem': unsupported,
-  'array.get': unsupported,
-  'array.set': unsupported,
-  'array.fill': unsupported,
-  'array.copy': unsupported,
-  'array.init_data': unsupported,
-  'array.init_elem': unsupported,
+  ...forUnsupported(unsupported),
 } satisfies Record<Special, Write>;
