@@ -7,6 +7,7 @@ import { hostWasm } from '../runtime/host-wasm.ts';
 import type { Module } from '../runtime/module.ts';
 import { CrashError } from '../spec/errors.ts';
 import type { FuncIdx, FuncType } from '../spec/types.ts';
+import { placeOf } from '../validate/context.ts';
 import { BodyWriter, type Origins, type Written } from './body.ts';
 import { byContent, keep, mostContinuations } from './cache.ts';
 import { type Env, type OwnGlobal, ownGlobals, type ScratchFunc, scratchFunc, type Thunk, thunks } from './env.ts';
@@ -91,21 +92,23 @@ class RestEnv implements Env {
   }
 }
 
-/** By function and pc, for either kind of memory. */
-const restsOf = byContent(() => new Map<string, Continuation>());
+/** By place in the module's code, for memory of one's own and for shared memory. */
+const restsOf = byContent(() => [new Map<number, Continuation>(), new Map<number, Continuation>()] as const);
 const shapesOf = byContent(() => new Map<FuncIdx, FunctionShape>());
 
 /** The shape of a function that code goes on in. */
 export function keptShape(module: Module, func: FuncIdx): FunctionShape {
   const kept = shapesOf(module);
-  const shape = kept.get(func) ?? shapeOf(module.context, func);
+  const known = kept.get(func);
+  if (known !== undefined) return known;
+  const shape = shapeOf(module.context, func);
   kept.set(func, shape);
   return shape;
 }
 
 export function continuation(module: Module, func: FuncIdx, pc: number, shared: boolean): Continuation {
-  const kept = restsOf(module);
-  const key = `${func} ${pc} ${shared}`;
+  const kept = restsOf(module)[shared ? 1 : 0];
+  const key = placeOf(module.context, func, pc);
   return kept.get(key) ?? keep(kept, key, make(module, func, pc, shared), mostContinuations);
 }
 

@@ -9,6 +9,7 @@ import { type FuncInst, globalWords, type InstanceInst, type Store } from '../ru
 import type { TableInst } from '../runtime/table.ts';
 import type { FuncAddr, FuncType, TableAddr } from '../spec/types.ts';
 import { slotsOfAll } from '../spec/types.ts';
+import { placeOf } from '../validate/context.ts';
 import { keep, mostContinuations } from './cache.ts';
 import { type Continuation, continuation } from './continuation.ts';
 import { left, ownGlobals, thrown } from './env.ts';
@@ -16,7 +17,7 @@ import { type CallHost, hostWrapper } from './hosts.ts';
 import { TableMirror, theMisfit } from './mirror.ts';
 import { globalBytes, type Rewritten, rewritten } from './module.ts';
 import { Pace } from './pace.ts';
-import { theScratch } from './scratch.ts';
+import { copyWords, theScratch } from './scratch.ts';
 import type { ImportEntry } from './sections.ts';
 import { Flight } from './thrown.ts';
 import { makeThunks } from './thunks.ts';
@@ -46,8 +47,8 @@ export interface NativeInstance {
   readonly thunks: ReturnType<typeof makeThunks>;
   /** Globals of its own that code may change: some. */
   readonly hasGlobals: boolean;
-  /** By function and pc. */
-  readonly entries: Map<string, Enter>;
+  /** By place in the module's code. */
+  readonly entries: Map<number, Enter>;
   readonly fuel: WebAssembly.Global;
   readonly element: WebAssembly.Global;
 }
@@ -151,7 +152,7 @@ export class NativeStore {
       (func) => this.found.set(0, this.lowFunc(func, inst)),
       this.flight.of((forgo) => this.takeFuel(this.instances[inst.addr] as NativeInstance, forgo)),
     );
-    const draft = { inst, rewritten: form, shared, thunks, entries: new Map<string, Enter>() };
+    const draft = { inst, rewritten: form, shared, thunks, entries: new Map<number, Enter>() };
     const imports = this.imports(mainImports(form), draft);
     const { exports } = new hostWasm.Instance(form.compiled, imports);
     const native: NativeInstance = {
@@ -307,7 +308,7 @@ export class NativeStore {
       const { stack } = store;
       const base = stack.top;
       stack.reserveSlots(base + Math.max(paramSlots, resultSlots));
-      stack.words.set(scratch.words.subarray(0, paramSlots * 2), base * 2);
+      copyWords(scratch.words, 0, stack.words, base * 2, paramSlots * 2);
       this.settle();
       const outer = { stackBytes: this.stackBytes, host: this.host, pay: this.pay, forgo: this.forgo };
       const before = store.fuelUsed;
@@ -345,7 +346,7 @@ export class NativeStore {
         scratch.held = rest;
         return exception === undefined ? left : thrown;
       }
-      scratch.words.set(stack.words.subarray(base * 2, (base + resultSlots) * 2));
+      copyWords(stack.words, base * 2, scratch.words, 0, resultSlots * 2);
       return rest;
     };
   }
@@ -358,7 +359,7 @@ export class NativeStore {
     const native = this.instances[instance.addr] as NativeInstance;
     this.entered = native;
     this.fresh = pc === 0 ? addr : undefined;
-    const key = `${index} ${pc}`;
+    const key = placeOf(instance.module.context, index, pc);
     const known = native.entries.get(key);
     if (known !== undefined) return known;
     const rest = continuation(instance.module, index, pc, native.shared);

@@ -12,6 +12,7 @@ import { left, thrown } from './env.ts';
 import { hasCodeCache } from './kept.ts';
 import { isRewritten, recall, rewritten } from './module.ts';
 import { type Enter, hasSharedMemory, NativeStore } from './native.ts';
+import { copyWords } from './scratch.ts';
 import { chainOf, handlerIn, leastFrameBytes, pointOf } from './shape.ts';
 import { takeSpilled } from './spill.ts';
 import { supportOf } from './support.ts';
@@ -161,7 +162,7 @@ class Run {
     stack.reserveSlots(base + shape.slots);
     const depth = this.depth(i, stack.top) + (pc === 0 ? shape.frameBytes : 0);
     native.scratch.clear();
-    native.scratch.words.set(stack.words.subarray(base * 2, stack.top * 2));
+    copyWords(stack.words, base * 2, native.scratch.words, 0, (stack.top - base) * 2);
     stack.depth = i;
     stack.top = base;
     this.slice = Math.min(this.untilLook, this.fuel);
@@ -234,7 +235,7 @@ class Run {
     const { stack } = this.store;
     const slots = slotsOfAll(this.store.funcType(addr).results);
     stack.reserveSlots(base + slots);
-    stack.words.set(this.native.scratch.words.subarray(0, slots * 2), base * 2);
+    copyWords(this.native.scratch.words, 0, stack.words, base * 2, slots * 2);
     stack.top = stack.depth === this.floor ? base : base + slots;
     return undefined;
   }

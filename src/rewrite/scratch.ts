@@ -20,6 +20,14 @@ const pages = 256;
 export const spillStart = (pages * 65536) / 2;
 export const spilledFrameBytes = 16;
 
+/** Views of parts of an array cost more than to copy so many words one by one. */
+const fewWords = 64;
+
+export function copyWords(from: Int32Array, start: number, to: Int32Array, at: number, count: number): void {
+  if (count > fewWords) return to.set(from.subarray(start, start + count), at);
+  for (let i = 0; i < count; i++) to[at + i] = from[start + i] as number;
+}
+
 const pointerGlobal = 0;
 const heldGlobal = 1;
 /** The address of the exception that is on its way, and one; or 0. */

@@ -2,9 +2,11 @@
 // outermost first, as the stack has them.
 
 import type { Stack } from '../runtime/frame.ts';
+import type { Module } from '../runtime/module.ts';
 import type { InstanceInst, Store } from '../runtime/store.ts';
 import { CrashError } from '../spec/errors.ts';
 import type { FuncIdx } from '../spec/types.ts';
+import { placeOf } from '../validate/context.ts';
 import { isLive } from '../validate/safepoints.ts';
 import { keptShape } from './continuation.ts';
 import { type Scratch, spilledFrameBytes, spillStart } from './scratch.ts';
@@ -24,18 +26,19 @@ interface Layout {
 /** A call asks for so many slots more than the callee uses, on either engine. */
 export const spareSlots = 2;
 
-const layouts = new WeakMap<InstanceInst['module'], Map<string, Layout>>();
+/** By place in the module's code. */
+const layouts = new WeakMap<Module, Map<number, Layout>>();
 
-function layoutOf(module: InstanceInst['module'], func: FuncIdx, pc: number): Layout {
-  const known = layouts.get(module) ?? new Map<string, Layout>();
-  layouts.set(module, known);
-  const key = `${func} ${pc}`;
-  const layout = known.get(key) ?? makeLayout(module, func, pc);
-  known.set(key, layout);
+function layoutOf(module: Module, func: FuncIdx, pc: number): Layout {
+  const known = layouts.get(module) ?? new Map<number, Layout>();
+  if (known.size === 0) layouts.set(module, known);
+  const place = placeOf(module.context, func, pc);
+  const layout = known.get(place) ?? makeLayout(module, func, pc);
+  known.set(place, layout);
   return layout;
 }
 
-function makeLayout(module: InstanceInst['module'], func: FuncIdx, pc: number): Layout {
+function makeLayout(module: Module, func: FuncIdx, pc: number): Layout {
   const shape = keptShape(module, func);
   const point = pointOf(shape, pc);
   if (point === undefined) throw new CrashError(`function ${func} was left at pc ${pc}, which is no safe point`);
@@ -57,19 +60,26 @@ function makeLayout(module: InstanceInst['module'], func: FuncIdx, pc: number): 
 /** Is told of the first frame that does not fit. */
 export type Refused = (inst: InstanceInst, func: FuncIdx, pc: number) => void;
 
+/** Where the spilled frames end, innermost first. Kept from use to use. */
+const ends: number[] = [];
+
 /** Pushes the spilled frames on the stack. Throws ExhaustionError; those that fit are on the stack then. */
 export function takeSpilled(store: Store, scratch: Scratch, refused: Refused): void {
   const { words } = scratch;
-  const ends: number[] = [];
+  let count = 0;
   for (let end = scratch.spilled; end > spillStart; ) {
-    ends.push(end);
-    const [inst, func, pc] = header(store, words, end);
-    end -= spilledFrameBytes + layoutOf(inst.module, func, pc).slots.length * 8;
+    ends[count++] = end;
+    const at = headerAt(end);
+    const { module } = instanceAt(store, words, at);
+    end -= spilledFrameBytes + layoutOf(module, words[at + 1] as number, words[at + 2] as number).slots.length * 8;
   }
-  for (const end of ends) {
-    const [inst, func, pc] = header(store, words, end);
+  for (let i = 0; i < count; i++) {
+    const at = headerAt(ends[i] as number);
+    const inst = instanceAt(store, words, at);
+    const func = words[at + 1] as number;
+    const pc = words[at + 2] as number;
     try {
-      pushFrame(store.stack, words, end, inst.funcs[func] as number, pc, layoutOf(inst.module, func, pc));
+      pushFrame(store.stack, words, at, inst.funcs[func] as number, pc, layoutOf(inst.module, func, pc));
     } catch (error) {
       refused(inst, func, pc);
       throw error;
@@ -77,15 +87,16 @@ export function takeSpilled(store: Store, scratch: Scratch, refused: Refused): v
   }
 }
 
-function header(store: Store, words: Int32Array, end: number): [InstanceInst, FuncIdx, number] {
-  const at = (end - spilledFrameBytes) >> 2;
-  return [store.instances[words[at] as number] as InstanceInst, words[at + 1] as number, words[at + 2] as number];
-}
+/** Words of a frame that ends there: address of the instance, function index, pc. */
+const headerAt = (end: number): number => (end - spilledFrameBytes) >> 2;
+
+const instanceAt = (store: Store, words: Int32Array, at: number): InstanceInst =>
+  store.instances[words[at] as number] as InstanceInst;
 
 function pushFrame(
   stack: Stack,
   from: Int32Array,
-  end: number,
+  header: number,
   func: number,
   pc: number,
   { slots, size, needed }: Layout,
@@ -96,7 +107,7 @@ function pushFrame(
   stack.top = base + size;
   const { words } = stack;
   words.fill(0, base * 2, (base + size) * 2);
-  let at = ((end - spilledFrameBytes) >> 2) - slots.length * 2;
+  let at = header - slots.length * 2;
   for (let i = 0; i < slots.length; i++) {
     const to = (base + (slots[i] as number)) * 2;
     words[to] = from[at++] as number;

@@ -89,8 +89,10 @@ export class Stack {
   /** Pushes a frame; its slots must be in place or written by the caller. Throws ExhaustionError. */
   push(func: FuncAddr, pc: number, base: number): void {
     this.reserveFrames(this.depth + 1);
-    this.frames.set([func, pc, base], this.depth * frameWords);
-    this.depth++;
+    const at = this.depth++ * frameWords;
+    this.frames[at] = func;
+    this.frames[at + 1] = pc;
+    this.frames[at + 2] = base;
   }
 
   /** Makes room for `count` frames. Throws ExhaustionError past the limit. */

@@ -144,4 +144,8 @@ export const typeNamed = (name: string): ValType | undefined => named.get(name);
 
 /** How many 8-byte slots a value of the type takes in a frame. */
 export const slotsOf = (type: ValType): number => (type === 'v128' ? 2 : 1);
-export const slotsOfAll = (types: readonly ValType[]): number => types.reduce((sum, type) => sum + slotsOf(type), 0);
+export function slotsOfAll(types: readonly ValType[]): number {
+  let slots = 0;
+  for (const type of types) slots += slotsOf(type);
+  return slots;
+}

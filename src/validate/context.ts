@@ -42,6 +42,9 @@ export function bodyOf(context: ModuleContext, func: FuncIdx): Expr {
   return body;
 }
 
+/** A number for a place in the code of a module: no other function and pc has the same. */
+export const placeOf = (context: ModuleContext, func: FuncIdx, pc: number): number => bodyOf(context, func).start + pc;
+
 /** Closes a type; undefined where it names a type index that the module does not have. */
 export function closeType(context: ModuleContext, type: ValType): ValType | undefined {
   if (typeof type === 'string' || typeof type.heap !== 'number') return type;
