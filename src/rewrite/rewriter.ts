@@ -20,8 +20,8 @@ import { entryCosts, instructionAfter, instructionBefore, type Place, placesOf, 
 
 /** Without a flag to look at. */
 const longQuantum = 20_000_000;
-/** With neither flag nor bound: only as much as fits, for each stop costs a deep stack many continuations. */
-const longestQuantum = 1_000_000_000;
+/** With neither flag nor bound: about as much as fits, for each stop costs a deep stack many continuations. */
+const longestQuantum = 2_000_000_000;
 /** Frames that a stack trace names. */
 const tracedFrames = 80;
 
@@ -33,13 +33,17 @@ function nativeOf(store: Store): NativeStore {
   return native;
 }
 
-/** A trap makes all of a quantum count as used: that is at most so much more than has been used since the last trap. */
-const leap = { least: 1_000_000, times: 4 };
+/**
+ * A trap makes all of a quantum count as used: that is at most so much more than has been used since the last trap.
+ * Where fuel has no bound, nobody pays for it.
+ */
+const leap = { least: 1_000_000, times: 4, timesUnbound: 32 };
 
 function quantumOf(native: NativeStore, { fuel, pause }: Budget): number {
   if (pause !== undefined) return native.pace.quantum;
-  const most = fuel === Number.POSITIVE_INFINITY ? longestQuantum : longQuantum;
-  return Math.min(most, Math.max(leap.least, leap.times * native.sure));
+  const [most, times] =
+    fuel === Number.POSITIVE_INFINITY ? [longestQuantum, leap.timesUnbound] : [longQuantum, leap.times];
+  return Math.min(most, Math.max(leap.least, times * native.sure));
 }
 
 class Run {

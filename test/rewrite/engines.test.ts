@@ -86,24 +86,29 @@ for (const [name, code] of Object.entries(traps))
     t.deepEqual(native, interpreted);
   });
 
-test('after any other trap not much more counts as used than was', async (t) => {
-  const [interpreted, native] = await both(
-    `(memory 1) (func $tail (param i32) (return_call $end (local.get 0)))
-     (func $end (param i32) (drop (i32.load (local.get 0))))
-     (func (export "loop") (param i32) (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
-       (drop (i32.load (i32.const -1))))
-     (func (export "tail") (call $tail (i32.const -1)))`,
-    (vm) =>
-      [10, 300_000, 3_000_000, 1, 5].map((n) => {
-        outcomeOf(vm, n === 1 ? 'tail' : 'loop', ...(n === 1 ? [] : [n]));
-        return vm.fuelUsed;
-      }),
-  );
-  native.forEach((used, i) => {
-    const exact = interpreted[i] as number;
-    t.true(used >= exact && used <= 1_000_000 * (i + 1) + 5 * exact, `${used}, ${exact}`);
+for (const [fuel, times] of [
+  [1e12, 5],
+  [Number.POSITIVE_INFINITY, 33],
+] as const)
+  test(`after any other trap not much more counts as used than was, of ${fuel} units`, async (t) => {
+    const [interpreted, native] = await both(
+      `(memory 1) (func $tail (param i32) (return_call $end (local.get 0)))
+       (func $end (param i32) (drop (i32.load (local.get 0))))
+       (func (export "loop") (param i32) (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+         (drop (i32.load (i32.const -1))))
+       (func (export "tail") (call $tail (i32.const -1)))`,
+      (vm) =>
+        [10, 300_000, 3_000_000, 1, 5].map((n) => {
+          vm.start(vm.instance(0).func(n === 1 ? 'tail' : 'loop'), n === 1 ? [] : [n]);
+          t.is(vm.run({ fuel }).status, 'trapped');
+          return vm.fuelUsed;
+        }),
+    );
+    native.forEach((used, i) => {
+      const exact = interpreted[i] as number;
+      t.true(used >= exact && used <= 1_000_000 * (i + 1) + times * exact, `${used}, ${exact}`);
+    });
   });
-});
 
 test('the fuel of an unreachable trap is told to the unit', async (t) => {
   const [interpreted, native] = await both(
