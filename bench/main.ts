@@ -5,6 +5,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { corpus } from './corpus/section.ts';
 import { execution } from './execution.ts';
 import { latency } from './latency.ts';
 import { moving } from './moving.ts';
@@ -18,6 +19,7 @@ import { markdown } from './table.ts';
 const parts = {
   kernels: [kernelRatios],
   programs: [programRatios],
+  corpus: [corpus],
   slices: [nativeSlices, slices],
   interpreter: [execution],
   modules: [stages, growth],

@@ -1,5 +1,6 @@
-// Prints how the VM does in the test suite as a Markdown table: `npm run suite [-- whole|step|safepoint|engines]`. The last
-// hops by safe points from engine to engine, and compares what is saved with what the interpreter alone saves there.
+// Prints how the VM does in the test suite as a Markdown table: `npm run suite [-- whole|step|safepoint|engines [FILE…]]`.
+// The last hops by safe points from engine to engine, and compares what is saved with what the interpreter alone saves
+// there. A FILE is named as in the table.
 
 import { heat } from '../../src/vm/engines.ts';
 import { type Group, groups } from './files.ts';
@@ -7,7 +8,7 @@ import { type Mode, type Report, runFile } from './runner.ts';
 
 const modes: readonly string[] = ['whole', 'step', 'safepoint', 'engines'] satisfies readonly (Mode | 'engines')[];
 
-const named = process.argv[2] ?? 'whole';
+const [named = 'whole', ...only] = process.argv.slice(2);
 if (!modes.includes(named)) throw new Error(`${named} is none of ${modes.join(', ')}`);
 const engines = named === 'engines';
 if (engines) Object.assign(heat, { least: 0, perByte: 0 });
@@ -26,6 +27,7 @@ row('---', '---', '--:', '--:', ...(mode === 'whole' ? [] : ['--:']));
 const reports: Report[] = [];
 for (const group of Object.keys(groups) as Group[])
   for (const file of Object.keys(groups[group])) {
+    if (only.length > 0 && !only.includes(file)) continue;
     const report = await runFile(file, mode, engines ? ['interpreter', 'auto'] : undefined, engines);
     const passed = report.assertions - failedAssertions(report);
     row(file, group, report.assertions, passed, ...(mode === 'whole' ? [] : [report.hops]));
