@@ -5,8 +5,8 @@ export { asyncHostFunction, hostFunction } from './host/define.ts';
 export { type CodeCache, useCodeCache } from './rewrite/kept.ts';
 export type { Outcome, SuspendReason } from './runtime/engine.ts';
 export { Module } from './runtime/module.ts';
+export { Ref, type Value } from './runtime/ref.ts';
 export { defaultLimits, type VmLimits } from './runtime/store.ts';
-export { Ref, type Value } from './runtime/value.ts';
 export { Snapshot } from './snapshot/snapshot.ts';
 export {
   CrashError,

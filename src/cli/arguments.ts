@@ -1,7 +1,7 @@
 // What the command line says, as values: arguments by the type of the function that takes them, and counts. Nothing is
 // rounded or cut off silently.
 
-import type { Value } from '../runtime/value.ts';
+import type { Value } from '../runtime/ref.ts';
 import { UsageError } from '../spec/errors.ts';
 import { isRef, type NumType, typeName, type ValType } from '../spec/types.ts';
 import { count } from './print.ts';

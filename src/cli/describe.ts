@@ -9,8 +9,7 @@ import { UsageError } from '../spec/errors.ts';
 import { sections } from '../spec/sections.ts';
 import type { ExternKind, FuncType, GlobalType, Limits, MemType, TableType } from '../spec/types.ts';
 import { typeName, typeNames } from '../spec/types.ts';
-import type { Report } from './inspect.ts';
-import { columns, count, formatBytes } from './print.ts';
+import { columns, count, formatBytes, type Report } from './print.ts';
 
 export function describeModule(file: string, module: Module): Report {
   const { bytes, hash, syntax } = module;

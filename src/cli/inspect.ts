@@ -8,7 +8,7 @@ import { parseCount } from './arguments.ts';
 import { describeFunction, describeModule } from './describe.ts';
 import type { Exit } from './exit.ts';
 import { at, isSaved, isWasm, readBytes, readModule, readSaved } from './files.ts';
-import { plain, toJson } from './print.ts';
+import { plain, type Report, toJson } from './print.ts';
 import { describeSaved } from './stack.ts';
 
 export interface InspectOptions {
@@ -16,12 +16,6 @@ export interface InspectOptions {
   readonly frames: string;
   readonly module?: readonly string[];
   readonly json?: boolean;
-}
-
-/** The same facts for people, line by line, and for programs. */
-export interface Report {
-  readonly lines: readonly string[];
-  readonly json: object;
 }
 
 export function inspect(file: string, options: InspectOptions): Exit {

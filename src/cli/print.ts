@@ -1,7 +1,13 @@
 // How values, sizes and names are written, for people and as JSON.
 
-import { Ref, type Value } from '../runtime/value.ts';
+import { Ref, type Value } from '../runtime/ref.ts';
 import { typeName, type ValType } from '../spec/types.ts';
+
+/** The same facts for people, line by line, and for programs. */
+export interface Report {
+  readonly lines: readonly string[];
+  readonly json: object;
+}
 
 /** Names come from modules, which are hostile: nothing of them may steer the terminal or break a line. */
 export const plain = (text: string): string =>

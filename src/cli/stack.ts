@@ -8,8 +8,7 @@ import { restoreStore } from '../snapshot/restore.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { typeName } from '../spec/types.ts';
 import { type FrameView, viewFrames } from '../vm/frames.ts';
-import type { Report } from './inspect.ts';
-import { columns, count, formatBytes, formatValue, jsonValue, type TypedValue } from './print.ts';
+import { columns, count, formatBytes, formatValue, jsonValue, type Report, type TypedValue } from './print.ts';
 import type { PlannedCall } from './saved.ts';
 
 export interface Saved {

@@ -1,7 +1,7 @@
 // Host functions, defined by their signature. Knows types, never the VM: what a function may touch arrives as its
 // last argument.
 
-import type { Value } from '../runtime/value.ts';
+import type { Value } from '../runtime/ref.ts';
 import { UsageError } from '../spec/errors.ts';
 import { typeNamed, type ValType } from '../spec/types.ts';
 

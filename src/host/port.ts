@@ -3,8 +3,9 @@
 
 import type { HostPort } from '../runtime/engine.ts';
 import { exported } from '../runtime/instance.ts';
+import type { Ref, Value } from '../runtime/ref.ts';
 import type { FuncInst, InstanceInst, PendingCall, Store } from '../runtime/store.ts';
-import { type Ref, readValues, type Value, writeValues } from '../runtime/value.ts';
+import { readValues, writeValues } from '../runtime/value.ts';
 import type { DefType } from '../spec/deftypes.ts';
 import { CrashError, ExhaustionError, HostError, LinkError, UsageError } from '../spec/errors.ts';
 import { type FuncAddr, type FuncType, slotsOfAll, type ValType } from '../spec/types.ts';

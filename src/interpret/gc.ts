@@ -3,8 +3,8 @@
 
 import { newObject } from '../runtime/collect.ts';
 import type { Heap } from '../runtime/heap.ts';
+import { refKinds } from '../runtime/ref.ts';
 import { type Field, type Shape, shapes } from '../runtime/shape.ts';
-import { refKinds } from '../runtime/value.ts';
 import { Trap } from '../spec/errors.ts';
 import type { RefType } from '../spec/types.ts';
 import type { Machine } from './machine.ts';

@@ -2,8 +2,8 @@
 // https://webassembly.github.io/spec/core/exec/instructions.html
 
 import type { MemoryInst } from '../runtime/memory.ts';
+import { refKinds } from '../runtime/ref.ts';
 import type { TableInst } from '../runtime/table.ts';
-import { refKinds } from '../runtime/value.ts';
 import { Trap } from '../spec/errors.ts';
 import { access } from './access.ts';
 import { effectiveAddress } from './address.ts';

@@ -2,8 +2,9 @@
 // https://webassembly.github.io/spec/js-api/#call-an-exported-function
 
 import { type Budget, Thrown } from '../runtime/engine.ts';
+import type { Value } from '../runtime/ref.ts';
 import type { FuncInst } from '../runtime/store.ts';
-import { readValues, type Value, writeValues } from '../runtime/value.ts';
+import { readValues, writeValues } from '../runtime/value.ts';
 import { CrashError, Trap, UncaughtError } from '../spec/errors.ts';
 import { type FuncAddr, type FuncType, slotsOfAll } from '../spec/types.ts';
 import { planOf } from '../validate/safepoints.ts';

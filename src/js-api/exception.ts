@@ -3,8 +3,9 @@
 
 import { newException } from '../runtime/collect.ts';
 import { Thrown } from '../runtime/engine.ts';
+import type { Value } from '../runtime/ref.ts';
 import type { TagInst } from '../runtime/store.ts';
-import { readValues, type Value, writeValues } from '../runtime/value.ts';
+import { readValues, writeValues } from '../runtime/value.ts';
 import { defineFunc } from '../spec/deftypes.ts';
 import { externref, type FuncType, slotsOfAll, type TagAddr, type ValType } from '../spec/types.ts';
 import { attempt } from './errors.ts';

@@ -1,7 +1,8 @@
 // Global objects. https://webassembly.github.io/spec/js-api/#globals
 
+import type { Value } from '../runtime/ref.ts';
 import { type GlobalInst, globalWords, type Store } from '../runtime/store.ts';
-import { readValue, type Value, writeValue } from '../runtime/value.ts';
+import { readValue, writeValue } from '../runtime/value.ts';
 import type { GlobalAddr, GlobalType } from '../spec/types.ts';
 import { Address, type Realm } from './realm.ts';
 import { checkCrossing, defaultValue, toJs, toWasm, valueType } from './values.ts';

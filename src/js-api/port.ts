@@ -2,7 +2,8 @@
 // https://webassembly.github.io/spec/js-api/#create-a-host-function
 
 import type { HostPort } from '../runtime/engine.ts';
-import { readValues, type Value, writeValues } from '../runtime/value.ts';
+import type { Value } from '../runtime/ref.ts';
+import { readValues, writeValues } from '../runtime/value.ts';
 import type { DefType } from '../spec/deftypes.ts';
 import { type FuncAddr, type FuncType, slotsOfAll, type ValType } from '../spec/types.ts';
 import { thrown } from './exception.ts';

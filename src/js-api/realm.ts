@@ -4,8 +4,8 @@
 import type { Engine } from '../runtime/engine.ts';
 import type { ExternVal } from '../runtime/instance.ts';
 import type { Module } from '../runtime/module.ts';
+import type { Ref } from '../runtime/ref.ts';
 import { Store, type VmLimits } from '../runtime/store.ts';
-import type { Ref } from '../runtime/value.ts';
 import { defineFunc } from '../spec/deftypes.ts';
 import { type ExternKind, externref, type TagAddr } from '../spec/types.ts';
 

@@ -2,6 +2,7 @@
 // and codes, so errors travel as plain data (`toData`) and come out as what they were (`fromData`).
 
 import * as spec from '../spec/errors.ts';
+import type { CauseData, ErrorData } from './protocol.ts';
 import type { JobSnapshot } from './snapshot.ts';
 
 /** The job was suspended, by `suspend()` or its AbortSignal (then `cause` is the signal's reason). */
@@ -37,19 +38,6 @@ export class CancelledError extends spec.WasboxError {
 export class WorkerError extends spec.WasboxError {
   readonly code = 'worker';
 }
-
-/** An error as plain data. */
-export interface ErrorData {
-  readonly name: string;
-  readonly message: string;
-  readonly stack: string | undefined;
-  /** Own properties that can be copied: `code`, `offset`, `kind`, `frames`, … */
-  readonly fields: Readonly<Record<string, unknown>>;
-  readonly cause: CauseData | undefined;
-}
-type CauseData =
-  | { readonly kind: 'error'; readonly error: ErrorData }
-  | { readonly kind: 'value'; readonly value: unknown };
 
 type ErrorClass = { readonly prototype: Error };
 const isErrorClass = (value: unknown): value is ErrorClass =>

@@ -1,6 +1,6 @@
 // A job as its owner holds it.
 
-import type { Value } from '../runtime/value.ts';
+import type { Value } from '../runtime/ref.ts';
 import type { Run, RunStatus } from './run.ts';
 import type { JobSnapshot } from './snapshot.ts';
 import type { JobStats } from './stats.ts';

@@ -1,7 +1,7 @@
 // A job for each input, no more of them at a time than asked for, their outputs in order.
 
 import type { Module } from '../runtime/module.ts';
-import type { Value } from '../runtime/value.ts';
+import type { Value } from '../runtime/ref.ts';
 import { UsageError } from '../spec/errors.ts';
 import { checkKeys } from '../vm/options.ts';
 import type { Job } from './job.ts';

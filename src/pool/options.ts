@@ -2,8 +2,8 @@
 
 import { availableParallelism } from 'node:os';
 import { Module } from '../runtime/module.ts';
+import type { Value } from '../runtime/ref.ts';
 import type { VmLimits } from '../runtime/store.ts';
-import type { Value } from '../runtime/value.ts';
 import { UsageError } from '../spec/errors.ts';
 import { checkKeys, vmLimits } from '../vm/options.ts';
 import type { VmOptions } from '../vm.ts';

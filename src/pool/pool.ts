@@ -1,7 +1,7 @@
 // The pool: owns the state of all jobs between their slices and decides what becomes of them. Who is next is
 // scheduler.ts's, how a slice gets to a thread threads.ts's, what happens there worker.ts's.
 
-import type { Value } from '../runtime/value.ts';
+import type { Value } from '../runtime/ref.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { CrashError, UsageError, type WasboxError } from '../spec/errors.ts';
 import { checkKeys } from '../vm/options.ts';

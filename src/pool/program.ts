@@ -29,7 +29,7 @@
 // what structured clone can copy; references into the guest are not. A job module may also export `imports`, host
 // functions as in `VM.instantiate`, under the same rule.
 
-import type { Value } from '../runtime/value.ts';
+import type { Value } from '../runtime/ref.ts';
 import { HostError, UsageError } from '../spec/errors.ts';
 import type { Instance } from '../vm.ts';
 

@@ -6,8 +6,21 @@ import type { CompiledCode } from '../rewrite/module.ts';
 import type { VmLimits } from '../runtime/store.ts';
 import type { SnapshotMessage } from '../snapshot/send.ts';
 import type { VmOptions } from '../vm.ts';
-import type { ErrorData } from './errors.ts';
 import type { Parcel } from './parcel.ts';
+import type { SliceReport } from './stats.ts';
+
+/** An error as plain data. */
+export interface ErrorData {
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string | undefined;
+  /** Own properties that can be copied: `code`, `offset`, `kind`, `frames`, … */
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly cause: CauseData | undefined;
+}
+export type CauseData =
+  | { readonly kind: 'error'; readonly error: ErrorData }
+  | { readonly kind: 'value'; readonly value: unknown };
 
 /** Where a job is in its program. */
 export interface Progress {
@@ -128,21 +141,6 @@ export type SliceEnd =
   | { readonly kind: 'done'; readonly output: Parcel }
   /** A trap, a host function that threw, a link error, … */
   | { readonly kind: 'failed'; readonly error: ErrorData };
-
-/** What a slice cost. */
-export interface SliceReport {
-  /** Fuel that the guest was charged, and how much of the grants that took: debts are paid by the next grant. */
-  readonly charged: number;
-  readonly paid: number;
-  /** Bytes of all memories of the VM as it arrived. */
-  readonly memory: number;
-  /** Time in the guest and its host functions. */
-  readonly guestMs: number;
-  /** Time to take the VM out of the order and put it into the reply, and the order's time on the way. */
-  readonly movingMs: number;
-  /** When the reply was sent, in ms since 1970. */
-  readonly sentAt: number;
-}
 
 /** Worker to main thread. */
 export interface Reply {

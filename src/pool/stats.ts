@@ -1,7 +1,21 @@
-// What a job has cost so far, slice by slice.
+// What a slice has cost, and a job so far, slice by slice.
 
-import type { SliceReport } from './protocol.ts';
 import type { ThreadId } from './scheduler.ts';
+
+/** What a slice cost. */
+export interface SliceReport {
+  /** Fuel that the guest was charged, and how much of the grants that took: debts are paid by the next grant. */
+  readonly charged: number;
+  readonly paid: number;
+  /** Bytes of all memories of the VM as it arrived. */
+  readonly memory: number;
+  /** Time in the guest and its host functions. */
+  readonly guestMs: number;
+  /** Time to take the VM out of the order and put it into the reply, and the order's time on the way. */
+  readonly movingMs: number;
+  /** When the reply was sent, in ms since 1970. */
+  readonly sentAt: number;
+}
 
 export interface JobStats {
   /** Slices that have run. */

@@ -9,7 +9,7 @@ import { adopt, compiledOf } from '../rewrite/module.ts';
 import { useStack } from '../rewrite/native.ts';
 import type { Outcome, SuspendReason } from '../runtime/engine.ts';
 import { Module } from '../runtime/module.ts';
-import type { Value } from '../runtime/value.ts';
+import type { Value } from '../runtime/ref.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
 import { CrashError, LimitError, SnapshotError, UsageError } from '../spec/errors.ts';
 import type { FuncType } from '../spec/types.ts';

@@ -2,8 +2,9 @@
 // tells by its version when it changed.
 
 import { hostWasm } from '../runtime/host-wasm.ts';
+import { refKinds } from '../runtime/ref.ts';
 import type { TableInst } from '../runtime/table.ts';
-import { hierarchyOf, refKinds } from '../runtime/value.ts';
+import { hierarchyOf } from '../runtime/value.ts';
 import type { FuncAddr } from '../spec/types.ts';
 
 /** A native function of a type that no guest has: a call through a table finds it to be of the wrong type. */

@@ -9,7 +9,7 @@
 
 import { Writer } from '../binary/writer.ts';
 import { hostWasm } from '../runtime/host-wasm.ts';
-import { refKinds } from '../runtime/value.ts';
+import { refKinds } from '../runtime/ref.ts';
 import { left, mostLeft, type ScratchFunc, scratchFunc, scratchFuncs } from './env.ts';
 import { code, Op } from './ops.ts';
 import { assemble, Code } from './sections.ts';

@@ -2,9 +2,9 @@
 // https://webassembly.github.io/spec/core/exec/instructions.html
 
 import type { MemoryInst } from '../runtime/memory.ts';
+import { refKinds } from '../runtime/ref.ts';
 import type { FuncInst, InstanceInst, Store } from '../runtime/store.ts';
 import type { TableInst } from '../runtime/table.ts';
-import { refKinds } from '../runtime/value.ts';
 import { Trap } from '../spec/errors.ts';
 import type { FuncAddr, TagAddr, TypeIdx } from '../spec/types.ts';
 import type { Thunk } from './env.ts';

@@ -3,9 +3,9 @@
 
 import type { TagAddr } from '../spec/types.ts';
 import { type Heap, isHeapKind } from './heap.ts';
+import { refKinds } from './ref.ts';
 import { type Shape, shapeOf, sizeOf } from './shape.ts';
 import { globalWords, type Store, type TagInst } from './store.ts';
-import { refKinds } from './value.ts';
 
 /**
  * A new object, all zero; returns its address. Where there is no room for it, what is dead goes first; `slotWords` of the

@@ -3,8 +3,8 @@
 import type { HostError, Trap } from '../spec/errors.ts';
 import type { FuncAddr, MemAddr, TagAddr } from '../spec/types.ts';
 import type { Module } from './module.ts';
+import type { Value } from './ref.ts';
 import type { Store } from './store.ts';
-import type { Value } from './value.ts';
 
 export type SuspendReason =
   /** The fuel of this run is used up. */

@@ -7,7 +7,7 @@
 //   base   the slot where the frame's locals begin
 // `slots` has 8 bytes (two int32 words) a slot. A frame's locals, parameters first, stand at `base`; its operands
 // follow, bottom first. v128 takes two slots, everything else one; i32 and f32 use the low word, i64 and f64 both,
-// low word first. References are (payload, kind) as value.ts says; null is all zero, and so is every fresh local.
+// low word first. References are (payload, kind) as ref.ts says; null is all zero, and so is every fresh local.
 // The arguments of a call are the callee's first locals: a waiting frame's operands end where its callee begins, so the
 // stack is one gapless row of slots up to `top`.
 // How many locals and operands there are, and of which types, follows from the function and the pc; it is never stored.

@@ -5,8 +5,8 @@
 
 import { ExhaustionError } from '../spec/errors.ts';
 import type { TagAddr } from '../spec/types.ts';
+import { refKinds } from './ref.ts';
 import { type Field, holdsRefs, longHeader, type Shape, shapes, sizeOf } from './shape.ts';
-import { refKinds } from './value.ts';
 
 /** Words that are allocated between two collections at the least: 4 MiB. */
 const smallestRound = 2 ** 20;

@@ -21,8 +21,8 @@ import { Stack } from './frame.ts';
 import { Heap } from './heap.ts';
 import type { MemoryBudget, MemoryInst } from './memory.ts';
 import type { Module } from './module.ts';
+import { Ref, refKinds, type Value } from './ref.ts';
 import type { TableInst } from './table.ts';
-import { Ref, refKinds, type Value } from './value.ts';
 import type { PendingWait } from './wait.ts';
 
 /** What one VM may use. All are counts or bytes over the VM's whole life, not per call. */

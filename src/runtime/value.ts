@@ -1,32 +1,10 @@
-// Values: how JavaScript sees them, and how they stand in a slot (frame.ts).
-//
-// A reference is two words, (payload, kind). Nothing in it points outside the store:
-//   null     0, 0
-//   func     function address, 1
-//   extern   index into the store's host values, 2
-//   object   address in the store's heap, 3 (a struct or an array)
-//   i31      the number, 4
-//   exn      address of an exception in the store, 5
-// A reference keeps its kind when it is converted between extern and any.
+// How values stand in a slot (frame.ts), and out of it again.
 
 import { topOf } from '../spec/deftypes.ts';
 import { UsageError } from '../spec/errors.ts';
 import { isRef, slotsOf, typeName, type ValType } from '../spec/types.ts';
+import { refKinds, type Value } from './ref.ts';
 import type { Store } from './store.ts';
-
-export const refKinds = { null: 0, func: 1, extern: 2, object: 3, i31: 4, exn: 5 } as const;
-
-/** A reference to something in a store, as the host holds it. Equal references are the same object. */
-export class Ref {
-  constructor(
-    readonly store: Store,
-    readonly kind: 'func' | 'object' | 'i31' | 'exn',
-    readonly payload: number,
-  ) {}
-}
-
-/** i32, f32, f64: number; i64: bigint; v128: 16 bytes; references: null, a Ref, or for extern any value of the host. */
-export type Value = unknown;
 
 const half = new Int32Array(2);
 const double = new Float64Array(half.buffer);

@@ -4,8 +4,9 @@
 import { Port } from '../host/port.ts';
 import type { Budget, Engine, Outcome, Stop } from '../runtime/engine.ts';
 import type { MemoryInst } from '../runtime/memory.ts';
+import type { Value } from '../runtime/ref.ts';
 import type { FuncInst, PendingCall, Store } from '../runtime/store.ts';
-import { readValues, type Value, writeValues } from '../runtime/value.ts';
+import { readValues, writeValues } from '../runtime/value.ts';
 import { isOver, leave, notify, waitAtHost, waitClock, waitResults } from '../runtime/wait.ts';
 import { CrashError, HostError, LimitError, Trap, WasboxError } from '../spec/errors.ts';
 import { type FuncAddr, type FuncType, slotsOf, slotsOfAll, type ValType } from '../spec/types.ts';

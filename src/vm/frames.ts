@@ -1,8 +1,9 @@
 // What a stack looks like to people: all of a frame's values for those who inspect it, a short trace for errors. Both
 // read the canonical stack (runtime/frame.ts) and change nothing.
 
+import type { Value } from '../runtime/ref.ts';
 import type { FuncInst, InstanceInst, Store } from '../runtime/store.ts';
-import { readValues, type Value } from '../runtime/value.ts';
+import { readValues } from '../runtime/value.ts';
 import { CrashError, type HostError, type TraceFrame, type Trap } from '../spec/errors.ts';
 import { slotsOfAll, type ValType } from '../spec/types.ts';
 import { type FrameShape, frameShapes } from '../validate/frames.ts';

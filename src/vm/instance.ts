@@ -3,9 +3,10 @@
 import { type ExternVal, exported } from '../runtime/instance.ts';
 import type { MemoryInst, SharedMemory } from '../runtime/memory.ts';
 import type { Module } from '../runtime/module.ts';
+import { Ref, type Value } from '../runtime/ref.ts';
 import { globalWords, type InstanceInst, type Store } from '../runtime/store.ts';
 import type { TableInst } from '../runtime/table.ts';
-import { Ref, readValue, type Value, writeValue } from '../runtime/value.ts';
+import { readValue, writeValue } from '../runtime/value.ts';
 import { LinkError, UsageError } from '../spec/errors.ts';
 import type { ExternKind, GlobalType, MemType, TableType } from '../spec/types.ts';
 import type { VM } from './vm.ts';
@@ -118,7 +119,7 @@ export const externRef = (store: Store, { kind, addr }: ExternVal): Extern =>
   kind === 'func' ? store.ref('func', addr) : new handles[kind](store, addr);
 
 /** What a handle stands for, or undefined for anything else. */
-export function externOf(value: unknown): (ExternVal & { readonly store: Store }) | undefined {
+export function externOf(value: unknown): (ExternVal & { readonly store: object }) | undefined {
   if (value instanceof Handle) return value;
   if (!(value instanceof Ref) || value.kind !== 'func') return undefined;
   return { kind: 'func', addr: value.payload, store: value.store };

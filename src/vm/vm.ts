@@ -4,8 +4,8 @@
 import { allocate, initialise } from '../link/instantiate.ts';
 import type { Engine, Outcome } from '../runtime/engine.ts';
 import { Module } from '../runtime/module.ts';
+import { Ref, type Value } from '../runtime/ref.ts';
 import { type PendingCall, Store } from '../runtime/store.ts';
-import { Ref, type Value } from '../runtime/value.ts';
 import { waitResults } from '../runtime/wait.ts';
 import { type RestoreStoreOptions, restoreStore } from '../snapshot/restore.ts';
 import { saveStore } from '../snapshot/save.ts';

@@ -3,7 +3,7 @@
 
 import test from 'ava';
 import { hostFunction, type Imports, Snapshot, SnapshotError, UsageError, VM } from '../../src/index.ts';
-import type { Ref } from '../../src/runtime/value.ts';
+import type { Ref } from '../../src/runtime/ref.ts';
 import { ExhaustionError } from '../../src/spec/errors.ts';
 import { moduleOf } from '../wat.ts';
 

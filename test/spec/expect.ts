@@ -1,8 +1,8 @@
 // Do results have the bits that a script expects? And how both are told to people.
 // https://github.com/WebAssembly/spec/tree/main/interpreter#scripts
 
+import { refKinds } from '../../src/runtime/ref.ts';
 import type { Store } from '../../src/runtime/store.ts';
-import { refKinds } from '../../src/runtime/value.ts';
 import { isRef, slotsOf, typeName, type ValType } from '../../src/spec/types.ts';
 import type { NanPattern } from './literals.ts';
 import type { Expected, Lane, Ref, Vec } from './script.ts';

@@ -1,7 +1,7 @@
 // Tells where two VMs that should be in the same state are not.
 
+import { refKinds } from '../../src/runtime/ref.ts';
 import { globalWords, type Store } from '../../src/runtime/store.ts';
-import { refKinds } from '../../src/runtime/value.ts';
 import { isRef, type ValType } from '../../src/spec/types.ts';
 
 /** The first difference of two stores in fuel, sizes, memories, globals and tables; undefined if there is none. */
