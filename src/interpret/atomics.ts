@@ -15,12 +15,13 @@ type Routine = (m: Machine, at: number, base: number) => void;
 
 const memoryAt = (m: Machine, at: number): MemoryInst => m.memories[m.code[at + 1] as number] as MemoryInst;
 
-/** The checked address of an access, as an index of cells of its size. */
+/** The checked address of an access, as an index of cells of its size. What is both unaligned and outside is unaligned. */
 function cellAt(m: Machine, memory: MemoryInst, at: number, base: number): number {
-  const bytes = m.code[at + 5] as number;
-  const ea = effectiveAddress(m, memory, at + 2, base, bytes);
-  if (ea % bytes !== 0) throw new Trap('unaligned atomic');
-  return ea / bytes;
+  const { code, I } = m;
+  const bytes = code[at + 5] as number;
+  const low = (I[base] as number) + (code[at + 2] as number);
+  if ((low & (bytes - 1)) !== 0) throw new Trap('unaligned atomic');
+  return effectiveAddress(m, memory, at + 2, base, bytes) / bytes;
 }
 
 /** Operations by the last part of the mnemonic; each takes cells, an index and up to two operands. */

@@ -75,6 +75,8 @@ export class NativeStore {
   host: HostPort | undefined;
   /** Pays what guests used that a host function called in turn; says what is left of the fuel that code has. */
   pay: (used: number, fuel: number) => number = (_, fuel) => fuel;
+  /** What code that goes on after it called the host has from then on. */
+  refill: (fuel: number) => number = (fuel) => fuel;
   /** Takes fuel from code that shall leave soon. */
   forgo: (fuel: number) => void = () => undefined;
   readonly flight: Flight;
@@ -310,7 +312,13 @@ export class NativeStore {
       stack.reserveSlots(base + Math.max(paramSlots, resultSlots));
       copyWords(scratch.words, 0, stack.words, base * 2, paramSlots * 2);
       this.settle();
-      const outer = { stackBytes: this.stackBytes, host: this.host, pay: this.pay, forgo: this.forgo };
+      const outer = {
+        stackBytes: this.stackBytes,
+        host: this.host,
+        pay: this.pay,
+        refill: this.refill,
+        forgo: this.forgo,
+      };
       const before = store.fuelUsed;
       this.stackBytes = Math.max(leastStackBytes, depth);
       // The caller's frame is native: another one of its instance tells the host function who calls.
@@ -332,6 +340,7 @@ export class NativeStore {
         this.stackBytes = outer.stackBytes;
         this.host = outer.host;
         this.pay = outer.pay;
+        this.refill = outer.refill;
         this.forgo = outer.forgo;
         this.follow();
         rest = this.pay(store.fuelUsed - before, fuel);
@@ -347,7 +356,7 @@ export class NativeStore {
         return exception === undefined ? left : thrown;
       }
       copyWords(stack.words, base * 2, scratch.words, 0, resultSlots * 2);
-      return rest;
+      return this.refill(rest);
     };
   }
 

@@ -9,6 +9,7 @@ const names = [
   'select',
   'i32.add',
   'i32.sub',
+  'i32.and',
   'i32.or',
   'i32.eq',
   'i64.or',

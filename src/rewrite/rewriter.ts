@@ -39,11 +39,13 @@ function nativeOf(store: Store): NativeStore {
  */
 const leap = { least: 1_000_000, times: 4, timesUnbound: 32 };
 
-function quantumOf(native: NativeStore, { fuel, pause }: Budget): number {
-  if (pause !== undefined) return native.pace.quantum;
-  const [most, times] =
-    fuel === Number.POSITIVE_INFINITY ? [longestQuantum, leap.timesUnbound] : [longQuantum, leap.times];
-  return Math.min(most, Math.max(leap.least, times * native.sure));
+const isUnbound = ({ fuel, pause }: Budget): boolean => pause === undefined && fuel === Number.POSITIVE_INFINITY;
+
+/** `sure`: fuel that was used for certain since the last trap. */
+function quantumOf(native: NativeStore, budget: Budget, sure = native.sure): number {
+  if (budget.pause !== undefined) return native.pace.quantum;
+  const [most, times] = isUnbound(budget) ? [longestQuantum, leap.timesUnbound] : [longQuantum, leap.times];
+  return Math.min(most, Math.max(leap.least, times * sure));
 }
 
 class Run {
@@ -78,10 +80,11 @@ class Run {
     if (store.stack.depth === this.floor) return 'returned';
     if (this.fuel < 0) return this.settled('fuel');
     if (this.paused()) return this.settled('pause');
-    const outer = { host: native.host, pay: native.pay, forgo: native.forgo };
+    const outer = { host: native.host, pay: native.pay, refill: native.refill, forgo: native.forgo };
     const { stackTraceLimit } = Error;
     native.host = this.host;
     native.pay = (used, fuel) => this.pay(used, fuel);
+    native.refill = (fuel) => this.refill(fuel);
     native.forgo = (fuel) => {
       this.slice -= fuel;
       this.heapIsFull = true;
@@ -94,6 +97,7 @@ class Run {
       native.settle();
       native.host = outer.host;
       native.pay = outer.pay;
+      native.refill = outer.refill;
       native.forgo = outer.forgo;
       this.settled('fuel');
     }
@@ -144,6 +148,18 @@ class Run {
     return rest;
   }
 
+  /**
+   * Code that has called the host gets as much again as it had, where nothing bounds it: so it need not stop for more,
+   * which would cost each frame a continuation.
+   */
+  private refill(fuel: number): number {
+    if (!isUnbound(this.budget)) return fuel;
+    const quantum = quantumOf(this.native, this.budget, this.native.sure + this.slice - fuel);
+    if (fuel > quantum / 2) return fuel;
+    this.slice += quantum - fuel;
+    return quantum;
+  }
+
   private charge(fuel: number): void {
     this.fuel -= fuel;
     this.charged += fuel;
@@ -169,6 +185,7 @@ class Run {
     copyWords(stack.words, base * 2, native.scratch.words, 0, (stack.top - base) * 2);
     stack.depth = i;
     stack.top = base;
+    if (isUnbound(this.budget)) this.untilLook = quantumOf(native, this.budget);
     this.slice = Math.min(this.untilLook, this.fuel);
     const left = this.call(enter, depth, this.throwing ? this.deliver() : this.slice + paid);
     if (left === thrown) return this.unwind();

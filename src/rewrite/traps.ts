@@ -130,6 +130,7 @@ function ownTrap(store: NativeStore, place: Place, kind: TrapKind): Trap | undef
   if (kind !== 'unreachable') return undefined;
   if (truncations.has(row.code)) return new Trap('invalid conversion to integer');
   if (row.name === 'ref.as_non_null') return new Trap('null reference');
+  if (row.feature === 'threads') return new Trap('unaligned atomic');
   if (row.name.startsWith('table.')) return new Trap('out of bounds table access');
   return row.special === 'unreachable' ? undefined : new Trap('out of bounds memory access');
 }

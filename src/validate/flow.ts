@@ -42,7 +42,10 @@ export const events = {
 } as const;
 export const eventBits = 5;
 
-/** What instructions are charged to. */
+/**
+ * What instructions are charged to: a loop, or the function's entry. The cost is that of the longest way through those
+ * that are in no loop inside it.
+ */
 interface Charged {
   cost: number;
 }
@@ -73,10 +76,18 @@ interface Open {
   readonly charged: Charged;
   /** Of the `beginIf` event. */
   readonly event: number;
+  /** How many loops are around it. */
+  readonly level: number;
+  /** The longest way to its begin, and that of those that branch to its end. */
+  readonly path: number;
+  reach: number;
   /** Depths of the labels of a `try_table`. */
   readonly handlers: readonly number[];
   hasClause: boolean;
 }
+
+/** The length of the longest way to a place that no way leads to; it is negative however much is added. */
+const noWay = -(2 ** 30);
 
 const noHandlers: readonly number[] = [];
 
@@ -95,6 +106,10 @@ export class FlowReader implements Flow {
   /** What instructions are charged to: the innermost loop, or the function's entry. */
   private readonly entry: Charged = { cost: 0 };
   private charged: Charged = this.entry;
+  /** Instructions on the longest way from the begin of what is charged to here. */
+  private path = 0;
+  /** The same for what is around each of the open loops, as it was where that begins. */
+  private readonly paths: number[] = [];
   readonly start: number;
 
   constructor(context: ModuleContext, func: FuncIdx) {
@@ -120,8 +135,13 @@ export class FlowReader implements Flow {
 
   /** Takes in the instruction that was read. */
   take(): void {
-    this.charged.cost++;
+    if (this.reader.row.special !== 'loop') this.step();
     effectsBySlot[slotOfCode(this.reader.row.code)]?.(this);
+  }
+
+  private step(): void {
+    this.path++;
+    if (this.path > this.charged.cost) this.charged.cost = this.path;
   }
 
   get entryCost(): number {
@@ -155,11 +175,25 @@ export class FlowReader implements Flow {
   stop(): void {
     this.emit(events.stop);
     this.stopped = true;
+    this.path = noWay;
+  }
+
+  branch(depth: number): void {
+    this.emit(events.branch, depth);
+    this.leadTo(depth, this.path);
+  }
+
+  /** What goes to a label from within a loop leaves what is around that as it was where the loop begins. */
+  private leadTo(depth: number, path: number): void {
+    const block = this.open[this.open.length - 1 - depth];
+    if (block === undefined || block.kind === 'loop') return;
+    const here = block.level === this.paths.length ? path : (this.paths[block.level] as number);
+    if (here > block.reach) block.reach = here;
   }
 
   /** A label that many entries name counts once. */
   branchTable(): void {
-    for (const depth of new Set(this.reader.labels)) this.emit(events.branch, depth);
+    for (const depth of new Set(this.reader.labels)) this.branch(depth);
     this.stop();
   }
 
@@ -175,6 +209,9 @@ export class FlowReader implements Flow {
       loop: this.loops.length,
       charged: this.charged,
       event: this.events.length,
+      level: this.paths.length,
+      path: this.path,
+      reach: kind === 'if' ? this.path : noWay,
       handlers,
       hasClause: false,
     });
@@ -183,9 +220,10 @@ export class FlowReader implements Flow {
     else this.emit(kind === 'if' ? events.beginIf : events.begin);
   }
 
-  /** The instruction itself was charged to what is around the loop; its cost belongs to the loop. */
+  /** The instruction itself belongs to the loop. */
   private beginLoop(): void {
-    this.charged.cost--;
+    this.paths.push(this.path);
+    this.path = 1;
     this.emit(events.beginLoop, this.loops.length);
     const loop = { pc: this.reader.start - this.start, cost: 1 };
     this.charged = loop;
@@ -198,12 +236,21 @@ export class FlowReader implements Flow {
     const block = this.open[this.open.length - 1] as Open;
     this.events[block.event] = (1 << eventBits) | events.beginIf;
     this.emit(events.else);
+    block.reach = Math.max(block.reach, this.path);
+    this.path = block.path;
   }
 
   catch(): void {
     const block = this.open[this.open.length - 1] as Open;
     this.emit(events.catch, block.hasClause ? 0 : 1);
     block.hasClause = true;
+    block.reach = Math.max(block.reach, this.path);
+    this.path = this.thrown;
+  }
+
+  /** The longest way to whatever throws in the block that ends here, as far as it matters: that to anything so far. */
+  private get thrown(): number {
+    return this.charged.cost;
   }
 
   end(): void {
@@ -212,9 +259,17 @@ export class FlowReader implements Flow {
     if (block.kind === 'loop') {
       this.emit(events.endLoop, block.loop);
       this.charged = block.charged;
-    } else if (block.handlers.length > 0) {
+      const around = this.paths.pop() as number;
+      this.path = this.path < 0 ? noWay : around;
+      return;
+    }
+    this.path = Math.max(this.path, block.reach);
+    if (block.handlers.length > 0) {
       this.emit(events.endTryTable);
-      for (const depth of block.handlers) this.emit(events.handler, depth);
+      for (const depth of block.handlers) {
+        this.emit(events.handler, depth);
+        this.leadTo(depth, this.thrown);
+      }
       this.emit(events.handlers);
     } else this.emit(block.hasClause ? events.endTry : events.end);
   }
@@ -227,7 +282,7 @@ const resumes: ReadonlySet<Special> = new Set(['else', 'catch', 'catch_all', 'en
 type Effect = (f: FlowReader) => void;
 const none = undefined;
 const write: Effect = (f) => f.emit(events.write, f.reader.x);
-const branch: Effect = (f) => f.emit(events.branch, f.reader.x);
+const branch: Effect = (f) => f.branch(f.reader.x);
 const stop: Effect = (f) => f.stop();
 const call: Effect = (f) => f.call();
 const throws: Effect = (f) => {

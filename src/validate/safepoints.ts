@@ -2,10 +2,12 @@
 // are live there. The same program with the same fuel thereby stops at the same frame on either engine.
 //
 // Fuel is charged
-// - when a frame is pushed: `entryCost`, the instructions that are in no loop (at least 1);
-// - each time a `loop` instruction is executed: its cost, the instructions of the loop that are in no loop inside it,
-//   its own `loop` and `end` included. A branch to a loop's label goes to the `loop` instruction, which charges again.
-// Unreachable instructions cost nothing.
+// - when a frame is pushed: `entryCost`, the instructions on the longest way through those that are in no loop (at
+//   least 1);
+// - each time a `loop` instruction is executed: its cost, the same of the loop's instructions that are in no loop inside
+//   it, its own `loop` and `end` included. A branch to a loop's label goes to the `loop` instruction, which charges
+//   again.
+// So nobody runs more instructions than are paid for, and of a switch's many cases one is paid for, not all.
 //
 // Safe points are
 // - `entry`: pc 0, the entry cost is paid;

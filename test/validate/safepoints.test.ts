@@ -34,9 +34,48 @@ test('costs: instructions belong to the innermost loop around them', async (t) =
 test('costs: unreachable code costs nothing, and an empty function costs something', async (t) => {
   const context = await contextOf('(func) (func return (loop nop) nop)');
   t.is(planOf(context, 0).entryCost, 1);
-  t.is(planOf(context, 1).entryCost, 2);
+  t.is(planOf(context, 1).entryCost, 1);
   t.is(planOf(context, 1).loopCosts.size, 0);
 });
+
+const ways: Readonly<Record<string, readonly [body: string, entry: number, loops: readonly number[]]>> = {
+  'the longer arm of an if': ['local.get 0 if nop nop nop else nop end', 7, []],
+  'an if without else': ['local.get 0 if nop nop end', 6, []],
+  'an arm that does not come back': ['local.get 0 if nop nop nop return else nop end nop', 6, []],
+  'one case of a switch': [
+    'block block block local.get 0 br_table 0 1 2 end nop nop nop br 1 end nop br 0 end nop',
+    // Three blocks, the dispatch, the three of the first case and its branch, and what comes after the outermost.
+    3 + 2 + 4 + 2,
+    [],
+  ],
+  'a case that falls through to the next': [
+    'block block local.get 0 br_table 0 1 end nop nop end nop',
+    2 + 2 + 2 + 3,
+    [],
+  ],
+  'a loop inside, left to what is around it': [
+    'block nop loop nop local.get 0 br_if 1 nop nop br 0 end end nop',
+    // The block, what is before the loop, and what comes after the block: its end is not passed by who branches there.
+    4,
+    [7],
+  ],
+  'loops within each other': [
+    'loop nop loop nop local.get 0 br_if 1 local.get 0 br_if 0 end nop nop end',
+    // The end.
+    1,
+    [5, 7],
+  ],
+  'a handler begins with whatever threw': ['block try_table (catch_all 0) nop call $g nop end return end nop', 8, []],
+  'a legacy clause too': ['try nop call $g nop catch_all nop end nop', 9, []],
+};
+
+for (const [name, [body, entry, loops]] of Object.entries(ways))
+  test(`costs: ${name}`, async (t) => {
+    const context = await contextOf(`(func (param i32) ${body}) (func $g)`);
+    const plan = planOf(context, 0);
+    t.is(plan.entryCost, entry);
+    t.deepEqual([...plan.loopCosts.values()], loops);
+  });
 
 test('points: entry, after loop, after calls, and none in unreachable code', async (t) => {
   const context = await contextOf(`(type $f (func)) (table 1 funcref)
