@@ -5,7 +5,7 @@
 import type { MemoryInst } from '../runtime/memory.ts';
 import { notify, waitClock, waitResults } from '../runtime/wait.ts';
 import { Trap } from '../spec/errors.ts';
-import { type Instruction, instructions } from '../spec/instructions.ts';
+import { bytesAccessed, type Instruction, instructions } from '../spec/instructions.ts';
 import { effectiveAddress } from './address.ts';
 import type { Machine } from './machine.ts';
 
@@ -108,8 +108,9 @@ function notifyCell(m: Machine, at: number, base: number): void {
   m.I[base + 1] = 0;
 }
 
-function routineOf({ name, immediates }: Instruction): Routine {
-  const made = access(name, Number(immediates[0]?.slice('memarg'.length)));
+function routineOf(row: Instruction): Routine {
+  const { name } = row;
+  const made = access(name, bytesAccessed(row));
   if (made !== undefined) return made;
   if (name === 'memory.atomic.notify') return notifyCell;
   return name === 'atomic.fence' ? () => undefined : wait;

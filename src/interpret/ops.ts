@@ -6,7 +6,7 @@
 // the first memory; `FR` and `fi` the frames and the current one's place in them. `break oob` traps, `break run` leaves
 // the loop with `exit` set.
 
-import { type Instruction, instructions, type OperandType } from '../spec/instructions.ts';
+import { bytesAccessed, type Instruction, instructions, type OperandType } from '../spec/instructions.ts';
 import { fusions } from './fusions.ts';
 
 export interface Op {
@@ -137,7 +137,7 @@ const resultFlow = (row: Instruction): FlowType => {
   return type === 'f64' && !row.semantics.startsWith('#') ? 'f64' : 'raw';
 };
 
-export const isMemory = (row: Instruction): boolean => row.immediates[0]?.startsWith('memarg') === true;
+export const isMemory = (row: Instruction): boolean => bytesAccessed(row) > 0;
 export const accessBytes = (row: Instruction): number => Number(row.immediates[0]?.slice(6));
 export const isPlain = (row: Instruction): boolean =>
   row.special === undefined && row.semantics !== '' && !isMemory(row);

@@ -1,6 +1,7 @@
 // Addresses of 64 bits. No memory and no table here has as many as 2^32 elements, so they are cut to 32 bits, of which
 // hosts know them all; what does not fit is out of bounds. Also, which of several memories or tables is meant.
 
+import { bytesAccessed } from '../spec/instructions.ts';
 import type { BodyWriter } from './body.ts';
 import type { Thunk } from './env.ts';
 import { code, Op } from './ops.ts';
@@ -63,7 +64,7 @@ function cutDelta(b: BodyWriter): void {
 /** An access to a memory: its address is below the row's other operands. */
 export function writeAccess(b: BodyWriter): void {
   const { row, x, offsetHi } = b.reader;
-  if (row.feature === 'threads') return writeAtomic(b);
+  if (row.feature === 'threads' && bytesAccessed(row) > 1) return writeAtomic(b);
   if (memory(b, x) === 'i32') return b.copy();
   narrow(
     b,
@@ -92,7 +93,7 @@ function writeAtomic(b: BodyWriter): void {
   low();
   b.constant(offsetLo);
   b.w.byte(code['i32.add']);
-  b.constant(Number(row.immediates[0]?.slice('memarg'.length)) - 1);
+  b.constant(bytesAccessed(row) - 1);
   b.w.bytes(Uint8Array.of(code['i32.and'], Op.if, Op.noType));
   b.unreachable();
   b.w.byte(Op.end);

@@ -61,6 +61,17 @@ export interface Code {
   readonly rest: Continuation | undefined;
 }
 
+/** A run of native code, as code that calls the engine knows it. */
+export interface Runner {
+  readonly host: HostPort;
+  /** Pays what guests used that a host function called in turn; says what is left of the fuel that code has. */
+  pay(used: number, fuel: number): number;
+  /** What code that goes on after it called the host has from then on. */
+  refill(fuel: number): number;
+  /** Takes fuel from code that shall leave soon. */
+  forgo(fuel: number): void;
+}
+
 export class NativeStore {
   readonly scratch = theScratch();
   /** Fuel that was used for certain since the last trap. */
@@ -71,14 +82,8 @@ export class NativeStore {
   /** By the name of the module. */
   private readonly codes = new Map<string, Code>();
   private readonly rests = new Map<string, Code>();
-  /** Who calls host functions now. */
-  host: HostPort | undefined;
-  /** Pays what guests used that a host function called in turn; says what is left of the fuel that code has. */
-  pay: (used: number, fuel: number) => number = (_, fuel) => fuel;
-  /** What code that goes on after it called the host has from then on. */
-  refill: (fuel: number) => number = (fuel) => fuel;
-  /** Takes fuel from code that shall leave soon. */
-  forgo: (fuel: number) => void = () => undefined;
+  /** The innermost run, while there is one. */
+  runner: Runner | undefined;
   readonly flight: Flight;
   /** Native stack for the next run. */
   stackBytes = stackBytes;
@@ -174,7 +179,7 @@ export class NativeStore {
     const noted = fuel.value as number;
     fuel.value = notNoted;
     if (!forgo) return noted;
-    this.forgo(noted);
+    this.runner?.forgo(noted);
     return 0;
   }
 
@@ -312,13 +317,8 @@ export class NativeStore {
       stack.reserveSlots(base + Math.max(paramSlots, resultSlots));
       copyWords(scratch.words, 0, stack.words, base * 2, paramSlots * 2);
       this.settle();
-      const outer = {
-        stackBytes: this.stackBytes,
-        host: this.host,
-        pay: this.pay,
-        refill: this.refill,
-        forgo: this.forgo,
-      };
+      const { stackBytes } = this;
+      const runner = this.runner as Runner;
       const before = store.fuelUsed;
       this.stackBytes = Math.max(leastStackBytes, depth);
       // The caller's frame is native: another one of its instance tells the host function who calls.
@@ -330,20 +330,17 @@ export class NativeStore {
       stack.push(anyFunc, 0, base);
       stack.top = base + paramSlots;
       try {
-        done = (this.host as HostPort).call(addr, base);
+        done = runner.host.call(addr, base);
       } catch (error) {
         if (!(error instanceof Thrown) || error.tag === undefined) throw error;
         exception = error;
       } finally {
         stack.depth = level;
         stack.top = base;
-        this.stackBytes = outer.stackBytes;
-        this.host = outer.host;
-        this.pay = outer.pay;
-        this.refill = outer.refill;
-        this.forgo = outer.forgo;
+        this.stackBytes = stackBytes;
+        this.runner = runner;
         this.follow();
-        rest = this.pay(store.fuelUsed - before, fuel);
+        rest = runner.pay(store.fuelUsed - before, fuel);
         if (runs !== this.runs) this.hostFuel = rest;
       }
       this.hostFuel = undefined;
@@ -356,7 +353,7 @@ export class NativeStore {
         return exception === undefined ? left : thrown;
       }
       copyWords(stack.words, base * 2, scratch.words, 0, resultSlots * 2);
-      return this.refill(rest);
+      return runner.refill(rest);
     };
   }
 

@@ -1,7 +1,7 @@
 // How instructions without rules of their own are written: they are copied, but for those that the store must know of,
 // and for conversions that trap for more than one reason.
 
-import { instructionNamed } from '../spec/instructions.ts';
+import { bytesAccessed, instructionNamed } from '../spec/instructions.ts';
 import { memoryFill, memoryGrow, memoryInit, memorySize, writeAccess } from './addresses.ts';
 import type { BodyWriter } from './body.ts';
 import { code, Op } from './ops.ts';
@@ -23,7 +23,7 @@ export function writePlain(b: BodyWriter): void {
   const { row } = b.reader;
   if (row.feature === 'relaxed-simd') writeRelaxed(b);
   else if (row.immediates.length === 0) numeric(b);
-  else if (row.immediates[0]?.startsWith('memarg') === true) writeAccess(b);
+  else if (bytesAccessed(row) > 0) writeAccess(b);
   else (own[row.name] ?? copy)(b);
 }
 

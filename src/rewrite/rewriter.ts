@@ -11,7 +11,7 @@ import { keptShape } from './continuation.ts';
 import { left, thrown } from './env.ts';
 import { hasCodeCache } from './kept.ts';
 import { isRewritten, recall, rewritten } from './module.ts';
-import { type Enter, hasSharedMemory, NativeStore } from './native.ts';
+import { type Enter, hasSharedMemory, NativeStore, type Runner } from './native.ts';
 import { copyWords } from './scratch.ts';
 import { chainOf, handlerIn, leastFrameBytes, pointOf } from './shape.ts';
 import { takeSpilled } from './spill.ts';
@@ -48,7 +48,7 @@ function quantumOf(native: NativeStore, budget: Budget, sure = native.sure): num
   return Math.min(most, Math.max(leap.least, times * sure));
 }
 
-class Run {
+class Run implements Runner {
   private readonly native: NativeStore;
   /** Fuel that is left of this run's; below zero it is owed. */
   private fuel: number;
@@ -68,7 +68,7 @@ class Run {
     private readonly store: Store,
     private readonly floor: number,
     private readonly budget: Budget,
-    private readonly host: HostPort,
+    readonly host: HostPort,
   ) {
     this.native = nativeOf(store);
     this.fuel = budget.fuel - store.debt;
@@ -80,25 +80,16 @@ class Run {
     if (store.stack.depth === this.floor) return 'returned';
     if (this.fuel < 0) return this.settled('fuel');
     if (this.paused()) return this.settled('pause');
-    const outer = { host: native.host, pay: native.pay, refill: native.refill, forgo: native.forgo };
+    const outer = native.runner;
     const { stackTraceLimit } = Error;
-    native.host = this.host;
-    native.pay = (used, fuel) => this.pay(used, fuel);
-    native.refill = (fuel) => this.refill(fuel);
-    native.forgo = (fuel) => {
-      this.slice -= fuel;
-      this.heapIsFull = true;
-    };
+    native.runner = this;
     native.follow();
     try {
       return this.loop();
     } finally {
       Error.stackTraceLimit = stackTraceLimit;
       native.settle();
-      native.host = outer.host;
-      native.pay = outer.pay;
-      native.refill = outer.refill;
-      native.forgo = outer.forgo;
+      native.runner = outer;
       this.settled('fuel');
     }
   }
@@ -141,7 +132,7 @@ class Run {
   }
 
   /** What an inner run used is paid from this one's fuel; code that has more than is left now gets less. */
-  private pay(used: number, fuel: number): number {
+  pay(used: number, fuel: number): number {
     this.fuel -= used;
     const rest = Math.min(fuel, Math.max(0, this.fuel - (this.slice - fuel)));
     this.slice -= fuel - rest;
@@ -149,15 +140,21 @@ class Run {
   }
 
   /**
-   * Code that has called the host gets as much again as it had, where nothing bounds it: so it need not stop for more,
-   * which would cost each frame a continuation.
+   * Where nothing bounds it, code that has called the host gets a whole quantum again: so it need not stop for more, which
+   * would cost each frame a continuation.
    */
-  private refill(fuel: number): number {
+  refill(fuel: number): number {
     if (!isUnbound(this.budget)) return fuel;
     const quantum = quantumOf(this.native, this.budget, this.native.sure + this.slice - fuel);
     if (fuel > quantum / 2) return fuel;
     this.slice += quantum - fuel;
     return quantum;
+  }
+
+  /** The heap is full: it is collected once code has left. */
+  forgo(fuel: number): void {
+    this.slice -= fuel;
+    this.heapIsFull = true;
   }
 
   private charge(fuel: number): void {

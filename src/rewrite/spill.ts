@@ -8,6 +8,7 @@ import { CrashError } from '../spec/errors.ts';
 import type { FuncIdx } from '../spec/types.ts';
 import { placeOf } from '../validate/context.ts';
 import { isLive } from '../validate/safepoints.ts';
+import { byContent } from './cache.ts';
 import { keptShape } from './continuation.ts';
 import { type Scratch, spilledFrameBytes, spillStart } from './scratch.ts';
 import { operandPlaces, pointOf } from './shape.ts';
@@ -27,14 +28,15 @@ interface Layout {
 export const spareSlots = 2;
 
 /** By place in the module's code. */
-const layouts = new WeakMap<Module, Map<number, Layout>>();
+const layoutsOf = byContent(() => new Map<number, Layout>());
 
 function layoutOf(module: Module, func: FuncIdx, pc: number): Layout {
-  const known = layouts.get(module) ?? new Map<number, Layout>();
-  if (known.size === 0) layouts.set(module, known);
+  const kept = layoutsOf(module);
   const place = placeOf(module.context, func, pc);
-  const layout = known.get(place) ?? makeLayout(module, func, pc);
-  known.set(place, layout);
+  const known = kept.get(place);
+  if (known !== undefined) return known;
+  const layout = makeLayout(module, func, pc);
+  kept.set(place, layout);
   return layout;
 }
 

@@ -3,7 +3,7 @@
 
 import { InstructionReader } from '../binary/instruction.ts';
 import { ExhaustionError, HostError, Trap } from '../spec/errors.ts';
-import { instructions } from '../spec/instructions.ts';
+import { bytesAccessed, instructions } from '../spec/instructions.ts';
 import type { TrapKind } from '../spec/traps.ts';
 import type { FuncIdx } from '../spec/types.ts';
 import { bodyOf, type ModuleContext } from '../validate/context.ts';
@@ -130,7 +130,7 @@ function ownTrap(store: NativeStore, place: Place, kind: TrapKind): Trap | undef
   if (kind !== 'unreachable') return undefined;
   if (truncations.has(row.code)) return new Trap('invalid conversion to integer');
   if (row.name === 'ref.as_non_null') return new Trap('null reference');
-  if (row.feature === 'threads') return new Trap('unaligned atomic');
+  if (row.feature === 'threads' && bytesAccessed(row) > 1) return new Trap('unaligned atomic');
   if (row.name.startsWith('table.')) return new Trap('out of bounds table access');
   return row.special === 'unreachable' ? undefined : new Trap('out of bounds memory access');
 }

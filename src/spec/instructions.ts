@@ -504,6 +504,12 @@ export function instructionNamed(name: string): Instruction {
   return row;
 }
 
+/** How many bytes of a memory an instruction reads or writes at its address; 0 where it has no memarg. */
+export function bytesAccessed({ immediates }: Instruction): number {
+  const memarg = immediates.find((kind) => kind.startsWith('memarg'));
+  return Number(memarg?.slice('memarg'.length) ?? 0);
+}
+
 /** Rows by code: one byte, then for each prefix byte its sub-opcodes. */
 export const oneByte: readonly (Instruction | undefined)[] = indexed(0);
 export const prefixed: ReadonlyMap<number, readonly (Instruction | undefined)[]> = new Map(

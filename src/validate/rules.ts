@@ -1,7 +1,13 @@
 // The table's rows as validation reads them: looked up by code in an array, with the stack type of a plain row ready
 // for both address types, and the check of its immediates.
 
-import { type Immediate, type Instruction, instructions, type OperandType } from '../spec/instructions.ts';
+import {
+  bytesAccessed,
+  type Immediate,
+  type Instruction,
+  instructions,
+  type OperandType,
+} from '../spec/instructions.ts';
 import type { AddrType, ValType } from '../spec/types.ts';
 import type { Machine } from './body.ts';
 import { specials } from './specials.ts';
@@ -47,7 +53,7 @@ function checksOf(row: Instruction): Check | undefined {
 }
 
 function checkOf(row: Instruction, kind: Immediate, i: number): Check | undefined {
-  if (kind.startsWith('memarg')) return memargCheck(Number(kind.slice(6)), row.feature === 'threads');
+  if (kind.startsWith('memarg')) return memargCheck(bytesAccessed(row), row.feature === 'threads');
   if (kind === 'memory') return i === 0 ? (v) => v.memoryAt(v.reader.x).addr : (v) => v.memoryAt(v.reader.y).addr;
   if (kind === 'data') return dataCheck;
   if (kind === 'lane') return laneCheck(lanesOf(row));
@@ -76,9 +82,7 @@ const dataCheck: Check = (v) => {
 /** How many lanes the row's shape has: told by the shape in its name, or by how much of the vector it loads. */
 function lanesOf(row: Instruction): number {
   const shape = /x(\d+)\./.exec(row.name)?.[1];
-  if (shape !== undefined) return Number(shape);
-  const memarg = row.immediates.find((kind) => kind.startsWith('memarg'));
-  return 16 / Number(memarg?.slice(6));
+  return shape === undefined ? 16 / bytesAccessed(row) : Number(shape);
 }
 
 const laneCheck =

@@ -1,9 +1,10 @@
 // A short run of the differential fuzzer; `npm run fuzz` goes on for as long as you like.
 
 import test from 'ava';
-import { compare, newTally } from './compare.ts';
+import { Module, VM } from '../../src/index.ts';
+import { argument, compare, newTally } from './compare.ts';
 import { hostFeatures } from './features.ts';
-import { generate } from './generate.ts';
+import { counterName, generate } from './generate.ts';
 import { Random } from './random.ts';
 
 const programs = 60;
@@ -24,4 +25,30 @@ test(`${programs} random programs do the same on the host and on both engines, a
 test('hosts of today know all that programs may use', (t) => {
   if (Number.parseInt(process.versions.node, 10) >= 24) t.is(hostFeatures.length, 9);
   else t.true(hostFeatures.includes('legacy-exceptions') && hostFeatures.includes('tail-call'));
+});
+
+test('nobody runs more instructions than are paid for', (t) => {
+  let stops = 0;
+  for (let seed = 1; seed <= 150; seed++) {
+    const random = new Random(seed);
+    const { bytes, shape } = generate(random);
+    const vm = new VM({ engine: 'interpreter' });
+    const instance = vm.instantiate(Module.from(bytes));
+    for (const [i, { params }] of shape.functions.entries()) {
+      instance.global(counterName).value = 200;
+      const before = vm.fuelUsed;
+      vm.start(
+        instance.func(`f${i}`),
+        params.map((type) => argument(random, type)),
+      );
+      const steps = 1 + random.below(20);
+      for (let run = steps; vm.run({ steps }).status === 'suspended'; run += steps) {
+        stops++;
+        const paid = vm.fuelUsed - before;
+        if (paid < run) return t.fail(`seed ${seed}, f${i}: ${run} instructions for ${paid} units`);
+      }
+    }
+    vm.dispose();
+  }
+  t.true(stops > 1000, `${stops} stops`);
 });

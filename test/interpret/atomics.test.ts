@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { LimitError, Trap } from '../../src/spec/errors.ts';
-import { instructions } from '../../src/spec/instructions.ts';
+import { bytesAccessed, instructions } from '../../src/spec/instructions.ts';
 import { VM } from '../../src/vm.ts';
 import { moduleOf } from '../wat.ts';
 import { differences } from './differential.ts';
@@ -31,8 +31,9 @@ for (const memory of ['1', '1 1 shared']) {
   });
 }
 
-for (const { name, params, immediates } of accesses) {
-  const bytes = Number(immediates[0]?.slice('memarg'.length));
+for (const row of accesses) {
+  const { name, params } = row;
+  const bytes = bytesAccessed(row);
   if (bytes === 1) continue;
   test(`${name} at an address that is no multiple of ${bytes} traps`, async (t) => {
     const operands = params.slice(1).map((type) => `(${type}.const 0)`);

@@ -2,7 +2,7 @@
 // result there, so that all bits are seen.
 
 import { Module } from '../../src/runtime/module.ts';
-import type { Immediate, Instruction, OperandType } from '../../src/spec/instructions.ts';
+import { bytesAccessed, type Immediate, type Instruction, type OperandType } from '../../src/spec/instructions.ts';
 import { VM } from '../../src/vm.ts';
 import { assembleText } from '../spec/assemble.ts';
 
@@ -14,8 +14,7 @@ const window = 128;
 const operand = (type: OperandType, k: number): string =>
   type === 'addr' ? `(i32.const ${accessAt})` : `(${type}.load offset=${operandsAt * (k + 1)} (i32.const 0))`;
 
-const lanesOf = (row: Instruction): number =>
-  Number(/x(\d+)\./.exec(row.name)?.[1] ?? 16 / Number(row.immediates[0]?.slice('memarg'.length)));
+const lanesOf = (row: Instruction): number => Number(/x(\d+)\./.exec(row.name)?.[1] ?? 16 / bytesAccessed(row));
 
 /** The immediates of variant `k`, as text. */
 function immediate(row: Instruction, kind: Immediate, k: number): string {

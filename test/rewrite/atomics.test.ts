@@ -3,7 +3,7 @@
 
 import test from 'ava';
 import { Trap, VM } from '../../src/index.ts';
-import { instructions } from '../../src/spec/instructions.ts';
+import { bytesAccessed, type Instruction, instructions } from '../../src/spec/instructions.ts';
 import { moduleOf } from '../wat.ts';
 
 const rows = instructions.filter(({ name }) => /\.atomic\.(load|store|rmw)/.test(name));
@@ -28,10 +28,9 @@ const places = {
   ],
 } as const;
 
-async function kindsOf(name: string, memory: string, addr: 'i32' | 'i64', offset: bigint): Promise<VM[]> {
-  const row = rows.find((it) => it.name === name) as (typeof rows)[number];
+async function withAccess(row: Instruction, memory: string, addr: 'i32' | 'i64', offset: bigint): Promise<VM[]> {
   const operands = row.params.slice(1).map((type) => `(${type}.const 0)`);
-  const access = `(${name} offset=${offset} (local.get 0) ${operands.join(' ')})`;
+  const access = `(${row.name} offset=${offset} (local.get 0) ${operands.join(' ')})`;
   const body = row.results.length === 0 ? access : `(drop ${access})`;
   const module = await moduleOf(`(memory ${memory}) (func (export "f") (param ${addr}) ${body})`);
   return (['interpreter', 'native'] as const).map((engine) => {
@@ -51,12 +50,12 @@ function kind(vm: VM, address: number | bigint): string {
   }
 }
 
-for (const { name, immediates } of rows)
-  test(name, async (t) => {
-    const bytes = Number(immediates[0]?.slice('memarg'.length));
+for (const row of rows)
+  test(row.name, async (t) => {
+    const bytes = bytesAccessed(row);
     for (const addr of ['i32', 'i64'] as const)
       for (const [i, [offset, at]] of places[addr].entries()) {
-        const vms = await kindsOf(name, addr === 'i32' ? '1' : 'i64 1', addr, offset);
+        const vms = await withAccess(row, addr === 'i32' ? '1' : 'i64 1', addr, offset);
         const aligned = i === 0 ? 'fine' : 'out of bounds memory access';
         for (const vm of vms)
           for (let past = 0; past < bytes; past++) {
