@@ -2,24 +2,21 @@
 // runs such a program once would see it, with decoding, rewriting and V8's warming up.
 
 import { execFile } from 'node:child_process';
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { findCorpus } from '../../test/spec/locate.ts';
+import { findCorpus, programsOf } from '../../test/spec/locate.ts';
 import type { Section } from '../table.ts';
 
 const rounds = 2;
 const columns = ['host', 'interpreter', 'native', 'auto'] as const;
 type Column = (typeof columns)[number];
 const namespace = fileURLToPath(new URL('./namespace.js', import.meta.url));
-const suffix = '.driver.mjs';
 
 export async function corpus(): Promise<Section> {
   const folder = findCorpus();
-  const programs = folder === undefined ? [] : readdirSync(folder).filter((file) => file.endsWith(suffix));
   const rows: string[][] = [];
-  for (const program of programs.map((file) => file.slice(0, -suffix.length)).sort()) {
+  for (const program of folder === undefined ? [] : programsOf(folder)) {
     const times: Record<Column, number[]> = { host: [], interpreter: [], native: [], auto: [] };
     for (let round = 0; round < rounds; round++)
       for (const column of columns) times[column].push(await run(folder as string, program, column));

@@ -1,16 +1,14 @@
 // Real programs, with the glue that their packages come with, on wasbox instead of the host's `WebAssembly`.
 
 import { execFile } from 'node:child_process';
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import test from 'ava';
-import { findCorpus } from '../spec/locate.ts';
+import { findCorpus, programsOf } from '../spec/locate.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const corpus = findCorpus();
-const suffix = '.driver.mjs';
 
 /** Each in a process of its own: it puts wasbox in the place of the global `WebAssembly`. */
 async function run(corpus: string, program: string): Promise<string> {
@@ -20,8 +18,8 @@ async function run(corpus: string, program: string): Promise<string> {
   return stdout;
 }
 
-const drivers = corpus === undefined ? [] : readdirSync(corpus).filter((file) => file.endsWith(suffix));
-for (const program of drivers.map((file) => file.slice(0, -suffix.length)))
+const programs = corpus === undefined ? [] : programsOf(corpus);
+for (const program of programs)
   test.serial(program, async (t) => {
     t.timeout(300_000);
     const told = await run(corpus as string, program);
@@ -30,4 +28,4 @@ for (const program of drivers.map((file) => file.slice(0, -suffix.length)))
   });
 
 // A file without any test is an error.
-if (drivers.length === 0) test.skip('real programs', (t) => t.fail());
+if (programs.length === 0) test.skip('real programs', (t) => t.fail());

@@ -11,6 +11,15 @@ export const testsuite = locate('WASBOX_TESTSUITE', 'testsuite', 'the WebAssembl
 /** The folder of real programs with their checks: `WASBOX_CORPUS`, else beside the checkout. Undefined as well. */
 export const findCorpus = () => locate('WASBOX_CORPUS', 'corpus', 'the corpus of real programs');
 
+const driver = '.driver.mjs';
+
+/** The names of the corpus's programs, sorted. */
+export const programsOf = (corpus: string): string[] =>
+  readdirSync(corpus)
+    .filter((file) => file.endsWith(driver))
+    .map((file) => file.slice(0, -driver.length))
+    .sort();
+
 function locate(variable: string, folder: string, what: string): string | undefined {
   const path = resolve(process.env[variable] ?? join(root, '..', 'shared', folder));
   if (existsSync(path)) return path;
