@@ -1,9 +1,10 @@
-// The examples of the README do what it says.
+// The examples of the README do what it says, and so does its first command.
 
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
 import test from 'ava';
 
@@ -42,3 +43,9 @@ for (const [i, example] of examples.entries())
       rmSync(folder, { recursive: true });
     }
   });
+
+test('the demo suspends and moves every job often enough, and all its answers are right', async (t) => {
+  const flags = ['--import=./test/tsx.mjs', 'bench/demo/main.ts'];
+  const { stdout } = await promisify(execFile)(process.execPath, flags, { cwd: root });
+  t.regex(stdout, /^All \d+ answers are right/m);
+});

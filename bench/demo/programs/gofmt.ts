@@ -46,6 +46,6 @@ export const gofmt: Program = {
   name: 'gofmt',
   from: 'Go',
   steps: stepsOf('gofmt'),
-  sliceFuel: 200_000,
+  sliceFuel: 80_000,
   jobs: [...[4, 8, 12, 16, 20].map(formatting), formatted(6), formatted(12), broken(12)],
 };
