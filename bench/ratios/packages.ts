@@ -3,10 +3,9 @@
 
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
-import path from 'node:path';
 import { newQuickJSWASMModuleFromVariant } from 'quickjs-emscripten-core';
-import type { WebAssemblyNamespace } from 'wasbox/webassembly';
 import { noise, packageFile, packagePath } from '../demo/program.ts';
+import { runEsbuild, type World } from './esbuild.ts';
 import { loadWith } from './glue.ts';
 import type { Task } from './task.ts';
 
@@ -126,56 +125,21 @@ const sqlJs: Task = {
   },
 };
 
-interface Go {
-  argv: string[];
-  env: Record<string, string>;
-  exit(code: number): void;
-  importObject: WebAssembly.Imports;
-  run(instance: WebAssembly.Instance): Promise<void>;
-}
-
-/** A program in Go runs once in each instance, so that starting it is part of the work. */
+/** It bundles files of this checkout. */
 const esbuild: Task = {
   name: 'esbuild, bundle',
   modules: [packageFile('esbuild-wasm', 'esbuild.wasm')],
   large: true,
   async prepare(wasm) {
     const module = new wasm.Module(packageFile('esbuild-wasm', 'esbuild.wasm') as BufferSource);
-    return () => bundle(wasm, module);
+    const entry = packagePath('fast-check', 'lib/fast-check.js');
+    const args = [entry, '--bundle', '--minify', '--format=esm', '--platform=node', '--log-level=error'];
+    const world: World = { fs: { ...fs }, process, crypto, performance, Date };
+    return async () => {
+      const { code, output } = await runEsbuild(wasm, module, args, world);
+      return `${code} ${digest(output)}`;
+    };
   },
 };
-
-async function bundle(wasm: WebAssemblyNamespace, module: WebAssembly.Module): Promise<string> {
-  const told: Uint8Array[] = [];
-  const write = (
-    _fd: number,
-    bytes: Uint8Array,
-    from: number,
-    length: number,
-    _at: unknown,
-    done: (error: null, length: number) => void,
-  ) => {
-    told.push(bytes.slice(from, from + length));
-    done(null, length);
-  };
-  // Only what the program looks up by name.
-  const { Object: object, Array: array, Uint8Array: uint8Array, Error: error, Date: date } = globalThis;
-  const { process, crypto, performance, TextEncoder, TextDecoder } = globalThis;
-  const hidden = { Object: object, Array: array, Uint8Array: uint8Array, Error: error, Date: date, process, crypto };
-  const own: Record<string, unknown> = { ...hidden, performance, TextEncoder, TextDecoder };
-  own.fs = { ...fs, write };
-  own.path = path;
-  loadWith(wasm, packagePath('esbuild-wasm', 'wasm_exec.js'), { globalThis: own });
-  const go = new (own.Go as new () => Go)();
-  let code = -1;
-  const entry = packagePath('fast-check', 'lib/fast-check.js');
-  go.argv = ['esbuild', entry, '--bundle', '--minify', '--format=esm', '--platform=node', '--log-level=error'];
-  go.env = { TMPDIR: '/tmp' };
-  go.exit = (given) => {
-    code = given;
-  };
-  await go.run(new wasm.Instance(module, go.importObject));
-  return `${code} ${digest(Buffer.concat(told))}`;
-}
 
 export const packageTasks: readonly Task[] = [brotli, zstd, quickjs, sqlJs, esbuild];
