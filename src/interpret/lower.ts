@@ -156,8 +156,10 @@ export class Lowerer {
 
   /** Notes where the code of this instruction begins; code taken back since is forgotten. */
   private origin(): void {
-    while (this.origins.length > 0 && (this.origins[this.origins.length - 2] as number) >= this.here)
-      this.origins.length -= 2;
+    while (this.origins.length > 0 && (this.origins[this.origins.length - 2] as number) >= this.here) {
+      this.origins.pop();
+      this.origins.pop();
+    }
     this.origins.push(this.here, this.v.pc);
   }
 

@@ -1,6 +1,7 @@
 // Module objects. https://webassembly.github.io/spec/js-api/#modules
 
 import { Module as Compiled } from '../runtime/module.ts';
+import { hashOf } from '../runtime/sha256.ts';
 import { WasboxError } from '../spec/errors.ts';
 import type { ExternKind } from '../spec/types.ts';
 import { CompileError } from './errors.ts';
@@ -9,10 +10,22 @@ import { asInterface, bufferSource } from './webidl.ts';
 
 const kindName = (kind: ExternKind): WebAssembly.ImportExportKind => (kind === 'func' ? 'function' : kind);
 
+/** By hash, those of this thread that are still in use: scripts compile the same bytes again for each instance. */
+const known = new Map<string, WeakRef<Compiled>>();
+const forgotten = new FinalizationRegistry<string>((hash) => {
+  if (known.get(hash)?.deref() === undefined) known.delete(hash);
+});
+
 /** Decodes and validates. Throws CompileError. */
 export function compiled(bytes: Uint8Array): Compiled {
+  const hash = hashOf(bytes);
+  const same = known.get(hash)?.deref();
+  if (same !== undefined) return same;
   try {
-    return Compiled.from(bytes);
+    const made = Compiled.from(bytes);
+    known.set(hash, new WeakRef(made));
+    forgotten.register(made, hash);
+    return made;
   } catch (error) {
     throw error instanceof WasboxError ? new CompileError(error.message, { cause: error }) : error;
   }

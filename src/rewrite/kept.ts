@@ -1,8 +1,8 @@
 // Rewritten modules in a cache that the host of wasbox provides, on a disk for instance. What comes out of it is checked:
 // an entry that is damaged, or of another version of the rewriter, is as good as none.
 
-import { sha256 } from '@noble/hashes/sha2.js';
 import type { Module } from '../runtime/module.ts';
+import { sha256 } from '../runtime/sha256.ts';
 
 /** Where rewritten modules are kept. Keys are letters, digits and dashes. What it throws, callers see. */
 export interface CodeCache {

@@ -2,7 +2,6 @@
 // continuations can have it and the store stays the truth. Index spaces keep their order: functions of the engine come
 // after imported functions, everything else that is new comes last.
 
-import { Writer } from '../binary/writer.ts';
 import { hostWasm } from '../runtime/host-wasm.ts';
 import type { Module } from '../runtime/module.ts';
 import { CrashError } from '../spec/errors.ts';
@@ -19,8 +18,8 @@ import {
   type Thunk,
   thunks,
 } from './env.ts';
+import { transfer, verbs } from './globals.ts';
 import { type Kept, keptOf, keptOr } from './kept.ts';
-import { Op } from './ops.ts';
 import { assemble, Code, type ExportEntry, type ImportEntry } from './sections.ts';
 import { shapeOf } from './shape-reader.ts';
 import { supportOf } from './support.ts';
@@ -200,48 +199,22 @@ export function rewriteBytes(module: Module, shared: boolean, name: string) {
     code.add(funcTypeIndex(env.types, module, i), bytes);
     exports.push({ name: `f${i}`, kind: 'func', index: env.func(i) });
   }
-  for (const verb of ['save', 'load'] as const) {
-    exports.push({ name: verb, kind: 'func', index: env.func(context.funcs.length) + (verb === 'save' ? 0 : 1) });
-    code.add(env.types.index([], []), transfer(module, env, verb));
-  }
   const globals: Low[] = [];
   for (let i = context.importedGlobals; i < context.globals.length; i++) {
     globals.push(globalType(module, i));
     exports.push({ name: `g${i}`, kind: 'global', index: i });
   }
+  verbs.forEach((verb, i) => {
+    exports.push({ name: verb, kind: 'func', index: env.func(context.funcs.length) + i });
+    const copy = transfer(verb, globals, context.importedGlobals, (name) => env.scratch(name));
+    code.add(env.types.index([], []), copy);
+  });
   for (const own of ownNames) {
     globals.push('i32');
     exports.push({ name: ownGlobals[own], kind: 'global', index: env.own(own) });
   }
   const imports = env.imports(shared);
   return assemble({ name, types: env.types, imports, code, globals, exports });
-}
-
-/** Bytes that a global takes in the scratch memory; they are those of the store's `globalWords`. */
-export const globalBytes = 16;
-
-/** A function that copies the module's own globals to the scratch memory, or from there. */
-function transfer(module: Module, env: MainEnv, verb: 'save' | 'load'): Uint8Array {
-  const { importedGlobals, globals } = module.context;
-  const w = new Writer();
-  w.byte(0);
-  for (let i = importedGlobals; i < globals.length; i++) {
-    const type = globalType(module, i);
-    if (verb === 'save') {
-      w.byte(Op.globalGet);
-      w.u32(i);
-    }
-    w.byte(Op.i32Const);
-    w.s32((i - importedGlobals) * globalBytes);
-    w.byte(Op.call);
-    w.u32(env.scratch(verb === 'save' ? `set_${type}` : `get_${type}`));
-    if (verb === 'load') {
-      w.byte(Op.globalSet);
-      w.u32(i);
-    }
-  }
-  w.byte(Op.end);
-  return w.finish();
 }
 
 /** What stands where in a function of the main module. */

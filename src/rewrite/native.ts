@@ -5,17 +5,18 @@ import { type HostPort, Thrown } from '../runtime/engine.ts';
 import { hostWasm } from '../runtime/host-wasm.ts';
 import type { MemoryInst } from '../runtime/memory.ts';
 import type { Module } from '../runtime/module.ts';
-import { type FuncInst, globalWords, type InstanceInst, type Store } from '../runtime/store.ts';
+import type { FuncInst, InstanceInst, Store } from '../runtime/store.ts';
 import type { TableInst } from '../runtime/table.ts';
-import type { FuncAddr, FuncType, TableAddr } from '../spec/types.ts';
+import type { FuncAddr, FuncType, GlobalAddr, TableAddr } from '../spec/types.ts';
 import { slotsOfAll } from '../spec/types.ts';
 import { placeOf } from '../validate/context.ts';
 import { keep, mostContinuations } from './cache.ts';
 import { type Continuation, continuation } from './continuation.ts';
 import { left, ownGlobals, thrown } from './env.ts';
+import { GlobalMirror } from './globals.ts';
 import { type CallHost, hostWrapper } from './hosts.ts';
 import { TableMirror, theMisfit } from './mirror.ts';
-import { globalBytes, type Rewritten, rewritten } from './module.ts';
+import { type Rewritten, rewritten } from './module.ts';
 import { Pace } from './pace.ts';
 import { copyWords, theScratch } from './scratch.ts';
 import type { ImportEntry } from './sections.ts';
@@ -45,8 +46,6 @@ export interface NativeInstance {
   readonly shared: boolean;
   readonly exports: WebAssembly.Exports;
   readonly thunks: ReturnType<typeof makeThunks>;
-  /** Globals of its own that code may change: some. */
-  readonly hasGlobals: boolean;
   /** By place in the module's code. */
   readonly entries: Map<number, Enter>;
   readonly fuel: WebAssembly.Global;
@@ -95,12 +94,14 @@ export class NativeStore {
   private hostFuel: number | undefined;
   /** How many times native code was entered. */
   private runs = 0;
+  private readonly globals: GlobalMirror;
   private readonly mirrors: (TableMirror | undefined)[] = [];
   private readonly wrappers = new Map<string, CallableFunction>();
   private readonly found = new hostWasm.Table({ element: 'anyfunc', initial: 1 });
 
   constructor(readonly store: Store) {
     this.flight = new Flight(store, this.scratch);
+    this.globals = new GlobalMirror(store, this.scratch);
   }
 
   /** What a module of a stack trace is. */
@@ -114,38 +115,13 @@ export class NativeStore {
   follow(): void {
     const { store, instances } = this;
     while (instances.length < store.instances.length) this.add(store.instances[instances.length] as InstanceInst);
-    for (const native of instances) if (native.hasGlobals) this.load(native);
+    this.globals.load();
     for (const mirror of this.mirrors) mirror?.update();
   }
 
   /** Writes back to the store what only native code knows. */
   settle(): void {
-    for (const native of this.instances) if (native.hasGlobals) this.save(native);
-  }
-
-  private load({ inst, exports }: NativeInstance): void {
-    const { importedGlobals } = inst.module.context;
-    const { globalWords: from } = this.store;
-    const words = this.scratch.words;
-    for (let i = importedGlobals, at = 0; i < inst.globals.length; i++, at += globalBytes / 4) {
-      const g = (inst.globals[i] as number) * globalWords;
-      for (let k = 0; k < globalWords; k++) words[at + k] = from[g + k] as number;
-    }
-    (exports as Record<string, () => void>).load?.();
-  }
-
-  private save({ inst, exports }: NativeInstance): void {
-    const { importedGlobals, globals } = inst.module.context;
-    const { globalWords: to } = this.store;
-    const words = this.scratch.words;
-    (exports as Record<string, () => void>).save?.();
-    for (let i = importedGlobals, at = 0; i < inst.globals.length; i++, at += globalBytes / 4) {
-      const { type, mutable } = globals[i] as (typeof globals)[number];
-      if (!mutable) continue;
-      const g = (inst.globals[i] as number) * globalWords;
-      const count = type === 'v128' ? 4 : 2;
-      for (let k = 0; k < count; k++) to[g + k] = words[at + k] as number;
-    }
+    this.globals.save();
   }
 
   private add(inst: InstanceInst): void {
@@ -165,12 +141,12 @@ export class NativeStore {
     const native: NativeInstance = {
       ...draft,
       exports,
-      hasGlobals: module.context.globals.length > module.context.importedGlobals,
       fuel: exports[ownGlobals.fuel] as WebAssembly.Global,
       element: exports[ownGlobals.element] as WebAssembly.Global,
     };
     (exports[ownGlobals.self] as WebAssembly.Global).value = inst.addr;
     this.instances.push(native);
+    this.globals.add(inst, exports);
     this.codes.set(form.name, { module, rewritten: form, rest: undefined });
   }
 
@@ -214,7 +190,7 @@ export class NativeStore {
 
   private imports(
     entries: readonly ImportEntry[],
-    native: Omit<NativeInstance, 'exports' | 'hasGlobals' | 'fuel' | 'element'> & { exports?: WebAssembly.Exports },
+    native: Omit<NativeInstance, 'exports' | 'fuel' | 'element'> & { exports?: WebAssembly.Exports },
   ): WebAssembly.Imports {
     const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {};
     for (const { module, name } of entries) {
@@ -242,21 +218,10 @@ export class NativeStore {
       case 'table':
         return name === 'found' ? this.found : this.mirror(inst.tables[Number(name)] as TableAddr).host;
       case 'global':
-        return this.global(inst, Number(name));
+        return this.globals.of(inst.globals[Number(name)] as GlobalAddr);
       default:
         return exports?.[name];
     }
-  }
-
-  /** The host's global for that of an instance: it is its maker's. */
-  private global(inst: InstanceInst, index: number): unknown {
-    const addr = inst.globals[index] as number;
-    for (const { inst: maker, exports } of this.instances) {
-      const first = maker.module.context.importedGlobals;
-      const at = maker.globals.indexOf(addr, first);
-      if (at >= 0) return exports[`g${at}`];
-    }
-    return undefined;
   }
 
   private mirror(addr: TableAddr): TableMirror {

@@ -1,13 +1,12 @@
 // A Module: decoded, validated, immutable, and known by the SHA-256 of its bytes. Any number of VMs share it.
 
-import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex } from '@noble/hashes/utils.js';
 import { decode } from '../binary/decode.ts';
 import type { Export, ModuleSyntax } from '../binary/module.ts';
 import { UsageError } from '../spec/errors.ts';
 import type { FuncIdx } from '../spec/types.ts';
 import type { ModuleContext } from '../validate/context.ts';
 import { validate } from '../validate/module.ts';
+import { hashOf } from './sha256.ts';
 
 export class Module {
   private known: string | undefined;
@@ -36,7 +35,7 @@ export class Module {
 
   /** SHA-256 of the bytes, in hexadecimal: the module's name in snapshots and caches. */
   get hash(): string {
-    this.known ??= bytesToHex(sha256(this.bytes));
+    this.known ??= hashOf(this.bytes);
     return this.known;
   }
 

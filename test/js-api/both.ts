@@ -6,7 +6,7 @@ import { bytesOf } from '../wat.ts';
 
 export type Api = WebAssemblyNamespace;
 const host = WebAssembly as unknown as Api;
-const engines = (['interpreter'] as const).map((engine) => ({ engine, api: createWebAssembly({ engine }) }));
+const engines = (['interpreter', 'native'] as const).map((engine) => ({ engine, api: createWebAssembly({ engine }) }));
 
 type Body = (t: ExecutionContext, api: Api) => void | Promise<void>;
 
@@ -14,6 +14,11 @@ type Body = (t: ExecutionContext, api: Api) => void | Promise<void>;
 export function both(title: string, body: Body): void {
   ours(title, body);
   test(`${title} (host)`, (t) => body(t, host));
+}
+
+/** For what only newer hosts can do, and no native code of ours. */
+export function interpreted(title: string, body: Body): void {
+  test(title, (t) => body(t, createWebAssembly({ engine: 'interpreter' })));
 }
 
 /** For what only newer hosts can do. */

@@ -1,7 +1,7 @@
 import test from 'ava';
 import wasbox from '../../src/js-api/index.ts';
 import { Trap } from '../../src/spec/errors.ts';
-import { both, exportsOf, odd, ours } from './both.ts';
+import { both, exportsOf, interpreted, odd, ours } from './both.ts';
 
 /** What a function throws. */
 function thrownBy(act: () => unknown): unknown {
@@ -201,20 +201,23 @@ ours('arguments of exceptions are checked', (t, { Exception, Tag }) => {
   t.is(typeof new Exception(tag, [1, 2], { traceStack: true }).stack, 'string');
 });
 
-ours('an exception that only JavaScript holds keeps its arguments while the guest makes garbage', async (t, api) => {
-  const tag = new api.Tag({ parameters: ['i32'] });
-  const fields = `
+interpreted(
+  'an exception that only JavaScript holds keeps its arguments while the guest makes garbage',
+  async (t, api) => {
+    const tag = new api.Tag({ parameters: ['i32'] });
+    const fields = `
     (import "m" "tag" (tag $tag (param i32)))
     (type $s (struct (field i64 i64 i64 i64)))
     (func (export "throw") (throw $tag (i32.const 99)))
     (func (export "litter") (param i32)
       (loop (drop (struct.new_default $s))
         (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))`;
-  const guest = await exportsOf(api, fields, { m: { tag } });
-  const held = thrownBy(guest.throw) as WebAssembly.Exception;
-  guest.litter(200_000);
-  t.is(held.getArg(tag, 0), 99);
-});
+    const guest = await exportsOf(api, fields, { m: { tag } });
+    const held = thrownBy(guest.throw) as WebAssembly.Exception;
+    guest.litter(200_000);
+    t.is(held.getArg(tag, 0), 99);
+  },
+);
 
 const jsTagged = `
   (import "m" "tag" (tag $js (param externref)))

@@ -1,5 +1,8 @@
+import test from 'ava';
+import { CompileError } from '../../src/js-api/errors.ts';
+import { compiled } from '../../src/js-api/module.ts';
 import { bytesOf } from '../wat.ts';
-import { type Api, both, exportsOf, odd, ours } from './both.ts';
+import { type Api, both, type Exports, exportsOf, odd, ours } from './both.ts';
 
 const moduleIn = async (api: Api, fields: string) => new api.Module(await bytesOf(fields));
 
@@ -32,6 +35,27 @@ both('a module tells its imports, exports and custom sections', async (t, api) =
   t.deepEqual(api.Module.customSections(module, 'no'), []);
   t.throws(() => api.Module.customSections(module, odd(undefined)), { instanceOf: TypeError });
   t.throws(() => api.Module.exports(odd({})), { instanceOf: TypeError });
+});
+
+both('equal bytes make modules of their own', async (t, api) => {
+  const bytes = await bytesOf('(global (export "g") (mut i32) (i32.const 1))');
+  const modules = [new api.Module(bytes), new api.Module(bytes.slice())] as const;
+  t.not(modules[0], modules[1]);
+  const [first, second] = modules.map((module) => new api.Instance(module).exports as Exports);
+  (first as Exports).g.value = 2;
+  t.is((second as Exports).g.value, 1);
+});
+
+test('equal bytes are decoded once, and bytes that were changed again', async (t) => {
+  const bytes = await bytesOf('(func (export "f") (result i32) (i32.const 1))');
+  const module = compiled(bytes);
+  t.is(compiled(bytes.slice()), module);
+  const at = bytes.lastIndexOf(0x41) + 1;
+  bytes[at] = 2;
+  t.not(compiled(bytes), module);
+  bytes[at] = 1;
+  t.is(compiled(bytes), module);
+  t.throws(() => compiled(bytes.subarray(0, at)), { instanceOf: CompileError });
 });
 
 both('modules are made from any buffer source', async (t, api) => {

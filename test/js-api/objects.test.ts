@@ -118,3 +118,35 @@ both('objects stand for the same thing on either side', async (t, api) => {
   t.is(again, global);
   t.true(own instanceof api.Global);
 });
+
+both('globals of JavaScript’s are the guest’s too, of each type and in the midst of a call', async (t, api) => {
+  const start = { i32: -7, i64: 2n ** 40n, f32: 0.5, f64: 1e300, externref: odd('held') } as const;
+  const made = Object.entries(start).map(
+    ([type, value]) => [type, new api.Global({ value: type as 'i32', mutable: true }, value as never)] as const,
+  );
+  const fields = `
+    (import "m" "look" (func $look))
+    (import "m" "fixed" (global $fixed i64))
+    ${Object.keys(start)
+      .map((type) => `(import "m" "${type}" (global $${type} (mut ${type})))`)
+      .join(' ')}
+    (func (export "fixed") (result i64) (global.get $fixed))
+    (func (export "next") (result externref)
+      (global.set $i32 (i32.add (global.get $i32) (i32.const 1)))
+      (global.set $i64 (i64.add (global.get $i64) (i64.const 1)))
+      (global.set $f32 (f32.add (global.get $f32) (f32.const 1)))
+      (global.set $f64 (f64.neg (global.get $f64)))
+      (call $look)
+      (global.get $externref) (global.set $externref (ref.null extern)))`;
+  const globals = Object.fromEntries(made);
+  const seen: unknown[] = [];
+  const look = () => {
+    seen.push(...made.map(([, { value }]) => value));
+    (globals.externref as WebAssembly.Global).value = 'changed';
+  };
+  const { next, fixed } = await exportsOf(api, fields, { m: { look, fixed: 5n, ...globals } });
+  t.is(next(), 'changed');
+  t.deepEqual(seen, [-6, 2n ** 40n + 1n, 1.5, -1e300, 'held']);
+  t.is(globals.externref?.value as unknown, null);
+  t.is(fixed(), 5n);
+});

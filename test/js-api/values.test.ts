@@ -1,4 +1,4 @@
-import { type Api, both, type Exports, exportsOf, odd, ours } from './both.ts';
+import { type Api, both, type Exports, exportsOf, interpreted, odd, ours } from './both.ts';
 
 const identities = `
   (func (export "i32") (param i32) (result i32) local.get 0)
@@ -117,7 +117,7 @@ both('an import sees undefined as `this`, and the guest’s values', async (t, a
   t.deepEqual(seen, [undefined, -1, -1n, Math.fround(0.1), imports, f]);
 });
 
-ours('structures cross as opaque objects, and keep their identity', async (t, api) => {
+interpreted('structures cross as opaque objects, and keep their identity', async (t, api) => {
   const fields = `
     (type $s (struct (field i32)))
     (func (export "make") (param i32) (result (ref $s)) (struct.new $s (local.get 0)))

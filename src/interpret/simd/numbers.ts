@@ -9,10 +9,11 @@ export const vectorRows: readonly Instruction[] = instructions.filter(
   ({ name, feature }) => feature === 'simd' || (feature === 'relaxed-simd' && deterministic(name) === name),
 );
 
-const numbers = new Map(vectorRows.map(({ name }, i) => [name, i]));
+const byName = new Map(vectorRows.map(({ name }, i) => [name, i]));
+const numbers = new Map(instructions.map((row) => [row, byName.get(deterministic(row.name))]));
 
 /** The number of the routine for a row; undefined if it is no vector instruction. */
-export const vectorNumber = ({ name }: Instruction): number | undefined => numbers.get(deterministic(name));
+export const vectorNumber = (row: Instruction): number | undefined => numbers.get(row);
 
 /** The immediates of a vector instruction as its routine wants them: of a memarg the memory and the offset's halves. */
 export const vectorImmediates = ({ immediates }: Instruction, r: InstructionReader): number[] =>
