@@ -11,6 +11,8 @@
 //       landing of $group0, br $exit)
 //     landing of $group1)
 //   zeros, fuel
+// V8 unrolls a short loop if it is not too large for that, charge and all; it may be larger inside another loop. So where
+// there is one, a loop that nothing branches to stands around $exit.
 
 import { encodeInstruction } from '../binary/encode-instruction.ts';
 import { InstructionReader } from '../binary/instruction.ts';
@@ -33,6 +35,7 @@ import {
   Finder,
   type FunctionShape,
   handles,
+  hasShortLoop,
   leastFrameBytes,
   opens,
   operandPlaces,
@@ -42,6 +45,7 @@ import { specialWriters } from './specials.ts';
 import { codeOfLow, type Local, type Low, type LowTypes, slotsOfLow, writeLocals } from './types.ts';
 
 const none: readonly Local[] = [];
+const aroundShortLoops = Uint8Array.of(Op.loop, Op.noType);
 /** Bodies are written one at a time: in here the guest's code, then out there with all around it. */
 const inner = new Writer(1 << 16);
 const outer = new Writer(1 << 16);
@@ -479,6 +483,8 @@ export class BodyWriter {
       local: (type) => this.fresh(type),
     });
     writeLocals(out, [...this.shape.locals.slice(this.rest ? 0 : this.shape.params.length), ...this.extra]);
+    const unrolls = hasShortLoop(this.shape);
+    if (unrolls) out.bytes(aroundShortLoops);
     out.byte(Op.block);
     out.byte(Op.noType);
     for (const { own } of groups.toReversed()) {
@@ -496,6 +502,7 @@ export class BodyWriter {
       out.u32(groups.length - 1 - i);
     });
     out.byte(Op.end);
+    if (unrolls) out.byte(Op.end);
     if (!this.rest) for (const type of this.shape.results) writeZero(out, type);
     out.byte(Op.localGet);
     out.u32(this.fuelLocal);

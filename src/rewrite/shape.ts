@@ -109,6 +109,19 @@ export class Finder<T extends { readonly pc: number }> {
 /** The safe point at a pc, if there is one that is reached. */
 export const pointOf = ({ points }: FunctionShape, pc: number): PointShape | undefined => new Finder(points).at(pc);
 
+/** Bytes of guest code, at most, in loops that the host unrolls. */
+const shortLoop = 160;
+
+/** Whether there is a short loop that neither calls nor contains another. */
+export function hasShortLoop({ blocks, points }: FunctionShape): boolean {
+  let next = 0;
+  return blocks.some(({ kind, start, end }) => {
+    if (kind !== 'loop' || end - start > shortLoop) return false;
+    while (next < points.length && (points[next] as PointShape).pc <= start) next++;
+    return (points[next]?.pc ?? end + 1) > end;
+  });
+}
+
 /** The blocks that a block stands in, outermost first, itself last. */
 export function chainOf(block: BlockShape | undefined): BlockShape[] {
   const chain: BlockShape[] = [];
