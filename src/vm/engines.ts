@@ -36,9 +36,9 @@ export const heat = {
   /** In any case: making an instance takes the host a while. */
   least: 100_000,
   /** For each byte of code that is still to be rewritten, */
-  perByte: 5,
+  perByte: 2,
   /** and until the cache is asked whether it has been. */
-  perKeptByte: 1,
+  perKeptByte: 0.25,
 };
 
 /** Fuel that the store has yet to use until native code is worth its while. */
@@ -47,7 +47,7 @@ function untilHot(store: Store): number {
   if (atLeast > 0) return atLeast;
   const toRecall = sumOf(store, bytesToRecall);
   if (toRecall > 0) {
-    const soon = heat.perKeptByte * toRecall + atLeast;
+    const soon = Math.ceil(heat.perKeptByte * toRecall) + atLeast;
     if (soon > 0) return soon;
     recallAll(store);
   }

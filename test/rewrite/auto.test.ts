@@ -102,7 +102,7 @@ test.serial('what a cache has moves over sooner; it is asked once', async (t) =>
   try {
     keptOr(kept, false, () => rewriteBytes(kept, false, codeName(kept, false)));
     asked.length = 0;
-    const fuel = heat.least + heat.perKeptByte * kept.bytes.length;
+    const fuel = heat.least + Math.ceil(heat.perKeptByte * kept.bytes.length);
     for (const [module, moves] of [
       [kept, true],
       [other, false],
@@ -110,7 +110,7 @@ test.serial('what a cache has moves over sooner; it is asked once', async (t) =>
       const [vm, twin] = [started(module, 'auto', 1_000_000), started(module, 'interpreter', 1_000_000)];
       for (const it of [vm, twin]) t.like(it.run({ fuel: heat.least }), { reason: { kind: 'fuel' } });
       t.is(asked.length, moves ? 0 : 1);
-      for (let i = 0; i < 3; i++) for (const it of [vm, twin]) it.run({ fuel: fuel / 2 });
+      for (let i = 0; i < 3; i++) for (const it of [vm, twin]) it.run({ fuel: fuel >> 1 });
       t.is(isRewritten(module), moves);
       t.is(asked.length, moves ? 1 : 2);
       t.deepEqual(vm.save().encode(), twin.save().encode());
