@@ -6,7 +6,8 @@
 import { CrashError } from '../spec/errors.ts';
 import { type Instruction, instructionNamed, type Special } from '../spec/instructions.ts';
 import { type FuncIdx, type FuncType, slotsOf, slotsOfAll, type ValType } from '../spec/types.ts';
-import { BodyValidator, type ControlFrame } from '../validate/body.ts';
+import { BodyValidator } from '../validate/body.ts';
+import type { ControlFrame } from '../validate/machine.ts';
 import { type FunctionPlan, planOf } from '../validate/safepoints.ts';
 import type { Form, Handler, Lowered, ModuleCode, Region } from './code.ts';
 import { fuse } from './fuse.ts';

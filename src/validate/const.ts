@@ -1,9 +1,9 @@
-// Constant expressions: the machine of body.ts, with few instructions allowed.
+// Constant expressions: the sequences of body.ts, with few instructions allowed.
 // https://webassembly.github.io/spec/core/valid/instructions.html#constant-expressions
 
 import type { Expr } from '../binary/module.ts';
 import type { FuncIdx, ValType } from '../spec/types.ts';
-import { Machine } from './body.ts';
+import { Sequence } from './body.ts';
 import type { ModuleContext } from './context.ts';
 
 const allowed: ReadonlySet<string> = new Set([
@@ -32,7 +32,7 @@ const allowed: ReadonlySet<string> = new Set([
   'end',
 ]);
 
-class ConstValidator extends Machine {
+class ConstValidator extends Sequence {
   constructor(
     context: ModuleContext,
     expr: Expr,

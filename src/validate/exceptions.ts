@@ -6,7 +6,7 @@ import type { Catch } from '../binary/instruction.ts';
 import { valMatches } from '../spec/deftypes.ts';
 import type { Special } from '../spec/instructions.ts';
 import type { RefType, ValType } from '../spec/types.ts';
-import type { Machine } from './body.ts';
+import type { Machine } from './machine.ts';
 import { caught } from './operand.ts';
 
 const exnref: RefType = { heap: 'exn', nullable: false };

@@ -12,9 +12,9 @@ import {
   type StructType,
   type ValType,
 } from '../spec/types.ts';
-import type { Machine } from './body.ts';
 import { isDefaultable } from './context.ts';
 import { limits } from './limits.ts';
+import type { Machine } from './machine.ts';
 import { abstractRef } from './operand.ts';
 
 const isPacked = (type: StorageType): type is 'i8' | 'i16' => type === 'i8' || type === 'i16';

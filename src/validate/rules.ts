@@ -8,14 +8,10 @@ import {
   instructions,
   type OperandType,
 } from '../spec/instructions.ts';
-import type { AddrType, ValType } from '../spec/types.ts';
-import type { Machine } from './body.ts';
+import type { AddrType } from '../spec/types.ts';
+import type { Machine, Signature } from './machine.ts';
 import { specials } from './specials.ts';
 
-interface Signature {
-  readonly params: readonly ValType[];
-  readonly results: readonly ValType[];
-}
 export interface Rule {
   /** Types the instruction; absent for a plain row. */
   readonly special: ((v: Machine) => void) | undefined;

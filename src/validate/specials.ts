@@ -5,9 +5,9 @@
 import { valMatches } from '../spec/deftypes.ts';
 import type { Special } from '../spec/instructions.ts';
 import { type AddrType, type FuncType, funcref, isRef, type RefType, type ValType } from '../spec/types.ts';
-import type { Machine } from './body.ts';
 import { exceptionRules } from './exceptions.ts';
 import { gcRules } from './gc.ts';
+import type { Machine } from './machine.ts';
 import { abstractRef, type Operand } from './operand.ts';
 
 type Rules<S extends Special> = Record<S, (v: Machine) => void>;

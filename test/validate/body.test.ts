@@ -3,9 +3,10 @@ import test from 'ava';
 import { decode } from '../../src/binary/decode.ts';
 import { InvalidError, LimitError } from '../../src/spec/errors.ts';
 import { typeNames } from '../../src/spec/types.ts';
-import { BodyValidator, type Operand } from '../../src/validate/body.ts';
+import { BodyValidator } from '../../src/validate/body.ts';
 import type { ModuleContext } from '../../src/validate/context.ts';
 import { validate } from '../../src/validate/module.ts';
+import type { Operand } from '../../src/validate/operand.ts';
 import { contextOf, pcOf } from './assembly.ts';
 
 const good: Record<string, string> = {
