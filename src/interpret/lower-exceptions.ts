@@ -6,7 +6,7 @@ import type { Catch } from '../binary/instruction.ts';
 import type { Special } from '../spec/instructions.ts';
 import type { ValType } from '../spec/types.ts';
 import type { Handler, Region } from './code.ts';
-import type { Label, Lowerer } from './lower.ts';
+import type { Label, Lowerer } from './lowerer.ts';
 
 /** Opens a block whose exceptions go to a region's handlers; its label's code lies in that region. */
 function openRegion(l: Lowerer, kind: 'try_table' | 'try'): Region | undefined {
@@ -83,13 +83,12 @@ function clause(l: Lowerer, tag: number, params: readonly ValType[]): void {
   l.pushTypes(params);
 }
 
-/** Ends a `try` body whose exceptions are those of another label's code. */
-function delegate(l: Lowerer): void {
+/** Before the end of a `try` body whose exceptions are those of another label's code. */
+export function delegate(l: Lowerer): void {
   const label = l.label(0);
   const to = l.label(l.v.reader.x + 1);
   const region = label.live ? l.regions[label.region] : undefined;
   if (region !== undefined) region.delegate = to.region;
-  l.end();
 }
 
 function throwTag(l: Lowerer): void {
@@ -115,6 +114,5 @@ export const exceptions = {
   try: (l) => void openRegion(l, 'try'),
   catch: (l) => clause(l, l.v.reader.x, l.v.tagAt(l.v.reader.x).params),
   catch_all: (l) => clause(l, -1, []),
-  delegate,
   rethrow: (l) => throwRegister(l, l.label(l.v.reader.x).base),
 } satisfies Partial<Record<Special, (l: Lowerer) => void>>;

@@ -3,7 +3,7 @@
 import { type Shape, shapeOf } from '../runtime/shape.ts';
 import type { DefType } from '../spec/deftypes.ts';
 import type { Special } from '../spec/instructions.ts';
-import type { Lowerer } from './lower.ts';
+import type { Lowerer } from './lowerer.ts';
 
 type Lowering = (l: Lowerer) => void;
 

@@ -3,9 +3,9 @@
 
 import type { Special } from '../spec/instructions.ts';
 import { type FuncType, slotsOf } from '../spec/types.ts';
-import type { Condition, Lowerer } from './lower.ts';
-import { emitStubs, exceptions, settleResults } from './lower-exceptions.ts';
+import { delegate, emitStubs, exceptions, settleResults } from './lower-exceptions.ts';
 import { gcLowerings } from './lower-gc.ts';
+import type { Condition, Lowerer } from './lowerer.ts';
 import type { Operand } from './operands.ts';
 
 type Lowering = (l: Lowerer) => void;
@@ -67,12 +67,16 @@ function end(l: Lowerer): void {
   if (label.kind === 'func') l.return(results);
 }
 
-const blocks: Lowerings<'block' | 'loop' | 'if' | 'else' | 'end'> = {
+const blocks: Lowerings<'block' | 'loop' | 'if' | 'else' | 'end' | 'delegate'> = {
   block: (l) => block(l, 'block'),
   loop: (l) => block(l, 'loop'),
   if: (l) => block(l, 'if'),
   else: elseOf,
   end,
+  delegate(l) {
+    delegate(l);
+    end(l);
+  },
 };
 
 // Branches
