@@ -1,5 +1,5 @@
 // How the instructions are lowered whose operands or flow depend on their context. The plain rows of the table are in
-// lower.ts.
+// lowerer.ts.
 
 import type { Special } from '../spec/instructions.ts';
 import { type FuncType, slotsOf } from '../spec/types.ts';

@@ -2,7 +2,7 @@
 // hosts know them all; what does not fit is out of bounds. Also, which of several memories or tables is meant.
 
 import { bytesAccessed } from '../spec/instructions.ts';
-import type { BodyWriter } from './body.ts';
+import type { BodyWriter } from './body-writer.ts';
 import type { Thunk } from './env.ts';
 import { code, Op } from './ops.ts';
 import type { Local, Low } from './types.ts';

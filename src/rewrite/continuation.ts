@@ -8,7 +8,8 @@ import type { Module } from '../runtime/module.ts';
 import { CrashError } from '../spec/errors.ts';
 import type { FuncIdx, FuncType } from '../spec/types.ts';
 import { placeOf } from '../validate/context.ts';
-import { BodyWriter, type Origins, type Written } from './body.ts';
+import { writeRest } from './body.ts';
+import { BodyWriter, type Origins, type Written } from './body-writer.ts';
 import { byContent, keep, mostContinuations } from './cache.ts';
 import { type Env, type OwnGlobal, ownGlobals, type ScratchFunc, scratchFunc, type Thunk, thunks } from './env.ts';
 import { codeName, funcTypeIndex, globalType, memoryImport } from './module.ts';
@@ -138,7 +139,7 @@ function write(module: Module, func: FuncIdx, pc: number, env: Env, tracing: boo
   if (pc === 0) return { bytes: enter(shape, env), origins: [] };
   const point = pointOf(shape, pc);
   if (point === undefined) throw new CrashError(`function ${func} cannot be continued at pc ${pc}`);
-  return new BodyWriter(module.context, shape, env, true, tracing).from(point);
+  return writeRest(new BodyWriter(module.context, shape, env, true, tracing), point);
 }
 
 /** Calls the function itself. */

@@ -10,7 +10,7 @@
 //     on to the handler around)
 
 import type { Special } from '../spec/instructions.ts';
-import type { BodyWriter, Open } from './body.ts';
+import type { BodyWriter, Open } from './body-writer.ts';
 import { thrown } from './env.ts';
 import { code, Op } from './ops.ts';
 import { type BlockShape, handlerIn } from './shape.ts';
@@ -117,7 +117,7 @@ function endClause(b: BodyWriter, { block, label, stashes }: Open): readonly Loc
 }
 
 /** Ends a block that handles exceptions, which is open no longer, up to its own label. Returns what it has stashed. */
-export function closeHandlers(b: BodyWriter, open: Open): readonly Local[] {
+function closeHandlers(b: BodyWriter, open: Open): readonly Local[] {
   if (open.block.kind === 'clause' && open.guarded !== true) {
     b.give(open.stashes.at(-1) as Local);
     return open.stashes.slice(0, -1);
@@ -134,11 +134,23 @@ export function closeHandlers(b: BodyWriter, open: Open): readonly Local[] {
   return stashes;
 }
 
+/** Closes the innermost block. */
+export function closeBlock(b: BodyWriter): void {
+  const open = b.open.pop() as Open;
+  const { block } = open;
+  const stashes = open.handler !== undefined || block.kind === 'clause' ? closeHandlers(b, open) : open.stashes;
+  b.endLabel();
+  if (stashes.length === 0) return;
+  const results = b.popInto(block.results);
+  b.pushFrom(stashes);
+  b.pushFrom(results);
+}
+
 export const exceptions = {
   throw: throwTag,
   throw_ref: (b) => throwBy(b, 'throw_ref'),
   rethrow,
   catch: clause,
   catch_all: clause,
-  delegate: (b) => b.close(),
+  delegate: closeBlock,
 } satisfies Partial<Record<Special, (b: BodyWriter) => void>>;

@@ -1,4 +1,4 @@
-// Safe points whose landing (body.ts) is the same: as many and the same kinds of values, in the same locals. Every call of a
+// Safe points whose landing (landing.ts) is the same: as many and the same kinds of values, in the same locals. Every call of a
 // function asks for its group, so they are found by numbers that are soon computed.
 
 import type { LocalSet } from '../validate/safepoints.ts';

@@ -6,7 +6,8 @@ import { hostWasm } from '../runtime/host-wasm.ts';
 import type { Module } from '../runtime/module.ts';
 import { CrashError } from '../spec/errors.ts';
 import type { FuncType } from '../spec/types.ts';
-import { BodyWriter, type Origins } from './body.ts';
+import { writeWhole } from './body.ts';
+import { BodyWriter, type Origins } from './body-writer.ts';
 import { byContent } from './cache.ts';
 import {
   type Env,
@@ -195,7 +196,7 @@ export function rewriteBytes(module: Module, shared: boolean, name: string) {
   const code = new Code(Math.ceil(growth * module.bytes.length));
   const exports: ExportEntry[] = [];
   for (let i = context.importedFuncs; i < context.funcs.length; i++) {
-    const { bytes } = new BodyWriter(context, shapeOf(context, i), env, false).whole();
+    const { bytes } = writeWhole(new BodyWriter(context, shapeOf(context, i), env, false));
     code.add(funcTypeIndex(env.types, module, i), bytes);
     exports.push({ name: `f${i}`, kind: 'func', index: env.func(i) });
   }
@@ -220,5 +221,5 @@ export function rewriteBytes(module: Module, shared: boolean, name: string) {
 /** What stands where in a function of the main module. */
 export function originsOf(module: Module, func: number): Origins {
   const { context } = module;
-  return new BodyWriter(context, shapeOf(context, func), new MainEnv(module), false, true).whole().origins;
+  return writeWhole(new BodyWriter(context, shapeOf(context, func), new MainEnv(module), false, true)).origins;
 }

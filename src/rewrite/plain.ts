@@ -3,7 +3,7 @@
 
 import { bytesAccessed, instructionNamed } from '../spec/instructions.ts';
 import { memoryFill, memoryGrow, memoryInit, memorySize, writeAccess } from './addresses.ts';
-import type { BodyWriter } from './body.ts';
+import type { BodyWriter } from './body-writer.ts';
 import { code, Op } from './ops.ts';
 import { writeRelaxed } from './relaxed.ts';
 import type { Low } from './types.ts';

@@ -1,7 +1,7 @@
 // How instructions on typed references are written. A reference is an i64, and null is zero.
 
 import type { Special } from '../spec/instructions.ts';
-import type { BodyWriter } from './body.ts';
+import type { BodyWriter } from './body-writer.ts';
 import { code, Op } from './ops.ts';
 import type { Low } from './types.ts';
 

@@ -2,7 +2,7 @@
 
 import { deterministic } from '../spec/instructions/relaxed.ts';
 import { instructionNamed } from '../spec/instructions.ts';
-import type { BodyWriter } from './body.ts';
+import type { BodyWriter } from './body-writer.ts';
 import { Op } from './ops.ts';
 
 function vector(b: BodyWriter, name: string): void {

@@ -4,8 +4,8 @@ import { CrashError } from '../spec/errors.ts';
 import type { Special } from '../spec/instructions.ts';
 import type { FuncType } from '../spec/types.ts';
 import { memoryCopy, narrowElement, tables } from './addresses.ts';
-import type { BodyWriter } from './body.ts';
-import { exceptions } from './exceptions.ts';
+import type { BodyWriter } from './body-writer.ts';
+import { catchThrown, closeBlock, exceptions } from './exceptions.ts';
 import { code, Op } from './ops.ts';
 import { references } from './references.ts';
 import { forUnsupported } from './shape.ts';
@@ -68,10 +68,16 @@ function call(b: BodyWriter, tail: boolean): void {
   afterCall(b, tail);
 }
 
+/** The fuel that is left is on the stack. If the callee left, so does this. */
 function afterCall(b: BodyWriter, tail: boolean): void {
-  if (!tail) return b.afterCall();
-  if (b.rest) b.afterTailCall();
-  b.skipDead();
+  if (tail) {
+    if (b.rest) b.afterTailCall();
+    b.skipDead();
+    return;
+  }
+  b.index(Op.localSet, b.fuelLocal);
+  catchThrown(b);
+  b.leaveIf(b.point(b.pc), false);
 }
 
 const local: Write = (b) => b.index(b.reader.row.code, b.local(b.reader.x));
@@ -93,7 +99,7 @@ export const specialWriters = {
   loop: open,
   if: open,
   else: (b) => b.w.byte(Op.else),
-  end: (b) => b.close(),
+  end: closeBlock,
   br: ends(branch),
   br_if: branch,
   br_table: branchTable,

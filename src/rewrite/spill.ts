@@ -1,5 +1,5 @@
-// Spilled frames made canonical: body.ts writes them to the scratch memory, innermost first; from the end they are read
-// outermost first, as the stack has them.
+// Spilled frames made canonical: body-writer.ts writes them to the scratch memory, innermost first; from the end they
+// are read outermost first, as the stack has them.
 
 import type { Stack } from '../runtime/frame.ts';
 import type { Module } from '../runtime/module.ts';

@@ -9,7 +9,7 @@ import type { FuncIdx } from '../spec/types.ts';
 import { bodyOf, type ModuleContext } from '../validate/context.ts';
 import { slotOfCode } from '../validate/rules.ts';
 import { planOf } from '../validate/safepoints.ts';
-import type { Origins } from './body.ts';
+import type { Origins } from './body-writer.ts';
 import { restOrigins } from './continuation.ts';
 import { originsOf } from './module.ts';
 import type { NativeInstance, NativeStore } from './native.ts';

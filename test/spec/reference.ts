@@ -20,13 +20,13 @@ const files: readonly (readonly [file: string, has: (row: Instruction) => boolea
   ['lower-specials.ts', ({ special = '' }) => special in specials],
   ['simd/routines.ts', (row) => vectorNumber(row) !== undefined],
   ['access.ts', (row) => row.semantics !== '' && isSeldom(row)],
-  ['lower.ts', isRenaming],
+  ['lowerer.ts', isRenaming],
   ['loop.ts', ({ name }) => opNumber(name) !== undefined],
   ['atomics.ts', ({ name }) => name in atomicRoutines],
   ['wide.ts', ({ name }) => name in wideRoutines],
   ['gc.ts', ({ name }) => name in gcRoutines],
   ['rare.ts', ({ name }) => rareNumber(name) !== undefined],
-  ['lower.ts', ({ name, params }) => name === 'nop' || name.endsWith('.const') || params.length === 0],
+  ['lowerer.ts', ({ name, params }) => name === 'nop' || name.endsWith('.const') || params.length === 0],
 ];
 
 /** The file that carries an instruction out. Throws where there is none. */
