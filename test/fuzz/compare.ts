@@ -19,16 +19,14 @@ export interface Difference {
   readonly got: string;
 }
 
-/** Which of the two is told of an atomic access that is unaligned and outside depends on V8 11's compilers. */
-const orOutside = Number.parseInt(process.versions.v8, 10) < 12 ? ['unaligned atomic'] : [];
-
 /** What V8 says when it traps, and which of our kinds that may be. */
 const trapKinds: readonly (readonly [RegExp, readonly string[]])[] = [
   [/unreachable/, ['unreachable']],
   [/divide by zero|remainder by zero/, ['integer divide by zero']],
   [/divide result unrepresentable/, ['integer overflow']],
   [/float unrepresentable/, ['integer overflow', 'invalid conversion to integer']],
-  [/memory access out of bounds/, ['out of bounds memory access', ...orOutside]],
+  // Of an atomic access that is unaligned too, V8 11 says one or the other; V8 13 this if it is outside at any index.
+  [/memory access out of bounds/, ['out of bounds memory access', 'unaligned atomic']],
   [/table index is out of bounds|index out of bounds/, ['undefined element', 'out of bounds table access']],
   [/array element access out of bounds|array index/, ['out of bounds array access']],
   [/dereferencing a null pointer/, ['null reference', 'null function reference', 'null structure reference']],
