@@ -41,6 +41,9 @@ const leap = { least: 1_000_000, times: 4, timesUnbound: 32 };
 
 const isUnbound = ({ fuel, pause }: Budget): boolean => pause === undefined && fuel === Number.POSITIVE_INFINITY;
 
+/** Of a quantum: code that still has more of it needs none. */
+const nearlyAll = 0.9;
+
 /** `sure`: fuel that was used for certain since the last trap. */
 function quantumOf(native: NativeStore, budget: Budget, sure = native.sure): number {
   if (budget.pause !== undefined) return native.pace.quantum;
@@ -146,7 +149,7 @@ class Run implements Runner {
   refill(fuel: number): number {
     if (!isUnbound(this.budget)) return fuel;
     const quantum = quantumOf(this.native, this.budget, this.native.sure + this.slice - fuel);
-    if (fuel > quantum / 2) return fuel;
+    if (fuel > nearlyAll * quantum) return fuel;
     this.slice += quantum - fuel;
     return quantum;
   }
