@@ -18,9 +18,9 @@ import { takeSpilled } from './spill.ts';
 import { supportOf } from './support.ts';
 import { entryCosts, instructionAfter, instructionBefore, type Place, placesOf, trapOf } from './traps.ts';
 
-/** Without a flag to look at. */
+/** With a bound and without a flag to look at, at most. */
 const longQuantum = 20_000_000;
-/** With neither flag nor bound: about as much as fits, for each stop costs a deep stack many continuations. */
+/** With neither: about as much as fits, for each stop costs every frame of the stack a continuation. */
 const longestQuantum = 2_000_000_000;
 /** Frames that a stack trace names. */
 const tracedFrames = 80;
@@ -37,18 +37,14 @@ function nativeOf(store: Store): NativeStore {
  * A trap makes all of a quantum count as used: that is at most so much more than has been used since the last trap.
  * Where fuel has no bound, nobody pays for it.
  */
-const leap = { least: 1_000_000, times: 4, timesUnbound: 32 };
+const leap = { least: 1_000_000, times: 4 };
 
 const isUnbound = ({ fuel, pause }: Budget): boolean => pause === undefined && fuel === Number.POSITIVE_INFINITY;
 
-/** Of a quantum: code that still has more of it needs none. */
-const nearlyAll = 0.9;
-
-/** `sure`: fuel that was used for certain since the last trap. */
-function quantumOf(native: NativeStore, budget: Budget, sure = native.sure): number {
-  if (budget.pause !== undefined) return native.pace.quantum;
-  const [most, times] = isUnbound(budget) ? [longestQuantum, leap.timesUnbound] : [longQuantum, leap.times];
-  return Math.min(most, Math.max(leap.least, times * sure));
+function quantumOf({ pace, sure }: NativeStore, budget: Budget): number {
+  if (isUnbound(budget)) return longestQuantum;
+  if (budget.pause !== undefined) return pace.quantum;
+  return Math.min(longQuantum, Math.max(leap.least, leap.times * sure));
 }
 
 class Run implements Runner {
@@ -148,10 +144,8 @@ class Run implements Runner {
    */
   refill(fuel: number): number {
     if (!isUnbound(this.budget)) return fuel;
-    const quantum = quantumOf(this.native, this.budget, this.native.sure + this.slice - fuel);
-    if (fuel > nearlyAll * quantum) return fuel;
-    this.slice += quantum - fuel;
-    return quantum;
+    this.slice += longestQuantum - fuel;
+    return longestQuantum;
   }
 
   /** The heap is full: it is collected once code has left. */
