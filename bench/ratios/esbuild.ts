@@ -66,9 +66,9 @@ export function closedWorld(input: Uint8Array): World {
     at += part.length;
     done(null, part.length);
   };
-  class Noon {
+  class Frozen {
     static readonly now = (): number => 1.7e12;
-    readonly getTime = Noon.now;
+    readonly getTime = Frozen.now;
     readonly getTimezoneOffset = (): number => 0;
   }
   return {
@@ -76,6 +76,6 @@ export function closedWorld(input: Uint8Array): World {
     process: { cwd: () => '/' },
     crypto: { getRandomValues: (bytes) => bytes },
     performance: { now: () => ++time },
-    Date: Noon,
+    Date: Frozen,
   };
 }
