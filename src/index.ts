@@ -2,7 +2,7 @@
 
 export type { HostBody, HostContext, HostFunction, TypeLike } from './host/define.ts';
 export { asyncHostFunction, hostFunction } from './host/define.ts';
-export { type CodeCache, useCodeCache } from './rewrite/kept.ts';
+export { type CodeCache, useCodeCache } from './rewrite/module/code-cache.ts';
 export type { Outcome, SuspendReason } from './runtime/engine.ts';
 export { Module } from './runtime/module.ts';
 export { Ref, type Value } from './runtime/ref.ts';
@@ -49,6 +49,7 @@ export {
   type InstantiateOptions,
   MemoryRef,
   type RestoreOptions,
+  type Runner,
   type RunOptions,
   type Status,
   TableRef,

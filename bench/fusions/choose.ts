@@ -1,13 +1,13 @@
 // Chooses the interpreter's fused sequences: `npm run fusions`. Counts how often each op of real programs runs, in a
 // copy of the sources whose loop counts, and merges the pair of neighbours that would save most dispatches, again and
-// again. Writes src/interpret/fusions.ts and the generated loop.
+// again. Writes src/interpret/machine/fusions.ts and the generated loop.
 
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { fusedOp } from '../../src/interpret/ops.ts';
+import { fusedOp } from '../../src/interpret/machine/ops.ts';
 import { bytecodeLength, mostBytecode } from '../../test/interpret/bytecode.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -25,7 +25,7 @@ function profile(): Trace[] {
     for (const part of ['src', 'bench', 'test', 'package.json'])
       cpSync(join(root, part), join(copy, part), { recursive: true });
     symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
-    const file = join(copy, 'src/interpret/fusions.ts');
+    const file = join(copy, 'src/interpret/machine/fusions.ts');
     writeFileSync(file, readFileSync(file, 'utf8').replace(/= \[[\s\S]*\];/, '= [];'));
     const run = (script: string) =>
       execFileSync(process.execPath, ['--import', 'tsx', script], { cwd: copy, encoding: 'utf8', maxBuffer: 2 ** 30 });
@@ -117,7 +117,7 @@ const total = traces.flat().reduce((sum, { count }) => sum + count, 0);
 const known = new Set(byHand.map(({ names }) => names.join()));
 const chosen = [...byHand, ...choose(traces).filter(({ names }) => !known.has(names.join()))];
 // V8 optimises no function above a size: leave out the least useful sequences until the loop is below it.
-const target = join(root, 'src/interpret/fusions.ts');
+const target = join(root, 'src/interpret/machine/fusions.ts');
 function write(count: number): void {
   const list = chosen.slice(0, count).map(({ names }) => `  [${names.map((n) => `'${n}'`).join(', ')}],`);
   writeFileSync(target, readFileSync(target, 'utf8').replace(/= \[[\s\S]*\];/, `= [\n${list.join('\n')}\n];`));

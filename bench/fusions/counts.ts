@@ -1,6 +1,6 @@
 // How often the op at each code offset ran, by module.
 
-import type { ModuleCode } from '../../src/interpret/code.ts';
+import type { ModuleCode } from '../../src/interpret/machine/code.ts';
 
 export const counted = new Map<ModuleCode, Float64Array>();
 

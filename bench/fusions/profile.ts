@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostFunction, type Instance, Module, VM } from '../../src/index.ts';
-import { lengthAt, linksTo } from '../../src/interpret/fuse.ts';
-import { isFusible, ops, partName } from '../../src/interpret/ops.ts';
+import { lengthAt, linksTo } from '../../src/interpret/lower/fuse.ts';
+import { isFusible, ops, partName } from '../../src/interpret/machine/ops.ts';
 import { counted } from './counts.ts';
 
 const load = (file: string) => Module.from(readFileSync(new URL(`../../node_modules/${file}`, import.meta.url)));

@@ -1,7 +1,7 @@
 // `wasbox resume`: goes on with what `--save` wrote.
 
 import { fileCache } from '../pool/cache.ts';
-import { useCodeCache } from '../rewrite/kept.ts';
+import { useCodeCache } from '../rewrite/module/code-cache.ts';
 import { Module } from '../runtime/module.ts';
 import { VM } from '../vm.ts';
 import type { Exit } from './exit.ts';

@@ -1,7 +1,7 @@
 // `wasbox run`: calls an export of a module. What `run` and `resume` share, the way from a VM to an exit code, is here.
 
 import { fileCache } from '../pool/cache.ts';
-import { useCodeCache } from '../rewrite/kept.ts';
+import { useCodeCache } from '../rewrite/module/code-cache.ts';
 import type { Module } from '../runtime/module.ts';
 import { LinkError, UsageError } from '../spec/errors.ts';
 import type { FuncType } from '../spec/types.ts';

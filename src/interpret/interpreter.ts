@@ -10,12 +10,12 @@ import type { FuncInst, Store } from '../runtime/store.ts';
 import { join, type PendingWait } from '../runtime/wait.ts';
 import { CrashError, LimitError, Trap, UncaughtError } from '../spec/errors.ts';
 import { type FuncAddr, slotsOfAll, type TagAddr } from '../spec/types.ts';
-import { waiting } from './atomics.ts';
-import { findHandler, type Handler, type Lowered, offsetOf, originOf, pointAt, spareCode } from './code.ts';
-import { enter } from './enter.ts';
-import { lower } from './lower.ts';
-import { Exit, Machine } from './machine.ts';
-import { opNamed } from './ops.ts';
+import { enter } from './loop/enter.ts';
+import { lower } from './lower/lower.ts';
+import { findHandler, type Handler, type Lowered, offsetOf, originOf, pointAt, spareCode } from './machine/code.ts';
+import { Exit, Machine } from './machine/machine.ts';
+import { opNamed } from './machine/ops.ts';
+import { waiting } from './routines/atomics.ts';
 
 /**
  * Fuel between two looks at the pause flag, and between two entries of the loop: well under a millisecond of work, also

@@ -2,7 +2,7 @@
 // field. pool.ts writes orders and reads replies, worker.ts the reverse. What a worker keeps of it the main thread knows,
 // and could do without.
 
-import type { CompiledCode } from '../rewrite/module.ts';
+import type { CompiledCode } from '../rewrite/module/module.ts';
 import type { VmLimits } from '../runtime/store.ts';
 import type { SnapshotMessage } from '../snapshot/send.ts';
 import type { VmOptions } from '../vm.ts';

@@ -3,7 +3,7 @@
 
 import type { Worker } from 'node:worker_threads';
 import { Piscina, queueOptionsSymbol } from 'piscina';
-import type { CompiledCode } from '../rewrite/module.ts';
+import type { CompiledCode } from '../rewrite/module/module.ts';
 import type { Module } from '../runtime/module.ts';
 import {
   type CodeParcel,
@@ -63,7 +63,7 @@ export type ThreadPart = Pick<Order, 'slot' | 'modules' | 'forget' | 'keep' | 'd
 const mostModules = 32;
 const mostWarm = 16;
 
-/** Native code may use two fifths of it (rewrite/native.ts): as much as all frames take that a VM may have by default. */
+/** Native code may use two fifths of it (rewrite/run/native.ts): as much as all frames take that a VM may have by default. */
 const stackSizeMb = 32;
 
 /** A source file's worker is a source file, a compiled one's a compiled one. */

@@ -4,9 +4,9 @@
 import { resourceLimits, workerData } from 'node:worker_threads';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { asyncHostFunction } from '../host/define.ts';
-import { useCodeCache } from '../rewrite/kept.ts';
-import { adopt, compiledOf } from '../rewrite/module.ts';
-import { useStack } from '../rewrite/native.ts';
+import { useCodeCache } from '../rewrite/module/code-cache.ts';
+import { adopt, compiledOf } from '../rewrite/module/module.ts';
+import { useStack } from '../rewrite/run/native.ts';
 import type { Outcome, SuspendReason } from '../runtime/engine.ts';
 import { Module } from '../runtime/module.ts';
 import type { Value } from '../runtime/ref.ts';

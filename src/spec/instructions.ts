@@ -152,7 +152,7 @@ export interface Instruction {
    * Operands are named a, b, c in order: an i32 or f32 or f64 `a` is a number; the halves of an i64 are `al` and `ah`;
    * raw bits of an f32 are `ai`, of an f64 `al` and `ah`. `ea` is the checked address in the memory `mem` (a DataView).
    * The result is the last expression; an i64 has two, `lo ; hi`. After `#` the result is given as raw bits (f32: one,
-   * f64: `lo ; hi`). Expressions before those are statements. Functions named here are exports of interpret/numeric.ts;
+   * f64: `lo ; hi`). Expressions before those are statements. Functions named here are exports of interpret/machine/numeric.ts;
    * a NaN that JavaScript may pass through unchanged is replaced, for it could be a signalling one;
    * an i64 from a function arrives as its low half, with the high half in `num.hi`.
    */

@@ -2,7 +2,7 @@
 // only and counts no instructions: for all else there is the interpreter, which can begin and stop anywhere.
 
 import { interpreter } from '../interpret/interpreter.ts';
-import { bytesToRecall, bytesToRewrite, canEnter, canRun, recallAll, rewriter } from '../rewrite/rewriter.ts';
+import { bytesToRecall, bytesToRewrite, canEnter, canRun, recallAll, rewriter } from '../rewrite/run/rewriter.ts';
 import type { Budget, Engine, HostPort, Stop } from '../runtime/engine.ts';
 import type { Module } from '../runtime/module.ts';
 import type { Store } from '../runtime/store.ts';

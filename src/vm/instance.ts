@@ -9,7 +9,7 @@ import type { TableInst } from '../runtime/table.ts';
 import { readValue, writeValue } from '../runtime/value.ts';
 import { LinkError, UsageError } from '../spec/errors.ts';
 import type { ExternKind, GlobalType, MemType, TableType } from '../spec/types.ts';
-import type { VM } from './vm.ts';
+import type { Runner } from './runner.ts';
 
 /** What an instance exports and another one of the same VM can import. A function is a `Ref` of kind `func`. */
 export type Extern = Ref | MemoryRef | TableRef | GlobalRef | TagRef;
@@ -134,7 +134,7 @@ export class Instance {
   private readonly handles = new Map<string, Extern>();
 
   constructor(
-    readonly vm: VM,
+    readonly vm: Runner,
     private readonly inst: InstanceInst,
   ) {}
 

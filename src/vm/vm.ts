@@ -19,6 +19,7 @@ import { type FrameView, viewFrames } from './frames.ts';
 import { bindHosts, type Imports, resolveImports } from './imports.ts';
 import { Instance } from './instance.ts';
 import { budgetOf, checkKeys, givenLimits, type LimitOptions, type RunOptions, vmLimits } from './options.ts';
+import type { Runner } from './runner.ts';
 
 export interface VmOptions {
   /** What the VM may use. A limit that is left out has its default, or in a restored VM the snapshot's if that is lower. */
@@ -49,7 +50,7 @@ export interface InstantiateOptions {
 /** What a store is restored with. */
 type Surroundings = Required<RestoreStoreOptions>;
 
-export class VM {
+export class VM implements Runner {
   readonly store: Store;
   private readonly options: VmOptions;
   private readonly engine: Engine;

@@ -2,9 +2,9 @@
 
 import test from 'ava';
 import { VM } from '../../src/index.ts';
-import { codeOf } from '../../src/interpret/code.ts';
-import { fusions } from '../../src/interpret/fusions.ts';
-import { ops, partName, partNamed } from '../../src/interpret/ops.ts';
+import { codeOf } from '../../src/interpret/machine/code.ts';
+import { fusions } from '../../src/interpret/machine/fusions.ts';
+import { ops, partName, partNamed } from '../../src/interpret/machine/ops.ts';
 import { moduleOf } from '../wat.ts';
 
 test('every part of a sequence is an op that there is, and what it takes was made before', (t) => {

@@ -2,18 +2,18 @@
 
 import { readFileSync } from 'node:fs';
 import test from 'ava';
-import { generateAccess, generateLoop, generateVector } from '../../src/interpret/generate.ts';
+import { generateAccess, generateLoop, generateVector } from '../../src/interpret/loop/generate.ts';
 
 const read = (file: string) => readFileSync(new URL(`../../src/interpret/${file}`, import.meta.url), 'utf8');
 
 test('loop.ts is what generate.ts prints', (t) => {
-  t.is(read('loop.ts'), generateLoop());
+  t.is(read('loop/loop.ts'), generateLoop());
 });
 
 test('access.ts is what generate.ts prints', (t) => {
-  t.is(read('access.ts'), generateAccess());
+  t.is(read('routines/access.ts'), generateAccess());
 });
 
 test('simd/routines.ts is what generate.ts prints', (t) => {
-  t.is(read('simd/routines.ts'), generateVector());
+  t.is(read('routines/simd/routines.ts'), generateVector());
 });

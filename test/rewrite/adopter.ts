@@ -2,7 +2,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { Module, VM } from '../../src/index.ts';
-import { adopt, isRewritten, rewritten } from '../../src/rewrite/module.ts';
+import { adopt, isRewritten, rewritten } from '../../src/rewrite/module/module.ts';
 import { show } from './differential.ts';
 
 const module = Module.from(workerData.bytes);

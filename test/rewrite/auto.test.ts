@@ -3,8 +3,8 @@
 
 import test from 'ava';
 import { type Module, type Outcome, useCodeCache, VM, type VmOptions } from '../../src/index.ts';
-import { keptOr } from '../../src/rewrite/kept.ts';
-import { codeName, isRewritten, rewriteBytes } from '../../src/rewrite/module.ts';
+import { keptOr } from '../../src/rewrite/module/code-cache.ts';
+import { codeName, isRewritten, rewriteBytes } from '../../src/rewrite/module/module.ts';
 import { heat } from '../../src/vm/engines.ts';
 import { moduleOf } from '../wat.ts';
 import { show } from './differential.ts';

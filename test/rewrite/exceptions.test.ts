@@ -3,7 +3,7 @@
 
 import test from 'ava';
 import { VM } from '../../src/index.ts';
-import { rewriter } from '../../src/rewrite/rewriter.ts';
+import { rewriter } from '../../src/rewrite/run/rewriter.ts';
 import { UncaughtError } from '../../src/spec/errors.ts';
 import { moduleOf } from '../wat.ts';
 import { differs, disposeOf, show, trioOf } from './differential.ts';

@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { Module } from '../../src/index.ts';
-import { rewriteBytes } from '../../src/rewrite/module.ts';
-import { shapeOf } from '../../src/rewrite/shape-reader.ts';
+import { rewriteBytes } from '../../src/rewrite/module/module.ts';
+import { shapeOf } from '../../src/rewrite/read/shape-reader.ts';
 
 const file = '@jitl/quickjs-wasmfile-release-sync/dist/emscripten-module.wasm';
 const module = Module.from(readFileSync(new URL(`../../node_modules/${file}`, import.meta.url)));

@@ -2,7 +2,7 @@
 // relaxed vectors. Some of it the host need not know, and what it must know is refused where it does not.
 
 import test from 'ava';
-import { rewriter } from '../../src/rewrite/rewriter.ts';
+import { rewriter } from '../../src/rewrite/run/rewriter.ts';
 import { moduleOf } from '../wat.ts';
 import { differs, disposeOf, trioOf } from './differential.ts';
 

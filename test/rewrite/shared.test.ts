@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import test from 'ava';
 import { Module, VM } from '../../src/index.ts';
-import { adopt, compiledOf, isRewritten, rewritten } from '../../src/rewrite/module.ts';
+import { adopt, compiledOf, isRewritten, rewritten } from '../../src/rewrite/module/module.ts';
 import { bytesOf } from '../wat.ts';
 import { show } from './differential.ts';
 

@@ -1,32 +1,32 @@
 // The list of all instructions as Markdown: code, type, feature, and the file of the interpreter that carries each out.
 // Prints `src/spec/REFERENCE.md`; a test compares the two.
 
-import { atomicRoutines } from '../../src/interpret/atomics.ts';
-import { gcRoutines } from '../../src/interpret/gc.ts';
-import { exceptions } from '../../src/interpret/lower-exceptions.ts';
-import { gcLowerings } from '../../src/interpret/lower-gc.ts';
-import { specials } from '../../src/interpret/lower-specials.ts';
-import { isRenaming, isSeldom, opNumber } from '../../src/interpret/ops.ts';
-import { rareNumber } from '../../src/interpret/rare.ts';
-import { vectorNumber } from '../../src/interpret/simd/numbers.ts';
-import { wideRoutines } from '../../src/interpret/wide.ts';
+import { exceptions } from '../../src/interpret/lower/lower-exceptions.ts';
+import { gcLowerings } from '../../src/interpret/lower/lower-gc.ts';
+import { specials } from '../../src/interpret/lower/lower-specials.ts';
+import { isRenaming, isSeldom, opNumber } from '../../src/interpret/machine/ops.ts';
+import { atomicRoutines } from '../../src/interpret/routines/atomics.ts';
+import { gcRoutines } from '../../src/interpret/routines/gc.ts';
+import { rareNumber } from '../../src/interpret/routines/routines.ts';
+import { vectorNumber } from '../../src/interpret/routines/simd/numbers.ts';
+import { wideRoutines } from '../../src/interpret/routines/wide-arithmetic.ts';
 import { type Instruction, instructions, type OperandType } from '../../src/spec/instructions.ts';
 import { typeName } from '../../src/spec/types.ts';
 
 /** Files of `src/interpret/`, and whether an instruction is carried out there; the first that says so counts. */
 const files: readonly (readonly [file: string, has: (row: Instruction) => boolean])[] = [
-  ['lower-exceptions.ts', ({ special = '' }) => special in exceptions],
-  ['lower-gc.ts', ({ special = '' }) => special in gcLowerings],
-  ['lower-specials.ts', ({ special = '' }) => special in specials],
-  ['simd/routines.ts', (row) => vectorNumber(row) !== undefined],
-  ['access.ts', (row) => row.semantics !== '' && isSeldom(row)],
-  ['lowerer.ts', isRenaming],
-  ['loop.ts', ({ name }) => opNumber(name) !== undefined],
-  ['atomics.ts', ({ name }) => name in atomicRoutines],
-  ['wide.ts', ({ name }) => name in wideRoutines],
-  ['gc.ts', ({ name }) => name in gcRoutines],
-  ['rare.ts', ({ name }) => rareNumber(name) !== undefined],
-  ['lowerer.ts', ({ name, params }) => name === 'nop' || name.endsWith('.const') || params.length === 0],
+  ['lower/lower-exceptions.ts', ({ special = '' }) => special in exceptions],
+  ['lower/lower-gc.ts', ({ special = '' }) => special in gcLowerings],
+  ['lower/lower-specials.ts', ({ special = '' }) => special in specials],
+  ['routines/simd/routines.ts', (row) => vectorNumber(row) !== undefined],
+  ['routines/access.ts', (row) => row.semantics !== '' && isSeldom(row)],
+  ['lower/lowerer.ts', isRenaming],
+  ['loop/loop.ts', ({ name }) => opNumber(name) !== undefined],
+  ['routines/atomics.ts', ({ name }) => name in atomicRoutines],
+  ['routines/wide-arithmetic.ts', ({ name }) => name in wideRoutines],
+  ['routines/gc.ts', ({ name }) => name in gcRoutines],
+  ['routines/routines.ts', ({ name }) => rareNumber(name) !== undefined],
+  ['lower/lowerer.ts', ({ name, params }) => name === 'nop' || name.endsWith('.const') || params.length === 0],
 ];
 
 /** The file that carries an instruction out. Throws where there is none. */

@@ -1,4 +1,4 @@
-// The table's rows of vector instructions. What they compute is said per lane shape in interpret/simd.
+// The table's rows of vector instructions. What they compute is said per lane shape in interpret/routines/simd.
 // https://webassembly.github.io/spec/core/appendix/index-instructions.html
 
 import type { Row } from '../instructions.ts';

@@ -1,4 +1,4 @@
-// The table's rows of atomic memory accesses. What they do follows from their names in interpret/atomics.ts.
+// The table's rows of atomic memory accesses. What they do follows from their names in interpret/routines/atomics.ts.
 // https://webassembly.github.io/threads/core/appendix/index-instructions.html
 
 import type { Row } from '../instructions.ts';

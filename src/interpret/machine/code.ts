@@ -1,0 +1,168 @@
+// Lowered code: words in the one array of the thread, and for each function where its code lies and how places in it
+// correspond to the canonical frame's pc.
+
+import type { Module } from '../../runtime/module.ts';
+import type { HeapType, RefType } from '../../spec/types.ts';
+import { threadArrays } from './thread-arrays.ts';
+
+/**
+ * A function lowered in one of two ways. *Folded* code is fast and can be left and entered at safe points; *plain* code
+ * holds every operand in its slot and can be left and entered at each instruction.
+ */
+export interface Lowered {
+  /** Offset of its `enter` op. */
+  readonly entry: number;
+  /** Past its last word. */
+  readonly end: number;
+  /** Registers from here on are operands; those below are locals. */
+  readonly temps: number;
+  /** Slots that a frame needs, operands included. */
+  readonly slots: number;
+  /** Where code can be entered and left, ascending: code offsets, the pcs they stand for, slots in use there. */
+  readonly pointOffsets: Int32Array;
+  readonly pointPcs: Int32Array;
+  readonly pointTops: Int32Array;
+  /** Where an op stands in the function, for traps: (code offset, pc), ascending. */
+  readonly origins: Int32Array;
+  /** In the order of their starts. */
+  readonly regions: readonly Region[];
+}
+
+/** Where an exception goes on. */
+export interface Handler {
+  /** Tag index in the module, -1 for any exception. */
+  readonly tag: number;
+  /** The exception itself follows what the tag carries. */
+  readonly ref: boolean;
+  /** Legacy: the exception itself comes first, hidden below the clause's operands. */
+  readonly hidden: boolean;
+  /** Word offset in the frame where the values go. */
+  readonly base: number;
+  /** Code offset to go on at. */
+  target: number;
+}
+
+/** Code whose exceptions have handlers: offsets [start, end). Regions nest; `parent` is the place of the one around. */
+export interface Region {
+  readonly start: number;
+  end: number;
+  readonly parent: number;
+  readonly handlers: Handler[];
+  /** Legacy `delegate`: the region (or -1) that handles exceptions instead of the one around. */
+  delegate: number | undefined;
+}
+
+export type Form = 'folded' | 'plain';
+
+/** All code of one module in this thread. */
+export class ModuleCode {
+  readonly entries: Record<Form, Int32Array>;
+  readonly lowered: Record<Form, (Lowered | undefined)[]> = { folded: [], plain: [] };
+  /** Reference types that routines name by their place here. */
+  readonly refTypes: RefType[] = [];
+  /** Places in `refTypes`, of types without null and with it. */
+  private readonly typeNumbers = [new Map<HeapType, number>(), new Map<HeapType, number>()] as const;
+
+  constructor(readonly module: Module) {
+    const count = module.context.funcs.length;
+    this.entries = { folded: new Int32Array(count).fill(-1), plain: new Int32Array(count).fill(-1) };
+  }
+
+  /** All code of this thread, where its own is too. */
+  get words(): Int32Array {
+    return threadArrays.code;
+  }
+  /** Offset of the next word. */
+  get length(): number {
+    return used;
+  }
+  /** Takes back what was put from here on. */
+  set length(length: number) {
+    used = length;
+  }
+
+  put(word: number): void {
+    if (used === threadArrays.code.length) threadArrays.widenCode();
+    threadArrays.code[used++] = word;
+  }
+
+  /** The place of a closed reference type in `refTypes`. */
+  typeNumber(type: RefType): number {
+    const numbers = this.typeNumbers[type.nullable ? 1 : 0];
+    const number = numbers.get(type.heap) ?? this.refTypes.push(type) - 1;
+    numbers.set(type.heap, number);
+    return number;
+  }
+
+  /** The lowered function that a code offset lies in, among the two forms of one function. */
+  holding(func: number, offset: number): Lowered {
+    const plain = this.lowered.plain[func];
+    if (plain !== undefined && offset >= plain.entry && offset < plain.end) return plain;
+    return this.lowered.folded[func] as Lowered;
+  }
+}
+
+let codes = new WeakMap<Module, ModuleCode>();
+/** Words of code in use; the first one is `noOp`. */
+let used = 1;
+
+/** Forgets all code if little room is left for more: it is lowered again when it is called. No frame may be in code. */
+export function spareCode(): void {
+  if (used < 0.75 * threadArrays.code.length) return;
+  codes = new WeakMap();
+  used = 1;
+}
+
+/** The code of a module, shared by all VMs of this thread. */
+export function codeOf(module: Module): ModuleCode {
+  const known = codes.get(module);
+  if (known !== undefined) return known;
+  const code = new ModuleCode(module);
+  codes.set(module, code);
+  return code;
+}
+
+/** Index of the last element not above `key`, or -1. */
+export function lastNotAbove(sorted: Int32Array, key: number, stride = 1): number {
+  let low = 0;
+  let high = sorted.length / stride;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle * stride] as number) <= key) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
+
+/** The code offset for a pc, or -1 where the code cannot be entered there. */
+export function offsetOf(lowered: Lowered, pc: number): number {
+  const i = lastNotAbove(lowered.pointPcs, pc);
+  return i >= 0 && lowered.pointPcs[i] === pc ? (lowered.pointOffsets[i] as number) : -1;
+}
+
+/** Index of the point at a code offset, or -1. */
+export function pointAt(lowered: Lowered, offset: number): number {
+  const i = lastNotAbove(lowered.pointOffsets, offset);
+  return i >= 0 && lowered.pointOffsets[i] === offset ? i : -1;
+}
+
+/** The pc of the instruction that the op at a code offset came from. */
+export function originOf(lowered: Lowered, offset: number): number {
+  const i = lastNotAbove(lowered.origins, offset, 2);
+  return i < 0 ? 0 : (lowered.origins[2 * i + 1] as number);
+}
+
+/** The handler of an exception thrown at a code offset, from the innermost region outwards. */
+export function findHandler(
+  regions: readonly Region[],
+  offset: number,
+  hasTag: (tag: number) => boolean,
+): Handler | undefined {
+  let place = regions.findLastIndex(({ start, end }) => start <= offset && offset < end);
+  for (let region = regions[place]; region !== undefined; region = regions[place]) {
+    const handler = region.handlers.find(({ tag }) => tag < 0 || hasTag(tag));
+    if (region.delegate === undefined && handler !== undefined) return handler;
+    place = region.delegate ?? region.parent;
+  }
+  return undefined;
+}

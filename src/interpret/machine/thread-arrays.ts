@@ -1,0 +1,50 @@
+// The arrays that the loop works on, the same ones for all VMs of a thread: V8 compiles the address and the length of an
+// array into a loop that never meets another one, which makes it half as fast again. The stack of the VM that runs lies
+// here (frame.ts, `moveTo`), and all lowered code. What does not fit makes larger arrays; enter.ts then makes a new loop.
+
+import { frameWords, type Stack, type StackViews, stackViews } from '../../runtime/frame.ts';
+
+/** Sizes to begin with. The system gives the memory only as it is written to. */
+const codeWords = 1 << 22;
+const stackWords = 1 << 21;
+const stackFrames = 131_072;
+
+/** The first word of code: no op has this number, so that the loop is left at once. */
+const noOp = -1;
+
+class ThreadArrays {
+  stack: StackViews = stackViews(stackWords, stackFrames * frameWords);
+  code = newCode(codeWords);
+  /** Whose stack lies here. */
+  private resident: Stack | undefined;
+
+  /** Makes `stack` the one that lies here. */
+  hold(stack: Stack): void {
+    if (stack.views === this.stack) return;
+    if (this.resident?.views === this.stack) this.resident.moveOut();
+    const { words, frames } = stack.views;
+    if (words.length > this.stack.words.length || frames.length > this.stack.frames.length) this.widenStack(stack);
+    stack.moveTo(this.stack);
+    this.resident = stack;
+  }
+
+  private widenStack({ views: { words, frames } }: Stack): void {
+    const { stack } = this;
+    const most = (now: number, asked: number) => (asked > now ? 2 * asked : now);
+    this.stack = stackViews(most(stack.words.length, words.length), most(stack.frames.length, frames.length));
+  }
+
+  widenCode(): void {
+    const wider = newCode(this.code.length * 2);
+    wider.set(this.code);
+    this.code = wider;
+  }
+}
+
+function newCode(length: number): Int32Array {
+  const code = new Int32Array(length);
+  code[0] = noOp;
+  return code;
+}
+
+export const threadArrays = new ThreadArrays();

@@ -1,0 +1,242 @@
+// Routines of structures, arrays, i31 and casts. Their immediates begin with the number of a shape or of a type.
+// https://webassembly.github.io/spec/core/exec/instructions.html#aggregate-reference-instructions
+
+import { newObject } from '../../runtime/collect.ts';
+import type { Heap } from '../../runtime/heap.ts';
+import { refKinds } from '../../runtime/ref.ts';
+import { type Field, type Shape, shapes } from '../../runtime/shape.ts';
+import { Trap } from '../../spec/errors.ts';
+import type { RefType } from '../../spec/types.ts';
+import type { Machine } from '../machine/machine.ts';
+import { dataBytes, imm, type Routine, u32, word } from './routine.ts';
+
+const heapOf = (m: Machine): Heap => m.store.heap;
+const shapeAt = (m: Machine, at: number): Shape => shapes[imm(m, at)] as Shape;
+const elementOf = (shape: Shape): Field => shape.element as Field;
+
+function putI32(m: Machine, index: number, value: number): void {
+  m.I[index] = value;
+  m.I[index + 1] = 0;
+}
+
+function putObject(m: Machine, index: number, address: number): void {
+  m.I[index] = address;
+  m.I[index + 1] = refKinds.object;
+}
+
+/** Makes an object whose operands, `slotWords` of them, are the top ones. Whatever lies above is not in use. */
+const make = (m: Machine, shape: Shape, length: number, base: number, slotWords: number): number =>
+  newObject(m.store, shape, length, base + slotWords);
+
+// Structures
+
+function structAddress(m: Machine, base: number): number {
+  if (word(m, base + 1) === refKinds.null) throw new Trap('null structure reference');
+  return word(m, base);
+}
+
+function structNew(m: Machine, at: number, base: number): void {
+  const shape = shapeAt(m, at);
+  const address = make(m, shape, 0, base, shape.slotWords);
+  heapOf(m).setFields(address, shape, m.I, base);
+  putObject(m, base, address);
+}
+
+function structNewDefault(m: Machine, at: number, base: number): void {
+  putObject(m, base, make(m, shapeAt(m, at), 0, base, 0));
+}
+
+/** Immediates: shape, field, whether the sign is extended. */
+function structGet(m: Machine, at: number, base: number): void {
+  const field = shapeAt(m, at).fields[imm(m, at + 1)] as Field;
+  heapOf(m).getField(structAddress(m, base), field, imm(m, at + 2) !== 0, m.I, base);
+}
+
+function structSet(m: Machine, at: number, base: number): void {
+  const field = shapeAt(m, at).fields[imm(m, at + 1)] as Field;
+  heapOf(m).setField(structAddress(m, base), field, m.I, base + 2);
+}
+
+// Arrays
+
+function arrayAddress(m: Machine, base: number): number {
+  if (word(m, base + 1) === refKinds.null) throw new Trap('null array reference');
+  return word(m, base);
+}
+
+/** The address of an array whose reference stands in a slot, and which has a range. */
+function arrayWith(m: Machine, base: number, start: number, count: number): number {
+  const address = arrayAddress(m, base);
+  if (start + count > heapOf(m).length(address)) throw new Trap('out of bounds array access');
+  return address;
+}
+
+function checkData(start: number, size: number, data: Uint8Array): void {
+  if (start + size > data.length) throw new Trap('out of bounds memory access');
+}
+function checkElem(start: number, count: number, elem: Int32Array): void {
+  if (start + count > elem.length / 2) throw new Trap('out of bounds table access');
+}
+
+function arrayNew(m: Machine, at: number, base: number): void {
+  const shape = shapeAt(m, at);
+  const { slotWords } = elementOf(shape);
+  const length = u32(m, base + slotWords);
+  const address = make(m, shape, length, base, slotWords);
+  heapOf(m).fill(address, shape, 0, length, m.I, base);
+  putObject(m, base, address);
+}
+
+function arrayNewDefault(m: Machine, at: number, base: number): void {
+  putObject(m, base, make(m, shapeAt(m, at), u32(m, base), base, 0));
+}
+
+/** Immediates: shape, count of elements. */
+function arrayNewFixed(m: Machine, at: number, base: number): void {
+  const shape = shapeAt(m, at);
+  const { slotWords } = elementOf(shape);
+  const length = imm(m, at + 1);
+  const address = make(m, shape, length, base, length * slotWords);
+  for (let i = 0; i < length; i++) heapOf(m).setElement(address, shape, i, m.I, base + i * slotWords);
+  putObject(m, base, address);
+}
+
+function arrayNewData(m: Machine, at: number, base: number): void {
+  const shape = shapeAt(m, at);
+  const data = dataBytes(m.instance, imm(m, at + 1));
+  const [start, length] = [u32(m, base), u32(m, base + 2)];
+  checkData(start, length * shape.elementBytes, data);
+  const address = make(m, shape, length, base, 0);
+  copyData(m, address, shape, 0, data, start, length);
+  putObject(m, base, address);
+}
+
+function arrayNewElem(m: Machine, at: number, base: number): void {
+  const shape = shapeAt(m, at);
+  const elem = m.instance.elems[imm(m, at + 1)] as Int32Array;
+  const [start, length] = [u32(m, base), u32(m, base + 2)];
+  checkElem(start, length, elem);
+  const address = make(m, shape, length, base, 0);
+  copyElem(m, address, shape, 0, elem, start, length);
+  putObject(m, base, address);
+}
+
+/** Numbers stand in a segment as they do in an array: low bytes first. */
+function copyData(
+  m: Machine,
+  address: number,
+  shape: Shape,
+  to: number,
+  data: Uint8Array,
+  from: number,
+  count: number,
+): void {
+  const heap = heapOf(m);
+  heap.bytes.set(data.subarray(from, from + count * shape.elementBytes), heap.elementAt(address, shape, to));
+}
+
+function copyElem(
+  m: Machine,
+  address: number,
+  shape: Shape,
+  to: number,
+  elem: Int32Array,
+  from: number,
+  count: number,
+): void {
+  const heap = heapOf(m);
+  heap.words.set(elem.subarray(2 * from, 2 * (from + count)), heap.elementAt(address, shape, to) / 4);
+}
+
+/** Immediates: shape, whether the sign is extended. */
+function arrayGet(m: Machine, at: number, base: number): void {
+  const index = u32(m, base + 2);
+  const address = arrayWith(m, base, index, 1);
+  heapOf(m).getElement(address, shapeAt(m, at), index, imm(m, at + 1) !== 0, m.I, base);
+}
+
+function arraySet(m: Machine, at: number, base: number): void {
+  const index = u32(m, base + 2);
+  const address = arrayWith(m, base, index, 1);
+  heapOf(m).setElement(address, shapeAt(m, at), index, m.I, base + 4);
+}
+
+function arrayFill(m: Machine, at: number, base: number): void {
+  const shape = shapeAt(m, at);
+  const start = u32(m, base + 2);
+  const count = u32(m, base + 4 + elementOf(shape).slotWords);
+  const address = arrayWith(m, base, start, count);
+  heapOf(m).fill(address, shape, start, count, m.I, base + 4);
+}
+
+function arrayCopy(m: Machine, at: number, base: number): void {
+  const heap = heapOf(m);
+  const shape = shapeAt(m, at);
+  const [to, from, count] = [u32(m, base + 2), u32(m, base + 6), u32(m, base + 8)];
+  const target = arrayWith(m, base, to, count);
+  const source = arrayWith(m, base + 4, from, count);
+  const first = heap.elementAt(source, shape, from);
+  heap.bytes.copyWithin(heap.elementAt(target, shape, to), first, first + count * shape.elementBytes);
+}
+
+function arrayInitData(m: Machine, at: number, base: number): void {
+  const shape = shapeAt(m, at);
+  const data = dataBytes(m.instance, imm(m, at + 1));
+  const [to, from, count] = [u32(m, base + 2), u32(m, base + 4), u32(m, base + 6)];
+  const address = arrayWith(m, base, to, count);
+  checkData(from, count * shape.elementBytes, data);
+  copyData(m, address, shape, to, data, from, count);
+}
+
+function arrayInitElem(m: Machine, at: number, base: number): void {
+  const shape = shapeAt(m, at);
+  const elem = m.instance.elems[imm(m, at + 1)] as Int32Array;
+  const [to, from, count] = [u32(m, base + 2), u32(m, base + 4), u32(m, base + 6)];
+  const address = arrayWith(m, base, to, count);
+  checkElem(from, count, elem);
+  copyElem(m, address, shape, to, elem, from, count);
+}
+
+// i31: the payload is the number with its sign, so that equal ones have equal words
+
+function i31(m: Machine, base: number): number {
+  if (word(m, base + 1) === refKinds.null) throw new Trap('null i31 reference');
+  return word(m, base);
+}
+
+function refI31(m: Machine, _at: number, base: number): void {
+  m.I[base] = (word(m, base) << 1) >> 1;
+  m.I[base + 1] = refKinds.i31;
+}
+
+// Casts
+
+function isOfType(m: Machine, at: number, base: number): boolean {
+  return m.store.isOfType(word(m, base), word(m, base + 1), m.moduleCode.refTypes[imm(m, at)] as RefType);
+}
+
+export const gcRoutines = {
+  'struct.new': structNew,
+  'struct.new_default': structNewDefault,
+  'struct.get': structGet,
+  'struct.set': structSet,
+  'array.new': arrayNew,
+  'array.new_default': arrayNewDefault,
+  'array.new_fixed': arrayNewFixed,
+  'array.new_data': arrayNewData,
+  'array.new_elem': arrayNewElem,
+  'array.get': arrayGet,
+  'array.set': arraySet,
+  'array.len': (m, _at, base) => putI32(m, base, heapOf(m).length(arrayAddress(m, base)) | 0),
+  'array.fill': arrayFill,
+  'array.copy': arrayCopy,
+  'array.init_data': arrayInitData,
+  'array.init_elem': arrayInitElem,
+  'ref.i31': refI31,
+  'i31.get_s': (m, _at, base) => putI32(m, base, i31(m, base)),
+  'i31.get_u': (m, _at, base) => putI32(m, base, i31(m, base) & 0x7fffffff),
+  'ref.test': (m, at, base) => putI32(m, base, isOfType(m, at, base) ? 1 : 0),
+  'ref.cast': (m, at, base) => {
+    if (!isOfType(m, at, base)) throw new Trap('cast failure');
+  },
+} satisfies Record<string, Routine>;

@@ -1,0 +1,180 @@
+// Continuations: for a function and a safe point a module whose one function is the rest of it. It takes the frame from
+// the scratch memory, has depth and fuel as parameters, and leaves its results in the scratch memory. Made when first
+// needed, kept as long as the guest's module.
+
+import { Writer } from '../../binary/writer.ts';
+import { hostWasm } from '../../runtime/host-wasm.ts';
+import type { Module } from '../../runtime/module.ts';
+import { CrashError } from '../../spec/errors.ts';
+import type { FuncIdx, FuncType } from '../../spec/types.ts';
+import { placeOf } from '../../validate/context.ts';
+import {
+  type Env,
+  type OwnGlobal,
+  ownGlobals,
+  type ScratchFunc,
+  scratchFunc,
+  type Thunk,
+  thunks,
+} from '../read/index-spaces.ts';
+import { type FunctionShape, pointOf } from '../read/shape.ts';
+import { shapeOf } from '../read/shape-reader.ts';
+import { functionParams, functionResults, type Low, slotsOfLow, TypeSection } from '../read/types.ts';
+import { writeRest } from '../write/body.ts';
+import { BodyWriter, type Origins, type Written } from '../write/body-writer.ts';
+import { Op } from '../write/ops.ts';
+import { assemble, Code, type ImportEntry, type ImportKind } from '../write/sections.ts';
+import { byContent, keep, mostContinuations } from './cache.ts';
+import { codeName, funcTypeIndex, globalType, memoryImport } from './module.ts';
+
+export interface Continuation {
+  readonly compiled: WebAssembly.Module;
+  readonly imports: readonly ImportEntry[];
+  readonly name: string;
+  readonly func: FuncIdx;
+  readonly pc: number;
+  /** Where its function begins. */
+  readonly offset: number;
+}
+
+/** Numbers imports as they are first used. */
+class RestEnv implements Env {
+  readonly types = new TypeSection();
+  readonly imports: ImportEntry[] = [];
+  private readonly numbers = new Map<string, number>();
+  private readonly counts: Record<ImportKind['kind'], number> = { func: 0, table: 0, memory: 0, global: 0 };
+
+  constructor(
+    private readonly module: Module,
+    shared: boolean,
+  ) {
+    this.imports.push(...memoryImport(module, shared));
+  }
+
+  private number(module: string, name: string, is: () => ImportKind): number {
+    const key = `${module} ${name}`;
+    const known = this.numbers.get(key);
+    if (known !== undefined) return known;
+    const entry = { module, name, is: is() };
+    const number = this.counts[entry.is.kind]++;
+    this.imports.push(entry);
+    this.numbers.set(key, number);
+    return number;
+  }
+
+  func(index: number): number {
+    return this.number('func', `${index}`, () => ({
+      kind: 'func',
+      type: funcTypeIndex(this.types, this.module, index),
+    }));
+  }
+  scratch(name: ScratchFunc): number {
+    const { params, results } = scratchFunc(name);
+    return this.number('scratch', name, () => ({ kind: 'func', type: this.types.index(params, results) }));
+  }
+  thunk(name: Thunk): number {
+    const { params, results } = thunks[name];
+    return this.number('thunk', name, () => ({ kind: 'func', type: this.types.index(params, results) }));
+  }
+  global(index: number): number {
+    return this.number('global', `${index}`, () => ({
+      kind: 'global',
+      type: globalType(this.module, index),
+      mutable: true,
+    }));
+  }
+  own(name: OwnGlobal): number {
+    return this.number('own', ownGlobals[name], () => ({ kind: 'global', type: 'i32', mutable: true }));
+  }
+  table(index: number): number {
+    return this.number('table', `${index}`, () => ({ kind: 'table' }));
+  }
+  found(): number {
+    return this.number('table', 'found', () => ({ kind: 'table' }));
+  }
+  type(params: readonly Low[], results: readonly Low[]): number {
+    return this.types.index(params, results);
+  }
+  guestType(index: number): number {
+    const type = this.module.context.types[index]?.comp as FuncType;
+    return this.types.index(functionParams(type), functionResults(type));
+  }
+}
+
+/** By place in the module's code, for memory of one's own and for shared memory. */
+const restsOf = byContent(() => [new Map<number, Continuation>(), new Map<number, Continuation>()] as const);
+const shapesOf = byContent(() => new Map<FuncIdx, FunctionShape>());
+
+/** The shape of a function that code goes on in. */
+export function keptShape(module: Module, func: FuncIdx): FunctionShape {
+  const kept = shapesOf(module);
+  const known = kept.get(func);
+  if (known !== undefined) return known;
+  const shape = shapeOf(module.context, func);
+  kept.set(func, shape);
+  return shape;
+}
+
+export function continuation(module: Module, func: FuncIdx, pc: number, shared: boolean): Continuation {
+  const kept = restsOf(module)[shared ? 1 : 0];
+  const key = placeOf(module.context, func, pc);
+  return kept.get(key) ?? keep(kept, key, make(module, func, pc, shared), mostContinuations);
+}
+
+function make(module: Module, func: FuncIdx, pc: number, shared: boolean): Continuation {
+  const name = `${codeName(module, shared)}.${func}.${pc}`;
+  const env = new RestEnv(module, shared);
+  const { bytes } = write(module, func, pc, env, false);
+  const type = env.types.index(['i32', 'i32'], ['i32']);
+  const { imports } = env;
+  const code = new Code(bytes.length + 5);
+  code.add(type, bytes);
+  const index = imports.filter(({ is }) => is.kind === 'func').length;
+  const assembled = assemble({
+    name,
+    types: env.types,
+    imports,
+    code,
+    globals: [],
+    exports: [{ name: 'run', kind: 'func', index }],
+  });
+  const compiled = new hostWasm.Module(assembled.bytes);
+  return { compiled, imports, name, func, pc, offset: assembled.offsets[0] as number };
+}
+
+function write(module: Module, func: FuncIdx, pc: number, env: Env, tracing: boolean): Written {
+  const shape = keptShape(module, func);
+  if (pc === 0) return { bytes: enter(shape, env), origins: [] };
+  const point = pointOf(shape, pc);
+  if (point === undefined) throw new CrashError(`function ${func} cannot be continued at pc ${pc}`);
+  return writeRest(new BodyWriter(module.context, shape, env, true, tracing), point);
+}
+
+/** Calls the function itself. */
+function enter(shape: FunctionShape, env: Env): Uint8Array {
+  const w = new Writer();
+  w.byte(0);
+  shape.params.forEach((type, i) => {
+    w.byte(Op.i32Const);
+    w.s32((shape.localSlots[i] as number) * 8);
+    w.byte(Op.call);
+    w.u32(env.scratch(`get_${type}`));
+  });
+  w.bytes(Uint8Array.of(Op.localGet, 0, Op.localGet, 1, Op.call));
+  w.u32(env.func(shape.func));
+  w.bytes(Uint8Array.of(Op.localSet, 1));
+  let slot = shape.results.reduce((sum, type) => sum + slotsOfLow(type), 0);
+  for (const type of shape.results.toReversed()) {
+    slot -= slotsOfLow(type);
+    w.byte(Op.i32Const);
+    w.s32(slot * 8);
+    w.byte(Op.call);
+    w.u32(env.scratch(`set_${type}`));
+  }
+  w.bytes(Uint8Array.of(Op.localGet, 1, Op.end));
+  return w.finish();
+}
+
+/** What stands where in a continuation. */
+export const restOrigins = (module: Module, { func, pc }: Continuation): Origins =>
+  write(module, func, pc, new RestEnv(module, false), true).origins;

@@ -1,0 +1,225 @@
+// The main module of a guest: the same functions in their rewritten form, everything else imported or exported, so that
+// continuations can have it and the store stays the truth. Index spaces keep their order: functions of the engine come
+// after imported functions, everything else that is new comes last.
+
+import { hostWasm } from '../../runtime/host-wasm.ts';
+import type { Module } from '../../runtime/module.ts';
+import { CrashError } from '../../spec/errors.ts';
+import type { FuncType } from '../../spec/types.ts';
+import {
+  type Env,
+  type OwnGlobal,
+  ownGlobals,
+  type ScratchFunc,
+  scratchFunc,
+  scratchFuncs,
+  type Thunk,
+  thunks,
+} from '../read/index-spaces.ts';
+import { shapeOf } from '../read/shape-reader.ts';
+import { supportOf } from '../read/support.ts';
+import { functionParams, functionResults, type Low, lowOf, TypeSection } from '../read/types.ts';
+import { writeWhole } from '../write/body.ts';
+import { BodyWriter, type Origins } from '../write/body-writer.ts';
+import { assemble, Code, type ExportEntry, type ImportEntry } from '../write/sections.ts';
+import { byContent } from './cache.ts';
+import { type Kept, keptOf, keptOr } from './code-cache.ts';
+import { transfer, verbs } from './globals.ts';
+
+/** Plain data, which other threads can have. */
+export interface Rewritten {
+  readonly compiled: WebAssembly.Module;
+  /** What stack traces call it. */
+  readonly name: string;
+  /** Number of its first function that is the guest's. */
+  readonly firstFunc: number;
+  /** Where each of the guest's functions begins. */
+  readonly offsets: Int32Array;
+  readonly size: number;
+}
+
+/** The memory as it is imported: whether it is shared is not the module's to say. */
+export const memoryImport = (module: Module, shared: boolean): ImportEntry[] =>
+  module.context.memories.map(({ limits }, i) => ({
+    module: 'memory',
+    name: `${i}`,
+    is: {
+      kind: 'memory',
+      pages: Number(limits.min),
+      max: Math.min(65536, Number(limits.max ?? 65536n)),
+      shared,
+    },
+  }));
+
+const scratchNames = [...scratchFuncs.keys()];
+const scratchNumbers = new Map(scratchNames.map((name, i) => [name, i]));
+const ownNames = Object.keys(ownGlobals) as OwnGlobal[];
+
+class MainEnv implements Env {
+  readonly types = new TypeSection();
+  readonly shift: number;
+  private readonly used: readonly Thunk[];
+
+  constructor(private readonly module: Module) {
+    for (const type of module.context.types) {
+      const func = type.comp as FuncType;
+      this.types.append(functionParams(func), functionResults(func));
+    }
+    this.used = supportOf(module).thunks;
+    this.shift = scratchNames.length + this.used.length;
+  }
+
+  func(index: number): number {
+    return index < this.module.context.importedFuncs ? index : index + this.shift;
+  }
+  scratch(name: ScratchFunc): number {
+    return this.module.context.importedFuncs + (scratchNumbers.get(name) as number);
+  }
+  thunk(name: Thunk): number {
+    const index = this.used.indexOf(name);
+    if (index < 0) throw new CrashError(`the rewriter was not told of ${name}`);
+    return this.module.context.importedFuncs + scratchNames.length + index;
+  }
+  global(index: number): number {
+    return index;
+  }
+  own(name: OwnGlobal): number {
+    return this.module.context.globals.length + ownNames.indexOf(name);
+  }
+  table(index: number): number {
+    return index;
+  }
+  found(): number {
+    return this.module.context.tables.length;
+  }
+  type(params: readonly Low[], results: readonly Low[]): number {
+    return this.types.index(params, results);
+  }
+  guestType(index: number): number {
+    return index;
+  }
+
+  imports(shared: boolean): ImportEntry[] {
+    const { context } = this.module;
+    const list: ImportEntry[] = [];
+    const func = (module: string, name: string, type: number) =>
+      list.push({ module, name, is: { kind: 'func', type } });
+    for (let i = 0; i < context.importedFuncs; i++) func('func', `${i}`, funcTypeIndex(this.types, this.module, i));
+    for (const name of scratchNames)
+      func('scratch', name, this.types.index(scratchFunc(name).params, scratchFunc(name).results));
+    for (const name of this.used) func('thunk', name, this.types.index(thunks[name].params, thunks[name].results));
+    for (let i = 0; i < context.tables.length; i++) list.push({ module: 'table', name: `${i}`, is: { kind: 'table' } });
+    list.push({ module: 'table', name: 'found', is: { kind: 'table' } });
+    list.push(...memoryImport(this.module, shared));
+    for (let i = 0; i < context.importedGlobals; i++)
+      list.push({
+        module: 'global',
+        name: `${i}`,
+        is: { kind: 'global', type: globalType(this.module, i), mutable: true },
+      });
+    return list;
+  }
+}
+
+/** The index of a function's rewritten type. */
+export function funcTypeIndex(types: TypeSection, { context }: Module, func: number): number {
+  const type = context.funcs[func]?.comp as FuncType;
+  return types.index(functionParams(type), functionResults(type));
+}
+
+export const globalType = ({ context }: Module, global: number): Low => lowOf(context.globals[global]?.type ?? 'i32');
+
+/** What stack traces call the code: no other module of another content is called so, in any thread. */
+export const codeName = (module: Module, shared: boolean): string =>
+  `wasbox.${module.hash.slice(0, 20)}${shared ? '.shared' : ''}`;
+
+/** By kind of memory. */
+const formsOf = byContent(() => new Map<boolean, Rewritten>());
+
+/** The rewritten module, made once for each thread. Throws what the host throws for a module that it cannot compile. */
+export function rewritten(module: Module, shared: boolean): Rewritten {
+  const forms = formsOf(module);
+  const form = forms.get(shared) ?? rewrite(module, shared);
+  forms.set(shared, form);
+  return form;
+}
+
+/** Whether that was done already, for either kind of memory if it is not said which. */
+export const isRewritten = (module: Module, shared?: boolean): boolean =>
+  shared === undefined ? formsOf(module).size > 0 : formsOf(module).has(shared);
+
+/** Compiled code of a module: structured cloning takes it to other threads, where it need not be made again. */
+export type CompiledCode = ReadonlyMap<boolean, Rewritten>;
+
+/** What this thread has so far; undefined where that is nothing. */
+export function compiledOf(module: Module): CompiledCode | undefined {
+  const forms = formsOf(module);
+  return forms.size === 0 ? undefined : new Map(forms);
+}
+
+/** Takes what `compiledOf` gave for a module of equal bytes, in a thread that can be trusted. */
+export function adopt(module: Module, code: CompiledCode): void {
+  const forms = formsOf(module);
+  for (const [shared, form] of code) if (!forms.has(shared)) forms.set(shared, form);
+}
+
+/** Takes the rewritten module from the cache that is in use, where that has it. */
+export function recall(module: Module, shared: boolean): void {
+  if (isRewritten(module, shared)) return;
+  const kept = keptOf(module, shared);
+  if (kept !== undefined) formsOf(module).set(shared, compile(module, shared, kept));
+}
+
+function rewrite(module: Module, shared: boolean): Rewritten {
+  const make = () => rewriteBytes(module, shared, codeName(module, shared));
+  return compile(module, shared, keptOr(module, shared, make));
+}
+
+function compile(module: Module, shared: boolean, { bytes, offsets }: Kept): Rewritten {
+  const { shift } = new MainEnv(module);
+  return {
+    compiled: new hostWasm.Module(bytes),
+    name: codeName(module, shared),
+    firstFunc: module.context.importedFuncs + shift,
+    offsets,
+    size: bytes.length,
+  };
+}
+
+/** How many times as large code may get, as a guess: room that is not needed costs nothing. */
+const growth = 2.2;
+
+/** The rewritten module in the binary format. */
+export function rewriteBytes(module: Module, shared: boolean, name: string) {
+  const { context } = module;
+  const env = new MainEnv(module);
+  const code = new Code(Math.ceil(growth * module.bytes.length));
+  const exports: ExportEntry[] = [];
+  for (let i = context.importedFuncs; i < context.funcs.length; i++) {
+    const { bytes } = writeWhole(new BodyWriter(context, shapeOf(context, i), env, false));
+    code.add(funcTypeIndex(env.types, module, i), bytes);
+    exports.push({ name: `f${i}`, kind: 'func', index: env.func(i) });
+  }
+  const globals: Low[] = [];
+  for (let i = context.importedGlobals; i < context.globals.length; i++) {
+    globals.push(globalType(module, i));
+    exports.push({ name: `g${i}`, kind: 'global', index: i });
+  }
+  verbs.forEach((verb, i) => {
+    exports.push({ name: verb, kind: 'func', index: env.func(context.funcs.length) + i });
+    const copy = transfer(verb, globals, context.importedGlobals, (name) => env.scratch(name));
+    code.add(env.types.index([], []), copy);
+  });
+  for (const own of ownNames) {
+    globals.push('i32');
+    exports.push({ name: ownGlobals[own], kind: 'global', index: env.own(own) });
+  }
+  const imports = env.imports(shared);
+  return assemble({ name, types: env.types, imports, code, globals, exports });
+}
+
+/** What stands where in a function of the main module. */
+export function originsOf(module: Module, func: number): Origins {
+  const { context } = module;
+  return writeWhole(new BodyWriter(context, shapeOf(context, func), new MainEnv(module), false, true)).origins;
+}

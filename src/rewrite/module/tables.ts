@@ -1,0 +1,67 @@
+// Tables of functions as native code sees them: each a host table that follows the store's. The store's is the truth, and
+// tells by its version when it changed.
+
+import { hostWasm } from '../../runtime/host-wasm.ts';
+import { refKinds } from '../../runtime/ref.ts';
+import type { TableInst } from '../../runtime/table.ts';
+import { hierarchyOf } from '../../runtime/value.ts';
+import type { FuncAddr } from '../../spec/types.ts';
+
+/** A native function of a type that no guest has: a call through a table finds it to be of the wrong type. */
+let misfit: CallableFunction | undefined;
+
+// (module (func (export "f") (result externref) (ref.null extern)))
+// biome-ignore format: sections
+const misfitModule = Uint8Array.of(
+  0, 0x61, 0x73, 0x6d, 1, 0, 0, 0,
+  1, 5, 1, 0x60, 0, 1, 0x6f,
+  3, 2, 1, 0,
+  7, 5, 1, 1, 0x66, 0, 0,
+  10, 6, 1, 4, 0, 0xd0, 0x6f, 0x0b,
+);
+
+export function theMisfit(): CallableFunction {
+  misfit ??= new hostWasm.Instance(new hostWasm.Module(misfitModule)).exports.f as CallableFunction;
+  return misfit;
+}
+
+export class TableMirror {
+  readonly host: WebAssembly.Table;
+  private seen = -1;
+  /** The elements that the host's table shows. */
+  private shown = new Int32Array(0);
+
+  constructor(
+    private readonly table: TableInst,
+    private readonly funcOf: (func: FuncAddr) => CallableFunction,
+  ) {
+    this.host = new hostWasm.Table({ element: 'anyfunc', initial: 0 });
+  }
+
+  update(): void {
+    const { table } = this;
+    if (table.version === this.seen) return;
+    this.seen = table.version;
+    if (hierarchyOf(table.type.ref) !== 'func') return;
+    this.widen(table.size);
+    const { elements, size } = table;
+    const { shown, host } = this;
+    for (let i = 0; i < size; i++) {
+      const lo = elements[2 * i] as number;
+      const hi = elements[2 * i + 1] as number;
+      if (shown[2 * i] === lo && shown[2 * i + 1] === hi) continue;
+      shown[2 * i] = lo;
+      shown[2 * i + 1] = hi;
+      host.set(i, hi === refKinds.null ? null : this.funcOf(lo));
+    }
+  }
+
+  private widen(size: number): void {
+    const missing = size - this.host.length;
+    if (missing <= 0) return;
+    this.host.grow(missing);
+    const wider = new Int32Array(size * 2);
+    wider.set(this.shown);
+    this.shown = wider;
+  }
+}

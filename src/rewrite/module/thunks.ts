@@ -1,0 +1,132 @@
+// What guest code calls the engine for: instructions whose effect the store must know of. An instance has its own.
+// https://webassembly.github.io/spec/core/exec/instructions.html
+
+import type { MemoryInst } from '../../runtime/memory.ts';
+import { refKinds } from '../../runtime/ref.ts';
+import type { FuncInst, InstanceInst, Store } from '../../runtime/store.ts';
+import type { TableInst } from '../../runtime/table.ts';
+import { Trap } from '../../spec/errors.ts';
+import type { FuncAddr, TagAddr, TypeIdx } from '../../spec/types.ts';
+import type { Thunk } from '../read/index-spaces.ts';
+
+/** Tells that a table of the store has changed, so that what native code sees of it follows. */
+export type TableChanged = (table: TableInst) => void;
+/** Makes a function the one element of the table `found`. */
+export type Found = (func: FuncAddr) => void;
+
+/** What is thrown and caught (thrown.ts). */
+export interface Exceptions {
+  throw(tag: TagAddr): void;
+  throwAgain(exception: number): void;
+  catch(tag: TagAddr): boolean;
+}
+
+const wordsToRef = (lo: number, hi: number): bigint => (BigInt(hi) << 32n) | BigInt(lo >>> 0);
+const low = (ref: bigint): number => Number(BigInt.asIntN(32, ref));
+const high = (ref: bigint): number => Number(BigInt.asIntN(32, ref >> 32n));
+
+function checkTable(start: number, count: number, size: number): void {
+  if (start + count > size) throw new Trap('out of bounds table access');
+}
+
+/** The function in an element of a table, checked to be of the type. */
+export function resolve(store: Store, inst: InstanceInst, element: number, type: TypeIdx, table: number): FuncAddr {
+  const { elements, size } = tableOf(store, inst, table);
+  const i = element >>> 0;
+  if (i >= size) throw new Trap('undefined element', String(i));
+  if (elements[2 * i + 1] === refKinds.null) throw new Trap('uninitialized element', String(i));
+  const addr = elements[2 * i] as FuncAddr;
+  if ((store.funcs[addr] as FuncInst).type !== inst.module.context.types[type])
+    throw new Trap('indirect call type mismatch');
+  return addr;
+}
+
+const tableOf = (store: Store, inst: InstanceInst, index: number): TableInst =>
+  store.tables[inst.tables[index] as number] as TableInst;
+
+export function makeThunks(
+  store: Store,
+  inst: InstanceInst,
+  changed: TableChanged,
+  found: Found,
+  exceptions: Exceptions,
+) {
+  const table = (index: number) => tableOf(store, inst, index);
+  const memory = (index: number) => store.memories[inst.memories[index] as number] as MemoryInst;
+  return {
+    'memory.grow': (delta: number, m: number) => memory(m).grow(delta >>> 0),
+    'memory.init': (target: number, source: number, count: number, segment: number, m: number) =>
+      initMemory(inst, memory(m), segment, target >>> 0, source >>> 0, count >>> 0),
+    'data.drop': (segment: number) => {
+      inst.droppedDatas[segment] = 1;
+    },
+    'table.get': (i: number, t: number) => {
+      const { elements, size } = table(t);
+      checkTable(i >>> 0, 1, size);
+      return wordsToRef(elements[2 * (i >>> 0)] as number, elements[2 * (i >>> 0) + 1] as number);
+    },
+    'table.set': (i: number, ref: bigint, t: number) => {
+      const it = table(t);
+      checkTable(i >>> 0, 1, it.size);
+      it.fill(i >>> 0, 1, low(ref), high(ref));
+      changed(it);
+    },
+    'table.size': (t: number) => table(t).size,
+    'table.grow': (ref: bigint, delta: number, t: number) => {
+      const it = table(t);
+      const old = store.growTable(it, delta >>> 0, low(ref), high(ref));
+      changed(it);
+      return old;
+    },
+    'table.fill': (i: number, ref: bigint, count: number, t: number) => {
+      const it = table(t);
+      checkTable(i >>> 0, count >>> 0, it.size);
+      it.fill(i >>> 0, count >>> 0, low(ref), high(ref));
+      changed(it);
+    },
+    'table.copy': (target: number, source: number, count: number, to: number, from: number) => {
+      const [into, out] = [table(to), table(from)];
+      checkTable(target >>> 0, count >>> 0, into.size);
+      checkTable(source >>> 0, count >>> 0, out.size);
+      into.write(target >>> 0, out.elements.subarray(2 * (source >>> 0), 2 * ((source >>> 0) + (count >>> 0))));
+      changed(into);
+    },
+    'table.init': (target: number, source: number, count: number, segment: number, t: number) => {
+      const it = table(t);
+      const elem = inst.elems[segment] as Int32Array;
+      checkTable(target >>> 0, count >>> 0, it.size);
+      checkTable(source >>> 0, count >>> 0, elem.length / 2);
+      it.write(target >>> 0, elem.subarray(2 * (source >>> 0), 2 * ((source >>> 0) + (count >>> 0))));
+      changed(it);
+    },
+    'elem.drop': (segment: number) => {
+      inst.elems[segment] = new Int32Array(0);
+    },
+    throw: (tag: number) => exceptions.throw(inst.tags[tag] as TagAddr),
+    throw_ref: (ref: bigint) => {
+      if (high(ref) === refKinds.null) throw new Trap('null exception reference');
+      exceptions.throwAgain(low(ref));
+    },
+    catch: (tag: number) => (exceptions.catch(inst.tags[tag] as TagAddr) ? 1 : 0),
+    'ref.func': (index: number) => wordsToRef(inst.funcs[index] as number, refKinds.func),
+    callee: (ref: bigint) => {
+      if (high(ref) === refKinds.null) throw new Trap('null function reference');
+      found(low(ref));
+    },
+    resolve: (element: number, type: number, t: number) => found(resolve(store, inst, element, type, t)),
+  } satisfies Record<Thunk, unknown>;
+}
+
+function initMemory(
+  { module, droppedDatas }: InstanceInst,
+  { bytes, size }: MemoryInst,
+  segment: number,
+  target: number,
+  source: number,
+  count: number,
+): void {
+  const { start, end } = module.syntax.datas[segment]?.init ?? { start: 0, end: 0 };
+  const length = droppedDatas[segment] === 1 ? 0 : end - start;
+  if (target + count > size || source + count > length) throw new Trap('out of bounds memory access');
+  bytes.set(module.bytes.subarray(start + source, start + source + count), target);
+}

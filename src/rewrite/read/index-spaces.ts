@@ -1,0 +1,115 @@
+// Where the code of a rewritten body finds what it uses besides its own locals. The main module of a guest and its
+// continuations number these things differently.
+
+import type { TypeIdx } from '../../spec/types.ts';
+import type { Low, LowTypes } from './types.ts';
+
+/** Where fuel counts as used up although it is not: the real amount is held in the scratch module. */
+export const left = -0x8000_0000;
+/** Likewise, where an exception is on its way. */
+export const thrown = left + 1;
+
+/** Values that one call hands over where a function is left: about as many as the host has registers for. */
+export const mostLeft = 20;
+const words = (count: number): LowTypes => new Array<Low>(count).fill('i64');
+type Leave = `leave_${number}`;
+/** The function that ends a spilled frame of so many values, in words of 64 bits. */
+export const leave = (values: number): Leave => `leave_${values}`;
+
+/**
+ * Values, then the frame's end: address of the instance, function index, pc; and the fuel, which it gives back, or keeps
+ * where some is left, for code is left for another reason then. Where an exception passes, the place is just noted.
+ * It is one call, and the last that the function does, so that nothing has to outlive it: what the host's compiler has in
+ * registers it need not write to its stack beforehand, where code is hot, for this case that is seldom.
+ */
+const leaveFunc = (values: number): Signature => ({
+  params: [...words(values), 'i32', 'i32', 'i32', 'i32'],
+  results: ['i32'],
+});
+
+const otherScratchFuncs = {
+  /** Appends as many values to the spilled ones as fit in a call. */
+  put: { params: words(mostLeft), results: [] },
+  /** Of what was thrown: the exception, and the fuel that was left. It is no longer on its way then. */
+  caught: { params: [], results: ['i64', 'i32'] },
+  /** Reads the value at a byte offset of what the engine passes. */
+  get_i32: { params: ['i32'], results: ['i32'] },
+  get_i64: { params: ['i32'], results: ['i64'] },
+  get_f32: { params: ['i32'], results: ['f32'] },
+  get_f64: { params: ['i32'], results: ['f64'] },
+  get_v128: { params: ['i32'], results: ['v128'] },
+  /** Writes a value there: value, offset. */
+  set_i32: { params: ['i32', 'i32'], results: [] },
+  set_i64: { params: ['i64', 'i32'], results: [] },
+  set_f32: { params: ['f32', 'i32'], results: [] },
+  set_f64: { params: ['f64', 'i32'], results: [] },
+  set_v128: { params: ['v128', 'i32'], results: [] },
+} as const satisfies Record<string, Signature>;
+
+/** Functions of the scratch module (scratch-memory.ts): they pass values between guest code and the engine. */
+export const scratchFuncs: ReadonlyMap<ScratchFunc, Signature> = new Map<ScratchFunc, Signature>([
+  ...(Object.entries(otherScratchFuncs) as [keyof typeof otherScratchFuncs, Signature][]),
+  ...Array.from({ length: mostLeft + 1 }, (_, values): [Leave, Signature] => [leave(values), leaveFunc(values)]),
+]);
+export const scratchFunc = (name: ScratchFunc): Signature => scratchFuncs.get(name) as Signature;
+
+/** Those that give a value, by its type. */
+export const gets = { i32: 'get_i32', i64: 'get_i64', f32: 'get_f32', f64: 'get_f64', v128: 'get_v128' } as const;
+
+/** Functions of the engine (thunks.ts): what guest code cannot do by itself, as the store is the truth. */
+export const thunks = {
+  /** Operands of the instruction, then its immediates. */
+  'memory.grow': { params: ['i32', 'i32'], results: ['i32'] },
+  'memory.init': { params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: [] },
+  'data.drop': { params: ['i32'], results: [] },
+  'table.get': { params: ['i32', 'i32'], results: ['i64'] },
+  'table.set': { params: ['i32', 'i64', 'i32'], results: [] },
+  'table.size': { params: ['i32'], results: ['i32'] },
+  'table.grow': { params: ['i64', 'i32', 'i32'], results: ['i32'] },
+  'table.fill': { params: ['i32', 'i64', 'i32', 'i32'], results: [] },
+  'table.copy': { params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: [] },
+  'table.init': { params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: [] },
+  'elem.drop': { params: ['i32'], results: [] },
+  /** The tag; what the exception carries stands in the scratch memory. */
+  throw: { params: ['i32'], results: [] },
+  throw_ref: { params: ['i64'], results: [] },
+  /** Whether what was thrown has the tag; what it carries is in the scratch memory then. */
+  catch: { params: ['i32'], results: ['i32'] },
+  'ref.func': { params: ['i32'], results: ['i64'] },
+  /** Element, type index, table: finds the function, checks it, and makes it the one element of the `found` table. */
+  resolve: { params: ['i32', 'i32', 'i32'], results: [] },
+  /** The same for a reference to a function. */
+  callee: { params: ['i64'], results: [] },
+} as const satisfies Record<string, Signature>;
+
+export interface Signature {
+  readonly params: LowTypes;
+  readonly results: LowTypes;
+}
+export type ScratchFunc = keyof typeof otherScratchFuncs | Leave;
+export type Thunk = keyof typeof thunks;
+
+/** Globals of each main module, after those of the guest. */
+export const ownGlobals = {
+  /** Address of the instance. */
+  self: '$self',
+  /** The fuel that was left where `unreachable` trapped, or what throws was called. */
+  fuel: '$fuel',
+  /** The element that the last `call_indirect` asked for, likewise. */
+  element: '$element',
+} as const;
+export type OwnGlobal = keyof typeof ownGlobals;
+
+export interface Env {
+  func(index: number): number;
+  scratch(name: ScratchFunc): number;
+  thunk(name: Thunk): number;
+  global(index: number): number;
+  own(name: OwnGlobal): number;
+  table(index: number): number;
+  found(): number;
+  /** A type of blocks and helpers. */
+  type(params: LowTypes, results: LowTypes): number;
+  /** The rewritten form of the guest's type. */
+  guestType(index: TypeIdx): number;
+}

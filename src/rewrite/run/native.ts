@@ -1,0 +1,350 @@
+// A store as native code: an instance of the host for each instance, tables that follow the store's, and what enters a
+// frame. It lasts as long as the store; the store stays the truth whenever native code does not run.
+
+import { type HostPort, Thrown } from '../../runtime/engine.ts';
+import { hostWasm } from '../../runtime/host-wasm.ts';
+import type { MemoryInst } from '../../runtime/memory.ts';
+import type { Module } from '../../runtime/module.ts';
+import type { FuncInst, InstanceInst, Store } from '../../runtime/store.ts';
+import type { TableInst } from '../../runtime/table.ts';
+import type { FuncAddr, FuncType, GlobalAddr, TableAddr } from '../../spec/types.ts';
+import { slotsOfAll } from '../../spec/types.ts';
+import { placeOf } from '../../validate/context.ts';
+import { keep, mostContinuations } from '../module/cache.ts';
+import { type Continuation, continuation } from '../module/continuation.ts';
+import { GlobalMirror } from '../module/globals.ts';
+import { type CallHost, hostWrapper } from '../module/hosts.ts';
+import { type Rewritten, rewritten } from '../module/module.ts';
+import { copyWords, theScratch } from '../module/scratch-memory.ts';
+import { TableMirror, theMisfit } from '../module/tables.ts';
+import { makeThunks } from '../module/thunks.ts';
+import { left, ownGlobals, thrown } from '../read/index-spaces.ts';
+import type { ImportEntry } from '../write/sections.ts';
+import { Pace } from './quantum.ts';
+import { Flight } from './thrown.ts';
+
+/** Of this thread's stack, what guest code may use: a frame may be twice as large as it is guessed to be. */
+const stackShare = 0.4;
+/** Bytes of native stack that guest code may use; at first of the smallest stack that Node gives a thread. */
+let stackBytes = 400_000;
+
+/** Tells how large this thread's stack is. From then on deep recursion has to leave native code less often. */
+export function useStack(mebibytes: number): void {
+  stackBytes = Math.floor(stackShare * mebibytes * 2 ** 20);
+}
+/** Of a global that says something about a trap: it does not. */
+const notNoted = -0x8000_0000;
+/** What a run inside a host function can use in any case. */
+const leastStackBytes = 2_000;
+
+export type Enter = (depth: number, fuel: number) => number;
+type Exports = Record<string, never>;
+
+export interface NativeInstance {
+  readonly inst: InstanceInst;
+  readonly rewritten: Rewritten;
+  readonly shared: boolean;
+  readonly exports: WebAssembly.Exports;
+  readonly thunks: ReturnType<typeof makeThunks>;
+  /** By place in the module's code. */
+  readonly entries: Map<number, Enter>;
+  readonly fuel: WebAssembly.Global;
+  readonly element: WebAssembly.Global;
+}
+
+/** Whose code a frame of a stack trace is in. */
+export interface Code {
+  readonly module: Module;
+  readonly rewritten: Rewritten;
+  /** Undefined for the main module. */
+  readonly rest: Continuation | undefined;
+}
+
+/** A run of native code, as code that calls the engine knows it. */
+export interface Runner {
+  readonly host: HostPort;
+  /** Pays what guests used that a host function called in turn; says what is left of the fuel that code has. */
+  pay(used: number, fuel: number): number;
+  /** What code that goes on after it called the host has from then on. */
+  refill(fuel: number): number;
+  /** Takes fuel from code that shall leave soon. */
+  forgo(fuel: number): void;
+}
+
+export class NativeStore {
+  readonly scratch = theScratch();
+  /** Fuel that was used for certain since the last trap. */
+  sure = 0;
+  /** Of runs that may be paused. */
+  readonly pace = new Pace();
+  readonly instances: NativeInstance[] = [];
+  /** By the name of the module. */
+  private readonly codes = new Map<string, Code>();
+  private readonly rests = new Map<string, Code>();
+  /** The innermost run, while there is one. */
+  runner: Runner | undefined;
+  readonly flight: Flight;
+  /** Native stack for the next run. */
+  stackBytes = stackBytes;
+  /** Whose code was entered last. */
+  private entered: NativeInstance | undefined;
+  /** The function that was entered last, where that was at its beginning. */
+  fresh: FuncAddr | undefined;
+  /** What was left when code called the host, while it does. */
+  private hostFuel: number | undefined;
+  /** How many times native code was entered. */
+  private runs = 0;
+  private readonly globals: GlobalMirror;
+  private readonly mirrors: (TableMirror | undefined)[] = [];
+  private readonly wrappers = new Map<string, CallableFunction>();
+  private readonly found = new hostWasm.Table({ element: 'anyfunc', initial: 1 });
+
+  constructor(readonly store: Store) {
+    this.flight = new Flight(store, this.scratch);
+    this.globals = new GlobalMirror(store, this.scratch);
+  }
+
+  /** What a module of a stack trace is. */
+  code(name: string): Code | undefined {
+    return this.codes.get(name) ?? this.rests.get(name);
+  }
+
+  // Keeping up with the store
+
+  /** Makes native code see the store as it is. */
+  follow(): void {
+    const { store, instances } = this;
+    while (instances.length < store.instances.length) this.add(store.instances[instances.length] as InstanceInst);
+    this.globals.load();
+    for (const mirror of this.mirrors) mirror?.update();
+  }
+
+  /** Writes back to the store what only native code knows. */
+  settle(): void {
+    this.globals.save();
+  }
+
+  private add(inst: InstanceInst): void {
+    const { module } = inst;
+    const shared = hasSharedMemory(this.store, inst);
+    const form = rewritten(module, shared);
+    const thunks = makeThunks(
+      this.store,
+      inst,
+      (table) => this.tableChanged(table),
+      (func) => this.found.set(0, this.lowFunc(func, inst)),
+      this.flight.of((forgo) => this.takeFuel(this.instances[inst.addr] as NativeInstance, forgo)),
+    );
+    const draft = { inst, rewritten: form, shared, thunks, entries: new Map<number, Enter>() };
+    const imports = this.imports(mainImports(form), draft);
+    const { exports } = new hostWasm.Instance(form.compiled, imports);
+    const native: NativeInstance = {
+      ...draft,
+      exports,
+      fuel: exports[ownGlobals.fuel] as WebAssembly.Global,
+      element: exports[ownGlobals.element] as WebAssembly.Global,
+    };
+    (exports[ownGlobals.self] as WebAssembly.Global).value = inst.addr;
+    this.instances.push(native);
+    this.globals.add(inst, exports);
+    this.codes.set(form.name, { module, rewritten: form, rest: undefined });
+  }
+
+  /** The fuel that an instance's code has noted, less what it is to go without. */
+  private takeFuel({ fuel }: NativeInstance, forgo: boolean): number {
+    const noted = fuel.value as number;
+    fuel.value = notNoted;
+    if (!forgo) return noted;
+    this.runner?.forgo(noted);
+    return 0;
+  }
+
+  /** Code begins to run. */
+  begin(): void {
+    this.runs++;
+    this.hostFuel = undefined;
+    for (const { fuel, element } of this.instances) {
+      fuel.value = notNoted;
+      element.value = notNoted;
+    }
+  }
+
+  /**
+   * The fuel that was left when code trapped: known where a host function threw, and for `unreachable`. Elsewhere it is
+   * lost with the native frames; noting each charge would cost a tenth of all speed.
+   */
+  notedFuel(): number | undefined {
+    if (this.hostFuel !== undefined) return this.hostFuel;
+    return this.instances.map(({ fuel }) => fuel.value as number).find((fuel) => fuel !== notNoted);
+  }
+
+  /** That of the instances of some code that ran last, as far as can be told: the host's trace names the module only. */
+  running(code: Code): NativeInstance {
+    const those = this.instances.filter(({ rewritten }) => rewritten === code.rewritten);
+    const noted = those.find(({ fuel, element }) => fuel.value !== notNoted || element.value !== notNoted);
+    const entered = those.find((it) => it === this.entered);
+    return (noted ?? entered ?? those[0]) as NativeInstance;
+  }
+
+  // What native code imports
+
+  private imports(
+    entries: readonly ImportEntry[],
+    native: Omit<NativeInstance, 'exports' | 'fuel' | 'element'> & { exports?: WebAssembly.Exports },
+  ): WebAssembly.Imports {
+    const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {};
+    for (const { module, name } of entries) {
+      const space = imports[module] ?? {};
+      imports[module] = space;
+      space[name] = this.provide(module, name, native) as WebAssembly.ImportValue;
+    }
+    return imports;
+  }
+
+  private provide(
+    module: string,
+    name: string,
+    { inst, thunks, exports }: { inst: InstanceInst; thunks: NativeInstance['thunks']; exports?: WebAssembly.Exports },
+  ): unknown {
+    switch (module) {
+      case 'func':
+        return this.lowFunc(inst.funcs[Number(name)] as FuncAddr, inst);
+      case 'scratch':
+        return this.scratch.exports[name];
+      case 'thunk':
+        return thunks[name as keyof typeof thunks];
+      case 'memory':
+        return (this.store.memories[inst.memories[Number(name)] as number] as MemoryInst).host;
+      case 'table':
+        return name === 'found' ? this.found : this.mirror(inst.tables[Number(name)] as TableAddr).host;
+      case 'global':
+        return this.globals.of(inst.globals[Number(name)] as GlobalAddr);
+      default:
+        return exports?.[name];
+    }
+  }
+
+  private mirror(addr: TableAddr): TableMirror {
+    const known = this.mirrors[addr];
+    if (known !== undefined) return known;
+    const mirror = new TableMirror(this.store.tables[addr] as TableInst, (func) => this.element(func));
+    this.mirrors[addr] = mirror;
+    return mirror;
+  }
+
+  private tableChanged(table: TableInst): void {
+    this.mirrors[this.store.tables.indexOf(table)]?.update();
+  }
+
+  // Functions
+
+  /** A function in a table: one whose rewritten type says less than its type is none that code finds by itself. */
+  private element(addr: FuncAddr): CallableFunction {
+    const { params, results } = this.store.funcType(addr);
+    if ([...params, ...results].some((type) => typeof type === 'object')) return theMisfit();
+    return this.lowFunc(addr, this.holder(addr));
+  }
+
+  /** Whose a function is; of a host function, the first instance that has it. */
+  private holder(addr: FuncAddr): InstanceInst {
+    const func = this.store.funcs[addr] as FuncInst;
+    if (func.kind === 'wasm') return func.instance;
+    const { instances } = this.store;
+    return (instances.find(({ funcs }) => funcs.includes(addr)) ?? instances[0]) as InstanceInst;
+  }
+
+  /** A function in its rewritten form, as an instance sees it. */
+  private lowFunc(addr: FuncAddr, caller: InstanceInst): CallableFunction {
+    const func = this.store.funcs[addr] as FuncInst;
+    if (func.kind === 'host') return this.wrapper(addr, caller);
+    const native = this.instances[func.instance.addr] as NativeInstance;
+    return (native.exports as Exports)[`f${func.index}`] as unknown as CallableFunction;
+  }
+
+  private wrapper(addr: FuncAddr, caller: InstanceInst): CallableFunction {
+    const key = `${addr} ${caller.addr}`;
+    const known = this.wrappers.get(key);
+    if (known !== undefined) return known;
+    const type = this.store.funcType(addr);
+    const wrapper = hostWrapper(type, this.callHost(addr, type, caller));
+    this.wrappers.set(key, wrapper);
+    return wrapper;
+  }
+
+  private callHost(addr: FuncAddr, { params, results }: FuncType, caller: InstanceInst): CallHost {
+    const paramSlots = slotsOfAll(params);
+    const resultSlots = slotsOfAll(results);
+    const anyFunc = caller.funcs[caller.module.context.importedFuncs] as FuncAddr;
+    return (depth, fuel) => {
+      const { store, scratch, runs } = this;
+      const { stack } = store;
+      const base = stack.top;
+      stack.reserveSlots(base + Math.max(paramSlots, resultSlots));
+      copyWords(scratch.words, 0, stack.words, base * 2, paramSlots * 2);
+      this.settle();
+      const { stackBytes } = this;
+      const runner = this.runner as Runner;
+      const before = store.fuelUsed;
+      this.stackBytes = Math.max(leastStackBytes, depth);
+      // The caller's frame is native: another one of its instance tells the host function who calls.
+      const level = stack.depth;
+      let done = false;
+      let exception: Thrown | undefined;
+      this.hostFuel = fuel;
+      let rest = fuel;
+      stack.push(anyFunc, 0, base);
+      stack.top = base + paramSlots;
+      try {
+        done = runner.host.call(addr, base);
+      } catch (error) {
+        if (!(error instanceof Thrown) || error.tag === undefined) throw error;
+        exception = error;
+      } finally {
+        stack.depth = level;
+        stack.top = base;
+        this.stackBytes = stackBytes;
+        this.runner = runner;
+        this.follow();
+        rest = runner.pay(store.fuelUsed - before, fuel);
+        if (runs !== this.runs) this.hostFuel = rest;
+      }
+      this.hostFuel = undefined;
+      if (exception !== undefined) {
+        this.flight.host = exception;
+        scratch.thrown = exception.exception();
+      }
+      if (!done) {
+        scratch.held = rest;
+        return exception === undefined ? left : thrown;
+      }
+      copyWords(stack.words, base * 2, scratch.words, 0, resultSlots * 2);
+      return runner.refill(rest);
+    };
+  }
+
+  // Entering
+
+  /** What goes on with a frame at a safe point. */
+  enter(addr: FuncAddr, pc: number): Enter {
+    const { instance, index } = this.store.funcs[addr] as FuncInst & { kind: 'wasm' };
+    const native = this.instances[instance.addr] as NativeInstance;
+    this.entered = native;
+    this.fresh = pc === 0 ? addr : undefined;
+    const key = placeOf(instance.module.context, index, pc);
+    const known = native.entries.get(key);
+    if (known !== undefined) return known;
+    const rest = continuation(instance.module, index, pc, native.shared);
+    const { exports } = new hostWasm.Instance(rest.compiled, this.imports(rest.imports, native));
+    for (const mirror of this.mirrors) mirror?.update();
+    const enter = exports.run as Enter;
+    keep(this.rests, rest.name, { module: instance.module, rewritten: native.rewritten, rest }, mostContinuations);
+    return keep(native.entries, key, enter, mostContinuations);
+  }
+}
+
+export const hasSharedMemory = ({ memories }: Store, inst: InstanceInst): boolean =>
+  memories[inst.memories[0] ?? -1]?.shared ?? false;
+
+function mainImports({ compiled }: Rewritten): readonly ImportEntry[] {
+  return hostWasm.Module.imports(compiled).map(({ module, name }) => ({ module, name, is: { kind: 'table' } }));
+}

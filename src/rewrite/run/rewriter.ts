@@ -1,0 +1,370 @@
+// The rewriter as an engine: runs the top frame as native code until it returns or leaves, then the one below with what
+// it returned, and so on. The native stack is never rebuilt. When it stops, all frames are canonical.
+
+import { collect } from '../../runtime/collect.ts';
+import type { Budget, Engine, HostPort, Stop } from '../../runtime/engine.ts';
+import type { Module } from '../../runtime/module.ts';
+import type { FuncInst, Store } from '../../runtime/store.ts';
+import { UncaughtError } from '../../spec/errors.ts';
+import { type FuncAddr, slotsOfAll } from '../../spec/types.ts';
+import { hasCodeCache } from '../module/code-cache.ts';
+import { keptShape } from '../module/continuation.ts';
+import { isRewritten, recall, rewritten } from '../module/module.ts';
+import { copyWords } from '../module/scratch-memory.ts';
+import { left, thrown } from '../read/index-spaces.ts';
+import { chainOf, handlerIn, leastFrameBytes, pointOf } from '../read/shape.ts';
+import { supportOf } from '../read/support.ts';
+import { type Enter, hasSharedMemory, NativeStore, type Runner } from './native.ts';
+import { takeSpilled } from './spill.ts';
+import { entryCosts, instructionAfter, instructionBefore, type Place, placesOf, trapOf } from './traps.ts';
+
+/** With a bound and without a flag to look at, at most. */
+const longQuantum = 20_000_000;
+/** With neither: about as much as fits, for each stop costs every frame of the stack a continuation. */
+const longestQuantum = 2_000_000_000;
+/** Frames that a stack trace names. */
+const tracedFrames = 80;
+
+const stores = new WeakMap<Store, NativeStore>();
+
+function nativeOf(store: Store): NativeStore {
+  const native = stores.get(store) ?? new NativeStore(store);
+  stores.set(store, native);
+  return native;
+}
+
+/**
+ * A trap makes all of a quantum count as used: that is at most so much more than has been used since the last trap.
+ * Where fuel has no bound, nobody pays for it.
+ */
+const leap = { least: 1_000_000, times: 4 };
+
+const isUnbound = ({ fuel, pause }: Budget): boolean => pause === undefined && fuel === Number.POSITIVE_INFINITY;
+
+function quantumOf({ pace, sure }: NativeStore, budget: Budget): number {
+  if (isUnbound(budget)) return longestQuantum;
+  if (budget.pause !== undefined) return pace.quantum;
+  return Math.min(longQuantum, Math.max(leap.least, leap.times * sure));
+}
+
+class Run implements Runner {
+  private readonly native: NativeStore;
+  /** Fuel that is left of this run's; below zero it is owed. */
+  private fuel: number;
+  private charged = 0;
+  /** Fuel that the running code was given; less what it has is what it has charged. */
+  private slice = 0;
+  /** Fuel until the next look at the pause flag, however many frames return before. */
+  private untilLook: number;
+  /** In ms, as `performance.now` tells. */
+  private lookedAt = performance.now();
+  /** The top frame is to handle what is thrown. */
+  private throwing = false;
+  /** Code that throws has found it so, and has left. */
+  private heapIsFull = false;
+
+  constructor(
+    private readonly store: Store,
+    private readonly floor: number,
+    private readonly budget: Budget,
+    readonly host: HostPort,
+  ) {
+    this.native = nativeOf(store);
+    this.fuel = budget.fuel - store.debt;
+    this.untilLook = quantumOf(this.native, budget);
+  }
+
+  run(): Stop {
+    const { store, native } = this;
+    if (store.stack.depth === this.floor) return 'returned';
+    if (this.fuel < 0) return this.settled('fuel');
+    if (this.paused()) return this.settled('pause');
+    const outer = native.runner;
+    const { stackTraceLimit } = Error;
+    native.runner = this;
+    native.follow();
+    try {
+      return this.loop();
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit;
+      native.settle();
+      native.runner = outer;
+      this.settled('fuel');
+    }
+  }
+
+  private loop(): Stop {
+    const { stack } = this.store;
+    for (;;) {
+      Error.stackTraceLimit = tracedFrames;
+      const stop = this.frame(stack.depth - 1);
+      if (this.heapIsFull && !this.throwing) this.collect();
+      if (stop !== undefined) return stop;
+      if (stack.depth === this.floor) return 'returned';
+    }
+  }
+
+  private collect(): void {
+    this.heapIsFull = false;
+    collect(this.store, this.store.stack.top * 2);
+  }
+
+  /** Tells the store what this run has charged, and what it owes. */
+  private settled(stop: Stop): Stop {
+    this.store.fuelUsed += this.charged;
+    this.charged = 0;
+    this.store.debt = Math.max(0, -this.fuel);
+    return stop;
+  }
+
+  /** A look at the flag is due: whether it asks to stop. */
+  private looked(): boolean {
+    const now = performance.now();
+    if (this.budget.pause !== undefined) this.native.pace.took(now - this.lookedAt);
+    this.lookedAt = now;
+    this.untilLook = quantumOf(this.native, this.budget);
+    return this.paused();
+  }
+
+  private paused(): boolean {
+    return this.budget.pause !== undefined && Atomics.load(this.budget.pause, 0) !== 0;
+  }
+
+  /** What an inner run used is paid from this one's fuel; code that has more than is left now gets less. */
+  pay(used: number, fuel: number): number {
+    this.fuel -= used;
+    const rest = Math.min(fuel, Math.max(0, this.fuel - (this.slice - fuel)));
+    this.slice -= fuel - rest;
+    return rest;
+  }
+
+  /**
+   * Where nothing bounds it, code that has called the host gets a whole quantum again: so it need not stop for more, which
+   * would cost each frame a continuation.
+   */
+  refill(fuel: number): number {
+    if (!isUnbound(this.budget)) return fuel;
+    this.slice += longestQuantum - fuel;
+    return longestQuantum;
+  }
+
+  /** The heap is full: it is collected once code has left. */
+  forgo(fuel: number): void {
+    this.slice -= fuel;
+    this.heapIsFull = true;
+  }
+
+  private charge(fuel: number): void {
+    this.fuel -= fuel;
+    this.charged += fuel;
+    this.untilLook -= fuel;
+    this.native.sure += fuel;
+  }
+
+  /** Runs the top frame. */
+  private frame(i: number): Stop | undefined {
+    const { native } = this;
+    const { stack } = this.store;
+    const addr = stack.func(i);
+    const pc = stack.pc(i);
+    const base = stack.base(i);
+    const func = this.store.funcs[addr] as FuncInst & { kind: 'wasm' };
+    const enter = native.enter(addr, pc);
+    const shape = keptShape(func.instance.module, func.index);
+    // A fresh frame has paid already, and its function charges again.
+    const paid = pc === 0 ? shape.entryCost : 0;
+    stack.reserveSlots(base + shape.slots);
+    const depth = this.depth(i, stack.top) + (pc === 0 ? shape.frameBytes : 0);
+    native.scratch.clear();
+    copyWords(stack.words, base * 2, native.scratch.words, 0, (stack.top - base) * 2);
+    stack.depth = i;
+    stack.top = base;
+    if (isUnbound(this.budget)) this.untilLook = quantumOf(native, this.budget);
+    this.slice = Math.min(this.untilLook, this.fuel);
+    const left = this.call(enter, depth, this.throwing ? this.deliver() : this.slice + paid);
+    if (left === thrown) return this.unwind();
+    if (left < 0) return this.left(left);
+    this.charge(this.slice - left);
+    return this.returned(addr, base);
+  }
+
+  /** Native stack for callees: so much that not more than the allowed frames and slots fit in. */
+  private depth(i: number, top: number): number {
+    const { frames, slots } = this.store.stack.limits;
+    return Math.max(0, Math.min(this.native.stackBytes, (frames - i - 1) * leastFrameBytes, (slots - top) * 8));
+  }
+
+  private call(enter: Enter, depth: number, fuel: number): number {
+    const { heap } = this.store;
+    this.native.begin();
+    heap.pinned++;
+    try {
+      return enter(depth, fuel);
+    } catch (error) {
+      throw this.failed(error);
+    } finally {
+      heap.pinned--;
+    }
+  }
+
+  /** What enters a frame so that it handles what is on its way. */
+  private deliver(): number {
+    this.throwing = false;
+    this.native.scratch.held = this.slice;
+    return thrown;
+  }
+
+  /** Native code threw: the frames below go, down to one that handles exceptions. */
+  private unwind(): undefined {
+    const { stack } = this.store;
+    const { scratch } = this.native;
+    this.charge(this.slice - scratch.held);
+    const [inst, index, after] = scratch.passed;
+    let last: [FuncAddr, number] = [this.store.instances[inst]?.funcs[index] as FuncAddr, after];
+    while (stack.depth > this.floor) {
+      const i = stack.depth - 1;
+      if (this.handles(i)) {
+        this.throwing = true;
+        return;
+      }
+      last = [stack.func(i), stack.pc(i)];
+      stack.depth = i;
+      stack.top = stack.base(i);
+    }
+    stack.push(last[0], last[1], stack.top);
+    this.markCaller();
+    const { exception, host } = this.native.flight.land();
+    throw host ?? new UncaughtError(exception);
+  }
+
+  /** Whether a waiting frame may handle what its callee threw. */
+  private handles(i: number): boolean {
+    const { stack, funcs } = this.store;
+    const { instance, index } = funcs[stack.func(i)] as FuncInst & { kind: 'wasm' };
+    const shape = keptShape(instance.module, index);
+    return shape.catches && handlerIn(chainOf(pointOf(shape, stack.pc(i))?.block)) >= 0;
+  }
+
+  /** The results are in the scratch memory. */
+  private returned(addr: FuncAddr, base: number): undefined {
+    const { stack } = this.store;
+    const slots = slotsOfAll(this.store.funcType(addr).results);
+    stack.reserveSlots(base + slots);
+    copyWords(this.native.scratch.words, 0, stack.words, base * 2, slots * 2);
+    stack.top = stack.depth === this.floor ? base : base + slots;
+    return undefined;
+  }
+
+  /** Code was left: for want of fuel, or of native stack, or because a host function answers later. */
+  private left(result: number): Stop | undefined {
+    const { store, native } = this;
+    const held = result === left;
+    this.charge(this.slice - (held ? native.scratch.held : result));
+    this.takeSpilled();
+    if (held) return store.pending === null ? undefined : 'host';
+    if (this.fuel < 0) return 'fuel';
+    return this.untilLook < 0 && this.looked() ? 'pause' : undefined;
+  }
+
+  private takeSpilled(): void {
+    takeSpilled(this.store, this.native.scratch, ({ module }, func, pc) => {
+      if (pc === 0) this.charge(-keptShape(module, func).entryCost);
+      this.markCaller();
+    });
+  }
+
+  /** A frame too many: its call did not happen, and the top frame stands at the instruction that called. */
+  private markCaller(): void {
+    const { stack, funcs } = this.store;
+    const top = stack.depth - 1;
+    if (top < 0) return;
+    const { instance, index } = funcs[stack.func(top)] as FuncInst & { kind: 'wasm' };
+    stack.setPc(top, instructionBefore(instance.module.context, index, stack.pc(top)));
+  }
+
+  /** What the host threw: the frames that its stack trace names are put on the stack, for the guest's own trace. */
+  private failed(error: unknown): unknown {
+    const { native } = this;
+    const places = placesOf(native, error);
+    // Where it is not known, all of the slice counts as used: nobody gets more than is paid for.
+    const noted = native.notedFuel();
+    this.charge(noted === undefined ? (entryCosts(native, places) ?? this.slice) : this.slice - noted);
+    native.sure = 0;
+    native.flight.land();
+    const trap = trapOf(native, error, places);
+    places.reverse().forEach((place, i) => {
+      this.pushPlace(place, i === places.length - 1);
+    });
+    return trap;
+  }
+
+  private pushPlace({ native, func, pc }: Place, isTop: boolean): void {
+    const { stack } = this.store;
+    const { context } = native.inst.module;
+    const at = isTop ? pc : instructionAfter(context, func, pc);
+    if (stack.depth < stack.limits.frames) stack.push(native.inst.funcs[func] as FuncAddr, at, stack.top);
+  }
+}
+
+/** Whether the rewriter can take over the top frame: it is at a safe point, and all code can be rewritten. */
+export function canEnter(store: Store): boolean {
+  const { stack } = store;
+  const func = store.funcs[stack.func(stack.depth - 1)];
+  if (func?.kind !== 'wasm') return false;
+  return canRun(store) && pointOf(keptShape(func.instance.module, func.index), stack.pc(stack.depth - 1)) !== undefined;
+}
+
+/** Whether all code of the store can be rewritten. It is then, where it was not yet. */
+export const canRun = (store: Store): boolean =>
+  store.instances.every((inst) => supports(inst.module, hasSharedMemory(store, inst)) === true);
+
+/** Bytes of code that are not rewritten yet, and can be as far as that is known. */
+export function bytesToRewrite(module: Module): number {
+  if (isRewritten(module) || told.has(module)) return 0;
+  const { funcs } = module.syntax;
+  return (funcs.at(-1)?.body.end ?? 0) - (funcs[0]?.entry ?? 0);
+}
+
+/** Modules for which the cache of rewritten ones was asked, to no avail if they are not rewritten now. */
+const asked = new WeakSet<Module>();
+
+/** Bytes of code that the cache may have rewritten. */
+export const bytesToRecall = (module: Module): number =>
+  hasCodeCache() && !asked.has(module) ? bytesToRewrite(module) : 0;
+
+/** Takes from the cache what it has of a store's code. */
+export function recallAll(store: Store): void {
+  for (const inst of store.instances) {
+    if (bytesToRecall(inst.module) === 0) continue;
+    asked.add(inst.module);
+    recall(inst.module, hasSharedMemory(store, inst));
+  }
+}
+
+/** Why not, by module: what is not there can be rewritten. */
+const told = new WeakMap<Module, string>();
+
+function supports(module: Module, shared = false): true | string {
+  const lacks = told.get(module) ?? examine(module, shared);
+  if (lacks === undefined) return true;
+  told.set(module, lacks);
+  return lacks;
+}
+
+function examine(module: Module, shared: boolean): string | undefined {
+  if (isRewritten(module, shared)) return undefined;
+  const { lacks } = supportOf(module);
+  if (lacks !== undefined) return `the rewriter does not support ${lacks}`;
+  try {
+    rewritten(module, shared);
+    return undefined;
+  } catch (error) {
+    return `the host does not compile it: ${error instanceof Error ? error.message : error}`;
+  }
+}
+
+/** Runs guests as native code. It counts no instructions, and begins at safe points. */
+export const rewriter: Engine = {
+  supports,
+  run: (store, floor, budget, host) => new Run(store, floor, budget, host).run(),
+};

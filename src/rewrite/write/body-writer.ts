@@ -1,0 +1,449 @@
+// What the code of a rewritten body is put together of: locals, labels, charges, what is around the guest's code. Fuel is
+// charged where the plan says; where it falls below zero, code branches out of everything to a landing at the function's
+// end, which spills the frame and returns. A frame's landing has live values only. body.ts writes bodies with it.
+//
+// The function, in words of the text format (groups of safe points with the same values share a landing):
+//   (block $exit
+//     (block $group1 (result …values at the points of the group, and the pc)
+//       (block $group0 (result …)
+//         (block $body (result …) …the guest's code… )
+//         epilogue, return)
+//       landing of $group0, br $exit)
+//     landing of $group1)
+//   zeros, fuel
+// V8 unrolls a short loop if it is not too large for that, charge and all; it may be larger inside another loop. So where
+// there is one, a loop that nothing branches to stands around $exit.
+
+import { encodeInstruction } from '../../binary/encode-instruction.ts';
+import { InstructionReader } from '../../binary/instruction.ts';
+import { Writer } from '../../binary/writer.ts';
+import type { Special } from '../../spec/instructions.ts';
+import type { FuncType } from '../../spec/types.ts';
+import { bodyOf, type ModuleContext } from '../../validate/context.ts';
+import { type Env, gets, type ScratchFunc } from '../read/index-spaces.ts';
+import { atEntry, Groups } from '../read/landing-groups.ts';
+import {
+  type BlockShape,
+  clauses,
+  ends,
+  Finder,
+  type FunctionShape,
+  handles,
+  hasShortLoop,
+  leastFrameBytes,
+  opens,
+  type PointShape,
+} from '../read/shape.ts';
+import { codeOfLow, type Local, type Low, type LowTypes, slotsOfLow, writeLocals } from '../read/types.ts';
+import { Landings } from './landing.ts';
+import { code, Op } from './ops.ts';
+import { writeZero } from './sections.ts';
+
+const none: readonly Local[] = [];
+const aroundShortLoops = Uint8Array.of(Op.loop, Op.noType);
+/** Bodies are written one at a time: in here the guest's code, then out there with all around it. */
+const inner = new Writer(1 << 16);
+const outer = new Writer(1 << 16);
+
+/** A guest's block that is open in the output. */
+export interface Open {
+  readonly block: BlockShape;
+  /** Number of output labels around its own label, that one included. */
+  readonly label: number;
+  readonly stashes: readonly Local[];
+  /** The same of the label that leads to its handlers, of a `try` or `try_table` that has any. */
+  readonly handler?: number;
+  /** Of a clause: where code was not entered in its midst, another label lies within. */
+  readonly guarded?: boolean;
+}
+
+/** What stands where in the code, for traps: (offset from the start of the function's body, pc), ascending. */
+export type Origins = readonly number[];
+
+export interface Written {
+  /** Good until another body is written. */
+  readonly bytes: Uint8Array;
+  readonly origins: Origins;
+}
+
+export class BodyWriter {
+  readonly w = inner;
+  readonly reader: InstructionReader;
+  readonly open: Open[] = [];
+  /** Where the guest's first instruction is. */
+  readonly bodyStart: number;
+  private readonly extra: Low[] = [];
+  private readonly free = new Map<Low, Local[]>();
+  private readonly groups = new Groups();
+  /** Where `stashes` was found. */
+  private stashedIn: Open | undefined;
+  private stashes: readonly Local[] = none;
+  private readonly blockAt: Finder<BlockShape>;
+  private readonly pointAt: Finder<PointShape>;
+  private readonly origins: number[] = [];
+  /** Output labels open within the groups. */
+  depth = 0;
+  readonly depthLocal: number;
+  /** Holds the pc in landings, and of what threw. */
+  readonly site: number;
+  readonly fuelLocal: number;
+
+  constructor(
+    readonly context: ModuleContext,
+    readonly shape: FunctionShape,
+    readonly env: Env,
+    /** The rest from a safe point: its parameters are depth and fuel alone. */
+    readonly rest: boolean,
+    private readonly tracing = false,
+  ) {
+    const body = bodyOf(context, shape.func);
+    this.bodyStart = body.start;
+    this.w.clear();
+    this.blockAt = new Finder(shape.blocks);
+    this.pointAt = new Finder(shape.points);
+    this.reader = new InstructionReader(context.syntax.bytes, body.start, body.end);
+    this.depthLocal = rest ? 0 : shape.params.length;
+    this.fuelLocal = this.depthLocal + 1;
+    this.site = this.take('i32').index;
+  }
+
+  /** A block's label was opened; one that handles exceptions has another within. */
+  enter(block: BlockShape, stashes: readonly Local[], params: LowTypes): void {
+    const label = this.depth;
+    if (!handles(block)) this.open.push({ block, label, stashes });
+    else {
+      this.begin(Op.block, params, []);
+      this.open.push({ block, label, stashes, handler: this.depth });
+    }
+  }
+
+  // Reading
+
+  get pc(): number {
+    return this.reader.pos - this.bodyStart;
+  }
+  seek(pc: number): void {
+    this.reader.pos = this.bodyStart + pc;
+  }
+
+  /** Reads the next instruction, which is written now. */
+  next(): void {
+    const { reader } = this;
+    reader.next();
+    if (this.tracing) this.origins.push(this.w.length, reader.start - this.bodyStart);
+  }
+
+  /** Traps. The fuel is noted, as it would be lost. */
+  unreachable(): void {
+    this.index(Op.localGet, this.fuelLocal);
+    this.index(Op.globalSet, this.env.own('fuel'));
+    this.w.byte(Op.unreachable);
+  }
+
+  /** The instruction as it stands in the guest's code. */
+  copy(): void {
+    const { reader } = this;
+    if (reader.pos - reader.start === 1) this.w.byte(reader.bytes[reader.start] as number);
+    else this.w.range(reader.bytes, reader.start, reader.pos);
+  }
+
+  /** Goes on at the `else` or `end` of the current clause: what lies before it cannot be reached. */
+  skipDead(): void {
+    const { reader } = this;
+    for (let nested = 0; ; ) {
+      reader.next();
+      const special = reader.row.special as Special;
+      if (opens.has(special)) nested++;
+      else if (ends.has(special) || clauses.has(special)) {
+        if (nested === 0) {
+          reader.pos = reader.start;
+          return;
+        }
+        if (ends.has(special)) nested--;
+      }
+    }
+  }
+
+  // Blocks
+
+  openBody(): void {
+    this.begin(Op.block, [], this.shape.results);
+  }
+
+  begin(opcode: number, params: LowTypes, results: LowTypes): void {
+    this.w.byte(opcode);
+    this.blockType(params, results);
+    this.depth++;
+  }
+
+  private blockType(params: LowTypes, results: LowTypes): void {
+    writeBlockType(this.w, this.env, params, results);
+  }
+
+  endLabel(): void {
+    this.w.byte(Op.end);
+    this.depth--;
+  }
+
+  /** Opens the block whose opening instruction was just read. */
+  openBlock(): void {
+    const block = this.blockAt.at(this.reader.start - this.bodyStart) as BlockShape;
+    const stashes = block.suspends && block.below.length > 0 ? this.stash(block) : [];
+    if (block.kind === 'loop') this.beginLoop(block, stashes);
+    else {
+      this.begin(block.kind === 'if' ? Op.if : Op.block, block.params, block.results);
+      this.enter(block, stashes, block.params);
+    }
+  }
+
+  beginLoop(block: BlockShape, stashes: readonly Local[]): void {
+    this.begin(Op.loop, block.params, block.results);
+    this.open.push({ block, label: this.depth, stashes });
+    this.charge(block.cost, this.point(block.start), false);
+  }
+
+  /** Puts what lies below the block's parameters into locals, where code inside can reach it. */
+  private stash({ kind, params, below }: BlockShape): readonly Local[] {
+    const above: LowTypes = kind === 'if' ? [...params, 'i32'] : params;
+    const kept = this.popInto(above);
+    const stashes = this.popInto(below);
+    this.pushFrom(kept);
+    return stashes;
+  }
+
+  /** What a branch to the guest's label is in the output. */
+  label(depth: number): number {
+    const target = this.open[this.open.length - 1 - depth]?.label ?? 1;
+    return this.depth - target;
+  }
+
+  /** The label that stands for the function. */
+  get bodyLabel(): number {
+    return this.depth - 1;
+  }
+
+  // Locals
+
+  /** The output's number for a guest's local. */
+  local(index: number): number {
+    return !this.rest && index < this.shape.params.length ? index : index + 2;
+  }
+
+  /** A local that nobody else uses, until it is given back. */
+  take(type: Low): Local {
+    return this.free.get(type)?.pop() ?? this.fresh(type);
+  }
+  private fresh(type: Low): Local {
+    return { index: this.shape.locals.length + 2 + this.extra.push(type) - 1, type };
+  }
+  give(local: Local): void {
+    const list = this.free.get(local.type) ?? [];
+    list.push(local);
+    this.free.set(local.type, list);
+  }
+
+  /** Pops operands of the types into locals. */
+  popInto(types: LowTypes): readonly Local[] {
+    const locals = types.map((type) => this.take(type));
+    for (let i = locals.length - 1; i >= 0; i--) this.index(Op.localSet, (locals[i] as Local).index);
+    return locals;
+  }
+  pushFrom(locals: readonly Local[]): void {
+    for (const local of locals) {
+      this.index(Op.localGet, local.index);
+      this.give(local);
+    }
+  }
+
+  liveLocals({ live }: PointShape): (Local & { guest: number })[] {
+    const list: (Local & { guest: number })[] = [];
+    for (let i = 0; i < live.length; i++)
+      for (let word = live[i] as number; word !== 0; word &= word - 1) {
+        const guest = i * 32 + 31 - Math.clz32(word & -word);
+        list.push({ index: this.local(guest), type: this.shape.locals[guest] as Low, guest });
+      }
+    return list;
+  }
+
+  // Small pieces
+
+  index(opcode: number, index: number): void {
+    this.w.byte(opcode);
+    this.w.u32(index);
+  }
+  constant(value: number): void {
+    this.w.byte(Op.i32Const);
+    this.w.s32(value);
+  }
+  encode(): void {
+    encodeInstruction(this.reader, this.w);
+  }
+
+  /** Calls a function of the engine: operands are on the stack, immediates follow them. */
+  thunk(name: Parameters<Env['thunk']>[0], ...immediates: number[]): void {
+    for (const immediate of immediates) this.constant(immediate);
+    this.index(Op.call, this.env.thunk(name));
+  }
+
+  scratch(w: Writer, name: ScratchFunc): void {
+    w.byte(Op.call);
+    w.u32(this.env.scratch(name));
+  }
+
+  /** Reads a value of the frame onto the stack or into a local. */
+  fetch(type: Low, slot: number, local?: number): void {
+    this.constant(slot * 8);
+    this.scratch(this.w, gets[type]);
+    if (local !== undefined) this.index(Op.localSet, local);
+  }
+
+  // Calls
+
+  /** Before a call: what every function takes besides its own parameters. */
+  pushDepthAndFuel(): void {
+    this.index(Op.localGet, this.depthLocal);
+    this.index(Op.localGet, this.fuelLocal);
+  }
+
+  /** Before a tail call: this frame's share of the native stack is free again. */
+  pushTailDepthAndFuel(): void {
+    this.index(Op.localGet, this.depthLocal);
+    this.constant(this.rest ? leastFrameBytes : this.shape.frameBytes);
+    this.w.byte(code['i32.add']);
+    this.index(Op.localGet, this.fuelLocal);
+  }
+
+  /** A call that was last where the output has no tail calls: if the callee left, so does this, without a frame. */
+  afterTailCall(): void {
+    this.index(Op.localSet, this.fuelLocal);
+    this.index(Op.br, this.bodyLabel);
+  }
+
+  /** Whether the type says more than its rewritten form: then the engine has to compare types. */
+  isVague({ params, results }: FuncType): boolean {
+    return [...params, ...results].some((type) => typeof type === 'object');
+  }
+
+  // Safe points
+
+  point(pc: number): PointShape {
+    return this.pointAt.at(pc) as PointShape;
+  }
+
+  /** Leaves the function with an exception, which no block of it handles. The site is set. */
+  leaveThrowing(): void {
+    this.index(Op.localGet, this.site);
+    this.index(Op.br, this.depth + this.groups.thrown());
+  }
+
+  charge(cost: number, point: PointShape, entry: boolean): void {
+    const { w, fuelLocal, depthLocal } = this;
+    if (entry) {
+      this.index(Op.localGet, depthLocal);
+      this.constant(this.shape.frameBytes);
+      w.byte(code['i32.sub']);
+      this.index(Op.localSet, depthLocal);
+    }
+    this.index(Op.localGet, fuelLocal);
+    this.constant(cost);
+    w.byte(code['i32.sub']);
+    this.index(Op.localSet, fuelLocal);
+    this.leaveIf(point, entry);
+  }
+
+  leaveIf(point: PointShape, entry: boolean): void {
+    const { w } = this;
+    const group = this.group(point, entry);
+    this.constant(point.pc);
+    this.index(Op.localGet, this.fuelLocal);
+    if (entry) {
+      this.index(Op.localGet, this.depthLocal);
+      w.byte(code['i32.or']);
+    }
+    this.constant(0);
+    w.byte(code['i32.lt_s']);
+    this.index(Op.brIf, this.depth + group);
+    w.byte(code.drop);
+  }
+
+  private group(point: PointShape, entry: boolean): number {
+    const results = entry ? atEntry : point.results;
+    return this.groups.find(point.own, results, this.stashed(), point.live, () => this.liveLocals(point));
+  }
+
+  private stashed(): readonly Local[] {
+    const innermost = this.open[this.open.length - 1];
+    if (innermost === this.stashedIn) return this.stashes;
+    this.stashedIn = innermost;
+    this.stashes = none;
+    for (const { stashes } of this.open)
+      if (stashes.length > 0) this.stashes = this.stashes.length === 0 ? stashes : [...this.stashes, ...stashes];
+    return this.stashes;
+  }
+
+  // The function around the body
+
+  compose(): Written {
+    this.endLabel();
+    const out = outer;
+    const groups = this.groups.list;
+    out.clear();
+    const landings = new Landings(groups, {
+      env: this.env,
+      func: this.shape.func,
+      site: this.site,
+      fuel: this.fuelLocal,
+      local: (type) => this.fresh(type),
+    });
+    writeLocals(out, [...this.shape.locals.slice(this.rest ? 0 : this.shape.params.length), ...this.extra]);
+    const unrolls = hasShortLoop(this.shape);
+    if (unrolls) out.bytes(aroundShortLoops);
+    out.byte(Op.block);
+    out.byte(Op.noType);
+    for (const { own } of groups.toReversed()) {
+      out.byte(Op.block);
+      writeBlockType(out, this.env, [], [...own, 'i32']);
+    }
+    const at = out.length;
+    out.bytes(this.w.view());
+    this.epilogue(out);
+    groups.forEach((_, i) => {
+      out.byte(Op.end);
+      landings.write(out, i);
+      if (i === groups.length - 1) return;
+      out.byte(Op.br);
+      out.u32(groups.length - 1 - i);
+    });
+    out.byte(Op.end);
+    if (unrolls) out.byte(Op.end);
+    if (!this.rest) for (const type of this.shape.results) writeZero(out, type);
+    out.byte(Op.localGet);
+    out.u32(this.fuelLocal);
+    out.byte(Op.end);
+    return { bytes: out.view(), origins: this.origins.map((value, i) => (i % 2 === 0 ? value + at : value)) };
+  }
+
+  /** After the guest's last instruction: its results are on the stack. */
+  private epilogue(out: Writer): void {
+    if (this.rest) this.setResults(out);
+    out.byte(Op.localGet);
+    out.u32(this.fuelLocal);
+    out.byte(Op.return);
+  }
+
+  private setResults(out: Writer): void {
+    const { results } = this.shape;
+    let slot = results.reduce((sum, type) => sum + slotsOfLow(type), 0);
+    for (const type of results.toReversed()) {
+      slot -= slotsOfLow(type);
+      out.byte(Op.i32Const);
+      out.s32(slot * 8);
+      this.scratch(out, `set_${type}`);
+    }
+  }
+}
+
+function writeBlockType(w: Writer, env: Env, params: LowTypes, results: LowTypes): void {
+  if (params.length > 0 || results.length > 1) w.s33(env.type(params, results));
+  else w.byte(results.length === 0 ? Op.noType : codeOfLow(results[0] as Low));
+}

@@ -1,0 +1,101 @@
+// Landings: where code goes that leaves a function at a safe point. One hands the frame's live values over, as words of 64
+// bits, in the order in which spill.ts reads them back: own operands from the top down, then those below blocks, then locals.
+
+import type { Writer } from '../../binary/writer.ts';
+import { type Env, leave, mostLeft } from '../read/index-spaces.ts';
+import type { Group } from '../read/landing-groups.ts';
+import type { Local, Low, LowTypes } from '../read/types.ts';
+import { code, Op } from './ops.ts';
+
+/** What the landings of a function have in common. */
+export interface Leaving {
+  readonly env: Env;
+  readonly func: number;
+  /** The local that the pc goes to, which lies on top of the operands; and that of the fuel. */
+  readonly site: number;
+  readonly fuel: number;
+  /** A new local. */
+  readonly local: (type: Low) => Local;
+}
+
+export class Landings {
+  /** Locals that operands are put into; no stash is among them. */
+  private readonly pool = new Map<Low, Local[]>();
+  private readonly temps: readonly (readonly Local[])[];
+
+  /** Takes the locals that it needs: all of a function are known before its landings are written. */
+  constructor(
+    private readonly groups: readonly Group[],
+    private readonly leaving: Leaving,
+  ) {
+    this.temps = groups.map((group) => this.tempsFor(operandsOf(group)));
+  }
+
+  /** A single operand already is where it has to be; of more the top one comes first. */
+  private tempsFor(operands: LowTypes): readonly Local[] {
+    if (operands.length === 0 || (operands.length === 1 && operands[0] !== 'v128')) return [];
+    const taken = new Map<Low, number>();
+    return operands.map((type) => {
+      const locals = this.pool.get(type) ?? [];
+      this.pool.set(type, locals);
+      const i = taken.get(type) ?? 0;
+      taken.set(type, i + 1);
+      locals[i] ??= this.leaving.local(type);
+      return locals[i];
+    });
+  }
+
+  /** The operands of a group's points lie on the stack, and the pc above them. */
+  write(out: Writer, number: number): void {
+    const group = this.groups[number] as Group;
+    const temps = this.temps[number] as readonly Local[];
+    const { env, site } = this.leaving;
+    const [operand] = operandsOf(group);
+    index(out, Op.localSet, site);
+    for (let i = 0; i < group.results; i++) out.byte(code.drop);
+    for (const local of temps) index(out, Op.localSet, local.index);
+    let words = 0;
+    const word = (conversion: Uint8Array, local?: Local) => {
+      if (words === mostLeft) {
+        index(out, Op.call, env.scratch('put'));
+        words = 0;
+      }
+      if (local !== undefined) index(out, Op.localGet, local.index);
+      out.bytes(conversion);
+      words++;
+    };
+    if (operand !== undefined && operand !== 'v128' && temps.length === 0) word(asWord[operand]);
+    for (const local of [...temps, ...group.stashes, ...group.live])
+      if (local.type === 'v128') for (const lane of lanes) word(lane, local);
+      else word(asWord[local.type], local);
+    this.end(out, words);
+  }
+
+  private end(out: Writer, words: number): void {
+    const { env, func, site, fuel } = this.leaving;
+    index(out, Op.globalGet, env.own('self'));
+    out.byte(Op.i32Const);
+    out.s32(func);
+    index(out, Op.localGet, site);
+    index(out, Op.localGet, fuel);
+    index(out, Op.call, env.scratch(leave(words)));
+    index(out, Op.localSet, fuel);
+  }
+}
+
+/** Those that are spilled, from the top down: without the results that a frame waits for. */
+const operandsOf = ({ own, results }: Group): LowTypes => own.slice(0, own.length - Math.max(0, results)).toReversed();
+
+function index(out: Writer, opcode: number, number: number): void {
+  out.byte(opcode);
+  out.u32(number);
+}
+
+/** What makes a word of a value, of a v128 one for each half. */
+const asWord: Readonly<Record<Exclude<Low, 'v128'>, Uint8Array>> = {
+  i32: Uint8Array.of(code['i64.extend_i32_u']),
+  i64: Uint8Array.of(),
+  f32: Uint8Array.of(code['i32.reinterpret_f32'], code['i64.extend_i32_u']),
+  f64: Uint8Array.of(code['i64.reinterpret_f64']),
+};
+const lanes = [0, 1].map((lane) => Uint8Array.of(0xfd, 29, lane));

@@ -1,0 +1,129 @@
+// How instructions that are not simply copied are written. Those that no supported module has (support.ts) throw.
+
+import { CrashError } from '../../spec/errors.ts';
+import type { Special } from '../../spec/instructions.ts';
+import type { FuncType } from '../../spec/types.ts';
+import { forUnsupported } from '../read/shape.ts';
+import { memoryCopy, narrowElement, tables } from './addresses.ts';
+import type { BodyWriter } from './body-writer.ts';
+import { catchThrown, closeBlock, exceptions } from './exceptions.ts';
+import { code, Op } from './ops.ts';
+import { references } from './references.ts';
+
+type Write = (b: BodyWriter) => void;
+
+function branch(b: BodyWriter): void {
+  b.index(b.reader.row.code, b.label(b.reader.x));
+}
+
+function branchTable(b: BodyWriter): void {
+  const { labels } = b.reader;
+  b.w.byte(Op.brTable);
+  b.w.u32(labels.length - 1);
+  for (const label of labels) b.w.u32(b.label(label));
+  b.skipDead();
+}
+
+const calleeType = (b: BodyWriter): FuncType => b.context.types[b.reader.x]?.comp as FuncType;
+
+function callIndirect(b: BodyWriter, tail: boolean): void {
+  const { x, y } = b.reader;
+  narrowElement(b, y);
+  const vague = b.isVague(calleeType(b));
+  const element = b.take('i32');
+  if (vague) {
+    b.thunk('resolve', x, y);
+    b.constant(0);
+    b.index(Op.localSet, element.index);
+  } else {
+    b.index(Op.localTee, element.index);
+    b.index(Op.globalSet, b.env.own('element'));
+  }
+  if (tail) b.pushTailDepthAndFuel();
+  else b.pushDepthAndFuel();
+  b.index(Op.localGet, element.index);
+  b.give(element);
+  b.w.byte(tail && !b.rest ? Op.returnCallIndirect : Op.callIndirect);
+  b.w.u32(b.env.guestType(x));
+  b.w.u32(vague ? b.env.found() : b.env.table(y));
+  afterCall(b, tail);
+}
+
+/** The engine makes the function the one element of a table. */
+function callRef(b: BodyWriter, tail: boolean): void {
+  b.thunk('callee');
+  if (tail) b.pushTailDepthAndFuel();
+  else b.pushDepthAndFuel();
+  b.constant(0);
+  b.w.byte(tail && !b.rest ? Op.returnCallIndirect : Op.callIndirect);
+  b.w.u32(b.env.guestType(b.reader.x));
+  b.w.u32(b.env.found());
+  afterCall(b, tail);
+}
+
+function call(b: BodyWriter, tail: boolean): void {
+  if (tail) b.pushTailDepthAndFuel();
+  else b.pushDepthAndFuel();
+  b.index(tail && !b.rest ? Op.returnCall : Op.call, b.env.func(b.reader.x));
+  afterCall(b, tail);
+}
+
+/** The fuel that is left is on the stack. If the callee left, so does this. */
+function afterCall(b: BodyWriter, tail: boolean): void {
+  if (tail) {
+    if (b.rest) b.afterTailCall();
+    b.skipDead();
+    return;
+  }
+  b.index(Op.localSet, b.fuelLocal);
+  catchThrown(b);
+  b.leaveIf(b.point(b.pc), false);
+}
+
+const local: Write = (b) => b.index(b.reader.row.code, b.local(b.reader.x));
+const global: Write = (b) => b.index(b.reader.row.code, b.env.global(b.reader.x));
+const open: Write = (b) => b.openBlock();
+const ends =
+  (write: Write): Write =>
+  (b) => {
+    write(b);
+    b.skipDead();
+  };
+const unsupported: Write = (b) => {
+  throw new CrashError(`the rewriter met ${b.reader.row.name}, which it does not support`);
+};
+
+export const specialWriters = {
+  unreachable: ends((b) => b.unreachable()),
+  block: open,
+  loop: open,
+  if: open,
+  else: (b) => b.w.byte(Op.else),
+  end: closeBlock,
+  br: ends(branch),
+  br_if: branch,
+  br_table: branchTable,
+  return: ends((b) => b.index(Op.br, b.bodyLabel)),
+  call: (b) => call(b, false),
+  call_indirect: (b) => callIndirect(b, false),
+  call_ref: (b) => callRef(b, false),
+  return_call_ref: (b) => callRef(b, true),
+  return_call: (b) => call(b, true),
+  return_call_indirect: (b) => callIndirect(b, true),
+  drop: (b) => b.copy(),
+  select: (b) => b.copy(),
+  'select t': (b) => b.w.byte(code.select),
+  'local.get': local,
+  'local.set': local,
+  'local.tee': local,
+  'global.get': global,
+  'global.set': global,
+  ...tables,
+  'elem.drop': (b) => b.thunk('elem.drop', b.reader.x),
+  'memory.copy': memoryCopy,
+  ...references,
+  ...exceptions,
+  try_table: open,
+  try: open,
+  ...forUnsupported(unsupported),
+} satisfies Record<Special, Write>;
