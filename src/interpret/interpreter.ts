@@ -384,14 +384,20 @@ class Run {
   private callCharged(addr: FuncAddr, base: number): boolean {
     const { store, m } = this;
     const before = store.fuelUsed;
-    const done = this.host.call(addr, base);
-    this.reserve -= store.fuelUsed - before;
-    if (this.reserve < 0) {
-      this.granted += this.reserve;
-      m.fuel += this.reserve;
-      this.reserve = 0;
+    try {
+      return this.host.call(addr, base, m.instance);
+    } finally {
+      this.pay(store.fuelUsed - before);
     }
-    return done;
+  }
+
+  private pay(used: number): void {
+    const { m } = this;
+    this.reserve -= used;
+    if (this.reserve >= 0) return;
+    this.granted += this.reserve;
+    m.fuel += this.reserve;
+    this.reserve = 0;
   }
 
   /** The frame of the caller becomes that of the callee. */

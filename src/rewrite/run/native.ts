@@ -1,7 +1,7 @@
 // A store as native code: an instance of the host for each instance, tables that follow the store's, and what enters a
 // frame. It lasts as long as the store; the store stays the truth whenever native code does not run.
 
-import { type HostPort, Thrown } from '../../runtime/engine.ts';
+import type { Thrown } from '../../runtime/engine.ts';
 import { hostWasm } from '../../runtime/host-wasm.ts';
 import type { MemoryInst } from '../../runtime/memory.ts';
 import type { Module } from '../../runtime/module.ts';
@@ -23,19 +23,8 @@ import type { ImportEntry } from '../write/sections.ts';
 import { Pace } from './quantum.ts';
 import { Flight } from './thrown.ts';
 
-/** Of this thread's stack, what guest code may use: a frame may be twice as large as it is guessed to be. */
-const stackShare = 0.4;
-/** Bytes of native stack that guest code may use; at first of the smallest stack that Node gives a thread. */
-let stackBytes = 400_000;
-
-/** Tells how large this thread's stack is. From then on deep recursion has to leave native code less often. */
-export function useStack(mebibytes: number): void {
-  stackBytes = Math.floor(stackShare * mebibytes * 2 ** 20);
-}
 /** Of a global that says something about a trap: it does not. */
 const notNoted = -0x8000_0000;
-/** What a run inside a host function can use in any case. */
-const leastStackBytes = 2_000;
 
 export type Enter = (depth: number, fuel: number) => number;
 type Exports = Record<string, never>;
@@ -60,15 +49,27 @@ export interface Code {
   readonly rest: Continuation | undefined;
 }
 
-/** A run of native code, as code that calls the engine knows it. */
+/** A run of native code, as code that calls the engine knows it. What belongs to a run is here, and not the store's. */
 export interface Runner {
-  readonly host: HostPort;
-  /** Pays what guests used that a host function called in turn; says what is left of the fuel that code has. */
-  pay(used: number, fuel: number): number;
+  /** Whose code was entered last. */
+  entered: NativeInstance | undefined;
+  /** The function that was entered last, where that was at its beginning. */
+  fresh: FuncAddr | undefined;
+  /**
+   * Calls the host from code that has so much fuel, and so many bytes of native stack. Other runs may come and go
+   * meanwhile. Says what is left of the fuel, and whether the results are in place; or what the function threw.
+   */
+  callHost(addr: FuncAddr, base: number, caller: InstanceInst, depth: number, fuel: number): HostAnswer;
   /** What code that goes on after it called the host has from then on. */
   refill(fuel: number): number;
   /** Takes fuel from code that shall leave soon. */
   forgo(fuel: number): void;
+}
+
+export interface HostAnswer {
+  readonly fuel: number;
+  readonly done: boolean;
+  readonly thrown: Thrown | undefined;
 }
 
 export class NativeStore {
@@ -84,16 +85,6 @@ export class NativeStore {
   /** The innermost run, while there is one. */
   runner: Runner | undefined;
   readonly flight: Flight;
-  /** Native stack for the next run. */
-  stackBytes = stackBytes;
-  /** Whose code was entered last. */
-  private entered: NativeInstance | undefined;
-  /** The function that was entered last, where that was at its beginning. */
-  fresh: FuncAddr | undefined;
-  /** What was left when code called the host, while it does. */
-  private hostFuel: number | undefined;
-  /** How many times native code was entered. */
-  private runs = 0;
   private readonly globals: GlobalMirror;
   private readonly mirrors: (TableMirror | undefined)[] = [];
   private readonly wrappers = new Map<string, CallableFunction>();
@@ -159,10 +150,8 @@ export class NativeStore {
     return 0;
   }
 
-  /** Code begins to run. */
-  begin(): void {
-    this.runs++;
-    this.hostFuel = undefined;
+  /** Nothing is noted of a trap: code begins to run, or it has trapped. */
+  forgetNotes(): void {
     for (const { fuel, element } of this.instances) {
       fuel.value = notNoted;
       element.value = notNoted;
@@ -170,11 +159,10 @@ export class NativeStore {
   }
 
   /**
-   * The fuel that was left when code trapped: known where a host function threw, and for `unreachable`. Elsewhere it is
-   * lost with the native frames; noting each charge would cost a tenth of all speed.
+   * The fuel that was left when code trapped: known for `unreachable`. Elsewhere it is lost with the native frames;
+   * noting each charge would cost a tenth of all speed.
    */
   notedFuel(): number | undefined {
-    if (this.hostFuel !== undefined) return this.hostFuel;
     return this.instances.map(({ fuel }) => fuel.value as number).find((fuel) => fuel !== notNoted);
   }
 
@@ -182,7 +170,7 @@ export class NativeStore {
   running(code: Code): NativeInstance {
     const those = this.instances.filter(({ rewritten }) => rewritten === code.rewritten);
     const noted = those.find(({ fuel, element }) => fuel.value !== notNoted || element.value !== notNoted);
-    const entered = those.find((it) => it === this.entered);
+    const entered = those.find((it) => it === this.runner?.entered);
     return (noted ?? entered ?? those[0]) as NativeInstance;
   }
 
@@ -276,60 +264,46 @@ export class NativeStore {
     const resultSlots = slotsOfAll(results);
     const anyFunc = caller.funcs[caller.module.context.importedFuncs] as FuncAddr;
     return (depth, fuel) => {
-      const { store, scratch, runs } = this;
+      const { store, scratch } = this;
       const { stack } = store;
       const base = stack.top;
       stack.reserveSlots(base + Math.max(paramSlots, resultSlots));
       copyWords(scratch.words, 0, stack.words, base * 2, paramSlots * 2);
       this.settle();
-      const { stackBytes } = this;
       const runner = this.runner as Runner;
-      const before = store.fuelUsed;
-      this.stackBytes = Math.max(leastStackBytes, depth);
-      // The caller's frame is native: another one of its instance tells the host function who calls.
+      // The caller's frame is native: another one of its instance stands for it.
       const level = stack.depth;
-      let done = false;
-      let exception: Thrown | undefined;
-      this.hostFuel = fuel;
-      let rest = fuel;
       stack.push(anyFunc, 0, base);
       stack.top = base + paramSlots;
+      let answer: HostAnswer;
       try {
-        done = runner.host.call(addr, base);
-      } catch (error) {
-        if (!(error instanceof Thrown) || error.tag === undefined) throw error;
-        exception = error;
+        answer = runner.callHost(addr, base, caller, depth, fuel);
       } finally {
         stack.depth = level;
         stack.top = base;
-        this.stackBytes = stackBytes;
-        this.runner = runner;
         this.follow();
-        rest = runner.pay(store.fuelUsed - before, fuel);
-        if (runs !== this.runs) this.hostFuel = rest;
       }
-      this.hostFuel = undefined;
-      if (exception !== undefined) {
-        this.flight.host = exception;
-        scratch.thrown = exception.exception();
+      if (answer.thrown !== undefined) {
+        this.flight.host = answer.thrown;
+        scratch.thrown = answer.thrown.exception();
       }
-      if (!done) {
-        scratch.held = rest;
-        return exception === undefined ? left : thrown;
+      if (!answer.done) {
+        scratch.held = answer.fuel;
+        return answer.thrown === undefined ? left : thrown;
       }
       copyWords(stack.words, base * 2, scratch.words, 0, resultSlots * 2);
-      return runner.refill(rest);
+      return runner.refill(answer.fuel);
     };
   }
 
   // Entering
 
   /** What goes on with a frame at a safe point. */
-  enter(addr: FuncAddr, pc: number): Enter {
+  enter(addr: FuncAddr, pc: number, runner: Runner): Enter {
     const { instance, index } = this.store.funcs[addr] as FuncInst & { kind: 'wasm' };
     const native = this.instances[instance.addr] as NativeInstance;
-    this.entered = native;
-    this.fresh = pc === 0 ? addr : undefined;
+    runner.entered = native;
+    runner.fresh = pc === 0 ? addr : undefined;
     const key = placeOf(instance.module.context, index, pc);
     const known = native.entries.get(key);
     if (known !== undefined) return known;

@@ -96,7 +96,7 @@ export function entryCosts(native: NativeStore, places: readonly Place[]): numbe
   const { instances } = native.store;
   const bottom = places.at(-1);
   if (bottom === undefined || places.length >= wholeTrace) return undefined;
-  if (bottom.native.inst.funcs[bottom.func] !== native.fresh) return undefined;
+  if (bottom.native.inst.funcs[bottom.func] !== native.runner?.fresh) return undefined;
   if (instances.some(({ module }) => hasTailCalls(module.context))) return undefined;
   let cost = 0;
   for (const place of places) {
