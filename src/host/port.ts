@@ -196,7 +196,7 @@ class Context implements HostContext {
     const addr = name === undefined ? caller.memories[0] : this.export('memory', name);
     const memory = this.store.memories[addr as number];
     if (memory === undefined) throw new UsageError('the VM was disposed of or sent away');
-    return memory.bytes;
+    return memory.show();
   }
 
   call(name: string, ...args: Value[]): Value[] {

@@ -86,6 +86,9 @@ class RestEnv implements Env {
   own(name: OwnGlobal): number {
     return this.number('own', ownGlobals[name], () => ({ kind: 'global', type: 'i32', mutable: true }));
   }
+  asker(): number {
+    return this.number('scratch', 'asker', () => ({ kind: 'global', type: 'i32', mutable: true }));
+  }
   table(index: number): number {
     return this.number('table', `${index}`, () => ({ kind: 'table' }));
   }

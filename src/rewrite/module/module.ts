@@ -81,10 +81,13 @@ class MainEnv implements Env {
     return this.module.context.importedFuncs + scratchNames.length + index;
   }
   global(index: number): number {
-    return index;
+    return index < this.asker() ? index : index + 1;
   }
   own(name: OwnGlobal): number {
-    return this.module.context.globals.length + ownNames.indexOf(name);
+    return this.global(this.module.context.globals.length) + ownNames.indexOf(name);
+  }
+  asker(): number {
+    return this.module.context.importedGlobals;
   }
   table(index: number): number {
     return index;
@@ -117,6 +120,7 @@ class MainEnv implements Env {
         name: `${i}`,
         is: { kind: 'global', type: globalType(this.module, i), mutable: true },
       });
+    list.push({ module: 'scratch', name: 'asker', is: { kind: 'global', type: 'i32', mutable: true } });
     return list;
   }
 }
@@ -203,11 +207,11 @@ export function rewriteBytes(module: Module, shared: boolean, name: string) {
   const globals: Low[] = [];
   for (let i = context.importedGlobals; i < context.globals.length; i++) {
     globals.push(globalType(module, i));
-    exports.push({ name: `g${i}`, kind: 'global', index: i });
+    exports.push({ name: `g${i}`, kind: 'global', index: env.global(i) });
   }
   verbs.forEach((verb, i) => {
     exports.push({ name: verb, kind: 'func', index: env.func(context.funcs.length) + i });
-    const copy = transfer(verb, globals, context.importedGlobals, (name) => env.scratch(name));
+    const copy = transfer(verb, globals, env.global(context.importedGlobals), (name) => env.scratch(name));
     code.add(env.types.index([], []), copy);
   });
   for (const own of ownNames) {

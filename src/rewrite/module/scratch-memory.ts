@@ -35,6 +35,8 @@ const heldGlobal = 1;
 const thrownGlobal = 2;
 /** The last frame that it passed: address of the instance, function index, pc. */
 const placeGlobals = 3;
+/** Address of the instance whose code looked last into a table that others may have too. */
+const askerGlobal = 6;
 
 export class Scratch {
   readonly words: Int32Array;
@@ -75,6 +77,10 @@ export class Scratch {
   set thrown(exception: number) {
     this.thrownNext.value = exception + 1;
   }
+  /** Address of the instance whose code has just called something in a table that others may have too. */
+  get asker(): number {
+    return (this.exports.asker as WebAssembly.Global).value as number;
+  }
   /** The last frame that it passed: address of the instance, function index, pc after what threw. */
   get passed(): [number, number, number] {
     const place = (name: string): number => (this.exports[name] as WebAssembly.Global).value as number;
@@ -103,12 +109,13 @@ function scratchModule(): Uint8Array<ArrayBuffer> {
     imports: [],
     code,
     memory: pages,
-    globals: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+    globals: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
     exports: [
       { name: 'memory', kind: 'memory', index: 0 },
       { name: 'pointer', kind: 'global', index: pointerGlobal },
       { name: 'held', kind: 'global', index: heldGlobal },
       { name: 'thrown', kind: 'global', index: thrownGlobal },
+      { name: 'asker', kind: 'global', index: askerGlobal },
       ...[0, 1, 2].map((i) => ({ name: `place${i}`, kind: 'global' as const, index: placeGlobals + i })),
       ...names.map((name, index) => ({ name, kind: 'func' as const, index })),
     ],

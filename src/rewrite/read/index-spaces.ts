@@ -2,6 +2,7 @@
 // continuations number these things differently.
 
 import type { TypeIdx } from '../../spec/types.ts';
+import type { ModuleContext } from '../../validate/context.ts';
 import type { Low, LowTypes } from './types.ts';
 
 /** Where fuel counts as used up although it is not: the real amount is held in the scratch module. */
@@ -100,12 +101,27 @@ export const ownGlobals = {
 } as const;
 export type OwnGlobal = keyof typeof ownGlobals;
 
+const exportedTables = new WeakMap<ModuleContext, ReadonlySet<number>>();
+
+/** Whether other instances may have the table too: functions of the host that stand there have several callers. */
+export function isOpenTable(context: ModuleContext, table: number): boolean {
+  if (table < context.importedTables) return true;
+  const known = exportedTables.get(context) ?? exportedOf(context);
+  exportedTables.set(context, known);
+  return known.has(table);
+}
+
+const exportedOf = ({ syntax }: ModuleContext): ReadonlySet<number> =>
+  new Set(syntax.exports.filter(({ kind }) => kind === 'table').map(({ index }) => index));
+
 export interface Env {
   func(index: number): number;
   scratch(name: ScratchFunc): number;
   thunk(name: Thunk): number;
   global(index: number): number;
   own(name: OwnGlobal): number;
+  /** The thread's global that tells whose code looked last into a table that several instances may have. */
+  asker(): number;
   table(index: number): number;
   found(): number;
   /** A type of blocks and helpers. */

@@ -18,7 +18,7 @@ import { type Rewritten, rewritten } from '../module/module.ts';
 import { copyWords, theScratch } from '../module/scratch-memory.ts';
 import { TableMirror, theMisfit } from '../module/tables.ts';
 import { makeThunks } from '../module/thunks.ts';
-import { left, ownGlobals, thrown } from '../read/index-spaces.ts';
+import { isOpenTable, left, ownGlobals, thrown } from '../read/index-spaces.ts';
 import type { ImportEntry } from '../write/sections.ts';
 import { Pace } from './quantum.ts';
 import { Flight } from './thrown.ts';
@@ -204,7 +204,7 @@ export class NativeStore {
       case 'memory':
         return (this.store.memories[inst.memories[Number(name)] as number] as MemoryInst).host;
       case 'table':
-        return name === 'found' ? this.found : this.mirror(inst.tables[Number(name)] as TableAddr).host;
+        return name === 'found' ? this.found : this.mirror(inst, Number(name)).host;
       case 'global':
         return this.globals.of(inst.globals[Number(name)] as GlobalAddr);
       default:
@@ -212,10 +212,12 @@ export class NativeStore {
     }
   }
 
-  private mirror(addr: TableAddr): TableMirror {
+  private mirror(inst: InstanceInst, index: number): TableMirror {
+    const addr = inst.tables[index] as TableAddr;
     const known = this.mirrors[addr];
     if (known !== undefined) return known;
-    const mirror = new TableMirror(this.store.tables[addr] as TableInst, (func) => this.element(func));
+    const owner = isOpenTable(inst.module.context, index) ? undefined : inst;
+    const mirror = new TableMirror(this.store.tables[addr] as TableInst, (func) => this.element(func, owner));
     this.mirrors[addr] = mirror;
     return mirror;
   }
@@ -227,30 +229,22 @@ export class NativeStore {
   // Functions
 
   /** A function in a table: one whose rewritten type says less than its type is none that code finds by itself. */
-  private element(addr: FuncAddr): CallableFunction {
+  private element(addr: FuncAddr, owner: InstanceInst | undefined): CallableFunction {
     const { params, results } = this.store.funcType(addr);
     if ([...params, ...results].some((type) => typeof type === 'object')) return theMisfit();
-    return this.lowFunc(addr, this.holder(addr));
+    return this.lowFunc(addr, owner);
   }
 
-  /** Whose a function is; of a host function, the first instance that has it. */
-  private holder(addr: FuncAddr): InstanceInst {
-    const func = this.store.funcs[addr] as FuncInst;
-    if (func.kind === 'wasm') return func.instance;
-    const { instances } = this.store;
-    return (instances.find(({ funcs }) => funcs.includes(addr)) ?? instances[0]) as InstanceInst;
-  }
-
-  /** A function in its rewritten form, as an instance sees it. */
-  private lowFunc(addr: FuncAddr, caller: InstanceInst): CallableFunction {
+  /** A function in its rewritten form, as an instance sees it, or as all do that have a table. */
+  private lowFunc(addr: FuncAddr, caller: InstanceInst | undefined): CallableFunction {
     const func = this.store.funcs[addr] as FuncInst;
     if (func.kind === 'host') return this.wrapper(addr, caller);
     const native = this.instances[func.instance.addr] as NativeInstance;
     return (native.exports as Exports)[`f${func.index}`] as unknown as CallableFunction;
   }
 
-  private wrapper(addr: FuncAddr, caller: InstanceInst): CallableFunction {
-    const key = `${addr} ${caller.addr}`;
+  private wrapper(addr: FuncAddr, caller: InstanceInst | undefined): CallableFunction {
+    const key = `${addr} ${caller?.addr}`;
     const known = this.wrappers.get(key);
     if (known !== undefined) return known;
     const type = this.store.funcType(addr);
@@ -259,13 +253,13 @@ export class NativeStore {
     return wrapper;
   }
 
-  private callHost(addr: FuncAddr, { params, results }: FuncType, caller: InstanceInst): CallHost {
+  private callHost(addr: FuncAddr, { params, results }: FuncType, only: InstanceInst | undefined): CallHost {
     const paramSlots = slotsOfAll(params);
     const resultSlots = slotsOfAll(results);
-    const anyFunc = caller.funcs[caller.module.context.importedFuncs] as FuncAddr;
     return (depth, fuel) => {
       const { store, scratch } = this;
       const { stack } = store;
+      const caller = only ?? (store.instances[scratch.asker] as InstanceInst);
       const base = stack.top;
       stack.reserveSlots(base + Math.max(paramSlots, resultSlots));
       copyWords(scratch.words, 0, stack.words, base * 2, paramSlots * 2);
@@ -273,7 +267,7 @@ export class NativeStore {
       const runner = this.runner as Runner;
       // The caller's frame is native: another one of its instance stands for it.
       const level = stack.depth;
-      stack.push(anyFunc, 0, base);
+      stack.push(caller.funcs[caller.module.context.importedFuncs] as FuncAddr, 0, base);
       stack.top = base + paramSlots;
       let answer: HostAnswer;
       try {

@@ -3,6 +3,7 @@
 import { CrashError } from '../../spec/errors.ts';
 import type { Special } from '../../spec/instructions.ts';
 import type { FuncType } from '../../spec/types.ts';
+import { isOpenTable } from '../read/index-spaces.ts';
 import { forUnsupported } from '../read/shape.ts';
 import { memoryCopy, narrowElement, tables } from './addresses.ts';
 import type { BodyWriter } from './body-writer.ts';
@@ -38,6 +39,10 @@ function callIndirect(b: BodyWriter, tail: boolean): void {
   } else {
     b.index(Op.localTee, element.index);
     b.index(Op.globalSet, b.env.own('element'));
+    if (isOpenTable(b.context, y)) {
+      b.index(Op.globalGet, b.env.own('self'));
+      b.index(Op.globalSet, b.env.asker());
+    }
   }
   if (tail) b.pushTailDepthAndFuel();
   else b.pushDepthAndFuel();
