@@ -216,7 +216,8 @@ class Run implements Runner {
     stack.depth = i;
     stack.top = base;
     if (isUnbound(this.budget)) this.untilLook = quantumOf(native, this.budget);
-    this.slice = Math.min(this.untilLook, this.fuel);
+    // What an inner run used may be owed already: code stops where it is to be charged next, as everywhere.
+    this.slice = Math.max(0, Math.min(this.untilLook, this.fuel));
     const left = this.call(enter, depth, this.throwing ? this.deliver() : this.slice + paid);
     if (left === thrown) return this.unwind();
     if (left < 0) return this.left(left);
