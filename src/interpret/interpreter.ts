@@ -23,7 +23,7 @@ import { waiting } from './routines/atomics.ts';
  * some for the call under way (generate.ts, `around`).
  */
 const quantum = 4_000;
-/** Runs under way in this thread: host functions may run other VMs. */
+/** Runs under way in this thread: host functions may run other VMs. Until they end, frames stand in lowered code. */
 let running = 0;
 
 type WasmFunc = FuncInst & { kind: 'wasm' };
