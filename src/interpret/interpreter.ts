@@ -163,8 +163,11 @@ class Run {
 
   private outOfFuel(): Stop | undefined {
     while (this.m.fuel < 0 && this.reserve > 0) this.refill();
-    if (this.m.fuel < 0) return this.stop('fuel');
-    return this.paused() ? this.stop('pause') : undefined;
+    const stop = this.m.fuel < 0 ? 'fuel' : this.paused() ? 'pause' : undefined;
+    if (stop === undefined) return undefined;
+    // In plain code an instruction begins with its `step`; bulk instructions are left in their midst.
+    if (this.m.form === 'plain' && this.word(0) === bulkOp) this.m.pc -= stepWords;
+    return this.stop(stop);
   }
 
   /** Tells the store what this run has charged, and what it owes. */
@@ -485,7 +488,7 @@ class Run {
     const { m } = this;
     const hasTag = (tag: number) => m.instance.tags[tag] === thrown;
     for (let at = offset; ; at = m.pc - 1) {
-      const handler = at < 0 ? undefined : findHandler(this.regionsAt(at), at, hasTag);
+      const handler = at < 0 ? undefined : findHandler(this.loweredOf(at), at, hasTag);
       if (handler !== undefined) {
         this.handle(handler, exception);
         return;
@@ -498,9 +501,9 @@ class Run {
     }
   }
 
-  private regionsAt(offset: number): Lowered['regions'] {
+  private loweredOf(offset: number): Lowered {
     const { m } = this;
-    return m.moduleCode.holding((m.funcs[m.FR[m.fi] as number] as WasmFunc).index, offset).regions;
+    return m.moduleCode.holding((m.funcs[m.FR[m.fi] as number] as WasmFunc).index, offset);
   }
 
   /** Makes the frame below the current one: it stands after its call. */
@@ -538,6 +541,8 @@ class Run {
   }
 }
 
+const bulkOp = opNamed('bulk');
+const stepWords = 1;
 const tailOps = {
   direct: opNamed('return_call'),
   indirect: opNamed('return_call_indirect'),

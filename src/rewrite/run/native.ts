@@ -18,7 +18,7 @@ import { type Rewritten, rewritten } from '../module/module.ts';
 import { copyWords, theScratch } from '../module/scratch-memory.ts';
 import { TableMirror, theMisfit } from '../module/tables.ts';
 import { makeThunks } from '../module/thunks.ts';
-import { left, ownGlobals, thrown } from '../read/index-spaces.ts';
+import { left, notNoted, ownGlobals, thrown } from '../read/index-spaces.ts';
 import type { ImportEntry } from '../write/sections.ts';
 import { Pace } from './quantum.ts';
 import { Flight } from './thrown.ts';
@@ -32,8 +32,6 @@ let stackBytes = 400_000;
 export function useStack(mebibytes: number): void {
   stackBytes = Math.floor(stackShare * mebibytes * 2 ** 20);
 }
-/** Of a global that says something about a trap: it does not. */
-const notNoted = -0x8000_0000;
 /** What a run inside a host function can use in any case. */
 const leastStackBytes = 2_000;
 
@@ -67,6 +65,8 @@ export interface Runner {
   pay(used: number, fuel: number): number;
   /** What code that goes on after it called the host has from then on. */
   refill(fuel: number): number;
+  /** Charges what was done at once; says what is left of the fuel that code has. */
+  owe(units: number, fuel: number): number;
   /** Takes fuel from code that shall leave soon. */
   forgo(fuel: number): void;
 }
@@ -131,7 +131,10 @@ export class NativeStore {
     const thunks = makeThunks(
       this.store,
       inst,
-      (table) => this.tableChanged(table),
+      {
+        tableChanged: (table) => this.mirrors[table]?.update(),
+        spend: (units) => this.spend(this.instances[inst.addr] as NativeInstance, units),
+      },
       (func) => this.found.set(0, this.lowFunc(func, inst)),
       this.flight.of((forgo) => this.takeFuel(this.instances[inst.addr] as NativeInstance, forgo)),
     );
@@ -157,6 +160,11 @@ export class NativeStore {
     if (!forgo) return noted;
     this.runner?.forgo(noted);
     return 0;
+  }
+
+  /** Takes what something costs from the fuel that an instance's code has noted. */
+  private spend({ fuel }: NativeInstance, units: number): void {
+    fuel.value = (this.runner as Runner).owe(units, fuel.value as number);
   }
 
   /** Code begins to run. */
@@ -230,10 +238,6 @@ export class NativeStore {
     const mirror = new TableMirror(this.store.tables[addr] as TableInst, (func) => this.element(func));
     this.mirrors[addr] = mirror;
     return mirror;
-  }
-
-  private tableChanged(table: TableInst): void {
-    this.mirrors[this.store.tables.indexOf(table)]?.update();
   }
 
   // Functions

@@ -133,6 +133,16 @@ class Run implements Runner {
   /** What an inner run used is paid from this one's fuel; code that has more than is left now gets less. */
   pay(used: number, fuel: number): number {
     this.fuel -= used;
+    return this.within(fuel);
+  }
+
+  owe(units: number, fuel: number): number {
+    this.charge(units);
+    return this.within(fuel);
+  }
+
+  /** Of the fuel that running code has, what this run has left. */
+  private within(fuel: number): number {
     const rest = Math.min(fuel, Math.max(0, this.fuel - (this.slice - fuel)));
     this.slice -= fuel - rest;
     return rest;

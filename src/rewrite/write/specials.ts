@@ -4,8 +4,9 @@ import { CrashError } from '../../spec/errors.ts';
 import type { Special } from '../../spec/instructions.ts';
 import type { FuncType } from '../../spec/types.ts';
 import { forUnsupported } from '../read/shape.ts';
-import { memoryCopy, narrowElement, tables } from './addresses.ts';
+import { narrowElement, tables } from './addresses.ts';
 import type { BodyWriter } from './body-writer.ts';
+import { memoryCopy, tableCopy, tableFill, tableInit } from './bulk.ts';
 import { catchThrown, closeBlock, exceptions } from './exceptions.ts';
 import { code, Op } from './ops.ts';
 import { references } from './references.ts';
@@ -77,7 +78,7 @@ function afterCall(b: BodyWriter, tail: boolean): void {
   }
   b.index(Op.localSet, b.fuelLocal);
   catchThrown(b);
-  b.leaveIf(b.point(b.pc), false);
+  b.leaveIf(b.point(b.pc), 'call');
 }
 
 const local: Write = (b) => b.index(b.reader.row.code, b.local(b.reader.x));
@@ -119,6 +120,9 @@ export const specialWriters = {
   'global.get': global,
   'global.set': global,
   ...tables,
+  'table.fill': tableFill,
+  'table.copy': tableCopy,
+  'table.init': tableInit,
   'elem.drop': (b) => b.thunk('elem.drop', b.reader.x),
   'memory.copy': memoryCopy,
   ...references,
