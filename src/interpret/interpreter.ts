@@ -9,6 +9,7 @@ import { refKinds } from '../runtime/ref.ts';
 import type { FuncInst, Store } from '../runtime/store.ts';
 import { join, type PendingWait } from '../runtime/wait.ts';
 import { CrashError, LimitError, Trap, UncaughtError } from '../spec/errors.ts';
+import { hostCall } from '../spec/fuel.ts';
 import { type FuncAddr, slotsOfAll, type TagAddr } from '../spec/types.ts';
 import { enter } from './loop/enter.ts';
 import { lower } from './lower/lower.ts';
@@ -383,18 +384,25 @@ class Run {
     this.m.refreshCode();
   }
 
-  /** Calls the host; what guests use meanwhile that it calls in turn is paid from this run's fuel. */
+  /** Calls the host; what guests use meanwhile that it calls in turn is paid from this run's fuel, and so is the call. */
   private callCharged(addr: FuncAddr, base: number): boolean {
-    const { store, m } = this;
+    const { store } = this;
     const before = store.fuelUsed;
-    const done = this.host.call(addr, base);
-    this.reserve -= store.fuelUsed - before;
-    if (this.reserve < 0) {
-      this.granted += this.reserve;
-      m.fuel += this.reserve;
-      this.reserve = 0;
+    store.fuelUsed += hostCall;
+    try {
+      return this.host.call(addr, base);
+    } finally {
+      this.pay(store.fuelUsed - before);
     }
-    return done;
+  }
+
+  /** What is already in the store's count is taken from what the machine was not yet given, and then from what it has. */
+  private pay(used: number): void {
+    this.reserve -= used;
+    if (this.reserve >= 0) return;
+    this.granted += this.reserve;
+    this.m.fuel += this.reserve;
+    this.reserve = 0;
   }
 
   /** The frame of the caller becomes that of the callee. */

@@ -7,6 +7,7 @@ import type { MemoryInst } from '../../runtime/memory.ts';
 import type { Module } from '../../runtime/module.ts';
 import type { FuncInst, InstanceInst, Store } from '../../runtime/store.ts';
 import type { TableInst } from '../../runtime/table.ts';
+import { hostCall } from '../../spec/fuel.ts';
 import type { FuncAddr, FuncType, GlobalAddr, TableAddr } from '../../spec/types.ts';
 import { slotsOfAll } from '../../spec/types.ts';
 import { placeOf } from '../../validate/context.ts';
@@ -117,11 +118,6 @@ export class NativeStore {
     while (instances.length < store.instances.length) this.add(store.instances[instances.length] as InstanceInst);
     this.globals.load();
     for (const mirror of this.mirrors) mirror?.update();
-  }
-
-  /** Writes back to the store what only native code knows. */
-  settle(): void {
-    this.globals.save();
   }
 
   private add(inst: InstanceInst): void {
@@ -285,10 +281,10 @@ export class NativeStore {
       const base = stack.top;
       stack.reserveSlots(base + Math.max(paramSlots, resultSlots));
       copyWords(scratch.words, 0, stack.words, base * 2, paramSlots * 2);
-      this.settle();
       const { stackBytes } = this;
       const runner = this.runner as Runner;
       const before = store.fuelUsed;
+      store.fuelUsed += hostCall;
       this.stackBytes = Math.max(leastStackBytes, depth);
       // The caller's frame is native: another one of its instance tells the host function who calls.
       const level = stack.depth;

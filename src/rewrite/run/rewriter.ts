@@ -87,7 +87,6 @@ class Run implements Runner {
       return this.loop();
     } finally {
       Error.stackTraceLimit = stackTraceLimit;
-      native.settle();
       native.runner = outer;
       this.settled('fuel');
     }
