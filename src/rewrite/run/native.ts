@@ -93,8 +93,6 @@ export class NativeStore {
   fresh: FuncAddr | undefined;
   /** What was left when code called the host, while it does. */
   private hostFuel: number | undefined;
-  /** How many times native code was entered. */
-  private runs = 0;
   private readonly globals: GlobalMirror;
   private readonly mirrors: (TableMirror | undefined)[] = [];
   private readonly wrappers = new Map<string, CallableFunction>();
@@ -165,7 +163,6 @@ export class NativeStore {
 
   /** Code begins to run. */
   begin(): void {
-    this.runs++;
     this.hostFuel = undefined;
     for (const { fuel, element } of this.instances) {
       fuel.value = notNoted;
@@ -276,7 +273,7 @@ export class NativeStore {
     const resultSlots = slotsOfAll(results);
     const anyFunc = caller.funcs[caller.module.context.importedFuncs] as FuncAddr;
     return (depth, fuel) => {
-      const { store, scratch, runs } = this;
+      const { store, scratch } = this;
       const { stack } = store;
       const base = stack.top;
       stack.reserveSlots(base + Math.max(paramSlots, resultSlots));
@@ -306,7 +303,7 @@ export class NativeStore {
         this.runner = runner;
         this.follow();
         rest = runner.pay(store.fuelUsed - before, fuel);
-        if (runs !== this.runs) this.hostFuel = rest;
+        this.hostFuel = rest;
       }
       this.hostFuel = undefined;
       if (exception !== undefined) {
