@@ -9,6 +9,7 @@ import { corpus } from './corpus/section.ts';
 import { execution } from './execution.ts';
 import { latency } from './latency.ts';
 import { moving } from './moving.ts';
+import { prices } from './prices/section.ts';
 import { kernelRatios, picture, programRatios } from './ratios/section.ts';
 import { nativeSlices } from './ratios/slices.ts';
 import { slices, snapshots } from './snapshots.ts';
@@ -27,6 +28,7 @@ const parts = {
   snapshots: [snapshots],
   moving: [moving],
   latency: [latency],
+  prices: [prices],
 };
 type Part = keyof typeof parts;
 

@@ -241,7 +241,7 @@ const stepsByEvent = {
     s.keep(point);
   },
   beginLoop: (s, loop) => s.beginLoop(loop),
-  loopPoint: (s, point) => s.keep(point),
+  point: (s, point) => s.keep(point),
   begin: (s) => s.begin(),
   beginIf: (s, hasElse) => s.beginIf(hasElse),
   else: (s) => s.else(),

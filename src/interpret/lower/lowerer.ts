@@ -3,12 +3,13 @@
 // instruction emits is told by the rows of the table, here, and by lower-specials.ts.
 
 import { CrashError } from '../../spec/errors.ts';
+import { isBulk, isGrown } from '../../spec/fuel.ts';
 import { type Instruction, instructionNamed } from '../../spec/instructions.ts';
 import { type FuncIdx, type FuncType, slotsOf, slotsOfAll, type ValType } from '../../spec/types.ts';
 import { BodyValidator } from '../../validate/body.ts';
 import type { ControlFrame } from '../../validate/machine.ts';
 import { type FunctionPlan, planOf } from '../../validate/safepoints.ts';
-import type { Form, Handler, Lowered, ModuleCode, Region } from '../machine/code.ts';
+import { type Form, type Handler, type Lowered, type ModuleCode, type Region, regionTable } from '../machine/code.ts';
 import {
   accessBytes,
   constantName,
@@ -132,6 +133,7 @@ export class Lowerer {
       pointTops: Int32Array.from(this.pointTops),
       origins: Int32Array.from(this.origins),
       regions: this.regions,
+      ...regionTable(this.regions),
     };
   }
 
@@ -180,6 +182,7 @@ export class Lowerer {
 
   /** Marks this place as one where code can be left and entered: all operands are in their slots. */
   point(pc: number): void {
+    if (this.folding && this.pointPcs.at(-1) === pc) return;
     this.pointOffsets.push(this.here);
     this.pointPcs.push(pc);
     this.pointTops.push(this.operands.top / 2);
@@ -387,9 +390,10 @@ export class Lowerer {
     const number = rareNumber(name);
     if (number === undefined) throw new CrashError(`the interpreter has no routine for ${name}`);
     this.operands.flush();
+    if (this.folding && isBulk(name)) this.point(this.v.pc);
     for (let i = 0; i < params; i++) this.operands.pop();
     const base = this.operands.top;
-    this.op('rare');
+    this.op(isBulk(name) || isGrown(name) ? 'bulk' : 'rare');
     this.put(4 + immediates.length, number, base, ...immediates);
     for (const width of results) this.pushSlot(width);
     if (this.folding && name.startsWith('memory.atomic.wait'))

@@ -9,6 +9,8 @@ import type { Low, LowTypes } from './types.ts';
 export const left = -0x8000_0000;
 /** Likewise, where an exception is on its way. */
 export const thrown = left + 1;
+/** Of a global that says something about a trap, or takes fuel along: it does not. */
+export const notNoted = left;
 
 /** Values that one call hands over where a function is left: about as many as the host has registers for. */
 export const mostLeft = 20;
@@ -59,17 +61,17 @@ export const gets = { i32: 'get_i32', i64: 'get_i64', f32: 'get_f32', f64: 'get_
 
 /** Functions of the engine (thunks.ts): what guest code cannot do by itself, as the store is the truth. */
 export const thunks = {
-  /** Operands of the instruction, then its immediates. */
+  /** Operands of the instruction, then its immediates. Bulk instructions do a chunk and give the count that is left. */
   'memory.grow': { params: ['i32', 'i32'], results: ['i32'] },
-  'memory.init': { params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: [] },
+  'memory.init': { params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'] },
   'data.drop': { params: ['i32'], results: [] },
   'table.get': { params: ['i32', 'i32'], results: ['i64'] },
   'table.set': { params: ['i32', 'i64', 'i32'], results: [] },
   'table.size': { params: ['i32'], results: ['i32'] },
   'table.grow': { params: ['i64', 'i32', 'i32'], results: ['i32'] },
-  'table.fill': { params: ['i32', 'i64', 'i32', 'i32'], results: [] },
-  'table.copy': { params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: [] },
-  'table.init': { params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: [] },
+  'table.fill': { params: ['i32', 'i64', 'i32', 'i32'], results: ['i32'] },
+  'table.copy': { params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'] },
+  'table.init': { params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'] },
   'elem.drop': { params: ['i32'], results: [] },
   /** The tag; what the exception carries stands in the scratch memory. */
   throw: { params: ['i32'], results: [] },

@@ -4,6 +4,7 @@
 import type { Catch } from '../../binary/instruction.ts';
 import type { DefType } from '../../spec/deftypes.ts';
 import { CrashError } from '../../spec/errors.ts';
+import { isBulk } from '../../spec/fuel.ts';
 import { instructions, type Special } from '../../spec/instructions.ts';
 import type { FuncIdx, FuncType, ValType } from '../../spec/types.ts';
 import { funcType, type ModuleContext } from '../../validate/context.ts';
@@ -185,6 +186,14 @@ class ShapeReader {
     this.addPoint(this.next, 'call', this.from(this.height), results.length);
   }
 
+  /** Before a bulk instruction there is a safe point, where none is yet. */
+  bulk(): void {
+    const { pc } = this;
+    if (this.points.at(-1)?.pc !== pc) this.addPoint(pc, 'bulk', this.from(this.height), 0);
+    this.take();
+    this.pop(3);
+  }
+
   begin(kind: BlockShape['kind']): void {
     const { params, results } = this.blockType();
     if (kind === 'if') this.pop(1);
@@ -322,6 +331,7 @@ const moves =
     if (pushes !== undefined) s.push(pushes);
   };
 const nothing = moves(0);
+const bulk = (s: ShapeReader): void => s.bulk();
 const unsupported = (s: ShapeReader): void => {
   throw new CrashError(`the rewriter met the instruction at ${s.x}, which it does not support`);
 };
@@ -384,11 +394,11 @@ const specials = {
     s.pop(2);
     s.push(s.table);
   },
-  'table.fill': moves(3),
-  'table.copy': moves(3),
-  'table.init': moves(3),
+  'table.fill': bulk,
+  'table.copy': bulk,
+  'table.init': bulk,
   'elem.drop': nothing,
-  'memory.copy': moves(3),
+  'memory.copy': bulk,
   'ref.null': moves(0, 'i64'),
   'ref.is_null': moves(1, 'i32'),
   'ref.func': moves(0, 'i64'),
@@ -398,10 +408,12 @@ const specials = {
 
 /** By slot. */
 const effects: Effect[] = [];
-for (const { code, special, params, results } of instructions)
+for (const { name, code, special, params, results } of instructions)
   effects[slotOfCode(code)] =
     special === undefined
-      ? { pops: params.length, pushes: results as LowTypes, ofMemory: results.some((type) => type === 'addr') }
+      ? isBulk(name)
+        ? bulk
+        : { pops: params.length, pushes: results as LowTypes, ofMemory: results.some((type) => type === 'addr') }
       : specials[special];
 
 export const shapeOf = (context: ModuleContext, func: FuncIdx): FunctionShape => new ShapeReader(context, func).run();

@@ -18,13 +18,10 @@ import { type Rewritten, rewritten } from '../module/module.ts';
 import { copyWords, theScratch } from '../module/scratch-memory.ts';
 import { TableMirror, theMisfit } from '../module/tables.ts';
 import { makeThunks } from '../module/thunks.ts';
-import { isOpenTable, left, ownGlobals, thrown } from '../read/index-spaces.ts';
+import { isOpenTable, left, notNoted, ownGlobals, thrown } from '../read/index-spaces.ts';
 import type { ImportEntry } from '../write/sections.ts';
 import { Pace } from './quantum.ts';
 import { Flight } from './thrown.ts';
-
-/** Of a global that says something about a trap: it does not. */
-const notNoted = -0x8000_0000;
 
 export type Enter = (depth: number, fuel: number) => number;
 type Exports = Record<string, never>;
@@ -62,6 +59,8 @@ export interface Runner {
   callHost(addr: FuncAddr, base: number, caller: InstanceInst, depth: number, fuel: number): HostAnswer;
   /** What code that goes on after it called the host has from then on. */
   refill(fuel: number): number;
+  /** Charges what was done at once; says what is left of the fuel that code has. */
+  owe(units: number, fuel: number): number;
   /** Takes fuel from code that shall leave soon. */
   forgo(fuel: number): void;
 }
@@ -110,11 +109,6 @@ export class NativeStore {
     for (const mirror of this.mirrors) mirror?.update();
   }
 
-  /** Writes back to the store what only native code knows. */
-  settle(): void {
-    this.globals.save();
-  }
-
   private add(inst: InstanceInst): void {
     const { module } = inst;
     const shared = hasSharedMemory(this.store, inst);
@@ -122,7 +116,10 @@ export class NativeStore {
     const thunks = makeThunks(
       this.store,
       inst,
-      (table) => this.tableChanged(table),
+      {
+        tableChanged: (table) => this.mirrors[table]?.update(),
+        spend: (units) => this.spend(this.instances[inst.addr] as NativeInstance, units),
+      },
       (func) => this.found.set(0, this.lowFunc(func, inst)),
       this.flight.of((forgo) => this.takeFuel(this.instances[inst.addr] as NativeInstance, forgo)),
     );
@@ -148,6 +145,11 @@ export class NativeStore {
     if (!forgo) return noted;
     this.runner?.forgo(noted);
     return 0;
+  }
+
+  /** Takes what something costs from the fuel that an instance's code has noted. */
+  private spend({ fuel }: NativeInstance, units: number): void {
+    fuel.value = (this.runner as Runner).owe(units, fuel.value as number);
   }
 
   /** Nothing is noted of a trap: code begins to run, or it has trapped. */
@@ -222,10 +224,6 @@ export class NativeStore {
     return mirror;
   }
 
-  private tableChanged(table: TableInst): void {
-    this.mirrors[this.store.tables.indexOf(table)]?.update();
-  }
-
   // Functions
 
   /** A function in a table: one whose rewritten type says less than its type is none that code finds by itself. */
@@ -263,7 +261,6 @@ export class NativeStore {
       const base = stack.top;
       stack.reserveSlots(base + Math.max(paramSlots, resultSlots));
       copyWords(scratch.words, 0, stack.words, base * 2, paramSlots * 2);
-      this.settle();
       const runner = this.runner as Runner;
       // The caller's frame is native: another one of its instance stands for it.
       const level = stack.depth;

@@ -6,6 +6,7 @@ import { type Budget, type Engine, type HostPort, type Stop, Thrown } from '../.
 import type { Module } from '../../runtime/module.ts';
 import type { FuncInst, InstanceInst, Store } from '../../runtime/store.ts';
 import { UncaughtError } from '../../spec/errors.ts';
+import { hostCall } from '../../spec/fuel.ts';
 import { type FuncAddr, slotsOfAll } from '../../spec/types.ts';
 import { hasCodeCache } from '../module/code-cache.ts';
 import { keptShape } from '../module/continuation.ts';
@@ -101,7 +102,6 @@ class Run implements Runner {
       return this.loop();
     } finally {
       Error.stackTraceLimit = this.traced;
-      native.settle();
       native.runner = outer;
       this.settled('fuel');
     }
@@ -147,6 +147,7 @@ class Run implements Runner {
   callHost(addr: FuncAddr, base: number, caller: InstanceInst, depth: number, fuel: number): HostAnswer {
     const { store } = this;
     const before = store.fuelUsed;
+    store.fuelUsed += hostCall;
     const stack = nativeStack.leave(depth);
     let done = false;
     let thrown: Thrown | undefined;
@@ -170,6 +171,16 @@ class Run implements Runner {
   /** What an inner run used is paid from this one's fuel; code that has more than is left now gets less. */
   private pay(used: number, fuel: number): number {
     this.fuel -= used;
+    return this.within(fuel);
+  }
+
+  owe(units: number, fuel: number): number {
+    this.charge(units);
+    return this.within(fuel);
+  }
+
+  /** Of the fuel that running code has, what this run has left. */
+  private within(fuel: number): number {
     const rest = Math.min(fuel, Math.max(0, this.fuel - (this.slice - fuel)));
     this.slice -= fuel - rest;
     return rest;

@@ -20,7 +20,7 @@ import { Writer } from '../../binary/writer.ts';
 import type { Special } from '../../spec/instructions.ts';
 import type { FuncType } from '../../spec/types.ts';
 import { bodyOf, type ModuleContext } from '../../validate/context.ts';
-import { type Env, gets, type ScratchFunc } from '../read/index-spaces.ts';
+import { type Env, gets, notNoted, type ScratchFunc } from '../read/index-spaces.ts';
 import { atEntry, Groups } from '../read/landing-groups.ts';
 import {
   type BlockShape,
@@ -122,6 +122,10 @@ export class BodyWriter {
   get pc(): number {
     return this.reader.pos - this.bodyStart;
   }
+  /** Where the instruction that is written now begins. */
+  get here(): number {
+    return this.reader.start - this.bodyStart;
+  }
   seek(pc: number): void {
     this.reader.pos = this.bodyStart + pc;
   }
@@ -135,9 +139,22 @@ export class BodyWriter {
 
   /** Traps. The fuel is noted, as it would be lost. */
   unreachable(): void {
+    this.noteFuel();
+    this.w.byte(Op.unreachable);
+  }
+
+  /** Notes the fuel where the engine finds it. */
+  noteFuel(): void {
     this.index(Op.localGet, this.fuelLocal);
     this.index(Op.globalSet, this.env.own('fuel'));
-    this.w.byte(Op.unreachable);
+  }
+
+  /** What the engine has left of the fuel that was noted. */
+  takeFuel(): void {
+    this.index(Op.globalGet, this.env.own('fuel'));
+    this.index(Op.localSet, this.fuelLocal);
+    this.constant(notNoted);
+    this.index(Op.globalSet, this.env.own('fuel'));
   }
 
   /** The instruction as it stands in the guest's code. */
@@ -199,7 +216,7 @@ export class BodyWriter {
   beginLoop(block: BlockShape, stashes: readonly Local[]): void {
     this.begin(Op.loop, block.params, block.results);
     this.open.push({ block, label: this.depth, stashes });
-    this.charge(block.cost, this.point(block.start), false);
+    this.charge(block.cost, this.point(block.start), 'loop');
   }
 
   /** Puts what lies below the block's parameters into locals, where code inside can reach it. */
@@ -336,9 +353,9 @@ export class BodyWriter {
     this.index(Op.br, this.depth + this.groups.thrown());
   }
 
-  charge(cost: number, point: PointShape, entry: boolean): void {
+  charge(cost: number, point: PointShape, at: 'entry' | 'loop'): void {
     const { w, fuelLocal, depthLocal } = this;
-    if (entry) {
+    if (at === 'entry') {
       this.index(Op.localGet, depthLocal);
       this.constant(this.shape.frameBytes);
       w.byte(code['i32.sub']);
@@ -348,15 +365,16 @@ export class BodyWriter {
     this.constant(cost);
     w.byte(code['i32.sub']);
     this.index(Op.localSet, fuelLocal);
-    this.leaveIf(point, entry);
+    this.leaveIf(point, at);
   }
 
-  leaveIf(point: PointShape, entry: boolean): void {
+  /** Leaves where no fuel is left. Two kinds of points may have one pc: only after a call does the frame wait for results. */
+  leaveIf(point: PointShape, at: PointShape['kind']): void {
     const { w } = this;
-    const group = this.group(point, entry);
+    const group = this.group(point, at);
     this.constant(point.pc);
     this.index(Op.localGet, this.fuelLocal);
-    if (entry) {
+    if (at === 'entry') {
       this.index(Op.localGet, this.depthLocal);
       w.byte(code['i32.or']);
     }
@@ -366,8 +384,8 @@ export class BodyWriter {
     w.byte(code.drop);
   }
 
-  private group(point: PointShape, entry: boolean): number {
-    const results = entry ? atEntry : point.results;
+  private group(point: PointShape, at: PointShape['kind']): number {
+    const results = at === 'entry' ? atEntry : at === 'call' ? point.results : 0;
     return this.groups.find(point.own, results, this.stashed(), point.live, () => this.liveLocals(point));
   }
 

@@ -5,8 +5,9 @@ import type { Special } from '../../spec/instructions.ts';
 import type { FuncType } from '../../spec/types.ts';
 import { isOpenTable } from '../read/index-spaces.ts';
 import { forUnsupported } from '../read/shape.ts';
-import { memoryCopy, narrowElement, tables } from './addresses.ts';
+import { narrowElement, tables } from './addresses.ts';
 import type { BodyWriter } from './body-writer.ts';
+import { memoryCopy, tableCopy, tableFill, tableInit } from './bulk.ts';
 import { catchThrown, closeBlock, exceptions } from './exceptions.ts';
 import { code, Op } from './ops.ts';
 import { references } from './references.ts';
@@ -82,7 +83,7 @@ function afterCall(b: BodyWriter, tail: boolean): void {
   }
   b.index(Op.localSet, b.fuelLocal);
   catchThrown(b);
-  b.leaveIf(b.point(b.pc), false);
+  b.leaveIf(b.point(b.pc), 'call');
 }
 
 const local: Write = (b) => b.index(b.reader.row.code, b.local(b.reader.x));
@@ -124,6 +125,9 @@ export const specialWriters = {
   'global.get': global,
   'global.set': global,
   ...tables,
+  'table.fill': tableFill,
+  'table.copy': tableCopy,
+  'table.init': tableInit,
   'elem.drop': (b) => b.thunk('elem.drop', b.reader.x),
   'memory.copy': memoryCopy,
   ...references,
