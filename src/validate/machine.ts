@@ -295,7 +295,12 @@ export class Machine {
   // Locals
 
   localType(index: number): ValType {
-    const { ends, types } = this.runs;
+    return this.runs.types[this.runOf(index)] ?? this.fail(`unknown local ${index}`);
+  }
+
+  /** The run that a local is in. */
+  protected runOf(index: number): number {
+    const { ends } = this.runs;
     let low = 0;
     let high = ends.length;
     while (low < high) {
@@ -303,7 +308,7 @@ export class Machine {
       if (index < (ends[middle] as number)) high = middle;
       else low = middle + 1;
     }
-    return types[low] ?? this.fail(`unknown local ${index}`);
+    return low;
   }
 
   /** A local without a default value must be set before it is read, in the same block or one around it. */

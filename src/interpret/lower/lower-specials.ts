@@ -93,7 +93,9 @@ function brTable(l: Lowerer): void {
     const count = l.v.labelTypes(l.v.label(depth)).length;
     if (l.inPlace(l.label(depth), count)) l.target(l.label(depth));
     else {
-      stubs.set(depth, [...(stubs.get(depth) ?? []), l.here]);
+      const places = stubs.get(depth);
+      if (places === undefined) stubs.set(depth, [l.here]);
+      else places.push(l.here);
       l.put(0);
     }
   }

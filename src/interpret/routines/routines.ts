@@ -137,6 +137,13 @@ function tableInit(m: Machine, at: number, base: number): void {
   table.write(target, elem.subarray(2 * source, 2 * (source + count)));
 }
 
+// Operands
+
+/** Immediates: by how many words down, and how many words. */
+function carry(m: Machine, at: number, base: number): void {
+  m.I.copyWithin(base - imm(m, at), base, base + imm(m, at + 1));
+}
+
 // References and globals
 
 function refFunc(m: Machine, at: number, base: number): void {
@@ -179,6 +186,7 @@ const routines = {
   'elem.drop': (m, at) => {
     m.instance.elems[imm(m, at)] = new Int32Array(0);
   },
+  carry,
   'ref.func': refFunc,
   'ref.as_non_null': asNonNull,
   'global.get v128': globalGetWide,

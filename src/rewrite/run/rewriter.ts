@@ -5,14 +5,15 @@ import { collect } from '../../runtime/collect.ts';
 import type { Budget, Engine, HostPort, Stop } from '../../runtime/engine.ts';
 import type { Module } from '../../runtime/module.ts';
 import type { FuncInst, Store } from '../../runtime/store.ts';
-import { UncaughtError } from '../../spec/errors.ts';
+import { LimitError, UncaughtError } from '../../spec/errors.ts';
 import { type FuncAddr, slotsOfAll } from '../../spec/types.ts';
 import { hasCodeCache } from '../module/code-cache.ts';
 import { keptShape } from '../module/continuation.ts';
 import { isRewritten, recall, rewritten } from '../module/module.ts';
 import { copyWords } from '../module/scratch-memory.ts';
+import { GrowthError } from '../read/growth.ts';
 import { left, thrown } from '../read/index-spaces.ts';
-import { chainOf, handlerIn, leastFrameBytes, pointOf } from '../read/shape.ts';
+import { isHandled, leastFrameBytes, pointOf } from '../read/shape.ts';
 import { supportOf } from '../read/support.ts';
 import { type Enter, hasSharedMemory, NativeStore, type Runner } from './native.ts';
 import { takeSpilled } from './spill.ts';
@@ -242,7 +243,7 @@ class Run implements Runner {
     const { stack, funcs } = this.store;
     const { instance, index } = funcs[stack.func(i)] as FuncInst & { kind: 'wasm' };
     const shape = keptShape(instance.module, index);
-    return shape.catches && handlerIn(chainOf(pointOf(shape, stack.pc(i))?.block)) >= 0;
+    return shape.catches && isHandled(pointOf(shape, stack.pc(i))?.block);
   }
 
   /** The results are in the scratch memory. */
@@ -359,6 +360,8 @@ function examine(module: Module, shared: boolean): string | undefined {
     rewritten(module, shared);
     return undefined;
   } catch (error) {
+    if (error instanceof GrowthError) return `the rewritten code ${error.message}`;
+    if (error instanceof LimitError) throw error;
     return `the host does not compile it: ${error instanceof Error ? error.message : error}`;
   }
 }
