@@ -2,6 +2,7 @@
 // https://webassembly.github.io/spec/core/appendix/custom.html#name-section
 
 import { MalformedError } from '../spec/errors.ts';
+import { checkDeadline } from '../spec/patience.ts';
 import type { Custom, Names } from './module.ts';
 import { Reader } from './reader.ts';
 
@@ -47,7 +48,10 @@ function readParts(r: Reader, names: Draft): void {
 }
 
 function readNameMap(r: Reader, into: NameMap): void {
-  for (let left = r.count('names'); left > 0; left--) into.set(r.u32(), r.name());
+  for (let left = r.count('names'); left > 0; left--) {
+    checkDeadline('decoding');
+    into.set(r.u32(), r.name());
+  }
 }
 
 function attempt(read: () => void): void {

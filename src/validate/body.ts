@@ -4,6 +4,7 @@
 
 import type { Span } from '../binary/module.ts';
 import { MalformedError } from '../spec/errors.ts';
+import { checkDeadline } from '../spec/patience.ts';
 import { type FuncIdx, slotsOf, type ValType } from '../spec/types.ts';
 import { funcName, funcType, type ModuleContext } from './context.ts';
 import { limits } from './limits.ts';
@@ -39,6 +40,7 @@ export class Sequence extends Machine {
   /** Reads and types the whole sequence. */
   run(): void {
     while (!this.done) {
+      checkDeadline('validating');
       this.read();
       this.apply();
     }

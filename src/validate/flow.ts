@@ -4,6 +4,7 @@
 
 import { InstructionReader } from '../binary/instruction.ts';
 import { instructions, type Special } from '../spec/instructions.ts';
+import { checkDeadline } from '../spec/patience.ts';
 import type { FuncIdx } from '../spec/types.ts';
 import { bodyOf, type ModuleContext } from './context.ts';
 import { slotOfCode } from './rules.ts';
@@ -119,7 +120,10 @@ export class FlowReader implements Flow {
   }
 
   run(): Flow {
-    while (this.next()) this.take();
+    while (this.next()) {
+      checkDeadline('reading the flow of code');
+      this.take();
+    }
     return this;
   }
 

@@ -97,6 +97,8 @@ export class NativeStore {
   private readonly globals: GlobalMirror;
   private readonly mirrors: (TableMirror | undefined)[] = [];
   private readonly wrappers = new Map<string, CallableFunction>();
+  /** Of each host function, the first instance that has it. */
+  private readonly holders = new Map<FuncAddr, InstanceInst>();
   private readonly found = new hostWasm.Table({ element: 'anyfunc', initial: 1 });
 
   constructor(readonly store: Store) {
@@ -126,6 +128,8 @@ export class NativeStore {
 
   private add(inst: InstanceInst): void {
     const { module } = inst;
+    for (const func of inst.funcs.slice(0, module.context.importedFuncs))
+      if (!this.holders.has(func)) this.holders.set(func, inst);
     const shared = hasSharedMemory(this.store, inst);
     const form = rewritten(module, shared);
     const thunks = makeThunks(
@@ -249,8 +253,7 @@ export class NativeStore {
   private holder(addr: FuncAddr): InstanceInst {
     const func = this.store.funcs[addr] as FuncInst;
     if (func.kind === 'wasm') return func.instance;
-    const { instances } = this.store;
-    return (instances.find(({ funcs }) => funcs.includes(addr)) ?? instances[0]) as InstanceInst;
+    return this.holders.get(addr) ?? (this.store.instances[0] as InstanceInst);
   }
 
   /** A function in its rewritten form, as an instance sees it. */

@@ -6,6 +6,7 @@ import type { Budget, Engine, HostPort, Stop } from '../../runtime/engine.ts';
 import type { Module } from '../../runtime/module.ts';
 import type { FuncInst, Store } from '../../runtime/store.ts';
 import { LimitError, UncaughtError } from '../../spec/errors.ts';
+import { withoutDeadline } from '../../spec/patience.ts';
 import { type FuncAddr, slotsOfAll } from '../../spec/types.ts';
 import { hasCodeCache } from '../module/code-cache.ts';
 import { keptShape } from '../module/continuation.ts';
@@ -202,7 +203,7 @@ class Run implements Runner {
     try {
       return enter(depth, fuel);
     } catch (error) {
-      throw this.failed(error);
+      throw withoutDeadline(() => this.failed(error));
     } finally {
       heap.pinned--;
     }
@@ -261,7 +262,7 @@ class Run implements Runner {
     const { store, native } = this;
     const held = result === left;
     this.charge(this.slice - (held ? native.scratch.held : result));
-    this.takeSpilled();
+    withoutDeadline(() => this.takeSpilled());
     if (held) return store.pending === null ? undefined : 'host';
     if (this.fuel < 0) return 'fuel';
     return this.untilLook < 0 && this.looked() ? 'pause' : undefined;
