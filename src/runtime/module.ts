@@ -2,6 +2,7 @@
 
 import { decode } from '../binary/decode.ts';
 import type { Export, ModuleSyntax } from '../binary/module.ts';
+import { shortName } from '../binary/names.ts';
 import { UsageError } from '../spec/errors.ts';
 import type { FuncIdx } from '../spec/types.ts';
 import type { ModuleContext } from '../validate/context.ts';
@@ -53,7 +54,7 @@ export class Module {
     this.exportedNames ??= new Map(
       this.syntax.exports
         .filter(({ kind }) => kind === 'func')
-        .map((e): [FuncIdx, string] => [e.index, e.name])
+        .map((e): [FuncIdx, string] => [e.index, shortName(e.name)])
         .reverse(),
     );
     return this.exportedNames.get(index) ?? `func[${index}]`;

@@ -181,13 +181,15 @@ const branches: Shape[] = [
   },
   {
     name: 'br_table after br_table to the same blocks',
-    unit: 140,
-    make: (n) =>
-      body([
-        times(n, () => [op.block, noType]),
-        times(n, () => [op.block, noType, constant(0), op.brTable, list(times(n, (i) => u(i))), u(0), op.end]),
-        times(n, () => op.end),
-      ]),
+    unit: 20_000,
+    make: (n) => {
+      const side = Math.ceil(Math.sqrt(n));
+      return body([
+        times(side, () => [op.block, noType]),
+        times(side, () => [op.block, noType, constant(0), op.brTable, list(times(side, (i) => u(i))), u(0), op.end]),
+        times(side, () => op.end),
+      ]);
+    },
   },
   {
     name: 'br_table to blocks of many results, operands below',
