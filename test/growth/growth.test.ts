@@ -13,12 +13,13 @@ import type { Env } from '../../src/rewrite/read/index-spaces.ts';
 import { shapeOf } from '../../src/rewrite/read/shape-reader.ts';
 import { supportOf } from '../../src/rewrite/read/support.ts';
 import { rewriter } from '../../src/rewrite/run/rewriter.ts';
-import { writeRest } from '../../src/rewrite/write/body.ts';
+import { writeRest, writeWhole } from '../../src/rewrite/write/body.ts';
 import { BodyWriter } from '../../src/rewrite/write/body-writer.ts';
 import { withDeadline } from '../../src/spec/patience.ts';
 import { flowOf } from '../../src/validate/flow.ts';
 import { validate } from '../../src/validate/module.ts';
 import { planOf } from '../../src/validate/safepoints.ts';
+import { constant, funcType, moduleOf, noType, op, type Piece, times } from './assembly.ts';
 import { type Shape, shapes } from './shapes.ts';
 
 type EngineName = NonNullable<VmOptions['engine']>;
@@ -107,7 +108,7 @@ test('what rewriting keeps of safe points and blocks is in proportion, even of w
 
 test('a continuation has the bounds of the function that it goes on in', (t) => {
   for (const { name, make, unit } of shapes) {
-    const module = Module.from(make(Math.ceil(unit / 8)));
+    const module = Module.from(make(Math.ceil(unit / 16)));
     if (supportOf(module).lacks !== undefined || rewriter.supports(module) !== true) continue;
     for (const func of ownFuncs(module).slice(0, 3)) {
       const shape = shapeOf(module.context, func, boundless);
@@ -118,6 +119,39 @@ test('a continuation has the bounds of the function that it goes on in', (t) => 
         const { bytes } = writeRest(new BodyWriter(module.context, shape, anyEnv, true, boundless), point);
         const most = Math.min(mostBytes, allowed(module.bytes.length));
         t.true(bytes.length <= most, `${name}, pc ${point.pc}: ${bytes.length} bytes`);
+      }
+    }
+  }
+});
+
+/** Notes how large the rest of a function is thought to be at most. */
+class Watch extends Growth {
+  estimate = 0;
+  override body(bytes: number): void {
+    this.estimate = bytes;
+  }
+}
+
+const inLoops = (inside: Piece): Piece =>
+  times(6, () => [constant(1), op.loop, noType, op.block, noType, op.try, noType, inside]).concat(
+    times(6, () => [op.catchAll, op.loop, noType, inside, op.end, op.end, op.end, op.end, op.drop]),
+  );
+
+test('how large the rest of a function may be is known when the function is written', (t) => {
+  const loops = moduleOf({ types: [funcType([], [])], funcs: [{ type: 0, code: inLoops([op.call, 0]) }] });
+  const small = shapes.map(({ name, make, unit }) => [name, make(Math.ceil(unit / 100))] as const);
+  for (const [name, bytes] of [...small, ['loops in blocks and clauses', loops] as const]) {
+    const module = Module.from(bytes);
+    if (supportOf(module).lacks !== undefined) continue;
+    for (const func of ownFuncs(module).slice(0, 2)) {
+      const growth = new Watch(bytes.length);
+      const shape = shapeOf(module.context, func, growth);
+      writeWhole(new BodyWriter(module.context, shape, anyEnv, false, growth));
+      const fetched = 12 * (shape.locals.length + shape.slots) + 100;
+      for (const point of shape.points.slice(1)) {
+        const rest = writeRest(new BodyWriter(module.context, shape, anyEnv, true, boundless), point);
+        const size = rest.bytes.length;
+        t.true(size <= 1.2 * growth.estimate + fetched, `${name}, pc ${point.pc}: ${size} of ${growth.estimate} bytes`);
       }
     }
   }

@@ -32,6 +32,7 @@ export const mostOf = { types: 2_000, functions: 200_000, imports: 50_000, globa
 
 export class Growth {
   private readonly allowed: number;
+  private readonly mostBytes: number;
   private left: number;
 
   constructor(
@@ -40,6 +41,7 @@ export class Growth {
   ) {
     this.allowed = bytes * perByte + atLeast;
     this.left = this.allowed;
+    this.mostBytes = bytes === Number.POSITIVE_INFINITY ? bytes : Math.min(mostBytes, this.allowed);
   }
 
   get used(): number {
@@ -65,8 +67,8 @@ export class Growth {
 
   /** A function was written; the rest of it from any safe point on would not have more than so many bytes. */
   body(bytes: number): void {
-    if (bytes > mostBytes) throw new GrowthError(`would have a function of more than ${mostBytes} bytes`);
-    if (bytes > this.allowed) throw new GrowthError('would be too large where it is continued');
+    if (bytes > this.mostBytes)
+      throw new GrowthError('would have a function that is too large, or is where it is continued');
   }
 }
 

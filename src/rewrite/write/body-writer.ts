@@ -58,7 +58,7 @@ export interface Open {
   readonly guarded?: boolean;
   /** Which of the open blocks, outermost first, handles what is thrown right inside; -1 if none does. */
   readonly thrownTo: number;
-  /** Of a loop: where its code begins, and how long the loops are that lie within each other in it, at most. */
+  /** Where its code begins, and how large the loops are that lie within each other in it, at most. */
   readonly begun: number;
   loops: LoopSizes;
   /** What it and the blocks around have stashed, once that was asked. */
@@ -142,17 +142,18 @@ export class BodyWriter {
     }
   }
 
-  push(open: Omit<Open, 'thrownTo' | 'begun' | 'loops' | 'allStashes'>): void {
+  push(open: Omit<Open, 'thrownTo' | 'begun' | 'loops' | 'allStashes'>, loops = noLoops): void {
     const { block } = open;
     const place = this.open.length;
     const outer = this.open[place - 1 - Math.max(0, block.delegate)]?.thrownTo ?? -1;
     const thrownTo = handles(block) ? place : outer;
-    this.open.push({ ...open, thrownTo, begun: this.w.length, loops: noLoops, allStashes: undefined });
+    this.open.push({ ...open, thrownTo, begun: this.w.length, loops, allStashes: undefined });
   }
 
-  /** A loop, which is open no longer, has been written. */
-  loopWritten({ begun, loops }: Open): void {
-    const size = { depth: loops.depth + 1, bytes: loops.bytes + this.w.length - begun };
+  /** A block, which is open no longer, has been written. */
+  written({ block, begun, loops }: Open): void {
+    const isLoop = block.kind === 'loop';
+    const size = isLoop ? { depth: loops.depth + 1, bytes: loops.bytes + this.w.length - begun } : loops;
     const around = this.open.at(-1);
     if (around === undefined) this.loops = larger(this.loops, size);
     else around.loops = larger(around.loops, size);

@@ -104,7 +104,7 @@ function clause(b: BodyWriter): void {
   const block = new Finder(tried.clauses).at(b.reader.start - b.bodyStart) as BlockShape;
   const stashes = endClause(b, before);
   const exception = openCaught(b, block.tag);
-  b.push({ block, label: before.label, stashes: [...stashes, exception], guarded: true });
+  b.push({ block, label: before.label, stashes: [...stashes, exception], guarded: true }, before.loops);
 }
 
 /** Ends the body or the last clause; code goes on where something was thrown that was not handled yet. */
@@ -140,7 +140,7 @@ export function closeBlock(b: BodyWriter): void {
   const { block } = open;
   const stashes = open.handler !== undefined || block.kind === 'clause' ? closeHandlers(b, open) : open.stashes;
   b.endLabel();
-  if (block.kind === 'loop') b.loopWritten(open);
+  b.written(open);
   if (stashes.length === 0) return;
   const results = b.popInto(block.results);
   b.pushFrom(stashes);
