@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { corpus } from './corpus/section.ts';
 import { execution } from './execution.ts';
+import { hostileGrowth } from './growth.ts';
 import { latency } from './latency.ts';
 import { moving } from './moving.ts';
 import { prices } from './prices/section.ts';
@@ -24,6 +25,7 @@ const parts = {
   slices: [nativeSlices, slices],
   interpreter: [execution],
   modules: [stages, growth],
+  growth: [hostileGrowth],
   startup: [rewriting, startup],
   snapshots: [snapshots],
   moving: [moving],

@@ -6,6 +6,7 @@ import { InstructionReader } from '../binary/instruction.ts';
 import type { DefType } from '../spec/deftypes.ts';
 import { carriedCost, clausesCost, grown, isBulk, localsCost, priceOf, resolveCost } from '../spec/fuel.ts';
 import { instructions, type Special } from '../spec/instructions.ts';
+import { checkDeadline } from '../spec/patience.ts';
 import { type FuncIdx, type FuncType, slotsOf } from '../spec/types.ts';
 import { bodyOf, funcType, type ModuleContext } from './context.ts';
 import { slotOfCode, slots } from './rules.ts';
@@ -133,7 +134,10 @@ export class FlowReader implements Flow {
   }
 
   run(): Flow {
-    while (this.next()) this.take();
+    while (this.next()) {
+      checkDeadline('reading the flow of code');
+      this.take();
+    }
     return this;
   }
 

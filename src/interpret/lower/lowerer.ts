@@ -82,8 +82,6 @@ export class Lowerer {
   readonly operands: Operands;
   readonly labels: Label[] = [];
   readonly plan: FunctionPlan;
-  /** Word offsets of locals. */
-  private readonly localOffsets: Int32Array;
   /** The op emitted last, where it made an operand: its offset (otherwise -1), and the count of operands then. */
   private last: Made = { start: -1, height: 0, row: undefined, constant: false };
   private readonly pointOffsets: number[] = [];
@@ -99,11 +97,7 @@ export class Lowerer {
   ) {
     this.v = new BodyValidator(code.module.context, func);
     this.plan = planOf(code.module.context, func);
-    this.localOffsets = new Int32Array(this.v.locals.length + 1);
-    this.v.locals.forEach((type, i) => {
-      this.localOffsets[i + 1] = (this.localOffsets[i] as number) + wordsOf(type);
-    });
-    this.operands = new Operands(this.localOffsets[this.v.locals.length] as number, (operand) => this.settle(operand));
+    this.operands = new Operands(2 * this.v.localSlots, (operand) => this.settle(operand));
   }
 
   get folding(): boolean {
@@ -126,7 +120,7 @@ export class Lowerer {
     return {
       entry,
       end: code.length,
-      temps: this.localOffsets[this.v.locals.length] as number,
+      temps: 2 * this.v.localSlots,
       slots: this.operands.highest / 2 + 2,
       pointOffsets: Int32Array.from(this.pointOffsets),
       pointPcs: Int32Array.from(this.pointPcs),
@@ -225,15 +219,20 @@ export class Lowerer {
 
   // Locals
 
+  /** The word offset of a local. */
+  private localOffset(index: number): number {
+    return 2 * this.v.localSlot(index);
+  }
+
   localGet(index: number): void {
     const width = wordsOf(this.v.localType(index));
-    this.operands.push('local', width, this.localOffsets[index]);
+    this.operands.push('local', width, this.localOffset(index));
     if (!this.folding) this.operands.flush();
   }
 
   /** Sets a local from the top operand: the op that made it writes there at once, where that is possible. */
   localSet(index: number): void {
-    const to = this.localOffsets[index] as number;
+    const to = this.localOffset(index);
     const maker = this.maker();
     const operand = this.operands.pop();
     const stale = this.here;
@@ -253,10 +252,10 @@ export class Lowerer {
     const { width } = this.operands.list[this.operands.list.length - 1] as Operand;
     if (this.folding) {
       this.localSet(index);
-      this.operands.push('local', width, this.localOffsets[index]);
+      this.operands.push('local', width, this.localOffset(index));
     } else {
       const { at } = this.operands.list[this.operands.list.length - 1] as Operand;
-      this.move(this.localOffsets[index] as number, at, width);
+      this.move(this.localOffset(index), at, width);
     }
   }
 
@@ -449,7 +448,13 @@ export class Lowerer {
 
   /** Copies the top `count` operands to where the label wants them; they stay what they are for the code after. */
   carry(label: Label, count: number): void {
-    const { list } = this.operands;
+    const { list, top } = this.operands;
+    if (count > mostCopied) {
+      this.operands.flush();
+      const { at } = list[list.length - count] as Operand;
+      this.op('rare');
+      return this.put(6, rareNumber('carry') as number, at, at - label.base, top - at);
+    }
     let to = label.base;
     for (const operand of list.slice(list.length - count)) {
       this.assign(to, operand);
@@ -542,6 +547,9 @@ export interface Condition {
   readonly constant: boolean;
   readonly words: readonly number[];
 }
+
+/** So many operands are copied one by one where a branch takes them along; of more the code would be too long. */
+const mostCopied = 8;
 
 /** A constant that fits the one word of a constant form. */
 const isSmall = ({ where, lo, hi }: Operand): boolean => where === 'word' || (where === 'words' && hi === lo >> 31);

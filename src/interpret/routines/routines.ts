@@ -60,6 +60,13 @@ function tableGrow(m: Machine, at: number, base: number): void {
   if (old >= 0) m.fuel -= delta * grown.element;
 }
 
+// Operands
+
+/** Immediates: by how many words down, and how many words. */
+function carry(m: Machine, at: number, base: number): void {
+  m.I.copyWithin(base - imm(m, at), base, base + imm(m, at + 1));
+}
+
 // References and globals
 
 function refFunc(m: Machine, at: number, base: number): void {
@@ -96,6 +103,7 @@ const routines = {
   'elem.drop': (m, at) => {
     m.instance.elems[imm(m, at)] = new Int32Array(0);
   },
+  carry,
   'ref.func': refFunc,
   'ref.as_non_null': asNonNull,
   'global.get v128': globalGetWide,

@@ -12,6 +12,8 @@ export const thrown = left + 1;
 /** Of a global that says something about a trap, or takes fuel along: it does not. */
 export const notNoted = left;
 
+/** The host's limit on parameters and on results; two are ours, and one is the pc at a safe point. */
+export const mostValues = 990;
 /** Values that one call hands over where a function is left: about as many as the host has registers for. */
 export const mostLeft = 20;
 const words = (count: number): LowTypes => new Array<Low>(count).fill('i64');

@@ -12,7 +12,8 @@ import { FlowReader } from '../../validate/flow.ts';
 import { livenessOf } from '../../validate/liveness.ts';
 import { slotOfCode } from '../../validate/rules.ts';
 import type { LocalSet, SafePoint } from '../../validate/safepoints.ts';
-import { mostLeft } from './index-spaces.ts';
+import { type Growth, GrowthError } from './growth.ts';
+import { mostLeft, mostValues } from './index-spaces.ts';
 import { type BlockShape, type FunctionShape, forUnsupported, leastFrameBytes, type PointShape } from './shape.ts';
 import { type Low, type LowTypes, lowAll, lowOf, slotsOfLow } from './types.ts';
 
@@ -62,8 +63,10 @@ class ShapeReader {
   constructor(
     private readonly context: ModuleContext,
     private readonly func: FuncIdx,
+    private readonly growth: Growth,
   ) {
     this.flow = new FlowReader(context, func);
+    growth.begin(localCount(context, func));
     this.types = localTypes(context, func);
     this.addPoint(0, 'entry', none, 0);
   }
@@ -71,6 +74,7 @@ class ShapeReader {
   run(): FunctionShape {
     const { flow, operands } = this;
     while (flow.next()) {
+      this.growth.use(1);
       const effect = effects[slotOfCode(flow.reader.row.code)] as Effect;
       if (typeof effect === 'function') effect(this);
       else {
@@ -181,8 +185,12 @@ class ShapeReader {
 
   call({ params, results }: FuncType): void {
     this.take();
+    this.growth.use(params.length + results.length);
     this.pop(params.length);
     for (let i = 0; i < results.length; i++) this.push(lowOf(results[i] as ValType));
+    const own = this.operands.length - this.height;
+    if (own > mostValues) throw new GrowthError('would hand over very many operands at once');
+    this.growth.use(own);
     this.addPoint(this.next, 'call', this.from(this.height), results.length);
   }
 
@@ -198,6 +206,7 @@ class ShapeReader {
     const { params, results } = this.blockType();
     if (kind === 'if') this.pop(1);
     const top = this.operands.length - params.length;
+    this.growth.use(params.length + results.length + top - this.height);
     const block: BlockShape = {
       kind,
       pc: this.pc,
@@ -251,6 +260,7 @@ class ShapeReader {
     this.clear(before);
     const tried = before.tried ?? before;
     const params = tag < 0 ? none : lowAll(funcOf(context.tags[tag]).params);
+    this.growth.use(params.length + tried.below.length);
     const below: LowTypes = [...tried.below, 'i64'];
     const clause: BlockShape = {
       ...tried,
@@ -304,9 +314,16 @@ class ShapeReader {
 
 const funcOf = (type: DefType | undefined): FuncType => type?.comp as FuncType;
 
+const declared = ({ syntax, importedFuncs }: ModuleContext, func: FuncIdx) =>
+  syntax.funcs[func - importedFuncs]?.locals ?? [];
+
+/** A few bytes may declare very many. */
+const localCount = (context: ModuleContext, func: FuncIdx): number =>
+  declared(context, func).reduce((sum, { count }) => sum + count, funcType(context, func).params.length);
+
 function localTypes(context: ModuleContext, func: FuncIdx): LowTypes {
   const types = [...lowAll(funcType(context, func).params)];
-  for (const { count, type } of context.syntax.funcs[func - context.importedFuncs]?.locals ?? []) {
+  for (const { count, type } of declared(context, func)) {
     const low = lowOf(type);
     for (let i = 0; i < count; i++) types.push(low);
   }
@@ -416,4 +433,6 @@ for (const { name, code, special, params, results } of instructions)
         : { pops: params.length, pushes: results as LowTypes, ofMemory: results.some((type) => type === 'addr') }
       : specials[special];
 
-export const shapeOf = (context: ModuleContext, func: FuncIdx): FunctionShape => new ShapeReader(context, func).run();
+/** Throws GrowthError where that takes more than is allowed. */
+export const shapeOf = (context: ModuleContext, func: FuncIdx, growth: Growth): FunctionShape =>
+  new ShapeReader(context, func, growth).run();

@@ -5,15 +5,17 @@ import { collect } from '../../runtime/collect.ts';
 import { type Budget, type Engine, type HostPort, type Stop, Thrown } from '../../runtime/engine.ts';
 import type { Module } from '../../runtime/module.ts';
 import type { FuncInst, InstanceInst, Store } from '../../runtime/store.ts';
-import { UncaughtError } from '../../spec/errors.ts';
+import { LimitError, UncaughtError } from '../../spec/errors.ts';
 import { hostCall } from '../../spec/fuel.ts';
+import { withoutDeadline } from '../../spec/patience.ts';
 import { type FuncAddr, slotsOfAll } from '../../spec/types.ts';
 import { hasCodeCache } from '../module/code-cache.ts';
 import { keptShape } from '../module/continuation.ts';
 import { isRewritten, recall, rewritten } from '../module/module.ts';
 import { copyWords } from '../module/scratch-memory.ts';
+import { GrowthError } from '../read/growth.ts';
 import { left, thrown } from '../read/index-spaces.ts';
-import { chainOf, handlerIn, leastFrameBytes, pointOf } from '../read/shape.ts';
+import { isHandled, leastFrameBytes, pointOf } from '../read/shape.ts';
 import { supportOf } from '../read/support.ts';
 import {
   type Enter,
@@ -249,7 +251,7 @@ class Run implements Runner {
     try {
       return enter(depth, fuel);
     } catch (error) {
-      throw this.failed(error);
+      throw withoutDeadline(() => this.failed(error));
     } finally {
       heap.pinned--;
     }
@@ -290,7 +292,7 @@ class Run implements Runner {
     const { stack, funcs } = this.store;
     const { instance, index } = funcs[stack.func(i)] as FuncInst & { kind: 'wasm' };
     const shape = keptShape(instance.module, index);
-    return shape.catches && handlerIn(chainOf(pointOf(shape, stack.pc(i))?.block)) >= 0;
+    return shape.catches && isHandled(pointOf(shape, stack.pc(i))?.block);
   }
 
   /** The results are in the scratch memory. */
@@ -308,7 +310,7 @@ class Run implements Runner {
     const { store, native } = this;
     const held = result === left;
     this.charge(this.slice - (held ? native.scratch.held : result));
-    this.takeSpilled();
+    withoutDeadline(() => this.takeSpilled());
     if (held) return store.pending === null ? undefined : 'host';
     if (this.fuel < 0) return 'fuel';
     return this.untilLook < 0 && this.looked() ? 'pause' : undefined;
@@ -410,6 +412,8 @@ function examine(module: Module, shared: boolean): string | undefined {
     rewritten(module, shared);
     return undefined;
   } catch (error) {
+    if (error instanceof GrowthError) return `the rewritten code ${error.message}`;
+    if (error instanceof LimitError) throw error;
     return `the host does not compile it: ${error instanceof Error ? error.message : error}`;
   }
 }
