@@ -90,7 +90,12 @@ test('values of the host that are too many are read by whoever allows it', async
   const bytes = vm.save().encode();
   t.regex(refused(() => Snapshot.decode(bytes)).message, /more than 16777216 bytes/);
   const snapshot = Snapshot.decode(bytes, { maxMetadata: 2 ** 26 });
-  t.like(VM.restore(snapshot, { modules: [module] }).instance().global('g').value, { length: 100_000 });
+  t.like(
+    VM.restore(snapshot, { modules: [module] })
+      .instance()
+      .global('g').value,
+    { length: 100_000 },
+  );
 });
 
 test('values of the host that are too deep cannot be written', async (t) => {
@@ -140,7 +145,10 @@ test('millions of small objects take no more than the limit says', async (t) => 
   const bytes = new Snapshot(data).encode();
   t.true(bytes.length < 72_000);
   const heap = 2 ** 24;
-  t.regex(refused(() => VM.restore(bytes, { modules: [module], limits: { heap } })).message, /objects are over the limit/);
+  t.regex(
+    refused(() => VM.restore(bytes, { modules: [module], limits: { heap } })).message,
+    /objects are over the limit/,
+  );
   const { heapUsed } = process.memoryUsage();
   const { store } = VM.restore(bytes, { modules: [module], limits: { heap: 2 ** 27 } });
   t.is(store.heap.size, 12_000_000);

@@ -206,7 +206,10 @@ const counts: readonly (readonly [object, RegExp])[] = [
 for (const [lie, told] of counts)
   test(`a count that is none: ${JSON.stringify(lie)}`, (t) => {
     const data = Object.assign(stepped(), lie);
-    t.throws(() => VM.restore(new Snapshot(data), { modules: [counter] }), { instanceOf: SnapshotError, message: told });
+    t.throws(() => VM.restore(new Snapshot(data), { modules: [counter] }), {
+      instanceOf: SnapshotError,
+      message: told,
+    });
   });
 
 test('a pending call is the last that was made', async (t) => {
