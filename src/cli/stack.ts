@@ -11,6 +11,10 @@ import { type FrameView, viewFrames } from '../vm/frames.ts';
 import { columns, count, formatBytes, formatValue, jsonValue, type Report, type TypedValue } from './print.ts';
 import type { PlannedCall } from './saved.ts';
 
+/** Calls to come that are shown, and characters of each. */
+const mostPlanned = 100;
+const mostText = 1000;
+
 export interface Saved {
   readonly file: string;
   readonly bytes: number;
@@ -80,7 +84,7 @@ function overview({ file, bytes, plan, snapshot, embedded }: Saved, store: Store
         module.hash,
       ]),
     ),
-    ...plan.map((call) => `then: ${[call.export, ...call.args].join(' ')}`),
+    ...plan.slice(0, mostPlanned).map((call) => `then: ${[call.export, ...call.args].join(' ').slice(0, mostText)}`),
   ];
 }
 

@@ -49,6 +49,13 @@ export class Port implements HostPort {
     if (func?.kind === 'host') this.addrs.set(host, addrs.set(keyOf(func), addr));
   }
 
+  /** Forgets the functions from an address on, which are no longer in the store. */
+  forgetFrom(func: FuncAddr): void {
+    if (this.bound.length <= func) return;
+    this.bound.length = func;
+    for (const addrs of this.addrs.values()) for (const [key, addr] of addrs) if (addr >= func) addrs.delete(key);
+  }
+
   /** Binds what another VM's port has bound, for a store with the same addresses. */
   bindAll(other: Port): void {
     other.bound.forEach((host, addr) => {

@@ -4,6 +4,7 @@ import type { Value } from '../runtime/ref.ts';
 import { type GlobalInst, globalWords, type Store } from '../runtime/store.ts';
 import { readValue, writeValue } from '../runtime/value.ts';
 import type { GlobalAddr, GlobalType } from '../spec/types.ts';
+import { attempt } from './errors.ts';
 import { Address, type Realm } from './realm.ts';
 import { checkCrossing, defaultValue, toJs, toWasm, valueType } from './values.ts';
 import { asInterface, dictionary } from './webidl.ts';
@@ -56,7 +57,7 @@ function newGlobal(realm: Realm, from: unknown, value: unknown): GlobalAddr {
 
 /** A new global of the store. */
 export function addGlobal({ store }: Realm, type: GlobalType, value: Value): GlobalAddr {
-  const addr = store.addGlobal(type);
+  const addr = attempt(() => store.addGlobal(type));
   writeGlobal(store, addr, value);
   return addr;
 }

@@ -22,7 +22,14 @@ export interface WebAssemblyOptions {
 }
 
 /** A namespace is used for as long as its program lives, and gives nothing back. */
-const roomy = { memory: 2 ** 40, tables: 200_000_000, instances: 1_000_000 } satisfies LimitOptions;
+const roomy = {
+  memory: 2 ** 40,
+  memoryCount: 10_000,
+  tables: 200_000_000,
+  tableCount: 1_000_000,
+  instances: 1_000_000,
+  entities: 20_000_000,
+} satisfies LimitOptions;
 
 type Name =
   | keyof Functions

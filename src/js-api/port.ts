@@ -7,6 +7,7 @@ import type { Value } from '../runtime/ref.ts';
 import { readValues, writeValues } from '../runtime/value.ts';
 import type { DefType } from '../spec/deftypes.ts';
 import { type FuncAddr, type FuncType, slotsOfAll, type ValType } from '../spec/types.ts';
+import { attempt } from './errors.ts';
 import { thrown } from './exception.ts';
 import type { Realm } from './realm.ts';
 import { checkCrossing, toJs, toWasm } from './values.ts';
@@ -23,7 +24,7 @@ export class Port implements HostPort {
 
   /** A new function of the store that calls the JavaScript one. */
   provide(callee: Callable, type: DefType, module: string, name: string): FuncAddr {
-    const addr = this.realm.store.addFunc({ kind: 'host', type, module, name });
+    const addr = attempt(() => this.realm.store.addFunc({ kind: 'host', type, module, name }));
     this.functions[addr] = callee;
     return addr;
   }

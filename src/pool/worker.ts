@@ -10,6 +10,7 @@ import { useStack } from '../rewrite/run/native-stack.ts';
 import type { Outcome, SuspendReason } from '../runtime/engine.ts';
 import { Module } from '../runtime/module.ts';
 import type { Value } from '../runtime/ref.ts';
+import { mostBytes } from '../snapshot/restore.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
 import { CrashError, LimitError, SnapshotError, UsageError } from '../spec/errors.ts';
 import type { FuncType } from '../spec/types.ts';
@@ -283,11 +284,9 @@ function takeWarm(job: number): VM {
   return vm;
 }
 
-/** Memories are the most of what a snapshot can unpack to; for the rest of it there is room besides. */
-function decoded(bytes: Parcel, { memory }: Order['limits']): Snapshot {
-  const maxBytes = memory === undefined ? undefined : memory + 2 ** 28;
-  return Snapshot.decode(bytes.slice(), { maxBytes });
-}
+/** No more is unpacked than the job's limits allow. */
+const decoded = (bytes: Parcel, limits: Order['limits']): Snapshot =>
+  Snapshot.decode(bytes.slice(), { maxBytes: mostBytes(limits) });
 
 /** A VM from outside of the pool must be in a call, or be told one, but not both. */
 function checkBusy(vm: VM, { program, progress }: Order): void {

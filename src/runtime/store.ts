@@ -17,6 +17,7 @@ import type {
   TableAddr,
   TagAddr,
 } from '../spec/types.ts';
+import { type Counts, checkCounts, listedBy } from './counts.ts';
 import { Stack } from './frame.ts';
 import { Heap } from './heap.ts';
 import type { MemoryBudget, MemoryInst } from './memory.ts';
@@ -39,8 +40,15 @@ export interface VmLimits {
   readonly tables: number;
   /** Bytes of all structures, arrays and exceptions together, of which a sixteenth stays free. */
   readonly heap: number;
-  /** Instances, and functions, globals, … of all instances together. */
   readonly instances: number;
+  /** Linear memories. Whatever their size, each takes about ten gigabytes of the process's address space. */
+  readonly memoryCount: number;
+  readonly tableCount: number;
+  /**
+   * Functions, tables, globals and tags of the store, and what instances import and have as segments: each takes some
+   * ten to a hundred bytes.
+   */
+  readonly entities: number;
 }
 
 export const defaultLimits: VmLimits = {
@@ -51,6 +59,9 @@ export const defaultLimits: VmLimits = {
   tables: 20_000_000,
   heap: 1024 ** 3,
   instances: 10_000,
+  memoryCount: 100,
+  tableCount: 10_000,
+  entities: 2_000_000,
 };
 
 export const limitNames = Object.keys(defaultLimits) as readonly (keyof VmLimits)[];
@@ -126,6 +137,8 @@ export class Store {
   readonly memoryBudget: MemoryBudget;
   readonly heap: Heap;
 
+  /** Entries that instances import, and segments. */
+  private listed = 0;
   private tableElements = 0;
   private readonly externIndex = new Map<unknown, number>();
   private readonly refs = new Map<string, WeakRef<Ref>>();
@@ -138,11 +151,40 @@ export class Store {
     this.heap = new Heap(limits.heap);
   }
 
+  /** Throws LimitError where the store has no room for so much more. */
+  checkRoom(more: Partial<Counts>): void {
+    checkCounts(this.limits, {
+      instances: this.instances.length + (more.instances ?? 0),
+      memoryCount: this.memories.length + (more.memoryCount ?? 0),
+      tableCount: this.tables.length + (more.tableCount ?? 0),
+      entities: this.entities + (more.entities ?? 0),
+    });
+  }
+
+  /** What counts towards the limit of that name. */
+  private get entities(): number {
+    const { funcs, tables, globals, tags } = this;
+    return funcs.length + tables.length + globals.length + tags.length + this.listed;
+  }
+
+  private checkOneMore(): void {
+    if (this.entities >= this.limits.entities) this.checkRoom({ entities: 1 });
+  }
+
+  /** Its own functions, tables, … are added by themselves. */
+  addInstance(instance: InstanceInst): InstanceAddr {
+    this.listed += listedBy(instance.module.context);
+    return this.instances.push(instance) - 1;
+  }
+
   addFunc(func: FuncInst): FuncAddr {
+    this.checkOneMore();
     return this.funcs.push(func) - 1;
   }
 
   addTable(table: TableInst): TableAddr {
+    this.checkOneMore();
+    if (this.tables.length >= this.limits.tableCount) this.checkRoom({ tableCount: 1 });
     const sum = this.tableElements + table.size;
     if (sum > this.limits.tables)
       throw new LimitError(`tables of ${sum} elements are over the limit of ${this.limits.tables}`);
@@ -158,17 +200,40 @@ export class Store {
     return old;
   }
 
-  /** Forgets the tables from an address on, where an instantiation failed. */
-  dropTables(from: TableAddr): void {
-    for (const { size } of this.tables.splice(from)) this.tableElements -= size;
+  /** What is in the store now, for `rollBack`. */
+  mark(): readonly number[] {
+    return this.lists.map((list) => list.length);
   }
 
+  /** Forgets all that was added since the mark. Nothing may refer to it: no segment was copied, no code has run. */
+  rollBack(mark: readonly number[]): void {
+    const [instances, tables, memories] = mark as readonly [number, number, number];
+    for (const { module } of this.instances.slice(instances)) this.listed -= listedBy(module.context);
+    for (const { size } of this.tables.slice(tables)) this.tableElements -= size;
+    for (const memory of this.memories.slice(memories)) memory.release();
+    this.lists.forEach((list, i) => {
+      list.length = mark[i] as number;
+    });
+    this.globalWords.fill(0, this.globals.length * globalWords);
+  }
+
+  private get lists(): readonly unknown[][] {
+    return [this.instances, this.tables, this.memories, this.funcs, this.globals, this.tags];
+  }
+
+  addTag(type: DefType): TagAddr {
+    this.checkOneMore();
+    return this.tags.push({ type }) - 1;
+  }
+
+  /** There must be room for it (`checkRoom`). */
   addMemory(memory: MemoryInst): MemAddr {
     return this.memories.push(memory) - 1;
   }
 
   /** Adds a global; its words are zero until the caller writes them at `addr * globalWords`. */
   addGlobal(type: GlobalType): GlobalAddr {
+    this.checkOneMore();
     const addr = this.globals.push({ type }) - 1;
     if ((addr + 1) * globalWords > this.globalWords.length) {
       const wider = new Int32Array(this.globalWords.length * 2);

@@ -19,18 +19,29 @@ type Memories = Pick<SnapshotData, 'memories' | 'pages'>;
 
 /** Collects runs; neighbours that go on in the same way become one. */
 class Runs {
-  private readonly words: number[] = [];
+  private words = new Int32Array(16);
+  private length = 0;
 
   add(count: number, source: number): void {
-    const last = this.words.length - 2;
-    const [lastCount, lastSource] = [this.words[last], this.words[last + 1]];
-    const next = lastSource === undefined || lastSource < 0 ? lastSource : lastSource + (lastCount as number);
-    if (source === next) this.words[last] = (lastCount as number) + count;
-    else this.words.push(count, source);
+    const last = this.length - 2;
+    const [lastCount, lastSource] = [this.words[last] ?? 0, this.words[last + 1] ?? 0];
+    const next = lastSource < 0 ? lastSource : lastSource + lastCount;
+    if (last >= 0 && source === next) this.words[last] = lastCount + count;
+    else this.push(count, source);
+  }
+
+  private push(count: number, source: number): void {
+    if (this.length === this.words.length) {
+      const wider = new Int32Array(2 * this.length);
+      wider.set(this.words);
+      this.words = wider;
+    }
+    this.words[this.length++] = count;
+    this.words[this.length++] = source;
   }
 
   take(): Int32Array {
-    return Int32Array.from(this.words);
+    return this.words.slice(0, this.length);
   }
 }
 
@@ -205,6 +216,15 @@ function baseTest(base: Memories | undefined, memory: number, words: Int32Array)
     const basePlace = places[page] ?? zeroPage;
     return basePlace !== zeroPage && equalPages(words, place, baseWords, basePlace);
   };
+}
+
+/** How many pages runs name at the most, those of a base aside. */
+export function pagesNamed({ memories }: Pick<SnapshotData, 'memories'>): number {
+  let sum = 0;
+  for (const { runs } of memories)
+    for (let i = 0; i + 1 < runs.length; i += 2)
+      if ((runs[i + 1] as number) >= 0) sum += Math.max(0, runs[i] as number);
+  return sum;
 }
 
 /** Puts pages of the base where runs ask for them: they are added to the pages. Throws SnapshotError. */

@@ -9,6 +9,7 @@ import {
   limitsFrom,
   type PendingCall,
   type Store,
+  type VmLimits,
 } from '../runtime/store.ts';
 import { writeValues } from '../runtime/value.ts';
 import { SnapshotError, UsageError } from '../spec/errors.ts';
@@ -132,7 +133,7 @@ function cloneExtern(value: unknown, i: number): unknown {
 }
 
 /** Whole numbers; no limit at all becomes the largest, because a container's metadata has no infinity. */
-function saveLimits(limits: SavedLimits): SavedLimits {
+function saveLimits(limits: VmLimits): SavedLimits {
   const most = (limit: number) => Math.min(Math.floor(limit), Number.MAX_SAFE_INTEGER);
   return limitsFrom((name) => most(limits[name]));
 }

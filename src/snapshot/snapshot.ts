@@ -13,6 +13,11 @@ export interface EncodeOptions {
 export interface DecodeOptions extends EncodeOptions {
   /** The most bytes that it may take when it is unpacked; 5 GiB unless told. */
   readonly maxBytes?: number | undefined;
+  /**
+   * The most bytes that its lists of instances and host functions, and the values of the host that the guest holds, may
+   * take once they are read; 16 MiB unless told.
+   */
+  readonly maxMetadata?: number | undefined;
 }
 
 /** What is in a snapshot, for people. Nothing of it is verified. */
@@ -45,9 +50,9 @@ export class Snapshot {
   }
 
   /** Throws SnapshotError for bytes that are no snapshot. What they say is verified when they are restored. */
-  static decode(bytes: Uint8Array, { base, maxBytes }: DecodeOptions = {}): Snapshot {
+  static decode(bytes: Uint8Array, { base, ...bounds }: DecodeOptions = {}): Snapshot {
     if (!(bytes instanceof Uint8Array)) throw new UsageError('a snapshot is decoded from a Uint8Array');
-    return new Snapshot(decodeSnapshot(bytes, { base: base?.data, maxBytes }));
+    return new Snapshot(decodeSnapshot(bytes, { base: base?.data, ...bounds }));
   }
 
   summary(): SnapshotSummary {

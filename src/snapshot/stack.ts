@@ -46,6 +46,8 @@ class SavedStack {
 
   checkBounds(limits: VmLimits): void {
     const { depth, top } = this;
+    const { debt, fuelUsed } = this.data;
+    if (debt > fuelUsed) bad(`${debt} units are owed, and ${fuelUsed} were used`, 'debt');
     if (!Number.isInteger(depth) || !Number.isInteger(top)) bad('cut short', 'stack');
     if (depth > limits.frames) bad(`${depth} frames are over the limit of ${limits.frames}`, 'stack');
     if (top > Math.floor(limits.stack / 8)) bad(`${top * 8} bytes are over the limit of ${limits.stack}`, 'stack');
@@ -63,7 +65,7 @@ class SavedStack {
     if (pending === null) return;
     const where = 'pending call';
     if (origins.func[pending.func * 2] !== hostMade) bad('calls no host function', where);
-    if (pending.id > calls) bad(`has the id ${pending.id}, but there were ${calls} calls`, where);
+    if (pending.id !== calls) bad(`has the id ${pending.id}, but there were ${calls} calls`, where);
     const { params } = this.typeOf(pending.func);
     if (pending.args.length !== slotsOfAll(params) * 2) bad('has other arguments than its function takes', where);
     this.checkValues(pending.args, 0, params, (i) => `${where}, argument ${i}`);

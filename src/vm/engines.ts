@@ -20,11 +20,15 @@ const native: Engine = {
   },
 };
 
-/** Interprets with what is owed, which is used up at the next safe point; from there on native code runs. */
+/**
+ * Interprets with what is owed, which is used up at the next safe point; from there on native code runs. Who is granted
+ * less than is owed goes nowhere.
+ */
 function toSafePoint(store: Store, floor: number, budget: Budget, host: HostPort): Stop {
   const before = paid(store);
-  const stop = interpreter.run(store, floor, { ...budget, fuel: Math.min(budget.fuel, store.debt) }, host);
-  if (stop !== 'fuel') return stop;
+  const owed = store.debt;
+  const stop = interpreter.run(store, floor, { ...budget, fuel: Math.min(budget.fuel, owed) }, host);
+  if (stop !== 'fuel' || budget.fuel < owed) return stop;
   return native.run(store, floor, { ...budget, fuel: budget.fuel - (paid(store) - before) }, host);
 }
 

@@ -5,9 +5,9 @@ import { allocate, initialise } from '../link/instantiate.ts';
 import type { Engine, Outcome } from '../runtime/engine.ts';
 import { Module } from '../runtime/module.ts';
 import { Ref, type Value } from '../runtime/ref.ts';
-import { type PendingCall, Store } from '../runtime/store.ts';
+import { type InstanceInst, type PendingCall, Store } from '../runtime/store.ts';
 import { waitResults } from '../runtime/wait.ts';
-import { type RestoreStoreOptions, restoreStore } from '../snapshot/restore.ts';
+import { mostBytes, type RestoreStoreOptions, restoreStore } from '../snapshot/restore.ts';
 import { saveStore } from '../snapshot/save.ts';
 import { offerStore, receiveStore, type Sent, type SnapshotMessage, sendStore } from '../snapshot/send.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
@@ -16,7 +16,7 @@ import type { FuncAddr } from '../spec/types.ts';
 import { Driver, forgetWait, type Status } from './driver.ts';
 import { type EngineName, engineNamed } from './engines.ts';
 import { type FrameView, viewFrames } from './frames.ts';
-import { bindHosts, type Imports, resolveImports } from './imports.ts';
+import { addImports, bindHosts, findImports, type Imports } from './imports.ts';
 import { Instance } from './instance.ts';
 import { budgetOf, checkKeys, givenLimits, type LimitOptions, type RunOptions, vmLimits } from './options.ts';
 import type { Runner } from './runner.ts';
@@ -83,13 +83,26 @@ export class VM implements Runner {
     const deferred = isDeferred(options) && start !== undefined;
     if (deferred) this.checkIdle();
     this.checkSupported(module);
-    const given = resolveImports(this.store, this.driver.port, module, imports);
-    const instance = allocate(this.store, module, given, this.options.sharedMemory === true);
+    const instance = this.allocated(module, findImports(this.store, module, imports));
     initialise(this.store, instance);
     const func = instance.funcs[start ?? -1];
     if (deferred) this.driver.start(func as FuncAddr, [], instance);
     else if (func !== undefined) this.driver.invoke(func, [], instance);
     return this.instance(instance.addr);
+  }
+
+  /** Where it fails, the store is as before: no host function stays that no instance imports. */
+  private allocated(module: Module, found: ReturnType<typeof findImports>): InstanceInst {
+    const { store } = this;
+    const { port } = this.driver;
+    const before = store.mark();
+    try {
+      return allocate(store, module, addImports(store, port, module, found), this.options.sharedMemory === true);
+    } catch (error) {
+      store.rollBack(before);
+      port.forgetFrom(store.funcs.length);
+      throw error;
+    }
   }
 
   private checkSupported(module: Module): void {
@@ -209,9 +222,10 @@ export class VM implements Runner {
     return new Snapshot(saveStore(this.store));
   }
 
-  /** A VM out of a snapshot. Throws SnapshotError, and LinkError for a host function that is missing. */
+  /** A VM out of a snapshot. Throws SnapshotError, LimitError, and LinkError for a host function that is missing. */
   static restore(from: Uint8Array | Snapshot, options: RestoreOptions): VM {
-    const snapshot = from instanceof Snapshot ? from : Snapshot.decode(from);
+    const maxBytes = mostBytes(givenLimits(options.limits));
+    const snapshot = from instanceof Snapshot ? from : Snapshot.decode(from, { maxBytes });
     return VM.over(options, (where) => restoreStore(snapshot.data, where));
   }
 
