@@ -50,6 +50,7 @@ export class Pool {
   private readonly crowded = new Int32Array(new SharedArrayBuffer(4));
   private readonly runs = new Set<Run>();
   private readonly services = new Map<string, Service>();
+  /** Services behind a port, as long as that is open. */
   private readonly bound = new Map<Service, BoundService>();
   private readonly control = {
     suspend: (run: Run) => this.suspend(run),
@@ -174,9 +175,11 @@ export class Pool {
   }
 
   private bindService(service: Service): BoundService {
-    const known = this.bound.get(service) ?? BoundService.bind(service);
-    this.bound.set(service, known);
-    return known;
+    const known = this.bound.get(service);
+    if (known !== undefined) return known;
+    const made = BoundService.bind(service, () => this.bound.delete(service));
+    if (made.hasPort) this.bound.set(service, made);
+    return made;
   }
 
   /** Sets up what can end a job from outside. */
@@ -266,6 +269,7 @@ export class Pool {
   }
 
   private queue(run: Run): void {
+    run.waited();
     run.status = 'queued';
     this.scheduler.enqueue(run, run.stop !== undefined);
   }
@@ -308,7 +312,7 @@ export class Pool {
       },
       Math.min(timeout, longest),
     );
-    run.cleanups.push(() => clearTimeout(timer));
+    run.giveUp = () => clearTimeout(timer);
   }
 
   // ---- services
@@ -329,7 +333,9 @@ export class Pool {
 
   private async ask(run: Run, { module, name, args }: SliceEnd & { kind: 'called' }): Promise<unknown> {
     const service = run.services.get(module) as BoundService;
-    return service.call(name, unpack(args) as Value[], run.spec.serviceTimeout);
+    const call = service.call(name, unpack(args) as Value[], run.spec.serviceTimeout);
+    run.giveUp = call.giveUp;
+    return call.answer;
   }
 
   // ---- ends before the end

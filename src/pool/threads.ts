@@ -100,6 +100,8 @@ export class Threads {
       minThreads: options.threads,
       maxThreads: options.threads,
       concurrentTasksPerWorker: 1,
+      // Any other way to wait keeps the thread in one endless task, at whose end V8 would let go of what weak references held.
+      atomics: 'disabled',
       recordTiming: false,
       workerHistogram: false,
       workerData,
