@@ -24,7 +24,7 @@ import {
 import { pack, unpack } from './parcel.ts';
 import { firstStep } from './program.ts';
 import { type Answer, type Reply, type SliceEnd, stages } from './protocol.ts';
-import { type Place, Run, type RunStatus, type Stop } from './run.ts';
+import { type Place, Run, type RunStatus, type Stop, wordBytes } from './run.ts';
 import { Scheduler, type ThreadId } from './scheduler.ts';
 import { BoundService, checkServices, type Service } from './services.ts';
 import { JobSnapshot } from './snapshot.ts';
@@ -200,7 +200,19 @@ export class Pool {
   private pump(): void {
     for (let next = this.scheduler.next(); next !== undefined; next = this.scheduler.next())
       void this.slice(next.job, next.thread);
+    this.tidy();
     this.stayAlive();
+  }
+
+  /** Threads that get no order are told in another way what to drop. */
+  private tidy(): void {
+    for (const thread of this.threads.untidy) if (this.scheduler.take(thread)) void this.tidied(thread);
+  }
+
+  private async tidied(thread: ThreadId): Promise<void> {
+    await this.threads.tidy(thread);
+    this.scheduler.release(thread);
+    this.pump();
   }
 
   /** Threads that are busy keep the process alive; so must jobs that wait for a thread to be born. */
@@ -232,7 +244,7 @@ export class Pool {
 
   private replied(run: Run, reply: Reply, thread: ThreadId, before: ThreadId | undefined): void {
     this.threads.compiled(thread, reply.compiled, run.spec.modules);
-    if ('kept' in reply.end && reply.end.kept) this.threads.kept(thread, run.id);
+    if ('kept' in reply.end && reply.end.kept) this.threads.kept(thread, run.id, wordBytes(reply.end.vm));
     if (run.ended) return this.threads.cool(thread, run.id);
     run.took(reply, thread, before, this.spec.sliceMs);
     this.tell(run);
@@ -293,6 +305,7 @@ export class Pool {
     this.threads.cool(run.lastThread, run.id);
     run.forget();
     this.runs.delete(run);
+    this.tidy();
     this.stayAlive();
     this.settleDrained();
   }

@@ -2,6 +2,7 @@
 // slice gets; everything that involves other jobs or threads is pool.ts's.
 
 import { weightOf } from '../runtime/weight.ts';
+import { mapWords } from '../snapshot/format.ts';
 import { type Deferred, deferred } from './deferred.ts';
 import type { JobSpec } from './options.ts';
 import { firstFuel, nextFuel } from './pace.ts';
@@ -37,6 +38,15 @@ const nowhere: Place = {
   progress: { next: '', state: nothing },
   paid: 0,
 };
+
+/** Bytes of a VM besides its memories. */
+export function wordBytes({ message }: MovingVm): number {
+  let bytes = 0;
+  mapWords(message.data, (words) => {
+    bytes += words.byteLength;
+  });
+  return bytes;
+}
 
 const sharedBytes = ({ message }: MovingVm): number =>
   message.memories.reduce(
