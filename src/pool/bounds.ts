@@ -16,7 +16,9 @@ export const bounds = {
   mainCode: 256 * MiB,
 };
 
+/** Counted for each in any case: of those that are small there are not more than a thousand, or the books would be long. */
+const least = 256 * KiB;
 /** What a decoded module takes: what is known of its functions comes to several times its bytes. */
-export const moduleCost = (bytes: number): number => 32 * KiB + 8 * bytes;
+export const moduleCost = (bytes: number): number => Math.max(least, 8 * bytes);
 /** What a compiled module takes: its bytes, and code of both of V8's compilers. */
-export const codeCost = (bytes: number): number => 20 * KiB + 10 * bytes;
+export const codeCost = (bytes: number): number => Math.max(least, 10 * bytes);

@@ -72,7 +72,7 @@ export class Pool {
       {
         born: (thread) => {
           this.scheduler.addThread(thread);
-          this.pump();
+          if (this.scheduler.queued > 0) this.pump();
         },
         died: (thread) => this.scheduler.removeThread(thread),
         extinct: (cause) => this.extinct(cause),
