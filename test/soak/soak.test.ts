@@ -7,8 +7,8 @@ import { Pool } from '../../src/pool/index.ts';
 import { kindNames, kinds } from './kinds.ts';
 import { changes, isFlat, type Sample, sample, toText } from './measure.ts';
 
-const warmUps = 5;
-const rounds = 12;
+const warmUps = 3;
+const rounds = 8;
 /** So few that the threads have as many of them after the warm-up as they may. */
 const modules = 60;
 
