@@ -24,7 +24,7 @@ import {
 import { pack, unpack } from './parcel.ts';
 import { firstStep } from './program.ts';
 import { type Answer, type Reply, type SliceEnd, stages } from './protocol.ts';
-import { type Place, Run, type RunStatus, type Stop } from './run.ts';
+import { type Place, Run, type RunStatus, type Stop, wordBytes } from './run.ts';
 import { Scheduler, type ThreadId } from './scheduler.ts';
 import { BoundService, checkServices, type Service } from './services.ts';
 import { JobSnapshot } from './snapshot.ts';
@@ -50,6 +50,7 @@ export class Pool {
   private readonly crowded = new Int32Array(new SharedArrayBuffer(4));
   private readonly runs = new Set<Run>();
   private readonly services = new Map<string, Service>();
+  /** Services behind a port, as long as that is open. */
   private readonly bound = new Map<Service, BoundService>();
   private readonly control = {
     suspend: (run: Run) => this.suspend(run),
@@ -71,7 +72,7 @@ export class Pool {
       {
         born: (thread) => {
           this.scheduler.addThread(thread);
-          this.pump();
+          if (this.scheduler.queued > 0) this.pump();
         },
         died: (thread) => this.scheduler.removeThread(thread),
         extinct: (cause) => this.extinct(cause),
@@ -174,9 +175,11 @@ export class Pool {
   }
 
   private bindService(service: Service): BoundService {
-    const known = this.bound.get(service) ?? BoundService.bind(service);
-    this.bound.set(service, known);
-    return known;
+    const known = this.bound.get(service);
+    if (known !== undefined) return known;
+    const made = BoundService.bind(service, () => this.bound.delete(service));
+    if (made.hasPort) this.bound.set(service, made);
+    return made;
   }
 
   /** Sets up what can end a job from outside. */
@@ -197,7 +200,19 @@ export class Pool {
   private pump(): void {
     for (let next = this.scheduler.next(); next !== undefined; next = this.scheduler.next())
       void this.slice(next.job, next.thread);
+    this.tidy();
     this.stayAlive();
+  }
+
+  /** Threads that get no order are told in another way what to drop. */
+  private tidy(): void {
+    for (const thread of this.threads.untidy) if (this.scheduler.take(thread)) void this.tidied(thread);
+  }
+
+  private async tidied(thread: ThreadId): Promise<void> {
+    await this.threads.tidy(thread);
+    this.scheduler.release(thread);
+    this.pump();
   }
 
   /** Threads that are busy keep the process alive; so must jobs that wait for a thread to be born. */
@@ -229,7 +244,7 @@ export class Pool {
 
   private replied(run: Run, reply: Reply, thread: ThreadId, before: ThreadId | undefined): void {
     this.threads.compiled(thread, reply.compiled, run.spec.modules);
-    if ('kept' in reply.end && reply.end.kept) this.threads.kept(thread, run.id);
+    if ('kept' in reply.end && reply.end.kept) this.threads.kept(thread, run.id, wordBytes(reply.end.vm));
     if (run.ended) return this.threads.cool(thread, run.id);
     run.took(reply, thread, before, this.spec.sliceMs);
     this.tell(run);
@@ -266,6 +281,7 @@ export class Pool {
   }
 
   private queue(run: Run): void {
+    run.waited();
     run.status = 'queued';
     this.scheduler.enqueue(run, run.stop !== undefined);
   }
@@ -289,6 +305,7 @@ export class Pool {
     this.threads.cool(run.lastThread, run.id);
     run.forget();
     this.runs.delete(run);
+    this.tidy();
     this.stayAlive();
     this.settleDrained();
   }
@@ -308,7 +325,7 @@ export class Pool {
       },
       Math.min(timeout, longest),
     );
-    run.cleanups.push(() => clearTimeout(timer));
+    run.giveUp = () => clearTimeout(timer);
   }
 
   // ---- services
@@ -329,7 +346,9 @@ export class Pool {
 
   private async ask(run: Run, { module, name, args }: SliceEnd & { kind: 'called' }): Promise<unknown> {
     const service = run.services.get(module) as BoundService;
-    return service.call(name, unpack(args) as Value[], run.spec.serviceTimeout);
+    const call = service.call(name, unpack(args) as Value[], run.spec.serviceTimeout);
+    run.giveUp = call.giveUp;
+    return call.answer;
   }
 
   // ---- ends before the end

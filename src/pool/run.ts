@@ -1,11 +1,13 @@
 // The pool's record of one job: where its VM is, what it waits for, how it is to end. Decides how much fuel the next
 // slice gets; everything that involves other jobs or threads is pool.ts's.
 
+import { weightOf } from '../runtime/weight.ts';
+import { mapWords } from '../snapshot/format.ts';
 import { type Deferred, deferred } from './deferred.ts';
 import type { JobSpec } from './options.ts';
 import { firstFuel, nextFuel } from './pace.ts';
 import { shareBytes } from './parcel.ts';
-import type { Answer, Order, Progress, Reply, SliceEnd, VmState } from './protocol.ts';
+import type { Answer, MovingVm, Order, Progress, Reply, SliceEnd, VmState } from './protocol.ts';
 import { clock } from './protocol.ts';
 import { type ThreadId, type Ticket, ticket } from './scheduler.ts';
 import type { BoundService } from './services.ts';
@@ -28,6 +30,7 @@ export type Stop =
 
 export type RunStatus = 'queued' | 'running' | 'waiting' | 'done' | 'failed' | 'suspended' | 'cancelled';
 
+const noServices: ReadonlyMap<string, BoundService> = new Map();
 const nothing = shareBytes(new Uint8Array());
 /** Where an ended job is. */
 const nowhere: Place = {
@@ -35,6 +38,21 @@ const nowhere: Place = {
   progress: { next: '', state: nothing },
   paid: 0,
 };
+
+/** Bytes of a VM besides its memories. */
+export function wordBytes({ message }: MovingVm): number {
+  let bytes = 0;
+  mapWords(message.data, (words) => {
+    bytes += words.byteLength;
+  });
+  return bytes;
+}
+
+const sharedBytes = ({ message }: MovingVm): number =>
+  message.memories.reduce(
+    (sum, memory) => sum + ('buffer' in memory && !(memory instanceof Uint8Array) ? memory.buffer.byteLength : 0),
+    0,
+  );
 
 export class Run implements Ticket {
   readonly priority: number;
@@ -62,7 +80,11 @@ export class Run implements Ticket {
   grace: NodeJS.Timeout | undefined;
   /** Undo what was set up for the job outside of it: timers, listeners. */
   readonly cleanups: (() => void)[] = [];
+  /** Gives up what the guest waits for, a timer or a service; there while it waits. */
+  giveUp: (() => void) | undefined;
 
+  /** What its shared memories count for here, where it is between slices. */
+  private weight: ArrayBuffer | undefined;
   private checkpoint: Place;
   private sinceCheckpoint = 0;
   private fuel = firstFuel;
@@ -72,7 +94,7 @@ export class Run implements Ticket {
   constructor(
     readonly id: number,
     readonly spec: JobSpec,
-    readonly services: ReadonlyMap<string, BoundService>,
+    public services: ReadonlyMap<string, BoundService>,
     origin: Omit<Place, 'paid'>,
   ) {
     ({ priority: this.priority, affinity: this.affinity } = spec);
@@ -81,10 +103,21 @@ export class Run implements Ticket {
     this.checkpoint = this.place;
   }
 
-  /** Lets go of the VM: a job may be held long after it has ended. */
+  /** Lets go of the VM and all that served it: a job may be held long after it has ended. */
   forget(): void {
     this.place = nowhere;
     this.checkpoint = nowhere;
+    this.weight = undefined;
+    this.answer = undefined;
+    this.services = noServices;
+    this.waited();
+  }
+
+  /** The guest waits no longer. */
+  waited(): void {
+    const { giveUp } = this;
+    this.giveUp = undefined;
+    giveUp?.();
   }
 
   get ended(): boolean {
@@ -161,6 +194,7 @@ export class Run implements Ticket {
   private returned(end: SliceEnd & { kind: 'rested' | 'called' | 'waits' }, paid: number): void {
     const { vm, progress, checkpoint } = end;
     this.place = { vm, progress, paid };
+    this.weight = weightOf(sharedBytes(vm), this.weight);
     this.sinceCheckpoint++;
     if (checkpoint === undefined) return;
     this.checkpoint = { vm: { kind: 'saved', bytes: checkpoint, foreign: false }, progress, paid };
