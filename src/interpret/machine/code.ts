@@ -2,6 +2,7 @@
 // correspond to the canonical frame's pc.
 
 import type { Module } from '../../runtime/module.ts';
+import type { Shape } from '../../runtime/shape.ts';
 import type { HeapType, RefType } from '../../spec/types.ts';
 import { threadArrays } from './thread-arrays.ts';
 
@@ -62,6 +63,9 @@ export class ModuleCode {
   readonly refTypes: RefType[] = [];
   /** Places in `refTypes`, of types without null and with it. */
   private readonly typeNumbers = [new Map<HeapType, number>(), new Map<HeapType, number>()] as const;
+  /** Shapes that routines name by their place here. */
+  readonly shapes: Shape[] = [];
+  private readonly shapeNumbers = new Map<Shape, number>();
 
   constructor(readonly module: Module) {
     const count = module.context.funcs.length;
@@ -91,6 +95,13 @@ export class ModuleCode {
     const numbers = this.typeNumbers[type.nullable ? 1 : 0];
     const number = numbers.get(type.heap) ?? this.refTypes.push(type) - 1;
     numbers.set(type.heap, number);
+    return number;
+  }
+
+  /** The place of a shape in `shapes`. */
+  shapeNumber(shape: Shape): number {
+    const number = this.shapeNumbers.get(shape) ?? this.shapes.push(shape) - 1;
+    this.shapeNumbers.set(shape, number);
     return number;
   }
 

@@ -4,14 +4,14 @@
 import { newObject } from '../../runtime/collect.ts';
 import type { Heap } from '../../runtime/heap.ts';
 import { refKinds } from '../../runtime/ref.ts';
-import { type Field, type Shape, shapes } from '../../runtime/shape.ts';
+import type { Field, Shape } from '../../runtime/shape.ts';
 import { Trap } from '../../spec/errors.ts';
 import type { RefType } from '../../spec/types.ts';
 import type { Machine } from '../machine/machine.ts';
 import { dataBytes, imm, type Routine, u32, word } from './routine.ts';
 
 const heapOf = (m: Machine): Heap => m.store.heap;
-const shapeAt = (m: Machine, at: number): Shape => shapes[imm(m, at)] as Shape;
+const shapeAt = (m: Machine, at: number): Shape => m.moduleCode.shapes[imm(m, at)] as Shape;
 const elementOf = (shape: Shape): Field => shape.element as Field;
 
 function putI32(m: Machine, index: number, value: number): void {
