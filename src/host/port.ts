@@ -1,6 +1,7 @@
 // Calls host functions for the engines: typed arguments in, checked results out, and whatever they throw made a
 // HostError. Which host function stands for which import is found out in vm.ts.
 
+import { tidyHostValues } from '../runtime/collect.ts';
 import type { HostPort } from '../runtime/engine.ts';
 import { exported } from '../runtime/instance.ts';
 import type { Ref, Value } from '../runtime/ref.ts';
@@ -68,6 +69,7 @@ export class Port implements HostPort {
   callFrom(caller: InstanceInst | undefined, func: FuncAddr, base: number): boolean {
     const host = this.hostAt(func);
     const { params, results } = this.store.funcType(func);
+    tidyHostValues(this.store);
     const args = readValues(this.store.stack.words, base, params, this.store);
     if (host.kind === 'async') {
       this.wait(func, args);
@@ -101,12 +103,14 @@ export class Port implements HostPort {
     const { store } = this;
     if (store.hostDepth >= maxHostDepth) throw new ExhaustionError(`${maxHostDepth} host functions call each other`);
     store.hostDepth++;
+    store.references.inHands.push(args);
     try {
       return host.body(...args, this.context(caller));
     } catch (cause) {
       throw hostError(this.name(func), cause);
     } finally {
       store.hostDepth--;
+      store.references.inHands.pop();
     }
   }
 

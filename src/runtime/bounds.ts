@@ -24,9 +24,11 @@ export const bounds = {
   /** and bytes of one of them: to clear a larger one costs more than a new one. */
   spareMemory: 4 * MiB,
   /** For each store: references to objects of its heap that the host was handed in one job of JavaScript. */
-  references: 500_000,
+  references: 200_000,
   /** For each store: those of them that stay whatever the guest needs. */
   surestReferences: 1_000,
+  /** For each store: references to small integers. */
+  smallReferences: 1_000,
   /** For each store: values of the host that may be there before those that the guest let go of are looked for. */
   idleHostValues: 1_000,
 };

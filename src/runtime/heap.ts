@@ -118,9 +118,14 @@ export class Heap {
     return this.used + size < this.nextCollection;
   }
 
-  /** Throws ExhaustionError unless a collection, which was just made, left room for `size` words. */
+  /** Whether a collection, which was just made, left room for `size` words. */
+  fits(size: number): boolean {
+    return this.used + size <= this.limit * (1 - leastFree);
+  }
+
+  /** Throws ExhaustionError unless it did. */
   checkRoom(size: number): void {
-    if (this.used + size > this.limit * (1 - leastFree)) this.exhausted(size);
+    if (!this.fits(size)) this.exhausted(size);
   }
 
   private exhausted(size: number): never {
@@ -295,10 +300,18 @@ export class Heap {
   }
 
   private markFields(address: number): void {
-    const at = this.at(address);
+    this.fieldsAt(this.at(address), (words, from, to) => this.markRow(words, from, to));
+  }
+
+  /** Shows the words of all objects, dead ones too, in which references stand. */
+  eachRow(visit: (words: Int32Array, from: number, to: number) => void): void {
+    for (let at = 0; at < this.top; at += this.sizeAt(at)) this.fieldsAt(at, visit);
+  }
+
+  private fieldsAt(at: number, visit: (words: Int32Array, from: number, to: number) => void): void {
     const shape = this.shapeAt(at);
-    if (holdsRefs(shape)) this.markRow(this.words, at + longHeader, at + this.sizeAt(at));
-    for (const ref of shape.refs) this.markRow(this.words, at + ref, at + ref + 2);
+    if (holdsRefs(shape)) visit(this.words, at + longHeader, at + this.sizeAt(at));
+    for (const ref of shape.refs) visit(this.words, at + ref, at + ref + 2);
   }
 
   /** Ends a collection: whatever is not marked, nor reached from there, is gone. `scanned` words had to be looked at. */
