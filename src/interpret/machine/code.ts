@@ -1,9 +1,10 @@
 // Lowered code: words in the one array of the thread, and for each function where its code lies and how places in it
 // correspond to the canonical frame's pc.
 
+import { bounds } from '../../runtime/bounds.ts';
 import type { Module } from '../../runtime/module.ts';
 import type { Shape } from '../../runtime/shape.ts';
-import type { HeapType, RefType } from '../../spec/types.ts';
+import type { FuncIdx, HeapType, RefType } from '../../spec/types.ts';
 import { threadArrays } from './thread-arrays.ts';
 
 /**
@@ -67,9 +68,26 @@ export class ModuleCode {
   readonly shapes: Shape[] = [];
   private readonly shapeNumbers = new Map<Shape, number>();
 
+  /** Outlasts this. */
+  readonly share: Share = { bytes: 0, codes };
+
   constructor(readonly module: Module) {
     const count = module.context.funcs.length;
     this.entries = { folded: new Int32Array(count).fill(-1), plain: new Int32Array(count).fill(-1) };
+    this.cost(16 * count);
+  }
+
+  /** Enters a function whose code was put. */
+  add(func: FuncIdx, form: Form, lowered: Lowered): void {
+    this.lowered[form][func] = lowered;
+    this.entries[form][func] = lowered.entry;
+    const { entry, end, pointOffsets, origins, regions } = lowered;
+    this.cost(4 * (end - entry) + 12 * pointOffsets.length + 4 * origins.length + 200 * regions.length + 600);
+  }
+
+  private cost(bytes: number): void {
+    this.share.bytes += bytes;
+    heldBytes += bytes;
   }
 
   /** All code of this thread, where its own is too. */
@@ -113,15 +131,44 @@ export class ModuleCode {
   }
 }
 
+/** What one module's code takes, with what is known of it. */
+interface Share {
+  bytes: number;
+  readonly codes: WeakMap<Module, ModuleCode>;
+}
+
 let codes = new WeakMap<Module, ModuleCode>();
 /** Words of code in use; the first one is `noOp`. */
 let used = 1;
+/** Bytes that all code takes, and those of them whose module is gone. */
+let heldBytes = 0;
+let deadBytes = 0;
+const gone = new FinalizationRegistry<Share>(({ bytes, codes: among }) => {
+  if (among === codes) deadBytes += bytes;
+});
 
-/** Forgets all code if little room is left for more: it is lowered again when it is called. No frame may be in code. */
-export function spareCode(): void {
-  if (used < 0.75 * threadArrays.code.length) return;
+/** Bytes of code that this thread keeps, with what is known of it. */
+export const codeBytes = (): number => heldBytes;
+
+/** Whether all code has to be forgotten before more is lowered. */
+export const isCodeFull = (): boolean => heldBytes >= bounds.loweredCode;
+
+/** Forgets all code: it is lowered again when it is called. No frame may be in code. */
+export function forgetCode(): void {
+  if (2 * deadBytes > heldBytes || heldBytes > 2 * bounds.loweredCode) threadArrays.renewCode();
   codes = new WeakMap();
   used = 1;
+  heldBytes = 0;
+  deadBytes = 0;
+}
+
+/** What is dead below this is not worth lowering the rest again, in bytes. */
+const fewDead = 2 ** 20;
+
+/** Forgets all code if little room is left for more, or most of it is of modules that are gone. No frame may be in code. */
+export function spareCode(): void {
+  const isScarce = used >= 0.75 * threadArrays.code.length || isCodeFull();
+  if (isScarce || (deadBytes > fewDead && 2 * deadBytes > heldBytes)) forgetCode();
 }
 
 /** The code of a module, shared by all VMs of this thread. */
@@ -130,6 +177,7 @@ export function codeOf(module: Module): ModuleCode {
   if (known !== undefined) return known;
   const code = new ModuleCode(module);
   codes.set(module, code);
+  gone.register(module, code.share);
   return code;
 }
 

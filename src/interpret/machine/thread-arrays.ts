@@ -34,6 +34,11 @@ class ThreadArrays {
     this.stack = stackViews(most(stack.words.length, words.length), most(stack.frames.length, frames.length));
   }
 
+  /** Gives the memory of all code back. */
+  renewCode(): void {
+    this.code = newCode(codeWords);
+  }
+
   widenCode(): void {
     const wider = newCode(this.code.length * 2);
     wider.set(this.code);
