@@ -7,6 +7,7 @@ import { newException } from '../runtime/collect.ts';
 import { type Budget, type Engine, type HostPort, type Stop, Thrown } from '../runtime/engine.ts';
 import { frameWords } from '../runtime/frame.ts';
 import type { MemoryInst } from '../runtime/memory.ts';
+import type { Module } from '../runtime/module.ts';
 import { refKinds } from '../runtime/ref.ts';
 import type { FuncInst, Store } from '../runtime/store.ts';
 import { join, type PendingWait } from '../runtime/wait.ts';
@@ -61,7 +62,7 @@ class Run {
     private readonly budget: Budget,
     private readonly host: HostPort,
   ) {
-    if (underWay.length === 0) spareCode();
+    if (underWay.length === 0) spareCode(modulesOf(store));
     this.m = new Machine(store, budget.steps !== undefined);
     this.m.steps = budget.steps ?? Infinity;
     this.reserve = budget.fuel - store.debt;
@@ -610,6 +611,10 @@ class Run {
 /** Whether there is no room for code that a function does not have yet. */
 const lacksRoom = ({ lowered }: ModuleCode, { index }: WasmFunc, form: Form): boolean =>
   isCodeFull() && lowered[form][index] === undefined;
+
+function* modulesOf({ instances }: Store): Iterable<Module> {
+  for (const { module } of instances) yield module;
+}
 
 const tailOps = {
   direct: opNamed('return_call'),

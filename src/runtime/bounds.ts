@@ -11,7 +11,10 @@ const MiB = 1024 * KiB;
 
 /** Not constant, so that tests need not fill them. */
 export const bounds = {
-  /** Bytes of the interpreter's code, with what is known of it, of all modules. Past it, all code is lowered again. */
+  /**
+   * Bytes of the interpreter's code, with what is known of it, of all modules. Past it, all code is lowered again. A VM
+   * whose own modules need more gets more while it runs.
+   */
   loweredCode: 128 * MiB,
   /** Bytes that the host is taken to need for continuations of native code; those unused the longest go. */
   continuations: 64 * MiB,

@@ -150,12 +150,20 @@ const gone = new FinalizationRegistry<Share>(({ bytes, codes: among }) => {
 /** Bytes of code that this thread keeps, with what is known of it. */
 export const codeBytes = (): number => heldBytes;
 
-/** Whether all code has to be forgotten before more is lowered. */
-export const isCodeFull = (): boolean => heldBytes >= bounds.loweredCode;
+/** What code may take while runs are under way. */
+let limit = 0;
+const currentLimit = (): number => Math.max(limit, bounds.loweredCode);
 
-/** Forgets all code: it is lowered again when it is called. No frame may be in code. */
+/** Whether all code has to be forgotten before more is lowered. */
+export const isCodeFull = (): boolean => heldBytes >= currentLimit();
+
+/**
+ * Forgets all code: it is lowered again when it is called. No frame may be in code. Runs that are under way may have twice
+ * as much from then on: those that need it all do not lower all of it with each call.
+ */
 export function forgetCode(): void {
-  if (2 * deadBytes > heldBytes || heldBytes > 2 * bounds.loweredCode) threadArrays.renewCode();
+  limit = 2 * currentLimit();
+  if (2 * deadBytes > heldBytes || 4 * threadArrays.code.length > 2 * bounds.loweredCode) threadArrays.renewCode();
   codes = new WeakMap();
   used = 1;
   heldBytes = 0;
@@ -165,10 +173,18 @@ export function forgetCode(): void {
 /** What is dead below this is not worth lowering the rest again, in bytes. */
 const fewDead = 2 ** 20;
 
-/** Forgets all code if little room is left for more, or most of it is of modules that are gone. No frame may be in code. */
-export function spareCode(): void {
+/**
+ * Before a run while there is none: forgets all code if little room is left for more, unless half of it is of the modules
+ * that shall run, or if most of it is of modules that are gone. No frame may be in code.
+ */
+export function spareCode(modules: Iterable<Module> = []): void {
+  limit = 0;
   const isScarce = used >= 0.75 * threadArrays.code.length || isCodeFull();
-  if (isScarce || (deadBytes > fewDead && 2 * deadBytes > heldBytes)) forgetCode();
+  if (!isScarce && (deadBytes <= fewDead || 2 * deadBytes <= heldBytes)) return;
+  let own = 0;
+  for (const module of new Set(modules)) own += codes.get(module)?.share.bytes ?? 0;
+  if (2 * own > heldBytes) limit = 2 * heldBytes;
+  else forgetCode();
 }
 
 /** The code of a module, shared by all VMs of this thread. */

@@ -34,9 +34,9 @@ class ThreadArrays {
     this.stack = stackViews(most(stack.words.length, words.length), most(stack.frames.length, frames.length));
   }
 
-  /** Gives the memory of all code back. */
+  /** Gives memory of code back that is more than there is to begin with. */
   renewCode(): void {
-    this.code = newCode(codeWords);
+    if (this.code.length > codeWords) this.code = newCode(codeWords);
   }
 
   widenCode(): void {
