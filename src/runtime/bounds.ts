@@ -27,7 +27,7 @@ export const bounds = {
   /** and bytes of one of them: to clear a larger one costs more than a new one. */
   spareMemory: 4 * MiB,
   /** For each store: references to objects of its heap that the host was handed in one job of JavaScript. */
-  references: 200_000,
+  references: 100_000,
   /** For each store: those of them that stay whatever the guest needs. */
   surestReferences: 1_000,
   /** For each store: references to small integers. */
