@@ -1,6 +1,7 @@
 // Calls host functions for the engines: typed arguments in, checked results out, and whatever they throw made a
 // HostError. Which host function stands for which import is found out in vm.ts.
 
+import { tidyHostValues } from '../runtime/collect.ts';
 import type { HostPort } from '../runtime/engine.ts';
 import { exported } from '../runtime/instance.ts';
 import { hostCallsOfThread, inHost } from '../runtime/nesting.ts';
@@ -67,6 +68,7 @@ export class Port implements HostPort {
   call(func: FuncAddr, base: number, caller = this.running ?? this.waiting()): boolean {
     const host = this.hostAt(func);
     const { params, results } = this.store.funcType(func);
+    tidyHostValues(this.store);
     const args = readValues(this.store.stack.words, base, params, this.store);
     if (host.kind === 'async') {
       this.wait(func, args);
@@ -100,13 +102,16 @@ export class Port implements HostPort {
     if (hostCallsOfThread() >= maxHostCalls)
       throw new ExhaustionError(`${maxHostCalls} host functions call each other`);
     const { running } = this;
+    const { inHands } = this.store.references;
     this.running = caller;
+    inHands.push(args);
     try {
       return inHost(this.store, () => host.body(...args, this.context(caller)));
     } catch (cause) {
       throw hostError(this.name(func), cause);
     } finally {
       this.running = running;
+      inHands.pop();
     }
   }
 

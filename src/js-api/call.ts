@@ -1,6 +1,7 @@
 // Calls from JavaScript into the guest: each runs to its end on top of whatever runs already.
 // https://webassembly.github.io/spec/js-api/#call-an-exported-function
 
+import { tidyHostValues } from '../runtime/collect.ts';
 import { type Budget, Thrown } from '../runtime/engine.ts';
 import { onTop } from '../runtime/nesting.ts';
 import type { Value } from '../runtime/ref.ts';
@@ -74,6 +75,7 @@ export class Caller {
     const locals = top + slotsOfAll(params);
     const end = locals + localSlots(func);
     stack.reserveSlots(end);
+    tidyHostValues(store);
     writeValues(stack.words, top, params, args, store, 'argument');
     stack.top = end;
     if (func.kind === 'host') {

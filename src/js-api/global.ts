@@ -1,5 +1,6 @@
 // Global objects. https://webassembly.github.io/spec/js-api/#globals
 
+import { tidyHostValues } from '../runtime/collect.ts';
 import type { Value } from '../runtime/ref.ts';
 import { type GlobalInst, globalWords, type Store } from '../runtime/store.ts';
 import { readValue, writeValue } from '../runtime/value.ts';
@@ -43,6 +44,7 @@ function place(store: Store, addr: GlobalAddr): [number, GlobalType['type']] {
 
 function writeGlobal(store: Store, addr: GlobalAddr, value: Value): void {
   const [at, type] = place(store, addr);
+  tidyHostValues(store);
   writeValue(store.globalWords, at, type, value, store, 'the global');
 }
 

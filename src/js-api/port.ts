@@ -1,6 +1,7 @@
 // Calls from the guest into JavaScript. What JavaScript throws goes on through the guest, which may catch it.
 // https://webassembly.github.io/spec/js-api/#create-a-host-function
 
+import { tidyHostValues } from '../runtime/collect.ts';
 import type { HostPort } from '../runtime/engine.ts';
 import { inHost } from '../runtime/nesting.ts';
 import type { Value } from '../runtime/ref.ts';
@@ -33,12 +34,16 @@ export class Port implements HostPort {
     const { realm } = this;
     const { store } = realm;
     const type = store.funcType(func);
+    tidyHostValues(store);
     const args = readValues(store.stack.words, base, type.params, store);
     let values: Value[];
+    store.references.inHands.push(args);
     try {
       values = inHost(store, () => this.perform(this.functions[func] as Callable, type, args));
     } catch (value) {
       throw thrown(realm, value);
+    } finally {
+      store.references.inHands.pop();
     }
     store.stack.reserveSlots(base + slotsOfAll(type.results));
     writeValues(store.stack.words, base, type.results, values, store, 'result');

@@ -20,9 +20,11 @@ import type {
 import { type Counts, checkCounts, listedBy } from './counts.ts';
 import { Stack } from './frame.ts';
 import { Heap } from './heap.ts';
+import { HostValues } from './host-values.ts';
 import type { MemoryBudget, MemoryInst } from './memory.ts';
 import type { Module } from './module.ts';
 import { Ref, refKinds, type Value } from './ref.ts';
+import { References } from './references.ts';
 import type { TableInst } from './table.ts';
 import type { PendingWait } from './wait.ts';
 
@@ -90,8 +92,6 @@ export type FuncInst =
   /** Known by name and type; what it is bound to is the VM's business. */
   | { readonly kind: 'host'; readonly type: DefType; readonly module: string; readonly name: string };
 
-const fewRefs = 1000;
-
 /** Values stand in `Store.globalWords`, four words each (room for a v128). */
 export interface GlobalInst {
   readonly type: GlobalType;
@@ -121,7 +121,7 @@ export class Store {
   globalsAway: { bringBack(): void } | null = null;
   readonly tags: TagInst[] = [];
   /** Values of the host that the guest holds as externref. */
-  readonly externs: unknown[] = [];
+  readonly hostValues = new HostValues();
   readonly stack: Stack;
   pending: PendingCall | null = null;
   /** The wait at a cell of a memory that the VM is in. */
@@ -140,10 +140,8 @@ export class Store {
   /** Entries that instances import, and segments. */
   private listed = 0;
   private tableElements = 0;
-  private readonly externIndex = new Map<unknown, number>();
-  private readonly refs = new Map<string, WeakRef<Ref>>();
-  /** With more of them than this, those that are gone are looked for. */
-  private mostRefs = fewRefs;
+  /** What the host was handed. */
+  readonly references = new References(this);
 
   constructor(readonly limits: VmLimits) {
     this.stack = new Stack({ frames: limits.frames, slots: Math.floor(limits.stack / 8) });
@@ -253,26 +251,14 @@ export class Store {
     return (this.funcs[addr] as FuncInst).type.comp as FuncType;
   }
 
-  /** The one Ref object for a reference. */
+  /** The reference to something, for the host. */
   ref(kind: Ref['kind'], payload: number): Ref {
-    const key = `${kind} ${payload}`;
-    const known = this.refs.get(key)?.deref();
-    if (known !== undefined) return known;
-    const made = new Ref(this, kind, payload);
-    this.refs.set(key, new WeakRef(made));
-    if (this.refs.size > this.mostRefs) this.mostRefs = 2 * this.liveRefs().length + fewRefs;
-    return made;
+    return this.references.to(kind, payload);
   }
 
-  /** The references that the host may still hold; JavaScript lets go of none before its current job ends. */
-  liveRefs(): Ref[] {
-    const live: Ref[] = [];
-    for (const [key, weak] of this.refs) {
-      const ref = weak.deref();
-      if (ref === undefined) this.refs.delete(key);
-      else live.push(ref);
-    }
-    return live;
+  /** Values of the host, by place. */
+  get externs(): readonly unknown[] {
+    return this.hostValues.list;
   }
 
   /** What a reference that is not null refers to. A value of the host has no type but the top one. */
@@ -307,22 +293,8 @@ export class Store {
       return value.store === this && this.isOfType(value.payload, refKinds[value.kind], type)
         ? [value.payload, refKinds[value.kind]]
         : undefined;
-    return type.heap === 'extern' || type.heap === 'any' ? [this.extern(value), refKinds.extern] : undefined;
-  }
-
-  private extern(value: unknown): number {
-    const known = this.externIndex.get(value);
-    if (known !== undefined) return known;
-    const index = this.externs.push(value) - 1;
-    this.externIndex.set(value, index);
-    return index;
-  }
-
-  /** Fills an empty store's host values, as a restore does. */
-  restoreExterns(values: readonly unknown[]): void {
-    for (const value of values) {
-      this.externIndex.set(value, this.externs.length);
-      this.externs.push(value);
-    }
+    return type.heap === 'extern' || type.heap === 'any'
+      ? [this.hostValues.placeOf(value), refKinds.extern]
+      : undefined;
   }
 }

@@ -1,8 +1,9 @@
 // Objects of the heap in a snapshot. Saving copies those that its references reach, and gives them new addresses in the
-// order in which they are met: so equal states have equal objects, and dead ones are not saved. What is believed of saved
-// ones stands here too.
+// order in which they are met: so equal states have equal objects, and dead ones are not saved. Likewise for values of the
+// host. What is believed of saved objects stands here too.
 
 import { type Heap, isHeapKind } from '../runtime/heap.ts';
+import { refKinds } from '../runtime/ref.ts';
 import { holdsRefs, longHeader, type Shape, shapeOf, sizeOf, structHeader } from '../runtime/shape.ts';
 import type { Store } from '../runtime/store.ts';
 import type { DefType } from '../spec/deftypes.ts';
@@ -26,6 +27,9 @@ export class SavedObjects {
   private readonly typeNumbers = new Map<DefType | number, number>();
   private objects: Int32Array = new Int32Array(0);
   private length = 0;
+  /** Values of the host met so far. */
+  readonly hostValues: unknown[] = [];
+  private readonly hostNumbers = new Map<number, number>();
 
   constructor(private readonly store: Store) {
     this.heap = store.heap;
@@ -33,14 +37,27 @@ export class SavedObjects {
 
   /** Changes a reference, in a copy of the store's words, to what it is in the snapshot. */
   renumber(words: Int32Array, at: number): void {
-    if (!isHeapKind(words[at + 1])) return;
-    const address = words[at] as number;
+    const kind = words[at + 1];
+    if (isHeapKind(kind)) words[at] = this.objectNumber(words[at] as number);
+    else if (kind === refKinds.extern) words[at] = this.hostNumber(words[at] as number);
+  }
+
+  private objectNumber(address: number): number {
     let number = this.numbers.get(address);
     if (number === undefined) {
       number = this.met.push(address) - 1;
       this.numbers.set(address, number);
     }
-    words[at] = number;
+    return number;
+  }
+
+  private hostNumber(place: number): number {
+    let number = this.hostNumbers.get(place);
+    if (number === undefined) {
+      number = this.hostValues.push(this.store.externs[place]) - 1;
+      this.hostNumbers.set(place, number);
+    }
+    return number;
   }
 
   renumberAll(words: Int32Array, from = 0, to = words.length): void {

@@ -74,7 +74,7 @@ export function buildStore(
   addInstances(store, data, verified);
   addEntities(store, data, verified);
   restoreObjects(store, data.heap, verified.objects);
-  store.restoreExterns(data.externs);
+  store.hostValues.restore(data.externs);
   addStack(store, data);
   addWait(store, data);
   const { calls, fuelUsed, debt } = data;

@@ -21,7 +21,6 @@ import {
   byKind,
   formatVersion,
   type SavedCall,
-  type SavedHeap,
   type SavedInstance,
   type SavedLimits,
   type SnapshotData,
@@ -36,18 +35,21 @@ import { gatherPages } from './pages.ts';
 export function saveStore(store: Store): SnapshotData {
   const data = saveWords(store);
   tidyGlobals(data.globals, store);
-  return { ...data, heap: saveHeap(data, store), ...gatherPages(store.memories) };
+  return { ...data, ...saveReached(data, store), ...gatherPages(store.memories) };
 }
 
-/** With no memories; what means nothing is left as it is, unless objects have to be found. */
+/** With no memories; what means nothing is left as it is, unless it has to be found out what is reached. */
 export function saveAllButMemories(store: Store): SnapshotData {
   const data = saveWords(store);
-  const none = { types: new Int32Array(0), objects: new Int32Array(0) };
-  return { ...data, heap: store.heap.size === 0 ? none : saveHeap(data, store) };
+  const none = { heap: { types: new Int32Array(0), objects: new Int32Array(0) }, externs: [] };
+  return { ...data, ...(store.heap.size === 0 && store.externs.length === 0 ? none : saveReached(data, store)) };
 }
 
-/** All but objects and memories, as it is. */
-function saveWords(store: Store): Omit<SnapshotData, 'heap'> {
+/** What is saved only as far as the guest can reach it. */
+type Reached = Pick<SnapshotData, 'heap' | 'externs'>;
+
+/** All but what has to be reached and memories, as it is. */
+function saveWords(store: Store): Omit<SnapshotData, keyof Reached> {
   if (store.hostDepth > 0) throw new UsageError('a VM cannot be saved while it runs a host function');
   const hashes = new Map<string, number>();
   const { stack, calls, fuelUsed, debt } = store;
@@ -61,7 +63,6 @@ function saveWords(store: Store): Omit<SnapshotData, 'heap'> {
     pages: new Uint8Array(0),
     globals: store.globalWords.slice(0, store.globals.length * globalWords),
     pending: store.pending && saveCall(store.pending, store),
-    externs: cloneExterns(store.externs),
     frames: stack.frames.slice(0, stack.depth * frameWords),
     slots: stack.words.slice(0, stack.top * 2),
     calls,
@@ -71,8 +72,8 @@ function saveWords(store: Store): Omit<SnapshotData, 'heap'> {
   };
 }
 
-/** Copies the objects that the data refers to, gives these references new addresses, and tidies the frames. */
-function saveHeap(data: Omit<SnapshotData, 'heap'>, store: Store): SavedHeap<Int32Array> {
+/** Copies the objects and host values that the data refers to, renumbers the references to them, and tidies the frames. */
+function saveReached(data: Omit<SnapshotData, keyof Reached>, store: Store): Reached {
   const objects = new SavedObjects(store);
   store.globals.forEach(({ type }, addr) => {
     if (isRef(type.type)) objects.renumber(data.globals, addr * globalWords);
@@ -81,7 +82,7 @@ function saveHeap(data: Omit<SnapshotData, 'heap'>, store: Store): SavedHeap<Int
   for (const { elems } of data.instances) for (const words of elems) objects.renumberAll(words);
   if (data.pending !== null) renumberArguments(data.pending, store, objects);
   tidyFrames(data.slots, store, objects);
-  return objects.save();
+  return { heap: objects.save(), externs: cloneExterns(objects.hostValues) };
 }
 
 function renumberArguments({ func, args }: SavedCall<Int32Array>, store: Store, objects: SavedObjects): void {

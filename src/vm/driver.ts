@@ -2,6 +2,7 @@
 // as it should be whatever happens. Only this file and the engines change a store's stack between snapshots.
 
 import { Port } from '../host/port.ts';
+import { tidyHostValues } from '../runtime/collect.ts';
 import type { Budget, Engine, Outcome, Stop } from '../runtime/engine.ts';
 import type { MemoryInst } from '../runtime/memory.ts';
 import { onTop } from '../runtime/nesting.ts';
@@ -168,6 +169,7 @@ export class Driver {
     const locals = base + slotsOfAll(params);
     const top = locals + localSlots(func);
     stack.reserveSlots(top);
+    tidyHostValues(this.store);
     writeValues(stack.words, base, params, args, this.store, 'argument');
     stack.words.fill(0, locals * 2, top * 2);
     if (func.kind === 'wasm') this.push(func, addr, base);

@@ -1,5 +1,6 @@
 // An instance as its user sees it, and handles to what it exports. All are views of a store: nothing is kept here.
 
+import { tidyHostValues } from '../runtime/collect.ts';
 import { type ExternVal, exported } from '../runtime/instance.ts';
 import type { MemoryInst, SharedMemory } from '../runtime/memory.ts';
 import type { Module } from '../runtime/module.ts';
@@ -75,12 +76,14 @@ export class TableRef extends Handle {
   }
   set(index: number, value: Value): void {
     const words = new Int32Array(2);
+    tidyHostValues(this.store);
     writeValue(words, 0, this.inst.type.ref, value, this.store, 'the element');
     this.inst.write(this.within(index), words);
   }
   /** Grows by so many elements; returns the old size, or -1 where the type or a limit forbids it. */
   grow(elements: number, value: Value = null): number {
     const words = new Int32Array(2);
+    tidyHostValues(this.store);
     writeValue(words, 0, this.inst.type.ref, value, this.store, 'the element');
     return this.store.growTable(this.inst, size(elements), words[0] as number, words[1] as number);
   }
@@ -102,6 +105,7 @@ export class GlobalRef extends Handle {
   }
   set value(value: Value) {
     if (!this.type.mutable) throw new UsageError('the global is constant');
+    tidyHostValues(this.store);
     writeValue(this.store.globalWords, this.slot, this.type.type, value, this.store, 'the global');
   }
 
