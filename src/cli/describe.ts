@@ -7,6 +7,7 @@ import type { Module } from '../runtime/module.ts';
 import type { DefType } from '../spec/deftypes.ts';
 import { UsageError } from '../spec/errors.ts';
 import { sections } from '../spec/sections.ts';
+import { cut, quoted } from '../spec/told.ts';
 import type { ExternKind, FuncType, GlobalType, Limits, MemType, TableType } from '../spec/types.ts';
 import { typeName, typeNames } from '../spec/types.ts';
 import { columns, count, formatBytes, type Report } from './print.ts';
@@ -18,7 +19,7 @@ export function describeModule(file: string, module: Module): Report {
     file,
     bytes: bytes.length,
     sha256: hash,
-    name: syntax.names.module,
+    name: cut(syntax.names.module),
     sections: sectionsOf(bytes),
     counts: countsOf(module),
     imports: importsOf(module),
@@ -76,7 +77,7 @@ function sectionsOf(bytes: Uint8Array): Sized[] {
     const start = r.skip(size);
     const name = sections.find((section) => section.id === id)?.name;
     found.push({
-      name: name ?? `custom ${JSON.stringify(new Reader(bytes, start, start + size).name())}`,
+      name: name ?? `custom ${quoted(new Reader(bytes, start, start + size).name())}`,
       bytes: size,
     });
   }
@@ -104,15 +105,20 @@ function countsOf({ syntax }: Module): Record<string, number> {
 function importsOf(module: Module): { module: string; name: string; kind: ExternKind; type: string }[] {
   const next: Record<ExternKind, number> = { func: 0, table: 0, memory: 0, global: 0, tag: 0 };
   return module.syntax.imports.map(({ module: from, name, desc: { kind } }) => ({
-    module: from,
-    name,
+    module: cut(from),
+    name: cut(name),
     kind,
     type: externType(module, kind, next[kind]++),
   }));
 }
 
 const exportsOf = (module: Module): { name: string; kind: ExternKind; index: number; type: string }[] =>
-  module.syntax.exports.map(({ name, kind, index }) => ({ name, kind, index, type: externType(module, kind, index) }));
+  module.syntax.exports.map(({ name, kind, index }) => ({
+    name: cut(name),
+    kind,
+    index,
+    type: externType(module, kind, index),
+  }));
 
 /** The type of an entity as the text format writes it, its kind first. */
 function externType({ context }: Module, kind: ExternKind, index: number): string {
@@ -157,5 +163,5 @@ function findFunction({ syntax, context }: Module, text: string): number {
   const named = [...syntax.names.funcs].find(([, name]) => name === text)?.[0];
   const index = exported ?? named ?? (/^\d+$/.test(text) ? Number(text) : undefined);
   if (index !== undefined && index < context.funcs.length) return index;
-  throw new UsageError(`the module has no function ${JSON.stringify(text)}`);
+  throw new UsageError(`the module has no function ${quoted(text)}`);
 }

@@ -3,6 +3,7 @@
 
 import type { Value } from '../runtime/ref.ts';
 import { UsageError } from '../spec/errors.ts';
+import { quoted } from '../spec/told.ts';
 import { typeNamed, type ValType } from '../spec/types.ts';
 
 /** What a host function may touch of the VM that calls it. */
@@ -29,7 +30,7 @@ export type TypeLike = ValType | string;
 function valType(type: TypeLike): ValType {
   if (typeof type !== 'string') return type;
   const named = typeNamed(type);
-  if (named === undefined) throw new UsageError(`${JSON.stringify(type)} is not the name of a value type`);
+  if (named === undefined) throw new UsageError(`${quoted(type)} is not the name of a value type`);
   return named;
 }
 

@@ -4,6 +4,7 @@
 import type { Value } from '../runtime/ref.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { CrashError, UsageError, type WasboxError } from '../spec/errors.ts';
+import { cut } from '../spec/told.ts';
 import { checkKeys } from '../vm/options.ts';
 import { deferred } from './deferred.ts';
 import { CancelledError, fromData, JobLimitError, SuspendedError, toData, WorkerError } from './errors.ts';
@@ -318,7 +319,13 @@ export class Pool {
     run.status = 'waiting';
     run.call = id;
     const answer = await this.ask(run, end)
-      .then((value): Answer => ({ id, status: 'returned', value: pack(value, `the answer of ${module}.${name}`) }))
+      .then(
+        (value): Answer => ({
+          id,
+          status: 'returned',
+          value: pack(value, `the answer of ${cut(module)}.${cut(name)}`),
+        }),
+      )
       .catch((error: unknown): Answer => ({ id, status: 'failed', error: toData(error) }));
     if (run.call !== id || run.status !== 'waiting') return;
     run.call = undefined;
@@ -414,6 +421,7 @@ function jobSnapshotOf(from: JobSnapshot | Snapshot | Uint8Array): JobSnapshot {
 function stopError(run: Run, snapshot: JobSnapshot | undefined): Error {
   const { stop, spec } = run;
   if (stop?.kind !== 'limit') return new SuspendedError(snapshot as JobSnapshot, { cause: stop?.cause });
-  const spent = stop.limit === 'fuel' ? `its ${spec.fuel} units of fuel` : `its ${spec.deadline} ms`;
-  return new JobLimitError(stop.limit, `the job has used up ${spent}`, snapshot);
+  const value = (stop.limit === 'fuel' ? spec.fuel : spec.deadline) as number;
+  const spent = stop.limit === 'fuel' ? `${value} units of fuel` : `${value} ms`;
+  return new JobLimitError(stop.limit, value, `the job has used up its ${spent}`, snapshot);
 }

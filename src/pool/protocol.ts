@@ -17,6 +17,8 @@ export interface ErrorData {
   /** Own properties that can be copied: `code`, `offset`, `kind`, `frames`, … */
   readonly fields: Readonly<Record<string, unknown>>;
   readonly cause: CauseData | undefined;
+  /** Those of an AggregateError. */
+  readonly errors: readonly CauseData[] | undefined;
 }
 export type CauseData =
   | { readonly kind: 'error'; readonly error: ErrorData }

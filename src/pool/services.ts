@@ -7,6 +7,7 @@ import * as Comlink from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import type { ModuleSyntax } from '../binary/module.ts';
 import { HostError, LinkError, UsageError } from '../spec/errors.ts';
+import { cut, quoted } from '../spec/told.ts';
 import { deferred } from './deferred.ts';
 
 /** Each method answers the import of its name; it may return a promise. */
@@ -65,7 +66,7 @@ export class BoundService {
   }
 
   private async invoke(name: string, args: readonly unknown[]): Promise<unknown> {
-    if (!this.has(name)) throw new HostError(`the service has no method ${JSON.stringify(name)}`);
+    if (!this.has(name)) throw new HostError(`the service has no method ${quoted(name)}`);
     return (this.target as Methods)[name]?.(...args);
   }
 
@@ -92,13 +93,13 @@ export class BoundService {
 }
 
 const late = (name: string, timeout: number): HostError =>
-  new HostError(`the service did not answer ${name} within ${timeout} ms`);
+  new HostError(`the service did not answer ${cut(name)} within ${timeout} ms`);
 
 /** Throws LinkError where an import names a method that its service does not have. */
 export function checkServices(syntax: ModuleSyntax, services: ReadonlyMap<string, BoundService>): void {
   for (const { module, name, desc } of syntax.imports) {
     const service = services.get(module);
     if (service !== undefined && desc.kind === 'func' && !service.has(name))
-      throw new LinkError(`import ${module}.${name}: the service ${JSON.stringify(module)} has no such method`);
+      throw new LinkError(`import ${cut(module)}.${cut(name)}: the service ${quoted(module)} has no such method`);
   }
 }

@@ -12,6 +12,7 @@ import { Module } from '../runtime/module.ts';
 import type { Value } from '../runtime/ref.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
 import { CrashError, LimitError, SnapshotError, UsageError } from '../spec/errors.ts';
+import { cut, messageOf } from '../spec/told.ts';
 import type { FuncType } from '../spec/types.ts';
 import { type Importable, type Imports, VM } from '../vm.ts';
 import { fileCache } from './cache.ts';
@@ -328,8 +329,9 @@ function waits(timeout: number | null): Stopped {
 
 function called(vm: VM, { id, module, name, args }: SuspendReason & { kind: 'host' }): Stopped | undefined {
   try {
-    checkLeaving(args, `argument of ${module}.${name}`);
-    return { kind: 'called', id, module, name, args: pack(args, `arguments of ${module}.${name}`) };
+    const what = `${cut(module)}.${cut(name)}`;
+    checkLeaving(args, `argument of ${what}`);
+    return { kind: 'called', id, module, name, args: pack(args, `arguments of ${what}`) };
   } catch (error) {
     vm.fail(id, error);
     return undefined;
@@ -342,7 +344,7 @@ async function load(url: string): Promise<Record<string, unknown>> {
   try {
     return await import(url);
   } catch (cause) {
-    throw new UsageError(`${url} cannot be loaded: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    throw new UsageError(`${url} cannot be loaded: ${messageOf(cause)}`, { cause });
   }
 }
 

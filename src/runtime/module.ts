@@ -3,6 +3,7 @@
 import { decode } from '../binary/decode.ts';
 import type { Export, ModuleSyntax } from '../binary/module.ts';
 import { UsageError } from '../spec/errors.ts';
+import { cut } from '../spec/told.ts';
 import type { FuncIdx } from '../spec/types.ts';
 import type { ModuleContext } from '../validate/context.ts';
 import { validate } from '../validate/module.ts';
@@ -44,10 +45,10 @@ export class Module {
     return this.byName.get(name);
   }
 
-  /** What a person calls the function: its name, an export's name, or `func[index]`. */
+  /** What a person calls the function: its name, an export's name, or `func[index]`; at most 200 characters. */
   funcName(index: FuncIdx): string {
     const given = this.syntax.names.funcs.get(index);
-    if (given !== undefined) return given;
-    return this.syntax.exports.find((e) => e.kind === 'func' && e.index === index)?.name ?? `func[${index}]`;
+    if (given !== undefined) return cut(given);
+    return cut(this.syntax.exports.find((e) => e.kind === 'func' && e.index === index)?.name ?? `func[${index}]`);
   }
 }

@@ -2,6 +2,7 @@
 
 import { frameWords } from '../runtime/frame.ts';
 import { UsageError } from '../spec/errors.ts';
+import { cut } from '../spec/told.ts';
 import { decodeSnapshot, encodeSnapshot } from './container.ts';
 import type { SnapshotData } from './format.ts';
 
@@ -31,7 +32,7 @@ export interface SnapshotSummary {
   readonly pages: number;
   readonly zeroPages: number;
   readonly externs: number;
-  /** The host call that is waited for. */
+  /** The host call that is waited for; names are cut. */
   readonly pending: { readonly id: number; readonly module: string; readonly name: string } | null;
   readonly fuelUsed: number;
 }
@@ -65,7 +66,7 @@ export class Snapshot {
       memories: data.memories.map(({ size }) => size),
       ...countPages(data),
       externs: data.externs.length,
-      pending: pending && { id: pending.id, module: host?.module ?? '?', name: host?.name ?? '?' },
+      pending: pending && { id: pending.id, module: cut(host?.module ?? '?'), name: cut(host?.name ?? '?') },
       fuelUsed: data.fuelUsed,
     };
   }

@@ -37,5 +37,5 @@ export function checkDeadline(during = 'working'): void {
 function look(during: string): void {
   left = checksPerLook;
   if (latest !== Number.POSITIVE_INFINITY && performance.now() > latest)
-    throw new LimitError(`time: the deadline has passed while ${during}`);
+    throw new LimitError(`time: the deadline has passed while ${during}`, { limit: 'time' });
 }

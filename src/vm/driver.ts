@@ -9,6 +9,7 @@ import type { FuncInst, PendingCall, Store } from '../runtime/store.ts';
 import { readValues, writeValues } from '../runtime/value.ts';
 import { isOver, leave, notify, waitAtHost, waitClock, waitResults } from '../runtime/wait.ts';
 import { CrashError, HostError, LimitError, Trap, WasboxError } from '../spec/errors.ts';
+import { isA } from '../spec/told.ts';
 import { type FuncAddr, type FuncType, slotsOf, slotsOfAll, type ValType } from '../spec/types.ts';
 import { planOf } from '../validate/safepoints.ts';
 import { trace } from './frames.ts';
@@ -94,7 +95,7 @@ export class Driver {
 
   /** The pending call failed: the next run ends trapped. */
   fail(pending: PendingCall, error: unknown): void {
-    this.failure = error instanceof HostError ? error : this.port.failed(pending.func, error);
+    this.failure = isA(error, HostError) ? error : this.port.failed(pending.func, error);
     this.settle(pending);
   }
 

@@ -7,6 +7,7 @@ import type { Budget, Engine, HostPort, Stop } from '../runtime/engine.ts';
 import type { Module } from '../runtime/module.ts';
 import type { Store } from '../runtime/store.ts';
 import { UsageError } from '../spec/errors.ts';
+import { told } from '../spec/told.ts';
 
 /** Fuel that was both charged and granted. */
 const paid = ({ fuelUsed, debt }: Store): number => fuelUsed - debt;
@@ -79,6 +80,6 @@ export type EngineName = keyof typeof engines;
 
 /** Throws UsageError for a name that is none. */
 export function engineNamed(name: EngineName = 'auto'): Engine {
-  if (!Object.hasOwn(engines, name)) throw new UsageError(`there is no engine called ${JSON.stringify(name)}`);
+  if (!Object.hasOwn(engines, name)) throw new UsageError(`there is no engine called ${told(name)}`);
   return engines[name];
 }
