@@ -1,26 +1,31 @@
 // The pool: owns the state of all jobs between their slices and decides what becomes of them. Who is next is
 // scheduler.ts's, how a slice gets to a thread threads.ts's, what happens there worker.ts's.
 
+import { Module } from '../runtime/module.ts';
 import type { Value } from '../runtime/ref.ts';
-import type { Snapshot } from '../snapshot/snapshot.ts';
+import { Snapshot } from '../snapshot/snapshot.ts';
 import { CrashError, UsageError, type WasboxError } from '../spec/errors.ts';
-import { cut } from '../spec/told.ts';
-import { checkKeys } from '../vm/options.ts';
+import { check } from '../spec/options.ts';
+import { cut, toldThrown } from '../spec/told.ts';
 import { deferred } from './deferred.ts';
 import { CancelledError, fromData, JobLimitError, SuspendedError, toData, WorkerError } from './errors.ts';
 import { Job } from './job.ts';
-import { type Inputs, type MapOptions, mapInputs } from './map.ts';
+import { type Inputs, mapInputs } from './map.ts';
+import { carried } from './module-bytes.ts';
 import {
   type CallSpec,
+  checkMap,
+  checkResume,
+  checkService,
+  checkSubmit,
   type JobSpec,
   jobSpec,
+  type MapOptions,
   type PoolOptions,
   type PoolSpec,
   type ProgramSpec,
   poolSpec,
   type ResumeOptions,
-  resumeKeys,
-  submitKeys,
 } from './options.ts';
 import { pack, unpack } from './parcel.ts';
 import { firstStep } from './program.ts';
@@ -86,17 +91,18 @@ export class Pool {
   submit<T = readonly Value[]>(spec: CallSpec): Job<T>;
   submit<T = unknown>(spec: ProgramSpec): Job<T>;
   submit<T>(spec: CallSpec | ProgramSpec): Job<T> {
-    checkKeys(spec, submitKeys);
-    const job = jobSpec(spec, [spec.module]);
-    const vm = { kind: 'new', module: spec.module.hash } as const;
+    checkSubmit(spec);
+    const module = carried(spec.module);
+    const job = jobSpec(spec, [module]);
+    const vm = { kind: 'new', module: module.hash } as const;
     return this.begin(job, { vm, progress: { next: firstStep, state: pack(inputOf(spec), 'the input') } });
   }
 
   /** Goes on with a job, or with a VM that was saved elsewhere, as often as you like. */
   resume<T = unknown>(from: JobSnapshot | Snapshot | Uint8Array, options: ResumeOptions = {}): Job<T> {
-    checkKeys(options, resumeKeys);
+    checkResume(options);
     const snapshot = jobSnapshotOf(from);
-    const job = jobSpec(options, options.modules ?? snapshot.spec?.modules ?? [], snapshot.spec);
+    const job = jobSpec(options, options.modules?.map(carried) ?? snapshot.spec?.modules ?? [], snapshot.spec);
     const progress =
       options.export === undefined
         ? snapshot.progress
@@ -115,11 +121,13 @@ export class Pool {
     inputs: Inputs,
     options: MapOptions = {},
   ): AsyncGenerator<T, void, void> {
+    checkMap(module, target, options);
     return mapInputs<T>((spec) => this.submit<T>(spec), this.spec.threads, module, target, inputs, options);
   }
 
   /** Binds an object to the import module `name` of all jobs that are submitted from now on. */
   expose(name: string, service: Service): void {
+    checkService(name, service);
     this.bindService(service);
     this.services.set(name, service);
   }
@@ -165,7 +173,7 @@ export class Pool {
     if (this.closed !== undefined) throw this.closed;
     const named = Object.entries({ ...Object.fromEntries(this.services), ...spec.services });
     const services = new Map(named.map(([name, service]) => [name, this.bindService(service)]));
-    for (const module of spec.modules) checkServices(module.syntax, services);
+    for (const module of spec.modules) if (module instanceof Module) checkServices(module.syntax, services);
     const run = new Run(this.jobs++, spec, services, origin);
     this.runs.add(run);
     this.scheduler.enqueue(run);
@@ -237,10 +245,17 @@ export class Pool {
     this.settle(run, reply.end);
   }
 
-  /** In a task of its own: what it throws is its own affair. */
+  /** In a task of its own: what it throws harms nobody, and is told once. */
   private tell(run: Run): void {
     const { onProgress } = run.spec;
-    if (onProgress !== undefined) queueMicrotask(() => onProgress(run.stats));
+    const { stats } = run;
+    if (onProgress === undefined) return;
+    void Promise.resolve()
+      .then(() => onProgress(stats))
+      .catch((error: unknown) => {
+        if (!run.warned) process.emitWarning(`onProgress of job ${run.id} threw ${toldThrown(error)}`, 'WasboxWarning');
+        run.warned = true;
+      });
   }
 
   private settle(run: Run, end: SliceEnd): void {
@@ -409,11 +424,16 @@ export class Pool {
 
 function inputOf(spec: CallSpec | ProgramSpec): unknown {
   if ('program' in spec) return spec.input;
-  if (typeof spec.export !== 'string') throw new UsageError('a job names an `export` to call, or a `program`');
   return { export: spec.export, args: spec.args ?? [] };
 }
 
+const aSnapshot = check(
+  (v: unknown) => [JobSnapshot, Snapshot, Uint8Array].some((type) => v instanceof type),
+  'a JobSnapshot, a Snapshot, or the bytes of one',
+);
+
 function jobSnapshotOf(from: JobSnapshot | Snapshot | Uint8Array): JobSnapshot {
+  aSnapshot(from, 'what is resumed');
   if (from instanceof JobSnapshot) return from;
   return from instanceof Uint8Array ? JobSnapshot.decode(from) : JobSnapshot.of(from);
 }

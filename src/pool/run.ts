@@ -56,6 +56,8 @@ export class Run implements Ticket {
   place: Place;
   /** The thread of its last slice. */
   lastThread: ThreadId | undefined;
+  /** That its `onProgress` throws has been told. */
+  warned = false;
   /** Its last order went to a thread that still had its VM. */
   warm = false;
   /** Ends the thread of a slice that does not stop when it is asked to. */

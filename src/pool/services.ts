@@ -6,12 +6,15 @@ import { type MessagePort, MessagePort as MessagePortClass, Worker } from 'node:
 import * as Comlink from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import type { ModuleSyntax } from '../binary/module.ts';
-import { HostError, LinkError, UsageError } from '../spec/errors.ts';
+import { HostError, LinkError } from '../spec/errors.ts';
 import { cut, quoted } from '../spec/told.ts';
 import { deferred } from './deferred.ts';
 
 /** Each method answers the import of its name; it may return a promise. */
 export type Service = object | MessagePort | Worker;
+
+/** Remotes of Comlink are functions. */
+export const isService = (value: unknown): value is Service => Object(value) === value;
 
 type Methods = Readonly<Record<string, (...args: unknown[]) => unknown>>;
 
@@ -31,8 +34,6 @@ export class BoundService {
   }
 
   static bind(service: Service): BoundService {
-    if ((typeof service !== 'object' && typeof service !== 'function') || service === null)
-      throw new UsageError('a service is an object, a Comlink remote, a MessagePort or a Worker');
     if (service instanceof Worker) return new BoundService(Comlink.wrap<object>(nodeEndpoint(service)), service);
     if (service instanceof MessagePortClass)
       return new BoundService(Comlink.wrap<object>(service as unknown as Comlink.Endpoint), service);

@@ -3,8 +3,8 @@
 // functions are named by whoever resumes.
 
 import { crc32 } from '../snapshot/checksum.ts';
-import { Snapshot } from '../snapshot/snapshot.ts';
-import { SnapshotError, UsageError } from '../spec/errors.ts';
+import { Snapshot, snapshotBytes } from '../snapshot/snapshot.ts';
+import { SnapshotError } from '../spec/errors.ts';
 import type { JobSpec } from './options.ts';
 import type { Parcel } from './parcel.ts';
 import { pack, shareBytes, unpack } from './parcel.ts';
@@ -51,7 +51,7 @@ export class JobSnapshot {
 
   /** Takes what `JobSnapshot.encode` or `Snapshot.encode` wrote. Throws SnapshotError. */
   static decode(bytes: Uint8Array): JobSnapshot {
-    if (!(bytes instanceof Uint8Array)) throw new UsageError('a snapshot is decoded from a Uint8Array');
+    snapshotBytes(bytes, 'a snapshot');
     if (!magic.every((byte, i) => bytes[i] === byte)) return JobSnapshot.of(bytes);
     if (bytes.length < headerBytes) throw new SnapshotError('the snapshot is cut off', 'header');
     const view = new DataView(bytes.buffer, bytes.byteOffset);

@@ -4,7 +4,7 @@
 import type { Worker } from 'node:worker_threads';
 import { Piscina, queueOptionsSymbol } from 'piscina';
 import type { CompiledCode } from '../rewrite/module/module.ts';
-import type { Module } from '../runtime/module.ts';
+import type { Carried } from './module-bytes.ts';
 import {
   type CodeParcel,
   type ModuleParcel,
@@ -78,7 +78,7 @@ export class Threads {
   private readonly pause: Int32Array;
   private readonly stage: Int32Array;
   /** Native code, as some thread has made it. It lasts as long as the module. */
-  private readonly codes = new WeakMap<Module, CompiledCode>();
+  private readonly codes = new WeakMap<Carried, CompiledCode>();
   private readonly piscina: Piscina;
   private ending = false;
   private lastError = new Error('no thread could be started');
@@ -143,7 +143,7 @@ export class Threads {
   }
 
   /** What the thread needs to be told about modules, which it then has, and about the job's VM, which it takes up. */
-  partFor(id: ThreadId, modules: readonly Module[], job: number, mayKeep: boolean): ThreadPart {
+  partFor(id: ThreadId, modules: readonly Carried[], job: number, mayKeep: boolean): ThreadPart {
     const thread = this.threads.get(id) as Thread;
     const parcels = modules.map((module) => parcelFor(thread, module, this.codes.get(module)));
     const forget = [...thread.modules].slice(0, Math.max(0, thread.modules.size - mostModules));
@@ -169,7 +169,7 @@ export class Threads {
   }
 
   /** The thread has compiled some of the modules, which others then need not. */
-  compiled(id: ThreadId, parcels: readonly CodeParcel[], modules: readonly Module[]): void {
+  compiled(id: ThreadId, parcels: readonly CodeParcel[], modules: readonly Carried[]): void {
     for (const { hash, code } of parcels) {
       this.threads.get(id)?.codes.add(hash);
       for (const module of modules) if (module.hash === hash) this.codes.set(module, code);
@@ -221,7 +221,7 @@ export class Threads {
   }
 }
 
-function parcelFor(thread: Thread, module: Module, code: CompiledCode | undefined): ModuleParcel {
+function parcelFor(thread: Thread, module: Carried, code: CompiledCode | undefined): ModuleParcel {
   const { hash, bytes } = module;
   const held = thread.modules.delete(hash);
   thread.modules.add(hash);

@@ -1,7 +1,7 @@
 // A VM as data: kept, copied, written to bytes and read back. What the data means is in format.ts.
 
 import { frameWords } from '../runtime/frame.ts';
-import { UsageError } from '../spec/errors.ts';
+import { aNumber, instanceOf, optionsOf, theOptions } from '../spec/options.ts';
 import { cut } from '../spec/told.ts';
 import { decodeSnapshot, encodeSnapshot } from './container.ts';
 import type { SnapshotData } from './format.ts';
@@ -41,13 +41,17 @@ export class Snapshot {
   constructor(readonly data: SnapshotData) {}
 
   /** Throws SnapshotError where the guest holds a value of the host that cannot be written. */
-  encode({ base }: EncodeOptions = {}): Uint8Array<ArrayBuffer> {
+  encode(options: EncodeOptions = {}): Uint8Array<ArrayBuffer> {
+    encodeOptions(options, theOptions);
+    const { base } = options;
     return encodeSnapshot(this.data, base?.data);
   }
 
   /** Throws SnapshotError for bytes that are no snapshot. What they say is verified when they are restored. */
-  static decode(bytes: Uint8Array, { base, maxBytes }: DecodeOptions = {}): Snapshot {
-    if (!(bytes instanceof Uint8Array)) throw new UsageError('a snapshot is decoded from a Uint8Array');
+  static decode(bytes: Uint8Array, options: DecodeOptions = {}): Snapshot {
+    snapshotBytes(bytes, 'a snapshot');
+    decodeOptions(options, theOptions);
+    const { base, maxBytes } = options;
     return new Snapshot(decodeSnapshot(bytes, { base: base?.data, maxBytes }));
   }
 
@@ -81,3 +85,9 @@ function countPages({ memories }: SnapshotData): { pages: number; zeroPages: num
     }
   return { pages, zeroPages };
 }
+
+const base = instanceOf(Snapshot, 'a Snapshot');
+const encodeOptions = optionsOf<EncodeOptions>({ base });
+const decodeOptions = optionsOf<DecodeOptions>({ base, maxBytes: aNumber(0) });
+/** What bytes are read from. */
+export const snapshotBytes = instanceOf(Uint8Array, 'given as a Uint8Array');

@@ -57,6 +57,7 @@ export function told(value: unknown): string {
 }
 
 function toldObject(value: object): string {
+  if (attempt(() => Array.isArray(value), false)) return 'a list';
   const maker = peek(value, 'constructor');
   const name = typeof maker === 'function' ? peek(maker, 'name') : undefined;
   return typeof name === 'string' && name !== '' && name !== 'Object' ? `a ${cut(name)}` : 'an object';

@@ -8,7 +8,7 @@ import type { Value } from '../runtime/ref.ts';
 import type { FuncInst, PendingCall, Store } from '../runtime/store.ts';
 import { readValues, writeValues } from '../runtime/value.ts';
 import { isOver, leave, notify, waitAtHost, waitClock, waitResults } from '../runtime/wait.ts';
-import { CrashError, HostError, LimitError, Trap, WasboxError } from '../spec/errors.ts';
+import { CrashError, HostError, LimitError, Trap, UsageError, WasboxError } from '../spec/errors.ts';
 import { isA } from '../spec/told.ts';
 import { type FuncAddr, type FuncType, slotsOf, slotsOfAll, type ValType } from '../spec/types.ts';
 import { planOf } from '../validate/safepoints.ts';
@@ -30,6 +30,8 @@ export class Driver {
   private bottom: Bottom | null = null;
   /** Tells who awaits the guest's wait that it is over. */
   private waitOver: (() => void) | null = null;
+  /** The pending call whose host function has been called. */
+  private asked: PendingCall | null = null;
   /** What the next run ends with. */
   private failure: HostError | null = null;
 
@@ -107,7 +109,9 @@ export class Driver {
   /** Runs the host function of the pending call, and delivers what it answers. */
   async answer(): Promise<void> {
     const { pending } = this.store;
-    if (pending === null) throw new CrashError('no host call is pending');
+    if (pending === null) throw new UsageError('no host call is pending');
+    if (this.asked === pending) throw new UsageError(`host call ${pending.id} is being answered already`);
+    this.asked = pending;
     try {
       const values = await this.port.answer(pending);
       if (this.store.pending === pending) this.deliver(pending, values);
