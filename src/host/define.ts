@@ -13,6 +13,8 @@ export interface HostContext {
   memory(name?: string): Uint8Array;
   /** Calls an export of the caller's instance. That inner call cannot be suspended. */
   call(name: string, ...args: Value[]): Value[];
+  /** Of a call that the VM waits for, its id: the same when a restored VM makes the call again. Else undefined. */
+  readonly callId: number | undefined;
 }
 
 export type HostBody = (...args: [...Value[], HostContext]) => unknown;

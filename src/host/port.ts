@@ -100,7 +100,7 @@ export class Port implements HostPort {
     caller: InstanceInst | undefined,
   ): unknown {
     const { store } = this;
-    if (store.hostDepth >= maxHostDepth) throw new ExhaustionError(`${maxHostDepth} host functions call each other`);
+    if (store.hostDepth >= maxHostDepth) throw tooDeep();
     store.hostDepth++;
     try {
       return host.body(...args, this.context(caller));
@@ -121,8 +121,8 @@ export class Port implements HostPort {
     }
   }
 
-  private context(caller: InstanceInst | undefined): HostContext {
-    return new Context(this.store, caller, this.invoke);
+  private context(caller: InstanceInst | undefined, callId?: number): HostContext {
+    return new Context(this.store, caller, this.invoke, callId);
   }
 
   /** How messages call a host function. */
@@ -132,11 +132,11 @@ export class Port implements HostPort {
   }
 
   /** Runs the host function of a pending call to its end; rejects with HostError. The results are checked on delivery. */
-  async answer({ func, args }: PendingCall): Promise<Value[]> {
+  async answer({ id, func, args }: PendingCall): Promise<Value[]> {
     const host = this.hostAt(func);
     const name = this.name(func);
     try {
-      const value = await host.body(...args, this.context(this.caller()));
+      const value = await host.body(...args, this.context(this.caller(), id));
       return resultList(name, this.store.funcType(func).results, value);
     } catch (cause) {
       throw isA(cause, HostError) ? cause : hostError(name, cause);
@@ -156,6 +156,12 @@ export class Port implements HostPort {
     stack.top += slotsOfAll(results);
   }
 }
+
+const tooDeep = (): ExhaustionError =>
+  new ExhaustionError(`${maxHostDepth} host functions call each other`, undefined, {
+    limit: 'host functions within each other',
+    value: maxHostDepth,
+  });
 
 const keyOf = ({ type, module, name }: Pick<FuncInst & { kind: 'host' }, 'type' | 'module' | 'name'>): string =>
   JSON.stringify([type.id, module, name]);
@@ -185,6 +191,7 @@ class Context implements HostContext {
     private readonly store: Store,
     private readonly caller: InstanceInst | undefined,
     private readonly invoke: Invoke,
+    readonly callId: number | undefined,
   ) {}
 
   memory(name?: string): Uint8Array {

@@ -37,10 +37,16 @@ export function allocate(store: Store, module: Module, imports: readonly ExternV
 
 function checkLimits(store: Store, { syntax }: Module): void {
   if (store.instances.length >= store.limits.instances)
-    throw new LimitError(`the VM has ${store.limits.instances} instances, more are over its limit`);
+    throw new LimitError(`the VM has ${store.limits.instances} instances, more are over its limit`, {
+      limit: 'instances',
+      value: store.limits.instances,
+    });
   const entities = [store.funcs, store.globals, store.tags, syntax.funcs, syntax.globals, syntax.tags];
   if (entities.reduce((sum, list) => sum + list.length, 0) > mostEntities)
-    throw new LimitError(`the VM's functions, globals and tags are over the limit of ${mostEntities}`);
+    throw new LimitError(`the VM's functions, globals and tags are over the limit of ${mostEntities}`, {
+      limit: 'instances',
+      value: mostEntities,
+    });
 }
 
 const mark = (store: Store): readonly number[] => spaces(store).map((space) => space.length);

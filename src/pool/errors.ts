@@ -24,8 +24,17 @@ export class JobLimitError extends spec.LimitError {
   declare readonly limit: 'fuel' | 'deadline';
   /** The job's state; undefined where it was lost with its thread, or would have taken too long to save. */
   declare readonly snapshot: JobSnapshot | undefined;
-  constructor(limit: 'fuel' | 'deadline', value: number, message: string, snapshot: JobSnapshot | undefined) {
-    super(message, { limit, value });
+  constructor(
+    limit: 'fuel' | 'deadline',
+    value: number,
+    snapshot: JobSnapshot | undefined,
+    options: ErrorOptions = {},
+  ) {
+    super(`the job has used up its ${value} ${limit === 'fuel' ? 'units of fuel' : 'ms'}`, {
+      limit,
+      value,
+      ...options,
+    });
     hide(this, 'snapshot', snapshot);
   }
 }

@@ -18,6 +18,6 @@ export { Pool, type PoolStats } from './pool.ts';
 export type { Call, Done, Step, StepResult } from './program.ts';
 export type { RunStatus as JobStatus } from './run.ts';
 export type { Affinity } from './scheduler.ts';
-export type { Service } from './services.ts';
+export type { Service, ServiceCall } from './services.ts';
 export { JobSnapshot } from './snapshot.ts';
 export type { JobStats } from './stats.ts';

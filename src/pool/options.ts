@@ -1,5 +1,6 @@
 // What a job and a pool are told by their users: every option, its default, and the checks. Nothing is done here.
 
+import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import type { Value } from '../runtime/ref.ts';
 import type { VmLimits } from '../runtime/store.ts';
@@ -20,12 +21,14 @@ import {
   recordOf,
   theOptions,
 } from '../spec/options.ts';
+import { mostOfName } from '../spec/told.ts';
 import { engineOption } from '../vm/engines.ts';
 import { givenLimits, type LimitOptions, limitChecks } from '../vm/options.ts';
 import type { VmOptions } from '../vm.ts';
 import { aModule, type Carried, type ModuleLike } from './module-bytes.ts';
 import { type Affinity, priorities } from './scheduler.ts';
 import { isService, type Service } from './services.ts';
+import { isIdentity } from './snapshot.ts';
 import type { JobStats } from './stats.ts';
 
 export interface PoolOptions {
@@ -64,14 +67,24 @@ export interface JobOptions {
   readonly host?: URL | string | undefined;
   /** Services of this job, by import module, besides those of the pool. */
   readonly services?: Readonly<Record<string, Service>> | undefined;
+  /**
+   * What services know the job by, wherever it is resumed: up to 200 characters, a random UUID unless told. A snapshot
+   * keeps it; whoever resumes one that others may have written, or a copy that is to be another job, says it anew.
+   */
+  readonly identity?: string | undefined;
   /** How long a service may take to answer, in ms. Without it, as long as it likes. */
   readonly serviceTimeout?: number | undefined;
   readonly limits?: JobLimits | undefined;
   readonly engine?: VmOptions['engine'];
   /** Suspends the job; nothing is killed. */
   readonly signal?: AbortSignal | undefined;
-  /** Ends the job after so many ms from now, its time in the queue included. */
+  /** Ends the job after so many ms from now: its time in the queue, decoding and compiling its module are included. */
   readonly deadline?: number | undefined;
+  /**
+   * How many ms after its deadline a job may take to come to rest and be saved, 300 unless told. What takes longer is
+   * given up, without a snapshot; a thread that is still busy with it then is replaced.
+   */
+  readonly overtime?: number | undefined;
   /** From -20 to 20: each step doubles the share of slices. */
   readonly priority?: number | undefined;
   /** `keep`: stay on a thread; `spread`: never run two slices in a row on one thread where there are several. */
@@ -125,6 +138,7 @@ export interface JobSpec {
   readonly program: string | undefined;
   readonly host: string | undefined;
   readonly services: Readonly<Record<string, Service>>;
+  readonly identity: string;
   readonly serviceTimeout: number | undefined;
   readonly limits: Partial<VmLimits>;
   readonly engine: VmOptions['engine'];
@@ -138,6 +152,7 @@ export interface JobSpec {
   /** Counted or watched from the start of the job, never inherited. */
   readonly fuel: number;
   readonly deadline: number | undefined;
+  readonly overtime: number;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -154,6 +169,7 @@ const aSignal = check(
     typeof aborted === 'boolean' && [addEventListener, removeEventListener].every((f) => typeof f === 'function'),
   'an AbortSignal',
 );
+const anIdentity = check(isIdentity, `a text of 1 to ${mostOfName} characters`);
 const aService = check(isService, 'a service: an object, a Comlink remote, a MessagePort or a Worker');
 const someServices = recordOf(aService);
 
@@ -175,11 +191,13 @@ const poolOptions = optionsOf(poolChecks);
 const jobChecks: Checks<JobOptions> = {
   host: aUrl,
   services: someServices,
+  identity: anIdentity,
   serviceTimeout: aTime,
   limits: optionsOf<JobLimits>({ ...limitChecks, fuel: aCount }),
   engine: engineOption,
   signal: aSignal,
   deadline: aTime,
+  overtime: aTime,
   priority: aNumber(priorities.least, priorities.most),
   affinity: oneOf('keep', 'spread'),
   sliceFuel: anInteger(1),
@@ -243,6 +261,7 @@ export function jobSpec(
   options: JobOptions & { program?: URL | string | undefined },
   modules: readonly Carried[],
   inherited?: JobSpec,
+  identity: string = randomUUID(),
 ): JobSpec {
   const { fuel = Infinity, ...limits } = { ...inherited?.limits, ...options.limits };
   return {
@@ -250,6 +269,7 @@ export function jobSpec(
     program: hrefOf(options.program) ?? inherited?.program,
     host: hrefOf(options.host) ?? inherited?.host,
     services: { ...inherited?.services, ...options.services },
+    identity: options.identity ?? identity,
     serviceTimeout: options.serviceTimeout ?? inherited?.serviceTimeout,
     limits: givenLimits(limits),
     engine: options.engine ?? inherited?.engine,
@@ -262,6 +282,7 @@ export function jobSpec(
     onProgress: options.onProgress ?? inherited?.onProgress,
     fuel,
     deadline: options.deadline,
+    overtime: options.overtime ?? inherited?.overtime ?? 300,
     signal: options.signal,
   };
 }

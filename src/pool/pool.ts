@@ -95,19 +95,29 @@ export class Pool {
     const module = carried(spec.module);
     const job = jobSpec(spec, [module]);
     const vm = { kind: 'new', module: module.hash } as const;
-    return this.begin(job, { vm, progress: { next: firstStep, state: pack(inputOf(spec), 'the input') } });
+    return this.begin(job, {
+      vm,
+      progress: { next: firstStep, state: pack(inputOf(spec), 'the input') },
+      answer: undefined,
+    });
   }
 
   /** Goes on with a job, or with a VM that was saved elsewhere, as often as you like. */
   resume<T = unknown>(from: JobSnapshot | Snapshot | Uint8Array, options: ResumeOptions = {}): Job<T> {
     checkResume(options);
     const snapshot = jobSnapshotOf(from);
-    const job = jobSpec(options, options.modules?.map(carried) ?? snapshot.spec?.modules ?? [], snapshot.spec);
+    const job = jobSpec(
+      options,
+      options.modules?.map(carried) ?? snapshot.spec?.modules ?? [],
+      snapshot.spec,
+      snapshot.identity,
+    );
     const progress =
       options.export === undefined
         ? snapshot.progress
         : { next: firstStep, state: pack({ export: options.export, args: options.args ?? [] }, 'the input') };
-    return this.begin(job, { vm: { kind: 'saved', bytes: snapshot.bytes, foreign: snapshot.foreign }, progress });
+    const vm = { kind: 'saved', bytes: snapshot.bytes, foreign: snapshot.foreign } as const;
+    return this.begin(job, { vm, progress, answer: snapshot.answer });
   }
 
   /**
@@ -189,7 +199,7 @@ export class Pool {
   }
 
   /** Sets up what can end a job from outside. */
-  private watch(run: Run, { signal, deadline }: JobSpec): void {
+  private watch(run: Run, { signal, deadline, overtime }: JobSpec): void {
     if (signal !== undefined) {
       const abort = () => this.stop(run, { kind: 'suspend', cause: signal.reason });
       signal.addEventListener('abort', abort);
@@ -197,8 +207,11 @@ export class Pool {
       if (signal.aborted) abort();
     }
     if (deadline !== undefined) {
-      const timer = setTimeout(() => this.stop(run, { kind: 'limit', limit: 'deadline' }), deadline);
-      run.cleanups.push(() => clearTimeout(timer));
+      const timers = [
+        setTimeout(() => this.stop(run, { kind: 'limit', limit: 'deadline' }), deadline),
+        setTimeout(() => this.late(run, undefined), deadline + overtime),
+      ];
+      run.cleanups.push(() => timers.forEach(clearTimeout));
     }
   }
 
@@ -266,9 +279,11 @@ export class Pool {
       case 'failed':
         return this.fail(run, fromData(end.error));
       case 'saved':
-        return this.stopped(run, new JobSnapshot(end.bytes, end.progress, false, run.spec));
+        return this.stopped(run, run.snapshotOf(end));
       case 'dropped':
         return this.fail(run, new CrashError('the VM of a job was dropped that goes on'));
+      case 'late':
+        return this.late(run, fromData(end.error));
       case 'rested':
         if (run.outOfFuel) run.stop ??= { kind: 'limit', limit: 'fuel' };
         return this.queue(run);
@@ -298,6 +313,7 @@ export class Pool {
 
   private finish(run: Run, status: RunStatus): void {
     run.status = status;
+    run.over.abort();
     run.suspended?.reject(new UsageError('the job ended before it could be suspended'));
     for (const cleanup of run.cleanups.splice(0)) cleanup();
     this.scheduler.remove(run);
@@ -342,16 +358,20 @@ export class Pool {
         }),
       )
       .catch((error: unknown): Answer => ({ id, status: 'failed', error: toData(error) }));
-    if (run.call !== id || run.status !== 'waiting') return;
+    if (run.call !== id) return;
     run.call = undefined;
+    // While the job is being saved, its snapshot takes the answer along.
     run.answer = answer;
+    if (run.status !== 'waiting') return;
     this.queue(run);
     this.pump();
   }
 
-  private async ask(run: Run, { module, name, args }: SliceEnd & { kind: 'called' }): Promise<unknown> {
+  private async ask(run: Run, { id, module, name, args }: SliceEnd & { kind: 'called' }): Promise<unknown> {
     const service = run.services.get(module) as BoundService;
-    return service.call(name, unpack(args) as Value[], run.spec.serviceTimeout);
+    const { identity, serviceTimeout } = run.spec;
+    const call = { id, job: identity, signal: run.over.signal };
+    return service.call(name, unpack(args) as Value[], call, serviceTimeout);
   }
 
   // ---- ends before the end
@@ -374,6 +394,15 @@ export class Pool {
     this.pump();
     // Nothing that runs knows that this one cannot wait.
     if (run.status === ('queued' as RunStatus)) this.threads.makeRoom(run.lastThread);
+  }
+
+  /** The job is over its time, and cannot be saved in what it has of overtime. */
+  private late(run: Run, cause: Error | undefined): void {
+    if (run.ended) return;
+    run.stop = { kind: 'limit', limit: 'deadline' };
+    if (run.status === 'running' && cause === undefined) this.threads.kill(run.lastThread as ThreadId);
+    this.fail(run, stopError(run, run.untouched, cause === undefined ? {} : { cause }));
+    this.pump();
   }
 
   private interrupt(run: Run, pause: 'save' | 'drop'): void {
@@ -438,10 +467,8 @@ function jobSnapshotOf(from: JobSnapshot | Snapshot | Uint8Array): JobSnapshot {
   return from instanceof Uint8Array ? JobSnapshot.decode(from) : JobSnapshot.of(from);
 }
 
-function stopError(run: Run, snapshot: JobSnapshot | undefined): Error {
+function stopError(run: Run, snapshot: JobSnapshot | undefined, options?: ErrorOptions): Error {
   const { stop, spec } = run;
   if (stop?.kind !== 'limit') return new SuspendedError(snapshot as JobSnapshot, { cause: stop?.cause });
-  const value = (stop.limit === 'fuel' ? spec.fuel : spec.deadline) as number;
-  const spent = stop.limit === 'fuel' ? `${value} units of fuel` : `${value} ms`;
-  return new JobLimitError(stop.limit, value, `the job has used up its ${spent}`, snapshot);
+  return new JobLimitError(stop.limit, spec[stop.limit] as number, snapshot, options);
 }

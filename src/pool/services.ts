@@ -10,8 +10,21 @@ import { HostError, LinkError } from '../spec/errors.ts';
 import { cut, quoted } from '../spec/told.ts';
 import { deferred } from './deferred.ts';
 
-/** Each method answers the import of its name; it may return a promise. */
+/**
+ * Each method answers the import of its name; it may return a promise. After the guest's arguments it gets one more: a
+ * ServiceCall, or behind Comlink a copy of it without the signal.
+ */
 export type Service = object | MessagePort | Worker;
+
+/** Which call it is. The pair of `job` and `id` is the same when a call has to be made again, and for no other call. */
+export interface ServiceCall {
+  /** The job's identity, wherever it has been resumed. */
+  readonly job: string;
+  /** Counts the calls of the job that had to wait, from 1. */
+  readonly id: number;
+  /** Aborted once the job has ended, been suspended or given up: nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
+}
 
 /** Remotes of Comlink are functions. */
 export const isService = (value: unknown): value is Service => Object(value) === value;
@@ -53,22 +66,24 @@ export class BoundService {
   }
 
   /** Calls a method. Rejects with what it threw, or with HostError where no answer came. */
-  async call(name: string, args: readonly unknown[], timeout: number | undefined): Promise<unknown> {
+  async call(name: string, args: readonly unknown[], call: ServiceCall, timeout: number | undefined): Promise<unknown> {
     if (this.gone !== undefined) throw this.gone;
     const { promise, reject } = deferred<never>();
     const timer = timeout === undefined ? undefined : setTimeout(() => reject(late(name, timeout)), timeout);
     this.enter(reject);
     try {
-      return await Promise.race([this.invoke(name, args), promise]);
+      return await Promise.race([this.invoke(name, args, call), promise]);
     } finally {
       clearTimeout(timer);
       this.leave(reject);
     }
   }
 
-  private async invoke(name: string, args: readonly unknown[]): Promise<unknown> {
+  private async invoke(name: string, args: readonly unknown[], { job, id, signal }: ServiceCall): Promise<unknown> {
     if (!this.has(name)) throw new HostError(`the service has no method ${quoted(name)}`);
-    return (this.target as Methods)[name]?.(...args);
+    // A signal cannot be sent.
+    const call = typeof this.target === 'function' ? { job, id } : { job, id, signal };
+    return (this.target as Methods)[name]?.(...args, call);
   }
 
   private enter(reject: (error: Error) => void): void {

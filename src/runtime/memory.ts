@@ -193,7 +193,10 @@ export function allocateMemory(
 ): MemoryInst {
   const size = pages * 2 ** type.pageLog2;
   if (size > hostMaxPages * hostPage || budget.used + size > budget.limit)
-    throw new LimitError(`a memory of ${size} bytes is over the limit (${budget.limit - budget.used} bytes are left)`);
+    throw new LimitError(`a memory of ${size} bytes is over the limit (${budget.limit - budget.used} bytes are left)`, {
+      limit: 'memory',
+      value: budget.limit,
+    });
   const max = hostMax(type);
   const initial = hostPages(size);
   const wanted = shared || type.shared;
@@ -206,13 +209,14 @@ function newHost(initial: number, maximum: number, shared: boolean, size: number
   try {
     return new hostWasm.Memory({ initial, maximum, shared });
   } catch (cause) {
-    throw new LimitError(`the host has no memory of ${size} bytes left`, { cause });
+    throw new LimitError(`the host has no memory of ${size} bytes left`, { limit: 'memory of the host', cause });
   }
 }
 
 /** A memory that came from another thread. */
 export function adoptMemory(type: MemType, host: WebAssembly.Memory, size: number, budget: MemoryBudget): MemoryInst {
-  if (budget.used + size > budget.limit) throw new LimitError(`a memory of ${size} bytes is over the limit`);
+  if (budget.used + size > budget.limit)
+    throw new LimitError(`a memory of ${size} bytes is over the limit`, { limit: 'memory', value: budget.limit });
   budget.used += size;
   return new MemoryInst(type, host, size, budget);
 }

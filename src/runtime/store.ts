@@ -143,7 +143,10 @@ export class Store {
   addTable(table: TableInst): TableAddr {
     const sum = this.tableElements + table.size;
     if (sum > this.limits.tables)
-      throw new LimitError(`tables of ${sum} elements are over the limit of ${this.limits.tables}`);
+      throw new LimitError(`tables of ${sum} elements are over the limit of ${this.limits.tables}`, {
+        limit: 'tables',
+        value: this.limits.tables,
+      });
     this.tableElements = sum;
     return this.tables.push(table) - 1;
   }

@@ -6,6 +6,7 @@ import { type Heap, isHeapKind } from '../runtime/heap.ts';
 import { holdsRefs, longHeader, type Shape, shapeOf, sizeOf, structHeader } from '../runtime/shape.ts';
 import type { Store } from '../runtime/store.ts';
 import type { DefType } from '../spec/deftypes.ts';
+import { checkDeadline } from '../spec/patience.ts';
 import type { RefType } from '../spec/types.ts';
 import type { ModuleContext } from '../validate/context.ts';
 import { bad } from './form.ts';
@@ -44,13 +45,19 @@ export class SavedObjects {
   }
 
   renumberAll(words: Int32Array, from = 0, to = words.length): void {
-    for (let at = from; at < to; at += 2) this.renumber(words, at);
+    for (let at = from; at < to; at += 2) {
+      checkDeadline('saving');
+      this.renumber(words, at);
+    }
   }
 
   /** Copies the objects, once all references from outside are renumbered. */
   save(): SavedHeap<Int32Array> {
     this.objects = new Int32Array(this.heap.size);
-    for (let i = 0; i < this.met.length; i++) this.copy(this.met[i] as number);
+    for (let i = 0; i < this.met.length; i++) {
+      checkDeadline('saving');
+      this.copy(this.met[i] as number);
+    }
     return { types: Int32Array.from(this.types), objects: this.objects.slice(0, this.length) };
   }
 
@@ -138,6 +145,7 @@ export function findObjects(
   const found: FoundObject[] = [];
   let left = limit / 4;
   for (let at = 0; at < objects.length; ) {
+    checkDeadline('verifying a snapshot');
     const object = findObject(objects, at, known, `object ${found.length}`);
     left -= sizeOf(object.shape, object.length) + 1;
     if (left < 0) bad(`objects are over the limit of ${limit} bytes`, 'heap');
@@ -176,6 +184,7 @@ export function checkObjects(
   refs: Refs,
 ): void {
   found.forEach((object, i) => {
+    checkDeadline('verifying a snapshot');
     const { shape, at, size } = object;
     const { element, fields } = shape;
     const where = `object ${i}`;

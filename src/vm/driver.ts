@@ -215,7 +215,11 @@ export class Driver {
   private driveInner(floor: number, top: number): void {
     const { innerFuel } = this.store.limits;
     const stop = this.drive(floor, top, { fuel: this.store.hostDepth > 0 ? innerFuel : Infinity }, false);
-    if (stop !== 'returned') throw new LimitError(`a call from inside a host function used up its ${innerFuel} fuel`);
+    if (stop !== 'returned')
+      throw new LimitError(`a call from inside a host function used up its ${innerFuel} fuel`, {
+        limit: 'innerFuel',
+        value: innerFuel,
+      });
   }
 
   private drive(floor: number, top: number, budget: Budget, mayWait: boolean): Stop {
