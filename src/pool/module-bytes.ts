@@ -4,18 +4,19 @@
 import { Module } from '../runtime/module.ts';
 import { hashOf } from '../runtime/sha256.ts';
 import { check } from '../spec/options.ts';
+import { shareBytes } from './parcel.ts';
 
 /** What the main thread needs of a module. */
 export type Carried = Pick<Module, 'hash' | 'bytes'>;
 
-/** A module as users give it: bytes are copied. */
+/** A module as users give it: bytes are copied, once for all threads. */
 export type ModuleLike = Module | Uint8Array | ArrayBuffer;
 
 class ModuleBytes implements Carried {
   readonly bytes: Uint8Array;
   readonly hash: string;
   constructor(bytes: Uint8Array | ArrayBuffer) {
-    this.bytes = new Uint8Array(bytes).slice();
+    this.bytes = shareBytes(new Uint8Array(bytes));
     this.hash = hashOf(this.bytes);
   }
 }

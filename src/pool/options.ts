@@ -81,8 +81,8 @@ export interface JobOptions {
   /** Ends the job after so many ms from now: its time in the queue, decoding and compiling its module are included. */
   readonly deadline?: number | undefined;
   /**
-   * How many ms after its deadline a job may take to come to rest and be saved, 300 unless told. What takes longer is
-   * given up, without a snapshot; a thread that is still busy with it then is replaced.
+   * How many ms after its deadline a job may take to come to rest and be saved, 150 unless told. What takes longer is
+   * given up, without a snapshot; a thread that is busy with it for a second more, or the pool's `grace`, is replaced.
    */
   readonly overtime?: number | undefined;
   /** From -20 to 20: each step doubles the share of slices. */
@@ -282,7 +282,7 @@ export function jobSpec(
     onProgress: options.onProgress ?? inherited?.onProgress,
     fuel,
     deadline: options.deadline,
-    overtime: options.overtime ?? inherited?.overtime ?? 300,
+    overtime: options.overtime ?? inherited?.overtime ?? 150,
     signal: options.signal,
   };
 }

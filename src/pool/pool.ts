@@ -45,6 +45,8 @@ export interface PoolStats {
   readonly waiting: number;
 }
 
+/** How long a thread may be busy with a job that is over its overtime, in ms. */
+const mostNotice = 1000;
 /** A timer that fires in 24 days only. */
 const longest = 2 ** 31 - 1;
 
@@ -400,25 +402,32 @@ export class Pool {
   private late(run: Run, cause: Error | undefined): void {
     if (run.ended) return;
     run.stop = { kind: 'limit', limit: 'deadline' };
-    if (run.status === 'running' && cause === undefined) this.threads.kill(run.lastThread as ThreadId);
+    if (run.status === 'running' && cause === undefined) this.dismiss(run, run.lastThread as ThreadId);
     this.fail(run, stopError(run, run.untouched, cause === undefined ? {} : { cause }));
     this.pump();
+  }
+
+  /** The thread of a job that is over has some time to notice; saving is no excuse any more. */
+  private dismiss(run: Run, thread: ThreadId): void {
+    this.threads.interrupt(thread, 'drop');
+    clearTimeout(run.grace);
+    this.grant(run, thread, Math.min(this.spec.grace, mostNotice), false);
   }
 
   private interrupt(run: Run, pause: 'save' | 'drop'): void {
     const thread = run.lastThread as ThreadId;
     this.threads.interrupt(thread, pause);
-    if (run.grace === undefined) this.grant(run, thread);
+    if (run.grace === undefined) this.grant(run, thread, this.spec.grace, true);
   }
 
   /** The grace of a slice that has not begun yet begins later; that of one whose guest has stopped has no end. */
-  private grant(run: Run, thread: ThreadId): void {
+  private grant(run: Run, thread: ThreadId, grace: number, maySave: boolean): void {
     const begun = this.threads.stageOf(thread) !== stages.sent;
     const end = () => {
-      if (!begun) this.grant(run, thread);
-      else if (this.threads.stageOf(thread) !== stages.stopped) this.threads.kill(thread);
+      if (!begun) this.grant(run, thread, grace, maySave);
+      else if (!maySave || this.threads.stageOf(thread) !== stages.stopped) this.threads.kill(thread);
     };
-    run.grace = setTimeout(end, this.spec.grace);
+    run.grace = setTimeout(end, grace);
   }
 
   /** Its state has been saved. */
