@@ -30,7 +30,7 @@ import {
 import { pack, unpack } from './parcel.ts';
 import { firstStep } from './program.ts';
 import { type Answer, type Reply, type SliceEnd, stages } from './protocol.ts';
-import { type Place, Run, type RunStatus, type Stop } from './run.ts';
+import { type Place, Run, type RunStatus, type Stop, wordBytes } from './run.ts';
 import { Scheduler, type ThreadId } from './scheduler.ts';
 import { BoundService, checkServices, type Service } from './services.ts';
 import { JobSnapshot } from './snapshot.ts';
@@ -58,6 +58,7 @@ export class Pool {
   private readonly crowded = new Int32Array(new SharedArrayBuffer(4));
   private readonly runs = new Set<Run>();
   private readonly services = new Map<string, Service>();
+  /** Services behind a port, as long as that is open. */
   private readonly bound = new Map<Service, BoundService>();
   private readonly control = {
     suspend: (run: Run) => this.suspend(run),
@@ -79,7 +80,7 @@ export class Pool {
       {
         born: (thread) => {
           this.scheduler.addThread(thread);
-          this.pump();
+          if (this.scheduler.queued > 0) this.pump();
         },
         died: (thread) => this.scheduler.removeThread(thread),
         extinct: (cause) => this.extinct(cause),
@@ -195,9 +196,11 @@ export class Pool {
   }
 
   private bindService(service: Service): BoundService {
-    const known = this.bound.get(service) ?? BoundService.bind(service);
-    this.bound.set(service, known);
-    return known;
+    const known = this.bound.get(service);
+    if (known !== undefined) return known;
+    const made = BoundService.bind(service, () => this.bound.delete(service));
+    if (made.hasPort) this.bound.set(service, made);
+    return made;
   }
 
   /** Sets up what can end a job from outside. */
@@ -221,7 +224,19 @@ export class Pool {
   private pump(): void {
     for (let next = this.scheduler.next(); next !== undefined; next = this.scheduler.next())
       void this.slice(next.job, next.thread);
+    this.tidy();
     this.stayAlive();
+  }
+
+  /** Threads that get no order are told in another way what to drop. */
+  private tidy(): void {
+    for (const thread of this.threads.untidy) if (this.scheduler.take(thread)) void this.tidied(thread);
+  }
+
+  private async tidied(thread: ThreadId): Promise<void> {
+    await this.threads.tidy(thread);
+    this.scheduler.release(thread);
+    this.pump();
   }
 
   /** Threads that are busy keep the process alive; so must jobs that wait for a thread to be born. */
@@ -253,7 +268,7 @@ export class Pool {
 
   private replied(run: Run, reply: Reply, thread: ThreadId, before: ThreadId | undefined): void {
     this.threads.compiled(thread, reply.compiled, run.spec.modules);
-    if ('kept' in reply.end && reply.end.kept) this.threads.kept(thread, run.id);
+    if ('kept' in reply.end && reply.end.kept) this.threads.kept(thread, run.id, wordBytes(reply.end.vm));
     if (run.ended) return this.threads.cool(thread, run.id);
     run.took(reply, thread, before, this.spec.sliceMs);
     this.tell(run);
@@ -299,6 +314,8 @@ export class Pool {
   }
 
   private queue(run: Run): void {
+    // One that is being stopped takes an answer along that comes until it is saved.
+    if (run.stop === undefined) run.waited();
     run.status = 'queued';
     this.scheduler.enqueue(run, run.stop !== undefined);
   }
@@ -323,6 +340,7 @@ export class Pool {
     this.threads.cool(run.lastThread, run.id);
     run.forget();
     this.runs.delete(run);
+    this.tidy();
     this.stayAlive();
     this.settleDrained();
   }
@@ -342,7 +360,7 @@ export class Pool {
       },
       Math.min(timeout, longest),
     );
-    run.cleanups.push(() => clearTimeout(timer));
+    run.giveUp = () => clearTimeout(timer);
   }
 
   // ---- services
@@ -360,7 +378,7 @@ export class Pool {
         }),
       )
       .catch((error: unknown): Answer => ({ id, status: 'failed', error: toData(error) }));
-    if (run.call !== id) return;
+    if (run.call !== id || run.ended) return;
     run.call = undefined;
     // While the job is being saved, its snapshot takes the answer along.
     run.answer = answer;
@@ -372,8 +390,10 @@ export class Pool {
   private async ask(run: Run, { id, module, name, args }: SliceEnd & { kind: 'called' }): Promise<unknown> {
     const service = run.services.get(module) as BoundService;
     const { identity, serviceTimeout } = run.spec;
-    const call = { id, job: identity, signal: run.over.signal };
-    return service.call(name, unpack(args) as Value[], call, serviceTimeout);
+    const which = { id, job: identity, signal: run.over.signal };
+    const call = service.call(name, unpack(args) as Value[], which, serviceTimeout);
+    run.giveUp = call.giveUp;
+    return call.answer;
   }
 
   // ---- ends before the end

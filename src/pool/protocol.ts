@@ -113,6 +113,12 @@ export interface Order {
   readonly sentAt: number;
 }
 
+/** Main thread to an idle worker, which has no order to expect: to drop VMs that it has kept for nothing. */
+export interface Tidy {
+  readonly kind: 'tidy';
+  readonly drop: readonly number[];
+}
+
 /** A VM that comes back. */
 interface Returned {
   readonly vm: MovingVm;

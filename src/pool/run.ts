@@ -1,11 +1,13 @@
 // The pool's record of one job: where its VM is, what it waits for, how it is to end. Decides how much fuel the next
 // slice gets; everything that involves other jobs or threads is pool.ts's.
 
+import { weightOf } from '../runtime/weight.ts';
+import { mapWords } from '../snapshot/format.ts';
 import { type Deferred, deferred } from './deferred.ts';
 import type { JobSpec } from './options.ts';
 import { firstFuel, nextFuel } from './pace.ts';
 import { shareBytes } from './parcel.ts';
-import type { Answer, Order, Progress, Reply, SliceEnd, VmState } from './protocol.ts';
+import type { Answer, MovingVm, Order, Progress, Reply, SliceEnd, VmState } from './protocol.ts';
 import { clock } from './protocol.ts';
 import { type ThreadId, type Ticket, ticket } from './scheduler.ts';
 import type { BoundService } from './services.ts';
@@ -30,6 +32,7 @@ export type Stop =
 
 export type RunStatus = 'queued' | 'running' | 'waiting' | 'done' | 'failed' | 'suspended' | 'cancelled';
 
+const noServices: ReadonlyMap<string, BoundService> = new Map();
 const nothing = shareBytes(new Uint8Array());
 /** Where an ended job is. */
 const nowhere: Place = {
@@ -38,6 +41,21 @@ const nowhere: Place = {
   paid: 0,
   answer: undefined,
 };
+
+/** Bytes of a VM besides its memories. */
+export function wordBytes({ message }: MovingVm): number {
+  let bytes = 0;
+  mapWords(message.data, (words) => {
+    bytes += words.byteLength;
+  });
+  return bytes;
+}
+
+const sharedBytes = ({ message }: MovingVm): number =>
+  message.memories.reduce(
+    (sum, memory) => sum + ('buffer' in memory && !(memory instanceof Uint8Array) ? memory.buffer.byteLength : 0),
+    0,
+  );
 
 export class Run implements Ticket {
   readonly priority: number;
@@ -69,8 +87,12 @@ export class Run implements Ticket {
   readonly over = new AbortController();
   /** Undo what was set up for the job outside of it: timers, listeners. */
   readonly cleanups: (() => void)[] = [];
+  /** Gives up what the guest waits for, a timer or a service; there while it waits. */
+  giveUp: (() => void) | undefined;
 
   private readonly bornAt = clock();
+  /** What its shared memories count for here, where it is between slices. */
+  private weight: ArrayBuffer | undefined;
   private checkpoint: Place;
   private sinceCheckpoint = 0;
   private fuel = firstFuel;
@@ -80,7 +102,7 @@ export class Run implements Ticket {
   constructor(
     readonly id: number,
     readonly spec: JobSpec,
-    readonly services: ReadonlyMap<string, BoundService>,
+    public services: ReadonlyMap<string, BoundService>,
     origin: Omit<Place, 'paid'>,
   ) {
     ({ priority: this.priority, affinity: this.affinity } = spec);
@@ -90,10 +112,21 @@ export class Run implements Ticket {
     this.answer = origin.answer;
   }
 
-  /** Lets go of the VM: a job may be held long after it has ended. */
+  /** Lets go of the VM and all that served it: a job may be held long after it has ended. */
   forget(): void {
     this.place = nowhere;
     this.checkpoint = nowhere;
+    this.weight = undefined;
+    this.answer = undefined;
+    this.services = noServices;
+    this.waited();
+  }
+
+  /** The guest waits no longer. */
+  waited(): void {
+    const { giveUp } = this;
+    this.giveUp = undefined;
+    giveUp?.();
   }
 
   get ended(): boolean {
@@ -191,6 +224,7 @@ export class Run implements Ticket {
   private returned(end: SliceEnd & { kind: 'rested' | 'called' | 'waits' }, paid: number): void {
     const { vm, progress, checkpoint } = end;
     this.place = { vm, progress, paid, answer: undefined };
+    this.weight = weightOf(sharedBytes(vm), this.weight);
     this.sinceCheckpoint++;
     if (checkpoint === undefined) return;
     this.checkpoint = { vm: { kind: 'saved', bytes: checkpoint, foreign: false }, progress, paid, answer: undefined };

@@ -102,6 +102,11 @@ export class Scheduler<T extends Ticket> {
     this.idle.delete(thread);
   }
 
+  /** Takes a thread for something else than a slice; false where it is not idle. */
+  take(thread: ThreadId): boolean {
+    return this.idle.delete(thread);
+  }
+
   /** The thread has finished its slice. */
   release(thread: ThreadId): void {
     if (this.alive.has(thread)) this.idle.add(thread);

@@ -21,7 +21,7 @@ import { fromData, toData } from './errors.ts';
 import { nextFuel } from './pace.ts';
 import { type Parcel, pack, shareBytes, unpack } from './parcel.ts';
 import { lastPlainStep, type Program, plainProgram, runStep } from './program.ts';
-import type { Answer, CodeParcel, MovingVm, Order, Progress, Reply, SliceEnd, WorkerData } from './protocol.ts';
+import type { Answer, CodeParcel, MovingVm, Order, Progress, Reply, SliceEnd, Tidy, WorkerData } from './protocol.ts';
 import { clock, pauses, stages } from './protocol.ts';
 import { checkLeaving, resultsOf } from './values.ts';
 
@@ -36,7 +36,8 @@ if (resourceLimits?.stackSizeMb !== undefined) useStack(resourceLimits.stackSize
 if (shared.cache !== undefined) useCodeCache(fileCache(shared.cache));
 
 /** The Piscina task: never rejects. */
-export async function slice(order: Order): Promise<unknown> {
+export async function slice(order: Order | Tidy): Promise<unknown> {
+  if ('kind' in order) return drop(order.drop);
   Atomics.store(shared.stage, order.slot, stages.begun);
   const work = new Slice(order);
   const end = await work.end();
@@ -64,7 +65,7 @@ class Slice {
   async end(): Promise<SliceEnd> {
     try {
       const { order } = this;
-      for (const job of order.drop) warm.delete(job);
+      drop(order.drop);
       const held = this.timed(() => learn(order));
       const [host, program] = await Promise.all([loadImports(order.host), loadProgram(order.program)]);
       const imports = () => importsOf(order, held, [made(host), made(program.imports ?? {})]);
@@ -287,6 +288,10 @@ function enter({ vm, job, limits, engine }: Order, held: readonly Module[], impo
     default:
       return vm satisfies never;
   }
+}
+
+function drop(jobs: readonly number[]): void {
+  for (const job of jobs) warm.delete(job);
 }
 
 function takeWarm(job: number): VM {

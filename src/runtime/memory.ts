@@ -6,6 +6,7 @@
 import { LimitError, UsageError } from '../spec/errors.ts';
 import type { MemType } from '../spec/types.ts';
 import { hostWasm } from './host-wasm.ts';
+import { weigh } from './weight.ts';
 
 /** Pages of 64 KiB that one memory can have at the most, whatever its type says. */
 const hostMaxPages = 65536;
@@ -55,6 +56,7 @@ export class MemoryInst {
     this.buffer = host.buffer;
     this.bytes = new Uint8Array(this.buffer, 0, size);
     this.view = new DataView(this.buffer, 0, size);
+    if (this.shared) weigh(host);
   }
 
   get pageSize(): number {
@@ -103,6 +105,7 @@ export class MemoryInst {
     this.madeCells = undefined;
     this.bytes = new Uint8Array(this.buffer, 0, size);
     this.view = new DataView(this.buffer, 0, size);
+    if (this.shared) weigh(this.host);
   }
 
   /** Sees what another VM has grown. */
@@ -176,7 +179,8 @@ function takeBack(kind: string, pages: number): WebAssembly.Memory | undefined {
   const i = list?.findIndex((host) => host.buffer.byteLength <= pages * hostPage) ?? -1;
   if (list === undefined || i < 0) return undefined;
   const host = list.splice(i, 1)[0] as WebAssembly.Memory;
-  new Uint8Array(host.buffer).fill(0);
+  // The host fills shared memory element by element.
+  new Float64Array(host.buffer).fill(0);
   const missing = pages - host.buffer.byteLength / hostPage;
   return missing === 0 || grownHost(host, missing) ? host : undefined;
 }
