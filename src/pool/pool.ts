@@ -437,7 +437,9 @@ export class Pool {
   private interrupt(run: Run, pause: 'save' | 'drop'): void {
     const thread = run.lastThread as ThreadId;
     this.threads.interrupt(thread, pause);
-    if (run.grace === undefined) this.grant(run, thread, this.spec.grace, true);
+    // Overtime is a grace of its own.
+    const overtime = run.stop?.kind === 'limit' && run.stop.limit === 'deadline';
+    if (run.grace === undefined && !overtime) this.grant(run, thread, this.spec.grace, true);
   }
 
   /** The grace of a slice that has not begun yet begins later; that of one whose guest has stopped has no end. */
@@ -471,7 +473,7 @@ export class Pool {
     const unharmed = !begun && run.transfer.length === 0;
     if (unharmed || run.revive()) return this.queue(run);
     const death = new WorkerError('the thread that ran the job died', { cause: lost });
-    this.fail(run, run.stop?.kind === 'limit' ? stopError(run, undefined) : death);
+    this.fail(run, run.stop?.kind === 'limit' ? stopError(run, undefined, { cause: death }) : death);
   }
 
   private extinct(cause: Error): void {
