@@ -14,6 +14,8 @@ export const { Writer } = await load<typeof import('../src/binary/writer.ts')>('
 export const { instructionNamed } = await load<typeof import('../src/spec/instructions.ts')>('spec/instructions.js');
 export const { codeName, rewriteBytes } =
   await load<typeof import('../src/rewrite/module/module.ts')>('rewrite/module/module.js');
+export const { supports } = (await load<typeof import('../src/rewrite/run/rewriter.ts')>('rewrite/run/rewriter.js'))
+  .rewriter;
 export const { keptOr } =
   await load<typeof import('../src/rewrite/module/code-cache.ts')>('rewrite/module/code-cache.js');
 export const { continuation, keptShape } = await load<typeof import('../src/rewrite/module/continuation.ts')>(

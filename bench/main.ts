@@ -7,8 +7,10 @@ import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { corpus } from './corpus/section.ts';
 import { execution } from './execution.ts';
+import { hostileGrowth } from './growth.ts';
 import { latency } from './latency.ts';
 import { moving } from './moving.ts';
+import { prices } from './prices/section.ts';
 import { kernelRatios, picture, programRatios } from './ratios/section.ts';
 import { nativeSlices } from './ratios/slices.ts';
 import { slices, snapshots } from './snapshots.ts';
@@ -23,10 +25,12 @@ const parts = {
   slices: [nativeSlices, slices],
   interpreter: [execution],
   modules: [stages, growth],
+  growth: [hostileGrowth],
   startup: [rewriting, startup],
   snapshots: [snapshots],
   moving: [moving],
   latency: [latency],
+  prices: [prices],
 };
 type Part = keyof typeof parts;
 

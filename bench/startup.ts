@@ -4,6 +4,7 @@
 import { CrashError, Module, useCodeCache, VM } from 'wasbox';
 import { codeName, continuation, decode, encode, keptOr, keptShape, rewriteBytes } from './built.ts';
 import { packageFile } from './demo/program.ts';
+import { marked } from './marked.ts';
 import { type Figure, figure, mapFigure, measure } from './measure.ts';
 import { cell, markdown, type Section } from './table.ts';
 import { assemble } from './work.ts';
@@ -18,18 +19,8 @@ function padded(bytes: Uint8Array, size: number): Uint8Array {
   return encode({ ...syntax, funcs, customs: [] });
 }
 
-let made = 0;
-/** One for each sample, and one for the run before them. Each is of other bytes: the host as well as we know equal ones. */
-const variants = (bytes: Uint8Array): Uint8Array[] => Array.from({ length: samples + 1 }, () => marked(bytes, made++));
-
-/** With a custom section at its end. */
-function marked(bytes: Uint8Array, mark: number): Uint8Array {
-  const all = new Uint8Array(bytes.length + 8);
-  all.set(bytes);
-  all.set([0, 6, 1, 0x6d], bytes.length);
-  new DataView(all.buffer).setInt32(bytes.length + 4, mark);
-  return all;
-}
+/** One for each sample, and one for the run before them. */
+const variants = (bytes: Uint8Array): Uint8Array[] => Array.from({ length: samples + 1 }, () => marked(bytes));
 
 const kernel = await assemble('nbody');
 const lodepng = packageFile('@cwasm/lodepng', 'lodepng.wasm');

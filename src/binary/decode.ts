@@ -3,6 +3,7 @@
 // fault first. encode.ts is the pair.
 // https://webassembly.github.io/spec/core/binary/modules.html
 
+import { checkDeadline } from '../spec/patience.ts';
 import { type SectionName, sections } from '../spec/sections.ts';
 import { funcref, type RecType, type RefType, type TypeIdx, type ValType } from '../spec/types.ts';
 import { ExprReader } from './expr.ts';
@@ -112,6 +113,7 @@ const placeOf = new Map<number, number>(sections.map(({ id }, place) => [id, pla
 
 /** Reads one section. `place` is the first in the order of sections that may still come; gives that place after it. */
 function readSection(r: ExprReader, draft: Draft, place: number): number {
+  checkDeadline('decoding');
   const start = r.pos;
   const id = r.byte();
   const at = placeOf.get(id) ?? -1;
@@ -178,6 +180,7 @@ const readers: Record<SectionName, (r: ExprReader, draft: Draft) => void> = {
 function readTypes(r: ExprReader, draft: Draft): void {
   const depths: number[] = [];
   for (let left = r.count('types'); left > 0; left--) {
+    checkDeadline('decoding');
     const start = r.pos;
     const group = readRecType(r);
     draft.typeOffsets.push(start);

@@ -3,6 +3,7 @@
 // https://webassembly.github.io/spec/core/binary/instructions.html
 
 import { instructions, type Special } from '../spec/instructions.ts';
+import { checkDeadline } from '../spec/patience.ts';
 import { InstructionReader } from './instruction.ts';
 import type { Expr } from './module.ts';
 
@@ -35,6 +36,7 @@ export class ExprReader extends InstructionReader {
     this.open.length = 0;
     this.open.push('block');
     while (this.open.length > 0) {
+      checkDeadline('decoding');
       this.next();
       const { code, special } = this.row;
       if (code > 0xff) {

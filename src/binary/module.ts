@@ -103,7 +103,7 @@ export interface Custom {
   readonly place: number;
 }
 
-/** The name section, as far as it could be read; unreadable parts are left out, never an error. */
+/** The name section, as far as it could be read; unreadable parts are left out, never an error, and long names cut. */
 export interface Names {
   readonly module?: string;
   readonly funcs: ReadonlyMap<FuncIdx, string>;

@@ -2,6 +2,7 @@
 // https://webassembly.github.io/spec/core/binary/values.html
 
 import { MalformedError } from '../spec/errors.ts';
+import { checkDeadline } from '../spec/patience.ts';
 import { type Counted, limits } from './limits.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -154,7 +155,10 @@ export class Reader {
   /** Elements are read before there is room for the next: a count alone allocates nothing. */
   list<T>(of: Counted, read: (r: this) => T): T[] {
     const list: T[] = [];
-    for (let left = this.count(of); left > 0; left--) list.push(read(this));
+    for (let left = this.count(of); left > 0; left--) {
+      checkDeadline('decoding');
+      list.push(read(this));
+    }
     return list;
   }
 

@@ -8,7 +8,7 @@ import type { DefType } from '../spec/deftypes.ts';
 import { UsageError } from '../spec/errors.ts';
 import { sections } from '../spec/sections.ts';
 import { cut, quoted } from '../spec/told.ts';
-import type { ExternKind, FuncType, GlobalType, Limits, MemType, TableType } from '../spec/types.ts';
+import type { ExternKind, FuncType, GlobalType, Limits, MemType, TableType, ValType } from '../spec/types.ts';
 import { typeName, typeNames } from '../spec/types.ts';
 import { columns, count, formatBytes, type Report } from './print.ts';
 
@@ -127,7 +127,7 @@ function externType({ context }: Module, kind: ExternKind, index: number): strin
     table: () => tableType(context.tables[index] as TableType),
     memory: () => memoryType(context.memories[index] as MemType),
     global: () => globalType(context.globals[index] as GlobalType),
-    tag: () => typeNames(funcType(context.tags[index]).params),
+    tag: () => listed(funcType(context.tags[index]).params),
   } satisfies Record<ExternKind, () => string>;
   return `${kind} ${typesOf[kind]()}`;
 }
@@ -135,7 +135,14 @@ function externType({ context }: Module, kind: ExternKind, index: number): strin
 /** Of a function or tag that exists. */
 const funcType = (type: DefType | undefined): FuncType => (type as DefType).comp as FuncType;
 
-export const signature = ({ params, results }: FuncType): string => `${typeNames(params)} -> ${typeNames(results)}`;
+/** Types of a list that are told; a thousand, at each export of a function, would be more than anybody reads. */
+const mostTypes = 32;
+const listed = (types: readonly ValType[]): string =>
+  types.length <= mostTypes
+    ? typeNames(types)
+    : `${typeNames(types.slice(0, mostTypes))} and ${types.length - mostTypes} more`;
+
+export const signature = ({ params, results }: FuncType): string => `${listed(params)} -> ${listed(results)}`;
 const limits = ({ min, max }: Limits): string => (max === undefined ? `${min}` : `${min} to ${max}`);
 const tableType = (type: TableType): string =>
   `${type.addr === 'i64' ? 'i64 ' : ''}${limits(type.limits)} ${typeName(type.ref)}`;

@@ -63,12 +63,15 @@ export function formatBytes(bytes: number): string {
 export const count = (number: number, singular: string, plural = `${singular}s`): string =>
   `${number} ${number === 1 ? singular : plural}`;
 
-/** Columns as wide as their widest cell, two spaces between. */
+/** Wider cells do not widen their column: one name of megabytes would fill it up in every row. */
+const widestColumn = 60;
+
+/** Columns as wide as their widest cell that is not very wide, two spaces between. */
 export function columns(rows: readonly (readonly string[])[], indent = '  '): string[] {
   const widths: number[] = [];
   for (const row of rows)
     row.forEach((cell, i) => {
-      widths[i] = Math.max(widths[i] ?? 0, cell.length);
+      widths[i] = Math.max(widths[i] ?? 0, Math.min(cell.length, widestColumn));
     });
   return rows.map(
     (row) =>

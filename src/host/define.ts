@@ -9,7 +9,10 @@ import { type RefType, typeNamed, type ValType } from '../spec/types.ts';
 
 /** What a host function may touch of the VM that calls it. */
 export interface HostContext {
-  /** The bytes of the caller's exported or first memory. Fetch it anew after anything that may have grown it. */
+  /**
+   * The bytes of the caller's exported or first memory. Fetch it anew after anything that may have grown it. The view
+   * ends with its VM.
+   */
   memory(name?: string): Uint8Array;
   /** Calls an export of the caller's instance. That inner call cannot be suspended. */
   call(name: string, ...args: Value[]): Value[];

@@ -3,6 +3,7 @@
 
 import type { HostPort } from '../runtime/engine.ts';
 import { exported } from '../runtime/instance.ts';
+import { hostCallsOfThread, inHost } from '../runtime/nesting.ts';
 import type { Ref, Value } from '../runtime/ref.ts';
 import type { FuncInst, InstanceInst, PendingCall, Store } from '../runtime/store.ts';
 import { readValues, writeValues } from '../runtime/value.ts';
@@ -12,15 +13,17 @@ import { cut, isA, messageOf, quoted, toldThrown } from '../spec/told.ts';
 import { type FuncAddr, type FuncType, slotsOfAll, type ValType } from '../spec/types.ts';
 import type { HostContext, HostFunction } from './define.ts';
 
-/** Guest and host calling each other use the thread's own stack, which is small and not ours to check. */
-const maxHostDepth = 100;
+/** Guests and host calling each other use the thread's own stack, which is small and not ours to check. */
+const maxHostCalls = 100;
 
-/** Calls a function of the guest to its end. */
-export type Invoke = (func: Ref, args: readonly Value[]) => Value[];
+/** Calls a function of the store to its end; a host function has the caller that is given. */
+export type Invoke = (func: Ref, args: readonly Value[], caller: InstanceInst) => Value[];
 
 export class Port implements HostPort {
   /** Whether the guest may be suspended: not while a host function runs below it. */
   mayWait = false;
+  /** The instance that called the innermost host function that is running. */
+  private running: InstanceInst | undefined;
   /** By function address. */
   private readonly bound: (HostFunction | undefined)[] = [];
   /** Their addresses, by type and name. */
@@ -54,19 +57,8 @@ export class Port implements HostPort {
     });
   }
 
-  call(func: FuncAddr, base: number): boolean {
-    return this.callFrom(this.caller(), func, base);
-  }
-
-  /** The instance whose code runs in the top frame. */
-  caller(): InstanceInst | undefined {
-    const { stack, funcs } = this.store;
-    const inst = stack.depth === 0 ? undefined : funcs[stack.func(stack.depth - 1)];
-    return inst?.kind === 'wasm' ? inst.instance : undefined;
-  }
-
-  /** As `call`, with the instance that the host function sees as its caller. */
-  callFrom(caller: InstanceInst | undefined, func: FuncAddr, base: number): boolean {
+  /** What a host function calls is called for its own caller, unless another one is given. */
+  call(func: FuncAddr, base: number, caller = this.running ?? this.waiting()): boolean {
     const host = this.hostAt(func);
     const { params, results } = this.store.funcType(func);
     const args = readValues(this.store.stack.words, base, params, this.store);
@@ -99,15 +91,15 @@ export class Port implements HostPort {
     args: readonly Value[],
     caller: InstanceInst | undefined,
   ): unknown {
-    const { store } = this;
-    if (store.hostDepth >= maxHostDepth) throw tooDeep();
-    store.hostDepth++;
+    if (hostCallsOfThread() >= maxHostCalls) throw tooDeep();
+    const { running } = this;
+    this.running = caller;
     try {
-      return host.body(...args, this.context(caller));
+      return inHost(this.store, () => host.body(...args, this.context(caller)));
     } catch (cause) {
       throw hostError(this.name(func), cause);
     } finally {
-      store.hostDepth--;
+      this.running = running;
     }
   }
 
@@ -136,11 +128,18 @@ export class Port implements HostPort {
     const host = this.hostAt(func);
     const name = this.name(func);
     try {
-      const value = await host.body(...args, this.context(this.caller(), id));
+      const value = await host.body(...args, this.context(this.waiting(), id));
       return resultList(name, this.store.funcType(func).results, value);
     } catch (cause) {
       throw isA(cause, HostError) ? cause : hostError(name, cause);
     }
+  }
+
+  /** The instance whose call of a host function is pending: its code waits in the top frame. */
+  private waiting(): InstanceInst | undefined {
+    const { stack, funcs, pending } = this.store;
+    const inst = stack.depth === 0 || pending === null ? undefined : funcs[stack.func(stack.depth - 1)];
+    return inst?.kind === 'wasm' ? inst.instance : undefined;
   }
 
   failed(func: FuncAddr, cause: unknown): HostError {
@@ -158,9 +157,9 @@ export class Port implements HostPort {
 }
 
 const tooDeep = (): ExhaustionError =>
-  new ExhaustionError(`${maxHostDepth} host functions call each other`, undefined, {
+  new ExhaustionError(`${maxHostCalls} host functions call each other`, undefined, {
     limit: 'host functions within each other',
-    value: maxHostDepth,
+    value: maxHostCalls,
   });
 
 const keyOf = ({ type, module, name }: Pick<FuncInst & { kind: 'host' }, 'type' | 'module' | 'name'>): string =>
@@ -200,11 +199,11 @@ class Context implements HostContext {
     const addr = name === undefined ? caller.memories[0] : this.export('memory', name);
     const memory = this.store.memories[addr as number];
     if (memory === undefined) throw new UsageError('the VM was disposed of or sent away');
-    return memory.bytes;
+    return memory.show();
   }
 
   call(name: string, ...args: Value[]): Value[] {
-    return this.invoke(this.store.ref('func', this.export('func', name)), args);
+    return this.invoke(this.store.ref('func', this.export('func', name)), args, this.instance());
   }
 
   private instance(): InstanceInst {

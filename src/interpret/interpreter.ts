@@ -9,6 +9,7 @@ import { refKinds } from '../runtime/ref.ts';
 import type { FuncInst, Store } from '../runtime/store.ts';
 import { join, type PendingWait } from '../runtime/wait.ts';
 import { CrashError, LimitError, Trap, UncaughtError } from '../spec/errors.ts';
+import { hostCall } from '../spec/fuel.ts';
 import { type FuncAddr, slotsOfAll, type TagAddr } from '../spec/types.ts';
 import { enter } from './loop/enter.ts';
 import { lower } from './lower/lower.ts';
@@ -23,7 +24,7 @@ import { waiting } from './routines/atomics.ts';
  * some for the call under way (generate.ts, `around`).
  */
 const quantum = 4_000;
-/** Runs under way in this thread: host functions may run other VMs. */
+/** Runs under way in this thread: host functions may run other VMs. Until they end, frames stand in lowered code. */
 let running = 0;
 
 type WasmFunc = FuncInst & { kind: 'wasm' };
@@ -163,8 +164,11 @@ class Run {
 
   private outOfFuel(): Stop | undefined {
     while (this.m.fuel < 0 && this.reserve > 0) this.refill();
-    if (this.m.fuel < 0) return this.stop('fuel');
-    return this.paused() ? this.stop('pause') : undefined;
+    const stop = this.m.fuel < 0 ? 'fuel' : this.paused() ? 'pause' : undefined;
+    if (stop === undefined) return undefined;
+    // In plain code an instruction begins with its `step`; bulk instructions are left in their midst.
+    if (this.m.form === 'plain' && this.word(0) === bulkOp) this.m.pc -= stepWords;
+    return this.stop(stop);
   }
 
   /** Tells the store what this run has charged, and what it owes. */
@@ -380,18 +384,25 @@ class Run {
     this.m.refreshCode();
   }
 
-  /** Calls the host; what guests use meanwhile that it calls in turn is paid from this run's fuel. */
+  /** Calls the host; what guests use meanwhile that it calls in turn is paid from this run's fuel, and so is the call. */
   private callCharged(addr: FuncAddr, base: number): boolean {
     const { store, m } = this;
     const before = store.fuelUsed;
-    const done = this.host.call(addr, base);
-    this.reserve -= store.fuelUsed - before;
-    if (this.reserve < 0) {
-      this.granted += this.reserve;
-      m.fuel += this.reserve;
-      this.reserve = 0;
+    store.fuelUsed += hostCall;
+    try {
+      return this.host.call(addr, base, m.instance);
+    } finally {
+      this.pay(store.fuelUsed - before);
     }
-    return done;
+  }
+
+  /** What is already in the store's count is taken from what the machine was not yet given, and then from what it has. */
+  private pay(used: number): void {
+    this.reserve -= used;
+    if (this.reserve >= 0) return;
+    this.granted += this.reserve;
+    this.m.fuel += this.reserve;
+    this.reserve = 0;
   }
 
   /** The frame of the caller becomes that of the callee. */
@@ -485,7 +496,7 @@ class Run {
     const { m } = this;
     const hasTag = (tag: number) => m.instance.tags[tag] === thrown;
     for (let at = offset; ; at = m.pc - 1) {
-      const handler = at < 0 ? undefined : findHandler(this.regionsAt(at), at, hasTag);
+      const handler = at < 0 ? undefined : findHandler(this.loweredOf(at), at, hasTag);
       if (handler !== undefined) {
         this.handle(handler, exception);
         return;
@@ -498,9 +509,9 @@ class Run {
     }
   }
 
-  private regionsAt(offset: number): Lowered['regions'] {
+  private loweredOf(offset: number): Lowered {
     const { m } = this;
-    return m.moduleCode.holding((m.funcs[m.FR[m.fi] as number] as WasmFunc).index, offset).regions;
+    return m.moduleCode.holding((m.funcs[m.FR[m.fi] as number] as WasmFunc).index, offset);
   }
 
   /** Makes the frame below the current one: it stands after its call. */
@@ -538,6 +549,8 @@ class Run {
   }
 }
 
+const bulkOp = opNamed('bulk');
+const stepWords = 1;
 const tailOps = {
   direct: opNamed('return_call'),
   indirect: opNamed('return_call_indirect'),

@@ -2,6 +2,7 @@
 // https://webassembly.github.io/spec/js-api/#call-an-exported-function
 
 import { type Budget, Thrown } from '../runtime/engine.ts';
+import { onTop } from '../runtime/nesting.ts';
 import type { Value } from '../runtime/ref.ts';
 import type { FuncInst } from '../runtime/store.ts';
 import { readValues, writeValues } from '../runtime/value.ts';
@@ -12,13 +13,10 @@ import { localSlots } from '../vm/driver.ts';
 import { trace } from '../vm/frames.ts';
 import { isHostOverflow, stackOverflow, trapped } from './errors.ts';
 import { thrownValue } from './exception.ts';
-import { checkHostStack } from './host-stack.ts';
+import { checkAtTimes } from './host-stack.ts';
 import type { Port } from './port.ts';
 import type { Realm } from './realm.ts';
 import { checkCrossing, toJs, toWasm } from './values.ts';
-
-/** Looking at the host's stack costs as much as a call, so it is done once for so many levels of calls. */
-const levels = 16;
 
 const unbounded: Budget = { fuel: Number.POSITIVE_INFINITY };
 
@@ -56,18 +54,15 @@ export class Caller {
     const { store } = this.realm;
     const { stack } = store;
     const { depth, top } = stack;
-    const { debt } = store;
-    try {
-      if (store.hostDepth % levels === levels - 1) checkHostStack();
-      this.run(addr, args);
-      return readValues(stack.words, top, store.funcType(addr).results, store);
-    } catch (error) {
-      throw this.told(error, depth);
-    } finally {
-      stack.depth = depth;
-      stack.top = top;
-      store.debt = debt;
-    }
+    return onTop(store, () => {
+      try {
+        checkAtTimes();
+        this.run(addr, args);
+        return readValues(stack.words, top, store.funcType(addr).results, store);
+      } catch (error) {
+        throw this.told(error, depth);
+      }
+    });
   }
 
   private run(addr: FuncAddr, args: readonly Value[]): void {

@@ -2,6 +2,7 @@
 // https://webassembly.github.io/spec/js-api/#create-a-host-function
 
 import type { HostPort } from '../runtime/engine.ts';
+import { inHost } from '../runtime/nesting.ts';
 import type { Value } from '../runtime/ref.ts';
 import { readValues, writeValues } from '../runtime/value.ts';
 import type { DefType } from '../spec/deftypes.ts';
@@ -33,13 +34,10 @@ export class Port implements HostPort {
     const type = store.funcType(func);
     const args = readValues(store.stack.words, base, type.params, store);
     let values: Value[];
-    store.hostDepth++;
     try {
-      values = this.perform(this.functions[func] as Callable, type, args);
+      values = inHost(store, () => this.perform(this.functions[func] as Callable, type, args));
     } catch (value) {
       throw thrown(realm, value);
-    } finally {
-      store.hostDepth--;
     }
     store.stack.reserveSlots(base + slotsOfAll(type.results));
     writeValues(store.stack.words, base, type.results, values, store, 'result');

@@ -10,6 +10,7 @@ import { type Shape, shapeOf } from '../runtime/shape.ts';
 import { globalWords, type Store } from '../runtime/store.ts';
 import type { DefType } from '../spec/deftypes.ts';
 import { CrashError } from '../spec/errors.ts';
+import { checkDeadline } from '../spec/patience.ts';
 import type { FuncAddr, GlobalAddr } from '../spec/types.ts';
 
 /** Words of one value: a v128 takes all four. */
@@ -64,6 +65,7 @@ export class Evaluator {
     reader.pos = expr.start;
     this.machine.height = 0;
     while (reader.pos < expr.end) {
+      checkDeadline('linking');
       reader.next();
       (steps.get(reader.row.name) ?? unknown(reader.row.name))(this.machine);
     }

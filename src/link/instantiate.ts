@@ -10,6 +10,7 @@ import { refKinds } from '../runtime/ref.ts';
 import { globalWords, type InstanceInst, type Store } from '../runtime/store.ts';
 import { TableInst } from '../runtime/table.ts';
 import { LimitError, Trap } from '../spec/errors.ts';
+import { checkDeadline } from '../spec/patience.ts';
 import type { ExternKind } from '../spec/types.ts';
 import { Evaluator } from './constant.ts';
 
@@ -109,6 +110,7 @@ class Allocation {
   private addFuncs(): void {
     const { funcs, importedFuncs } = this.module.context;
     for (let index = importedFuncs; index < funcs.length; index++) {
+      checkDeadline('linking');
       const type = funcs[index] as (typeof funcs)[number];
       this.instance.funcs.push(this.store.addFunc({ kind: 'wasm', type, instance: this.instance, index }));
     }
@@ -139,6 +141,7 @@ class Allocation {
   private addMemories(): void {
     const { memories, importedMemories } = this.module.context;
     for (const type of memories.slice(importedMemories)) {
+      checkDeadline('linking');
       const memory = allocateMemory(type, this.shared, this.store.memoryBudget);
       this.instance.memories.push(this.store.addMemory(memory));
     }
@@ -178,6 +181,7 @@ export function initialise(store: Store, instance: InstanceInst): void {
 function initialiseTables(store: Store, instance: InstanceInst, evaluator: Evaluator): void {
   instance.module.syntax.elems.forEach(({ mode }, i) => {
     if (mode.kind !== 'active') return;
+    checkDeadline('linking');
     const words = instance.elems[i] as Int32Array;
     const table = store.tables[instance.tables[mode.table] as number] as TableInst;
     const start = offset(evaluator.evaluate(mode.at), table.type.addr);
@@ -192,6 +196,7 @@ function initialiseMemories(store: Store, instance: InstanceInst, evaluator: Eva
   const { bytes, syntax } = instance.module;
   syntax.datas.forEach(({ mode, init }, i) => {
     if (mode.kind !== 'active') return;
+    checkDeadline('linking');
     const memory = store.memories[instance.memories[mode.memory] as number] as (typeof store.memories)[number];
     const start = offset(evaluator.evaluate(mode.at), memory.type.addr);
     if (start + init.end - init.start > memory.size) throw new Trap('out of bounds memory access', `data segment ${i}`);

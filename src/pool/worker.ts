@@ -6,7 +6,7 @@ import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { asyncHostFunction } from '../host/define.ts';
 import { useCodeCache } from '../rewrite/module/code-cache.ts';
 import { adopt, compiledOf } from '../rewrite/module/module.ts';
-import { useStack } from '../rewrite/run/native.ts';
+import { useStack } from '../rewrite/run/native-stack.ts';
 import type { Outcome, SuspendReason } from '../runtime/engine.ts';
 import { Module } from '../runtime/module.ts';
 import type { Value } from '../runtime/ref.ts';

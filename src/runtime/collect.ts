@@ -6,6 +6,7 @@ import { type Heap, isHeapKind } from './heap.ts';
 import { refKinds } from './ref.ts';
 import { type Shape, shapeOf, sizeOf } from './shape.ts';
 import { globalWords, type Store, type TagInst } from './store.ts';
+import { hierarchyOf } from './value.ts';
 
 /**
  * A new object, all zero; returns its address. Where there is no room for it, what is dead goes first; `slotWords` of the
@@ -54,7 +55,7 @@ function markRows(
   };
   row(stack.words, slotWords);
   row(values, globals.length * globalWords);
-  for (const { elements, size } of tables) row(elements, size * 2);
+  for (const { type, elements, size } of tables) if (hierarchyOf(type.ref) !== 'func') row(elements, size * 2);
   for (const { elems } of instances) for (const words of elems) row(words, words.length);
   return scanned;
 }

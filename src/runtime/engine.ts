@@ -4,7 +4,7 @@ import type { HostError, Trap } from '../spec/errors.ts';
 import type { FuncAddr, MemAddr, TagAddr } from '../spec/types.ts';
 import type { Module } from './module.ts';
 import type { Value } from './ref.ts';
-import type { Store } from './store.ts';
+import type { InstanceInst, Store } from './store.ts';
 
 export type SuspendReason =
   /** The fuel of this run is used up. */
@@ -54,10 +54,11 @@ export class Thrown {
 /** How an engine calls the host: arguments stand in the stack's slots from `base` on, results go to the same place. */
 export interface HostPort {
   /**
-   * Calls the host function. Returns true when its results are in place; false when they come later: then
-   * `store.pending` is set and the engine suspends. Throws HostError or Thrown where the function threw.
+   * Calls the host function, for code of the instance `caller`. Returns true when its results are in place; false when
+   * they come later: then `store.pending` is set and the engine suspends. Throws HostError or Thrown where the function
+   * threw.
    */
-  call(func: FuncAddr, base: number): boolean;
+  call(func: FuncAddr, base: number, caller: InstanceInst): boolean;
   /** Whether this run may be suspended where the guest waits. */
   readonly mayWait: boolean;
 }

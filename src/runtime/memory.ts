@@ -52,6 +52,8 @@ export class MemoryInst {
     /** Size in bytes; less than the host's memory where the guest's pages are smaller than the host's. */
     public size: number,
     private readonly budget: MemoryBudget,
+    /** Somebody outside may have views of it. */
+    private seen = false,
   ) {
     this.buffer = host.buffer;
     this.bytes = new Uint8Array(this.buffer, 0, size);
@@ -108,6 +110,17 @@ export class MemoryInst {
     if (this.shared) weigh(this.host);
   }
 
+  /** The bytes for whoever asks. The view ends with the memory: what is used again nobody else sees. */
+  show(): Uint8Array {
+    this.seen = true;
+    return this.bytes;
+  }
+
+  /** Whether somebody may have views of it. */
+  get isSeen(): boolean {
+    return this.seen;
+  }
+
   /** Sees what another VM has grown. */
   refresh(): void {
     if (!this.lent) return;
@@ -126,10 +139,14 @@ export class MemoryInst {
     return { type, memory: this.host };
   }
 
-  /** Gives the host's memory back for another one to use. The instance must not be touched after this. */
+  /**
+   * Gives the host's memory back for another one to use. Views of a plain one are detached; those of a shared one cannot
+   * be, so it is not used again. The instance must not be touched after this.
+   */
   release(): void {
     this.budget.used -= this.size;
-    if (!this.lent) giveBack(this.host, this.type, this.shared);
+    if (this.seen && !this.shared) this.host.grow(0);
+    if (!this.lent && !(this.seen && this.shared)) giveBack(this.host, this.type, this.shared);
   }
 
   /** Lets go of the memory without giving it back: another thread has it now. */
@@ -217,12 +234,18 @@ function newHost(initial: number, maximum: number, shared: boolean, size: number
   }
 }
 
-/** A memory that came from another thread. */
-export function adoptMemory(type: MemType, host: WebAssembly.Memory, size: number, budget: MemoryBudget): MemoryInst {
+/** A memory that came from another thread; `seen`: where somebody may have views of it. */
+export function adoptMemory(
+  type: MemType,
+  host: WebAssembly.Memory,
+  size: number,
+  budget: MemoryBudget,
+  seen: boolean,
+): MemoryInst {
   if (budget.used + size > budget.limit)
     throw new LimitError(`a memory of ${size} bytes is over the limit`, { limit: 'memory', value: budget.limit });
   budget.used += size;
-  return new MemoryInst(type, host, size, budget);
+  return new MemoryInst(type, host, size, budget, seen);
 }
 
 export function isSharedMemory(value: unknown): value is SharedMemory {
@@ -233,7 +256,7 @@ export function isSharedMemory(value: unknown): value is SharedMemory {
 
 /** A memory that another VM holds too. */
 export function borrowMemory({ type, memory }: SharedMemory, budget: MemoryBudget): MemoryInst {
-  const borrowed = adoptMemory(type, memory, memory.buffer.byteLength, budget);
+  const borrowed = adoptMemory(type, memory, memory.buffer.byteLength, budget, true);
   borrowed.share();
   return borrowed;
 }

@@ -12,6 +12,8 @@ import { hashOf } from './sha256.ts';
 export class Module {
   private known: string | undefined;
   private byName: ReadonlyMap<string, Export> | undefined;
+  /** Of exported functions, the first name of each. */
+  private exportedNames: ReadonlyMap<FuncIdx, string> | undefined;
 
   private constructor(
     readonly syntax: ModuleSyntax,
@@ -49,6 +51,12 @@ export class Module {
   funcName(index: FuncIdx): string {
     const given = this.syntax.names.funcs.get(index);
     if (given !== undefined) return cut(given);
-    return cut(this.syntax.exports.find((e) => e.kind === 'func' && e.index === index)?.name ?? `func[${index}]`);
+    this.exportedNames ??= new Map(
+      this.syntax.exports
+        .filter(({ kind }) => kind === 'func')
+        .map((e): [FuncIdx, string] => [e.index, cut(e.name)])
+        .reverse(),
+    );
+    return this.exportedNames.get(index) ?? `func[${index}]`;
   }
 }

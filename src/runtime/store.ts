@@ -105,7 +105,9 @@ export class Store {
   readonly tables: TableInst[] = [];
   readonly memories: MemoryInst[] = [];
   readonly globals: GlobalInst[] = [];
-  globalWords = new Int32Array(16 * globalWords);
+  private ownGlobalWords = new Int32Array(16 * globalWords);
+  /** The native engine, while the values of the globals are in its code and not here; it writes them back when asked. */
+  globalsAway: { bringBack(): void } | null = null;
   readonly tags: TagInst[] = [];
   /** Values of the host that the guest holds as externref. */
   readonly externs: unknown[] = [];
@@ -174,9 +176,15 @@ export class Store {
     if ((addr + 1) * globalWords > this.globalWords.length) {
       const wider = new Int32Array(this.globalWords.length * 2);
       wider.set(this.globalWords);
-      this.globalWords = wider;
+      this.ownGlobalWords = wider;
     }
     return addr;
+  }
+
+  /** Values of the globals. Whoever keeps the array asks anew after a run of an engine or a call of the host. */
+  get globalWords(): Int32Array {
+    if (this.globalsAway !== null) this.globalsAway.bringBack();
+    return this.ownGlobalWords;
   }
 
   funcType(addr: FuncAddr): FuncType {

@@ -11,8 +11,8 @@ export class TableInst {
   /** Two words an element; longer than `size` where room was made ahead. */
   elements: Int32Array;
   size: number;
-  /** Goes up with each change of the elements, so that copies of them can follow. */
-  version = 0;
+  /** The elements that have changed since the native engine's copy of them last followed: from one up to another. */
+  changed = { start: 0, end: 0 };
 
   constructor(
     readonly type: TableType,
@@ -45,15 +45,26 @@ export class TableInst {
     this.elements = wider;
   }
 
+  private touch(start: number, end: number): void {
+    const { changed } = this;
+    if (changed.end === changed.start) {
+      changed.start = start;
+      changed.end = end;
+    } else {
+      changed.start = Math.min(changed.start, start);
+      changed.end = Math.max(changed.end, end);
+    }
+  }
+
   /** Writes references, two words each; they must fit. */
   write(start: number, words: Int32Array): void {
-    this.version++;
+    this.touch(start, start + words.length / 2);
     this.elements.set(words, start * 2);
   }
 
   /** The range must be within the table. */
   fill(start: number, count: number, lo: number, hi: number): void {
-    this.version++;
+    this.touch(start, start + count);
     for (let i = start * 2; i < (start + count) * 2; i += 2) {
       this.elements[i] = lo;
       this.elements[i + 1] = hi;

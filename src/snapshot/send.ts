@@ -18,6 +18,8 @@ export interface SnapshotMessage {
   readonly data: SnapshotData;
   /** The memories: a shared one by its handle, a private one by its bytes. */
   readonly memories: readonly (WebAssembly.Memory | Uint8Array<ArrayBuffer>)[];
+  /** Of which of them nobody else has a view: a memory by its handle can be used again once its VM is gone. */
+  readonly unseen: readonly boolean[];
 }
 
 /**
@@ -45,7 +47,11 @@ export interface Sent {
 function messageOf(store: Store, give: (memory: MemoryInst) => SnapshotMessage['memories'][number]): Sent {
   const bare = saveAllButMemories(store);
   const sizes = store.memories.map(({ pages }) => ({ size: pages, runs: new Int32Array(0) }));
-  const message = { data: { ...bare, memories: sizes }, memories: store.memories.map(give) };
+  const message = {
+    data: { ...bare, memories: sizes },
+    memories: store.memories.map(give),
+    unseen: store.memories.map(({ isSeen }) => !isSeen),
+  };
   return { message, transfer: transferOf(message) };
 }
 
@@ -83,7 +89,7 @@ export interface ReceiveStoreOptions extends RestoreStoreOptions {
 
 /** Builds the store again. A message may be forged like any snapshot, so it is verified. Throws SnapshotError. */
 export function receiveStore(
-  { data, memories }: SnapshotMessage,
+  { data, memories, unseen }: SnapshotMessage,
   { modules, limits = {}, sharedMemory = false, trusted = false }: ReceiveStoreOptions,
 ): Store {
   const verified = (trusted ? resolve : verify)(data, modules, limits);
@@ -96,7 +102,7 @@ export function receiveStore(
     const type = memType(verified, addr);
     const memory = memories[addr];
     if (memory instanceof hostWasm.Memory)
-      return adoptMemory(type, memory, size * 2 ** type.pageLog2, store.memoryBudget);
+      return adoptMemory(type, memory, size * 2 ** type.pageLog2, store.memoryBudget, unseen?.[addr] !== true);
     const ours = allocateMemory(type, sharedMemory, store.memoryBudget, size);
     ours.bytes.set(memory as Uint8Array);
     return ours;

@@ -26,6 +26,17 @@ export function withDeadline<T>(deadline: number, work: () => T): T {
   }
 }
 
+/** Work that must not end in its midst, whatever the deadline: what it does would be lost, and what it changes torn. */
+export function withoutDeadline<T>(work: () => T): T {
+  const outer = latest;
+  latest = Number.POSITIVE_INFINITY;
+  try {
+    return work();
+  } finally {
+    latest = outer;
+  }
+}
+
 /**
  * To be called for each function, item or some dozens of instructions. `during` says what is done, as `decoding`. Throws
  * a LimitError once the deadline of the work under way has passed; it may take 256 calls to notice.

@@ -4,7 +4,8 @@
 
 import type { Span } from '../binary/module.ts';
 import { MalformedError } from '../spec/errors.ts';
-import type { FuncIdx, ValType } from '../spec/types.ts';
+import { checkDeadline } from '../spec/patience.ts';
+import { type FuncIdx, slotsOf, type ValType } from '../spec/types.ts';
 import { funcName, funcType, type ModuleContext } from './context.ts';
 import { limits } from './limits.ts';
 import { type LocalRuns, Machine } from './machine.ts';
@@ -39,6 +40,7 @@ export class Sequence extends Machine {
   /** Reads and types the whole sequence. */
   run(): void {
     while (!this.done) {
+      checkDeadline('validating');
       this.read();
       this.apply();
     }
@@ -49,6 +51,8 @@ export class Sequence extends Machine {
 /** A function's body, and its locals. */
 export class BodyValidator extends Sequence {
   private readonly count: number;
+  /** Slots of the frame below each run of locals, and below the operands. */
+  private readonly slots: readonly number[];
   private expanded: readonly ValType[] | undefined;
 
   /** `func` counts imports first, and must not be one. */
@@ -71,6 +75,7 @@ export class BodyValidator extends Sequence {
     }
     this.runs = { ends, types };
     this.count = count;
+    this.slots = slotsBelow(this.runs);
     this.paramCount = params.length;
     const affordable = syntax.body.end - syntax.body.start + 16;
     this.expanded = count <= affordable ? expand(this.runs) : undefined;
@@ -80,6 +85,18 @@ export class BodyValidator extends Sequence {
   get locals(): readonly ValType[] {
     this.expanded ??= expand(this.runs);
     return this.expanded;
+  }
+
+  /** Where a local stands in a frame, in slots from its base. */
+  localSlot(index: number): number {
+    const run = this.runOf(index);
+    const first = run === 0 ? 0 : (this.runs.ends[run - 1] as number);
+    return (this.slots[run] as number) + (index - first) * slotsOf(this.runs.types[run] as ValType);
+  }
+
+  /** How many slots all locals take. */
+  get localSlots(): number {
+    return this.slots[this.slots.length - 1] as number;
   }
 
   override localType(index: number): ValType {
@@ -95,6 +112,15 @@ export class BodyValidator extends Sequence {
     });
     return unset;
   }
+}
+
+function slotsBelow({ ends, types }: LocalRuns): number[] {
+  const slots = [0];
+  ends.forEach((end, i) => {
+    const count = end - (ends[i - 1] ?? 0);
+    slots.push((slots[i] as number) + count * slotsOf(types[i] as ValType));
+  });
+  return slots;
 }
 
 function expand({ ends, types }: LocalRuns): ValType[] {

@@ -3,10 +3,13 @@
 // the events backwards. Who has to know more of a body drives the reader, and sees each instruction.
 
 import { InstructionReader } from '../binary/instruction.ts';
+import type { DefType } from '../spec/deftypes.ts';
+import { carriedCost, clausesCost, grown, isBulk, localsCost, priceOf, resolveCost } from '../spec/fuel.ts';
 import { instructions, type Special } from '../spec/instructions.ts';
-import type { FuncIdx } from '../spec/types.ts';
-import { bodyOf, type ModuleContext } from './context.ts';
-import { slotOfCode } from './rules.ts';
+import { checkDeadline } from '../spec/patience.ts';
+import { type FuncIdx, type FuncType, slotsOf } from '../spec/types.ts';
+import { bodyOf, funcType, type ModuleContext } from './context.ts';
+import { slotOfCode, slots } from './rules.ts';
 
 /** What an event is; an event is its argument above `eventBits` bits of code. */
 export const events = {
@@ -19,11 +22,11 @@ export const events = {
   stop: 3,
   /** An exception may leave from here. */
   throw: 4,
-  /** The safe point with this index: after a call, or at a loop's begin. */
+  /** The safe point with this index: after a call; at a loop's begin, or at a bulk instruction (`point`). */
   call: 5,
-  /** The `loop` instruction of the loop with this index. Its safe point is a `loopPoint` event right after. */
+  /** The `loop` instruction of the loop with this index. Its safe point is a `point` event right after. */
   beginLoop: 6,
-  loopPoint: 7,
+  point: 7,
   /** An opening instruction of another kind. */
   begin: 8,
   /** An `if`; the argument is 1 if it has an `else`. */
@@ -55,7 +58,7 @@ export interface Loop extends Charged {
 }
 export interface Point {
   readonly pc: number;
-  readonly kind: 'loop' | 'call';
+  readonly kind: 'loop' | 'call' | 'bulk';
 }
 export interface Flow {
   readonly events: readonly number[];
@@ -84,6 +87,8 @@ interface Open {
   /** Depths of the labels of a `try_table`. */
   readonly handlers: readonly number[];
   hasClause: boolean;
+  /** How many values a branch to its label carries. */
+  readonly arity: number;
 }
 
 /** The length of the longest way to a place that no way leads to; it is negative however much is added. */
@@ -111,15 +116,28 @@ export class FlowReader implements Flow {
   /** The same for what is around each of the open loops, as it was where that begins. */
   private readonly paths: number[] = [];
   readonly start: number;
+  /** Slots of locals that are no parameters. */
+  private localSlots = 0;
 
-  constructor(context: ModuleContext, func: FuncIdx) {
+  private readonly type: FuncType;
+
+  constructor(
+    private readonly context: ModuleContext,
+    func: FuncIdx,
+  ) {
     const body = bodyOf(context, func);
     this.start = body.start;
+    this.type = funcType(context, func);
+    for (const { count, type } of context.syntax.funcs[func - context.importedFuncs]?.locals ?? [])
+      this.localSlots += count * slotsOf(type);
     this.reader = new InstructionReader(context.syntax.bytes, body.start, body.end);
   }
 
   run(): Flow {
-    while (this.next()) this.take();
+    while (this.next()) {
+      checkDeadline('reading the flow of code');
+      this.take();
+    }
     return this;
   }
 
@@ -135,17 +153,19 @@ export class FlowReader implements Flow {
 
   /** Takes in the instruction that was read. */
   take(): void {
-    if (this.reader.row.special !== 'loop') this.step();
-    effectsBySlot[slotOfCode(this.reader.row.code)]?.(this);
+    const { row } = this.reader;
+    const slot = slotOfCode(row.code);
+    if (row.special !== 'loop') this.spend(prices[slot] as number);
+    effectsBySlot[slot]?.(this);
   }
 
-  private step(): void {
-    this.path++;
+  spend(units: number): void {
+    this.path += units;
     if (this.path > this.charged.cost) this.charged.cost = this.path;
   }
 
   get entryCost(): number {
-    return Math.max(1, this.entry.cost);
+    return Math.max(1, this.entry.cost) + localsCost(this.localSlots);
   }
 
   /** In unreachable code only the end of the clause matters. */
@@ -178,6 +198,16 @@ export class FlowReader implements Flow {
     this.path = noWay;
   }
 
+  /** Values that a branch to a label, or a return, carries. */
+  private arity(depth: number): number {
+    return this.open[this.open.length - 1 - depth]?.arity ?? this.type.results.length;
+  }
+
+  /** The instruction branches: what it carries costs more. */
+  carry(depth = this.open.length): void {
+    this.spend(carriedCost(this.arity(depth)));
+  }
+
   branch(depth: number): void {
     this.emit(events.branch, depth);
     this.leadTo(depth, this.path);
@@ -193,16 +223,62 @@ export class FlowReader implements Flow {
 
   /** A label that many entries name counts once. */
   branchTable(): void {
+    this.carry(this.reader.labels.at(-1) as number);
     for (const depth of new Set(this.reader.labels)) this.branch(depth);
     this.stop();
   }
 
-  call(): void {
+  /** What a call costs more, of a function of the type. */
+  carryCall({ params, results }: FuncType): void {
+    this.spend(carriedCost(params.length + results.length));
+  }
+  get callee(): FuncType {
+    return funcType(this.context, this.reader.x);
+  }
+  typeAt(index: number): FuncType {
+    return this.context.types[index]?.comp as FuncType;
+  }
+
+  call(type: FuncType): void {
+    this.carryCall(type);
     this.emit(events.call, this.points.length);
     this.points.push({ pc: this.reader.pos - this.start, kind: 'call' });
   }
 
+  callIndirect(call: (type: FuncType) => void): void {
+    const type = this.typeAt(this.reader.x);
+    if ([...type.params, ...type.results].some((type) => typeof type === 'object')) this.spend(resolveCost);
+    call(type);
+  }
+
+  /** Before a bulk instruction; where a call or a loop's begin is just before, there is a safe point already. */
+  bulk(): void {
+    const pc = this.reader.start - this.start;
+    if (this.points.at(-1)?.pc === pc) return;
+    this.emit(events.point, this.points.length);
+    this.points.push({ pc, kind: 'bulk' });
+  }
+
+  throwTag(): void {
+    this.carryCall(this.context.tags[this.reader.x]?.comp as FuncType);
+    throws(this);
+  }
+
+  /** A structure has a word or more for each field, an array here for each element. */
+  makeStruct(): void {
+    const { comp } = this.context.types[this.reader.x] as DefType;
+    if (comp.kind === 'struct') this.spend(grown.word * 2 * comp.fields.length);
+  }
+
+  private blockArity(kind: Special): number {
+    const { block } = this.reader;
+    if (!('type' in block)) return block.result === undefined || kind === 'loop' ? 0 : 1;
+    const { params, results } = this.typeAt(block.type);
+    return kind === 'loop' ? params.length : results.length;
+  }
+
   begin(kind: Special): void {
+    if (kind === 'try_table') this.spend(clausesCost(this.reader.catches.length));
     const handlers = kind === 'try_table' ? [...new Set(this.reader.catches.map(({ label }) => label))] : noHandlers;
     this.open.push({
       kind,
@@ -214,6 +290,7 @@ export class FlowReader implements Flow {
       reach: kind === 'if' ? this.path : noWay,
       handlers,
       hasClause: false,
+      arity: this.blockArity(kind),
     });
     this.depth = Math.max(this.depth, this.open.length);
     if (kind === 'loop') this.beginLoop();
@@ -228,7 +305,7 @@ export class FlowReader implements Flow {
     const loop = { pc: this.reader.start - this.start, cost: 1 };
     this.charged = loop;
     this.loops.push(loop);
-    this.emit(events.loopPoint, this.points.length);
+    this.emit(events.point, this.points.length);
     this.points.push({ pc: this.reader.pos - this.start, kind: 'loop' });
   }
 
@@ -245,6 +322,8 @@ export class FlowReader implements Flow {
     this.emit(events.catch, block.hasClause ? 0 : 1);
     block.hasClause = true;
     block.reach = Math.max(block.reach, this.path);
+    // All of a `try` has what is around it to be charged to: what its clauses cost need not be known when it begins.
+    this.charged.cost += clausesCost(1);
     this.path = this.thrown;
   }
 
@@ -282,9 +361,12 @@ const resumes: ReadonlySet<Special> = new Set(['else', 'catch', 'catch_all', 'en
 type Effect = (f: FlowReader) => void;
 const none = undefined;
 const write: Effect = (f) => f.emit(events.write, f.reader.x);
-const branch: Effect = (f) => f.branch(f.reader.x);
+const branch: Effect = (f) => {
+  f.carry(f.reader.x);
+  f.branch(f.reader.x);
+};
 const stop: Effect = (f) => f.stop();
-const call: Effect = (f) => f.call();
+const bulk: Effect = (f) => f.bulk();
 const throws: Effect = (f) => {
   f.emit(events.throw);
   f.stop();
@@ -303,7 +385,7 @@ const effects = {
   catch_all: (f) => f.catch(),
   delegate: (f) => f.end(),
   rethrow: throws,
-  throw: throws,
+  throw: (f) => f.throwTag(),
   throw_ref: throws,
   br: (f) => {
     branch(f);
@@ -315,13 +397,25 @@ const effects = {
   br_on_non_null: branch,
   br_on_cast: branch,
   br_on_cast_fail: branch,
-  return: stop,
-  call,
-  call_indirect: call,
-  call_ref: call,
-  return_call: stop,
-  return_call_indirect: stop,
-  return_call_ref: stop,
+  return: (f) => {
+    f.carry();
+    f.stop();
+  },
+  call: (f) => f.call(f.callee),
+  call_indirect: (f) => f.callIndirect((type) => f.call(type)),
+  call_ref: (f) => f.call(f.typeAt(f.reader.x)),
+  return_call: (f) => {
+    f.carryCall(f.callee);
+    f.stop();
+  },
+  return_call_indirect: (f) => {
+    f.callIndirect((type) => f.carryCall(type));
+    f.stop();
+  },
+  return_call_ref: (f) => {
+    f.carryCall(f.typeAt(f.reader.x));
+    f.stop();
+  },
   drop: none,
   select: none,
   'select t': none,
@@ -334,11 +428,11 @@ const effects = {
   'table.set': none,
   'table.size': none,
   'table.grow': none,
-  'table.fill': none,
-  'table.copy': none,
-  'table.init': none,
+  'table.fill': bulk,
+  'table.copy': bulk,
+  'table.init': bulk,
   'elem.drop': none,
-  'memory.copy': none,
+  'memory.copy': bulk,
   'ref.null': none,
   'ref.is_null': none,
   'ref.func': none,
@@ -348,26 +442,29 @@ const effects = {
   'ref.cast': none,
   'any.convert_extern': none,
   'extern.convert_any': none,
-  'struct.new': none,
-  'struct.new_default': none,
+  'struct.new': (f) => f.makeStruct(),
+  'struct.new_default': (f) => f.makeStruct(),
   'struct.get': none,
   'struct.set': none,
   'array.new': none,
   'array.new_default': none,
-  'array.new_fixed': none,
+  'array.new_fixed': (f) => f.spend(grown.word * 2 * f.reader.y),
   'array.new_data': none,
   'array.new_elem': none,
   'array.get': none,
   'array.set': none,
-  'array.fill': none,
-  'array.copy': none,
-  'array.init_data': none,
-  'array.init_elem': none,
+  'array.fill': bulk,
+  'array.copy': bulk,
+  'array.init_data': bulk,
+  'array.init_elem': bulk,
 } satisfies Record<Special, Effect | undefined>;
 
+const prices = new Uint16Array(slots);
 const effectsBySlot: (Effect | undefined)[] = [];
-for (const { code, special } of instructions) {
-  if (special !== undefined) effectsBySlot[slotOfCode(code)] = effects[special];
+for (const row of instructions) {
+  const slot = slotOfCode(row.code);
+  prices[slot] = priceOf(row);
+  effectsBySlot[slot] = row.special === undefined ? (isBulk(row.name) ? bulk : none) : effects[row.special];
 }
 
 /** Reads the flow of a function that is no import. */

@@ -6,6 +6,7 @@
 // instruction but `rethrow` sees it. Here it stands among `operands` like any other.
 
 import { instructionNamed } from '../spec/instructions.ts';
+import { checkDeadline } from '../spec/patience.ts';
 import type { FuncIdx, FuncType, ValType } from '../spec/types.ts';
 import { BodyValidator } from './body.ts';
 import { funcType, isDefaultable, type ModuleContext } from './context.ts';
@@ -62,6 +63,7 @@ export function visitFrameShapes(
       const unset = tracked ? v.unsetLocals() : [];
       if (!v.unreachable) visit(pc, { ...shape, unset, ...(afterCall === undefined ? {} : { afterCall }) });
     }
+    checkDeadline('finding the values of frames');
     v.read();
     afterCall = calleeType(v);
     v.apply();

@@ -6,6 +6,7 @@ import { InstructionReader } from '../binary/instruction.ts';
 import type { Custom, Func } from '../binary/module.ts';
 import { Reader } from '../binary/reader.ts';
 import { InvalidError } from '../spec/errors.ts';
+import { checkDeadline } from '../spec/patience.ts';
 import type { FuncIdx } from '../spec/types.ts';
 import { bodyOf, type ModuleContext } from './context.ts';
 
@@ -44,6 +45,7 @@ function readFunction(r: Reader, context: ModuleContext, func: FuncIdx): Readonl
   const hints = new Map<number, boolean>();
   let last = -1;
   for (let count = r.u32(); count > 0; count--) {
+    checkDeadline('reading branch hints');
     const at = r.pos;
     const offset = r.u32();
     if (offset <= last) fail('invalid target: hints are not in order', at);
@@ -63,6 +65,7 @@ function conditionalBranches(context: ModuleContext, func: FuncIdx): ReadonlySet
   const reader = new InstructionReader(context.syntax.bytes, body.start, body.end);
   const found = new Set<number>();
   while (reader.pos < body.end) {
+    checkDeadline('reading branch hints');
     reader.next();
     if (reader.row.name === 'br_if' || reader.row.name === 'if') found.add(reader.start - body.start);
   }

@@ -1,8 +1,10 @@
 // Which locals are live at the safe points of a body: a backward data-flow over the events of flow.ts. Structured code
 // needs no graph: the stack of open blocks says what is live at each label. Only a loop's label is not known yet when
 // its end is met; so passes repeat until what is live at the loops' begins no longer grows, at most once more than loops
-// nest. Where that would cost too much, every local counts as live: right, the same everywhere, and merely larger.
+// nest. Where that would cost more than the flow's length allows, every local counts as live: right, the same everywhere,
+// and merely larger.
 
+import { checkDeadline } from '../spec/patience.ts';
 import { eventBits, events, type Flow } from './flow.ts';
 
 const { read: readCode, write: writeCode } = events;
@@ -10,10 +12,15 @@ const { read: readCode, write: writeCode } = events;
 /** A set of locals: bit `i & 31` of word `i >>> 5`. */
 export type LocalSet = Uint32Array;
 
-/** Words touched before giving up. */
-const maxWork = 1 << 27;
-/** Words kept at once: for labels and loops, and for the results. A set costs some beyond its own. */
-const maxWords = 1 << 22;
+/** Words touched before giving up: for each event of the flow, and in any case. Programs touch up to 14 for each. */
+const workPerEvent = 64;
+const leastWork = 1 << 16;
+/**
+ * Words kept at once, likewise: for labels and loops, and for the results. A set costs some beyond its own. Programs keep
+ * up to 3 for each event.
+ */
+const wordsPerEvent = 32;
+const leastWords = 1 << 16;
 const setWords = 16;
 
 export interface Liveness {
@@ -25,10 +32,12 @@ export interface Liveness {
 export function livenessOf(flow: Flow): Liveness {
   const words = (flow.locals + 31) >>> 5;
   const sets = 3 * (flow.depth + 2) + flow.loops.length;
-  if (words === 0 || sets * (words + setWords) > maxWords) return allLive(flow, words);
+  if (words === 0 || sets * (words + setWords) > wordsFor(flow)) return allLive(flow, words);
   const solver = new Solver(flow, words);
   return solver.solve() ? solver : allLive(flow, words);
 }
+
+const wordsFor = ({ events }: Flow): number => leastWords + wordsPerEvent * events.length;
 
 function allLive(flow: Flow, words: number): Liveness {
   const all = new Uint32Array(words).fill(0xffffffff);
@@ -104,6 +113,8 @@ class Solver implements Liveness {
     const list = this.flow.events;
     const bits = eventBits;
     const mask = (1 << bits) - 1;
+    const maxWork = leastWork + workPerEvent * list.length;
+    const maxWords = wordsFor(this.flow);
     this.work += list.length;
     for (let i = list.length - 1; i >= 0; i--) {
       const event = list[i] as number;
@@ -114,6 +125,7 @@ class Solver implements Liveness {
       else {
         (steps[code] as Step)(this, argument);
         this.work += this.words;
+        checkDeadline('finding live locals');
         if (this.work > maxWork || this.kept > maxWords) return false;
       }
     }
@@ -241,7 +253,7 @@ const stepsByEvent = {
     s.keep(point);
   },
   beginLoop: (s, loop) => s.beginLoop(loop),
-  loopPoint: (s, point) => s.keep(point),
+  point: (s, point) => s.keep(point),
   begin: (s) => s.begin(),
   beginIf: (s, hasElse) => s.beginIf(hasElse),
   else: (s) => s.else(),

@@ -45,6 +45,11 @@ export interface ControlFrame {
   readonly initHeight: number;
 }
 
+/** Types in a message, at most; the last ones are told. */
+const mostTold = 32;
+const told = (types: readonly Operand[]): string =>
+  `${types.length > mostTold ? `${types.length - mostTold} and ` : ''}${typeNames(types.slice(-mostTold) as ValType[])}`;
+
 const noTypes: readonly ValType[] = [];
 const noBlock: FuncType = { kind: 'func', params: noTypes, results: noTypes };
 
@@ -157,7 +162,7 @@ export class Machine {
     const { operands, top } = this;
     const below = have === undefined ? [] : operands.slice(Math.max(top.height, operands.length - i));
     const stack = have === undefined ? want.slice(i + 1) : [...below, have, ...want.slice(i + 1)];
-    this.fail(`type mismatch: instruction requires ${typeNames(want)} but stack has ${typeNames(stack as ValType[])}`);
+    this.fail(`type mismatch: instruction requires ${told(want)} but stack has ${told(stack)}`);
   }
 
   push(type: Operand): void {
@@ -206,8 +211,8 @@ export class Machine {
     for (let i = want.length - 1, at = operands.length - 1; i >= 0; i--, at--) {
       if (at < top.height && top.unreachable) return;
       if (at >= top.height && operandMatches(operands[at] as Operand, want[i] as ValType)) continue;
-      const stack = typeNames(this.own().slice(-want.length));
-      this.fail(`type mismatch: instruction requires ${typeNames(want)} but stack has ${stack}`);
+      const stack = told(this.own().slice(-want.length));
+      this.fail(`type mismatch: instruction requires ${told(want)} but stack has ${stack}`);
     }
   }
 
@@ -249,7 +254,7 @@ export class Machine {
     this.popAll(frame.results);
     if (this.operands.length !== frame.height) {
       this.fail(
-        `type mismatch: block requires ${typeNames(frame.results)} but stack has ${typeNames([...this.own(), ...frame.results])}`,
+        `type mismatch: block requires ${told(frame.results)} but stack has ${told([...this.own(), ...frame.results])}`,
       );
     }
     if (frame.hidden) this.operands.pop();
@@ -262,7 +267,7 @@ export class Machine {
   /** An `if` without `else` leaves its parameters as they are where the condition does not hold. */
   implicitElse({ params, results }: ControlFrame): void {
     if (allMatch(params, results)) return;
-    this.fail(`type mismatch: instruction requires ${typeNames(results)} but stack has ${typeNames(params)}`);
+    this.fail(`type mismatch: instruction requires ${told(results)} but stack has ${told(params)}`);
   }
 
   /** Begins another clause (`else`, a catch) of a block whose clause before it was closed. */
@@ -296,7 +301,12 @@ export class Machine {
   // Locals
 
   localType(index: number): ValType {
-    const { ends, types } = this.runs;
+    return this.runs.types[this.runOf(index)] ?? this.fail(`unknown local ${index}`);
+  }
+
+  /** The run that a local is in. */
+  protected runOf(index: number): number {
+    const { ends } = this.runs;
     let low = 0;
     let high = ends.length;
     while (low < high) {
@@ -304,7 +314,7 @@ export class Machine {
       if (index < (ends[middle] as number)) high = middle;
       else low = middle + 1;
     }
-    return types[low] ?? this.fail(`unknown local ${index}`);
+    return low;
   }
 
   /** A local without a default value must be set before it is read, in the same block or one around it. */

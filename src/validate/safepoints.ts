@@ -1,19 +1,24 @@
 // The plan that both engines follow: where a running function may be suspended, what it costs to go on, and which locals
 // are live there. The same program with the same fuel thereby stops at the same frame on either engine.
 //
-// Fuel is charged
+// Fuel is charged, at the prices of spec/fuel.ts,
 // - when a frame is pushed: `entryCost`, the instructions on the longest way through those that are in no loop (at
 //   least 1);
 // - each time a `loop` instruction is executed: its cost, the same of the loop's instructions that are in no loop inside
 //   it, its own `loop` and `end` included. A branch to a loop's label goes to the `loop` instruction, which charges
-//   again.
+//   again;
+// - for work that has a length, by that length, when it is done: a bulk instruction's after each chunk of it.
 // So nobody runs more instructions than are paid for, and of a switch's many cases one is paid for, not all.
 //
 // Safe points are
 // - `entry`: pc 0, the entry cost is paid;
 // - `loop`: the pc just after a `loop` instruction, the loop's cost is paid;
-// - `call`: the pc just after a call that is no tail call. The frame waits there for its callee.
-// Suspension for want of fuel happens just after a charge, so at the first two. Unreachable code has no safe points.
+// - `call`: the pc just after a call that is no tail call. The frame waits there for its callee;
+// - `bulk`: the pc of a bulk instruction. Its operands say what is left to do, which may be nothing. Where one of the
+//   others has the same pc, that is the point.
+// Suspension for want of fuel happens just after a charge, so at all but a `call`; what is done at once (spec/fuel.ts,
+// `grown`) is charged there and then, and what it was too much for is the charge after it. Unreachable code has no safe
+// points.
 //
 // A local is live where some path reads it before writing it. At a call that includes the paths through the handlers
 // that an exception of the callee may reach. Locals that are dead are zero in a canonical frame, parameters too.
@@ -27,7 +32,7 @@ export type { LocalSet } from './liveness.ts';
 
 export interface SafePoint {
   readonly pc: number;
-  readonly kind: 'entry' | 'loop' | 'call';
+  readonly kind: 'entry' | 'loop' | 'call' | 'bulk';
   /** Read it with `isLive`; sets are shared and must not be changed. */
   readonly live: LocalSet;
 }

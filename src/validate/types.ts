@@ -4,11 +4,13 @@
 import type { ModuleSyntax } from '../binary/module.ts';
 import { compMatches, type DefType, defineGroup } from '../spec/deftypes.ts';
 import { InvalidError } from '../spec/errors.ts';
+import { checkDeadline } from '../spec/patience.ts';
 import type { CompType, FieldType, RecType, RefType, StorageType, SubType, TypeIdx } from '../spec/types.ts';
 
 /** Fills `types` with the module's types and `refs` with the references to them, as ModuleContext has them. */
 export function defineTypes(syntax: ModuleSyntax, types: DefType[], refs: RefType[]): void {
   syntax.types.forEach((group, i) => {
+    checkDeadline('validating');
     const offset = syntax.typeOffsets[i] as number;
     const first = types.length;
     checkIndices(group, first, offset);

@@ -4,8 +4,9 @@
 import { Port } from '../host/port.ts';
 import type { Budget, Engine, Outcome, Stop } from '../runtime/engine.ts';
 import type { MemoryInst } from '../runtime/memory.ts';
+import { onTop } from '../runtime/nesting.ts';
 import type { Value } from '../runtime/ref.ts';
-import type { FuncInst, PendingCall, Store } from '../runtime/store.ts';
+import type { FuncInst, InstanceInst, PendingCall, Store } from '../runtime/store.ts';
 import { readValues, writeValues } from '../runtime/value.ts';
 import { isOver, leave, notify, waitAtHost, waitClock, waitResults } from '../runtime/wait.ts';
 import { CrashError, HostError, LimitError, Trap, UsageError, WasboxError } from '../spec/errors.ts';
@@ -20,6 +21,8 @@ export type Status = 'idle' | 'suspended' | 'waiting' | 'running';
 /** A host function at the bottom of the stack, where frames of the guest belong: `done` once its results stand there. */
 interface Bottom {
   readonly func: FuncAddr;
+  /** Whose start function it is. */
+  readonly caller?: InstanceInst | undefined;
   readonly done: boolean;
 }
 
@@ -39,7 +42,7 @@ export class Driver {
     private readonly store: Store,
     private readonly engine: Engine,
   ) {
-    this.port = new Port(store, (func, args) => this.invoke(func.payload, args));
+    this.port = new Port(store, (func, args, caller) => this.invoke(func.payload, args, caller));
   }
 
   get status(): Status {
@@ -53,9 +56,12 @@ export class Driver {
     return this.bottom === null && this.failure === null;
   }
 
-  /** Begins a call. The VM must be idle. Throws UsageError for wrong arguments, ExhaustionError. */
-  start(func: FuncAddr, args: readonly Value[]): void {
-    if (!this.enter(func, args)) this.bottom = { func, done: false };
+  /**
+   * Begins a call; a start function has a `caller`, whose it is. The VM must be idle. Throws UsageError for wrong
+   * arguments, ExhaustionError.
+   */
+  start(func: FuncAddr, args: readonly Value[], caller?: InstanceInst): void {
+    if (!this.enter(func, args)) this.bottom = { func, caller, done: false };
   }
 
   /** Goes on with the call that was started. A VM that waits for a host call tells so again. */
@@ -72,21 +78,16 @@ export class Driver {
     }
   }
 
-  /** A call to its end, on top of whatever is suspended. It cannot wait. */
-  invoke(func: FuncAddr, args: readonly Value[]): Value[] {
+  /** A call to its end, on top of whatever is suspended. It cannot wait. A host function sees the `caller`. */
+  invoke(func: FuncAddr, args: readonly Value[], caller?: InstanceInst): Value[] {
     const { store } = this;
-    const { stack, debt } = store;
+    const { stack } = store;
     const { depth, top } = stack;
-    try {
+    return onTop(store, () => {
       if (this.enter(func, args)) this.driveInner(depth, top);
-      else this.guarded(depth, top, false, () => this.port.callFrom(undefined, func, top));
+      else this.guarded(depth, top, false, () => this.port.call(func, top, caller));
       return readValues(stack.words, top, store.funcType(func).results, store);
-    } finally {
-      stack.depth = depth;
-      stack.top = top;
-      // What the inner call used is told by `fuelUsed`; it must not pay what the outer one owes.
-      store.debt = debt;
-    }
+    });
   }
 
   /** The pending call's results. Throws UsageError where they are of the wrong types. */
@@ -202,11 +203,11 @@ export class Driver {
     if (failure !== null) return this.unwind(failure, 0, 0);
     if (bottom === null) return this.drive(0, 0, budget, true);
     if (bottom.done) return 'returned';
-    return this.callBottom(bottom.func);
+    return this.callBottom(bottom);
   }
 
-  private callBottom(func: FuncAddr): Stop {
-    const returned = this.guarded(0, 0, true, () => this.port.callFrom(undefined, func, 0));
+  private callBottom({ func, caller }: Bottom): Stop {
+    const returned = this.guarded(0, 0, true, () => this.port.call(func, 0, caller));
     this.store.stack.top = 0;
     return returned ? 'returned' : 'host';
   }

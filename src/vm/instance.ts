@@ -38,9 +38,12 @@ export class MemoryRef extends Handle {
   get type(): MemType {
     return this.inst.type;
   }
-  /** The bytes as they are now; a view of before the memory grew no longer shows them. */
+  /**
+   * The bytes as they are now; a view of before the memory grew no longer shows them. It ends with its VM: no other VM's
+   * memory is ever seen in it.
+   */
   get bytes(): Uint8Array {
-    return this.inst.bytes;
+    return this.inst.show();
   }
   /** Size in pages of the memory's type. */
   get pages(): number {

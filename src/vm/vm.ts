@@ -116,8 +116,8 @@ export class VM implements Runner {
     const instance = allocate(this.store, module, given, this.options.sharedMemory === true);
     initialise(this.store, instance);
     const func = instance.funcs[start ?? -1];
-    if (deferred) this.driver.start(func as FuncAddr, []);
-    else if (func !== undefined) this.driver.invoke(func, []);
+    if (deferred) this.driver.start(func as FuncAddr, [], instance);
+    else if (func !== undefined) this.driver.invoke(func, [], instance);
     return this.instance(instance.addr);
   }
 

@@ -11,6 +11,7 @@ import {
   codes,
   counter,
   dataSize,
+  funcIndex,
   globalsOf,
   isReference,
   numbers,
@@ -141,6 +142,7 @@ export class Body {
     if (features.has('references')) kinds.push((at) => referenceStatement(this, at));
     if (features.has('gc')) kinds.push((at) => referenceStatement(this, at));
     if (features.has('exceptions') || features.has('legacy-exceptions')) kinds.push((at) => trying(this, at));
+    if (this.shape.asks) kinds.push(this.ask, this.ask);
     if (this.random.chance(30)) return this.end(depth);
     this.random.pick(kinds).call(this, depth);
   }
@@ -282,7 +284,7 @@ export class Body {
     const alike = [...this.shape.functions.keys()].filter((i) => this.shape.functions[i]?.results.join() === wanted);
     const index = this.random.pick(alike);
     this.args(index, depth);
-    if (!this.random.chance(3)) return this.op('return_call', index);
+    if (!this.random.chance(3)) return this.op('return_call', funcIndex(this.shape, index));
     this.element(index, depth);
     this.op('return_call_indirect', index, 0);
   }
@@ -334,6 +336,13 @@ export class Body {
     for (const _ of this.called(index, depth).results) this.op('drop');
   }
 
+  /** Whatever the host does then. */
+  private ask(depth: number): void {
+    this.expression('i32', depth + 1);
+    this.op('call', 0);
+    this.op('local.set', this.locals.indexOf('i32'));
+  }
+
   private args(index: number, depth: number): void {
     for (const type of (this.shape.functions[index] as Signature).params) this.expression(type, depth + 1);
   }
@@ -353,9 +362,9 @@ export class Body {
       this.element(index, depth);
       this.op('call_indirect', index, 0);
     } else if (this.shape.features.has('function-references') && this.random.chance(2)) {
-      this.op('ref.func', index);
+      this.op('ref.func', funcIndex(this.shape, index));
       this.op('call_ref', index);
-    } else this.op('call', index);
+    } else this.op('call', funcIndex(this.shape, index));
     return callee;
   }
 
@@ -401,7 +410,8 @@ export class Body {
     if (local >= 0 && !random.chance(3)) this.op('local.get', local);
     else if (global >= 0 && random.chance(3)) this.op('global.get', global);
     else if (!isReference(type)) this.constant(type, random.int());
-    else if (type === 'funcref' && random.chance(2)) this.op('ref.func', random.below(this.shape.functions.length));
+    else if (type === 'funcref' && random.chance(2))
+      this.op('ref.func', funcIndex(this.shape, random.below(this.shape.functions.length)));
     else this.op('ref.null', codes[type]);
   }
 

@@ -2,7 +2,7 @@
 // and tells the first difference, also in the fuel that a call took. Which NaN an operation gives is the host's choice; the
 // programs make each one canonical.
 
-import { Module, Snapshot, Trap, UsageError, VM } from '../../src/index.ts';
+import { type Imports, Module, Snapshot, Trap, UsageError, VM, type VmOptions } from '../../src/index.ts';
 import { counterName, type Program } from './generate.ts';
 import type { Random } from './random.ts';
 import { counter, type Shape, type Type } from './shape.ts';
@@ -11,7 +11,7 @@ import { counter, type Shape, type Type } from './shape.ts';
 const allowance = 2000;
 
 /** What a call came to: its results, or the kind of trap. */
-type Ending = { values: readonly unknown[] } | { trap: string };
+export type Ending = { values: readonly unknown[] } | { trap: string };
 
 export interface Difference {
   readonly what: string;
@@ -37,24 +37,25 @@ const trapKinds: readonly (readonly [RegExp, readonly string[]])[] = [
   [/Maximum call stack/, ['call stack exhausted']],
 ];
 
-function hostTrap(error: unknown): readonly string[] {
+export function hostTrap(error: unknown): readonly string[] {
   if (error instanceof WebAssembly.Exception) return ['uncaught exception'];
   const message = error instanceof Error ? error.message : String(error);
   return trapKinds.find(([pattern]) => pattern.test(message))?.[1] ?? [message];
 }
 
-type Exports = Record<string, WebAssembly.Global & WebAssembly.Memory & ((...args: unknown[]) => unknown)>;
+export type Exports = Record<string, WebAssembly.Global & WebAssembly.Memory & ((...args: unknown[]) => unknown)>;
 
-function onHost(
+export function onHost(
   exports: Exports,
   name: string,
   args: readonly unknown[],
+  trapsOf = hostTrap,
 ): { values: unknown[] } | { traps: readonly string[] } {
   try {
     const value = exports[name]?.(...args);
     return { values: value === undefined ? [] : Array.isArray(value) ? value : [value] };
   } catch (error) {
-    return { traps: hostTrap(error) };
+    return { traps: trapsOf(error) };
   }
 }
 
@@ -67,24 +68,29 @@ export const newTally = () => ({
   native: 0,
   suspended: 0,
   restored: 0,
+  /** Inner calls that failed, and slices of programs beside. */
+  inner: 0,
+  beside: 0,
   features: {} as Record<string, number>,
 });
 export type Tally = ReturnType<typeof newTally>;
 
-type EngineName = 'interpreter' | 'native';
+export type EngineName = 'interpreter' | 'native';
 
 /** One of our VMs with the program in it; restored ones take its place. */
-interface Ours {
+export interface Ours {
   vm: VM;
   readonly module: Module;
   /** The engines that it may be restored in. */
   readonly engines: readonly EngineName[];
   readonly tally: Tally;
+  readonly imports: Imports;
+  readonly limits: VmOptions['limits'];
 }
 
-const instanceOf = ({ vm }: Ours) => vm.instance(0);
+export const instanceOf = ({ vm }: Ours) => vm.instance(0);
 
-function atOnce(ours: Ours, name: string, args: readonly unknown[]): Ending {
+export function atOnce(ours: Ours, name: string, args: readonly unknown[]): Ending {
   try {
     return { values: ours.vm.invoke(instanceOf(ours).func(name), args) };
   } catch (error) {
@@ -94,7 +100,7 @@ function atOnce(ours: Ours, name: string, args: readonly unknown[]): Ending {
 }
 
 /** Suspends again and again at random places; now and then saves, throws away and restores. */
-function hopping(ours: Ours, name: string, args: readonly unknown[], random: Random): Ending {
+export function hopping(ours: Ours, name: string, args: readonly unknown[], random: Random): Ending {
   ours.vm.start(instanceOf(ours).func(name), args);
   // Where native code goes on in the midst of a function, the host compiles what is left of it.
   const mostHops = ours.engines.includes('native') ? 6 : 40;
@@ -111,11 +117,12 @@ function hopping(ours: Ours, name: string, args: readonly unknown[], random: Ran
   }
 }
 
-function restore(ours: Ours, random: Random): void {
+export function restore(ours: Ours, random: Random): void {
   const bytes = ours.vm.save().encode();
   ours.vm.dispose();
   const engine = random.pick(ours.engines);
-  ours.vm = VM.restore(Snapshot.decode(bytes).encode(), { modules: [ours.module], engine });
+  const { module, imports, limits } = ours;
+  ours.vm = VM.restore(Snapshot.decode(bytes).encode(), { modules: [module], engine, imports, limits });
   ours.tally.restored++;
 }
 
@@ -128,11 +135,11 @@ export const argument = (random: Random, type: Type): unknown => {
   return Number.isNaN(value) ? NaN : type === 'f32' ? Math.fround(value) : value;
 };
 
-const show = (values: readonly unknown[]): string =>
+export const show = (values: readonly unknown[]): string =>
   `[${values.map((v) => (typeof v === 'bigint' ? `${v}n` : Object.is(v, -0) ? '-0' : String(v))).join(', ')}]`;
 
 /** How the calls are run: in these engines, at once or hopping. */
-const ways = [
+export const ways = [
   { how: 'interpreted', engines: ['interpreter'], hops: false },
   { how: 'interpreted, hopping', engines: ['interpreter'], hops: true },
   { how: 'native', engines: ['native'], hops: false },
@@ -169,7 +176,9 @@ export function compare(program: Program, random: Random, tally = newTally()): D
         fuel ??= used;
         for (const engine of engines) tally[engine]++;
         const difference =
-          differing(expected, ending) ?? stateDiffers(host, ours, shape) ?? fuelDiffers(ending, fuel, used);
+          differing(expected, ending) ??
+          stateDiffers(host, exportsOf(ours, shape), shape) ??
+          fuelDiffers(ending, fuel, used);
         if (difference !== undefined) return { ...difference, what: `${name}${show(args)} ${how}: ${difference.what}` };
       }
     }
@@ -180,11 +189,17 @@ export function compare(program: Program, random: Random, tally = newTally()): D
 }
 
 /** Undefined where the engine does not support the module. */
-function create(module: Module, engines: readonly EngineName[], tally: Tally): Ours | undefined {
-  const vm = new VM({ engine: engines[0] });
+export function create(
+  module: Module,
+  engines: readonly EngineName[],
+  tally: Tally,
+  imports: Imports = {},
+  limits: VmOptions['limits'] = {},
+): Ours | undefined {
+  const vm = new VM({ engine: engines[0], limits });
   try {
-    vm.instantiate(module);
-    return { vm, module, engines, tally };
+    vm.instantiate(module, imports);
+    return { vm, module, engines, tally, imports, limits };
   } catch (error) {
     vm.dispose();
     if (error instanceof UsageError && engines[0] === 'native') return undefined;
@@ -193,12 +208,12 @@ function create(module: Module, engines: readonly EngineName[], tally: Tally): O
 }
 
 /** Native code that traps says more than it has used. */
-function fuelDiffers(ending: Ending, expected: number, used: number): Difference | undefined {
+export function fuelDiffers(ending: Ending, expected: number, used: number): Difference | undefined {
   if ('trap' in ending || used === expected) return undefined;
   return { what: 'fuel', expected: String(expected), got: String(used) };
 }
 
-function differing(expected: ReturnType<typeof onHost>, got: Ending): Difference | undefined {
+export function differing(expected: ReturnType<typeof onHost>, got: Ending): Difference | undefined {
   const want = 'values' in expected ? show(expected.values) : expected.traps.join(' or ');
   const have = 'values' in got ? show(got.values) : got.trap;
   const same =
@@ -206,15 +221,37 @@ function differing(expected: ReturnType<typeof onHost>, got: Ending): Difference
   return same ? undefined : { what: 'outcome', expected: want, got: have };
 }
 
-function stateDiffers(host: Exports, ours: Ours, { memories }: Shape): Difference | undefined {
+/** As the host shows what an instance exports, for comparing state. */
+export function exportsOf(ours: Ours, { memories }: Shape): Exports {
+  const names = Array.from({ length: counter + 1 }, (_, g) => `g${g}`);
+  const shown: Record<string, object> = {};
+  for (const name of names)
+    shown[name] = {
+      get value() {
+        return instanceOf(ours).global(name).value;
+      },
+      set value(value: unknown) {
+        instanceOf(ours).global(name).value = value as number;
+      },
+    };
+  for (const m of memories.keys())
+    shown[`m${m}`] = {
+      get buffer() {
+        return instanceOf(ours).memory(`m${m}`).bytes.buffer;
+      },
+    };
+  return shown as unknown as Exports;
+}
+
+export function stateDiffers(host: Exports, ours: Exports, { memories }: Shape): Difference | undefined {
   for (let g = 0; g <= counter; g++) {
-    const [want, have] = [host[`g${g}`]?.value, instanceOf(ours).global(`g${g}`).value];
+    const [want, have] = [host[`g${g}`]?.value, ours[`g${g}`]?.value];
     if (!Object.is(want, have)) return { what: `global ${g}`, expected: show([want]), got: show([have]) };
   }
   for (const m of memories.keys()) {
     const [want, have] = [
       Buffer.from((host[`m${m}`] as WebAssembly.Memory).buffer),
-      Buffer.from(instanceOf(ours).memory(`m${m}`).bytes),
+      Buffer.from((ours[`m${m}`] as WebAssembly.Memory).buffer),
     ];
     if (want.equals(have)) continue;
     const at = want.findIndex((byte, i) => byte !== have[i]);

@@ -5,6 +5,7 @@ import { Module, VM } from '../../src/index.ts';
 import { argument, compare, newTally } from './compare.ts';
 import { hostFeatures } from './features.ts';
 import { counterName, generate } from './generate.ts';
+import { compareNested } from './nested.ts';
 import { Random } from './random.ts';
 
 const programs = 60;
@@ -20,6 +21,18 @@ test(`${programs} random programs do the same on the host and on both engines, a
   t.true(tally.native > tally.calls && tally.interpreter > 2 * tally.calls);
   t.true(tally.restored > 0 && tally.suspended > tally.restored);
   for (const feature of hostFeatures) t.true((tally.features[feature] ?? 0) > 3, feature);
+});
+
+const asking = 16;
+
+test(`${asking} random programs whose host calls back and runs others do the same everywhere`, (t) => {
+  const tally = newTally();
+  for (let seed = 0; seed < asking; seed++) {
+    const random = new Random(seed);
+    t.is(compareNested(generate(random, hostFeatures, true), random, tally), undefined, `seed ${seed}`);
+  }
+  t.true(tally.inner > asking && tally.beside > 2 * asking);
+  t.true(tally.restored > 0 && tally.suspended > tally.restored);
 });
 
 test('hosts of today know all that programs may use', (t) => {

@@ -9,6 +9,7 @@ import {
   codes,
   counter,
   dataSize,
+  funcIndex,
   globalsOf,
   isReference,
   objectTypes,
@@ -21,6 +22,7 @@ import {
   tableMost,
   tableSize,
   tags,
+  typeOfAsk,
   typeOfObject,
   typeOfTag,
 } from './shape.ts';
@@ -38,12 +40,13 @@ function section(w: Writer, id: number, write: (w: Writer) => void): void {
 }
 
 /** A module that exports its functions as f0, f1, …, its memories as m0, m1, its globals of numbers as g0, g1, …. */
-export function generate(random: Random, features: readonly Feature[] = hostFeatures): Program {
-  const shape = shapeOf(random, features);
+export function generate(random: Random, features: readonly Feature[] = hostFeatures, asks = false): Program {
+  const shape = shapeOf(random, features, asks);
   const { functions, memories } = shape;
   const w = new Writer(4096);
   w.bytes(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
   section(w, 1, (s) => writeTypes(s, shape));
+  if (asks) section(w, 2, (s) => s.list(['ask'], (t, name) => writeImport(t, name, shape)));
   section(w, 3, (s) => s.list([...functions.keys()], (t, i) => t.u32(i)));
   section(w, 4, (s) => writeTables(s, shape));
   section(w, 5, (s) =>
@@ -59,6 +62,13 @@ export function generate(random: Random, features: readonly Feature[] = hostFeat
   return { bytes: w.finish(), shape };
 }
 
+function writeImport(w: Writer, name: string, shape: Shape): void {
+  w.name('h');
+  w.name(name);
+  w.byte(0);
+  w.u32(typeOfAsk(shape));
+}
+
 const hasTags = ({ features }: Shape): boolean => features.has('exceptions') || features.has('legacy-exceptions');
 const hasObjects = ({ features }: Shape): boolean => features.has('gc');
 const tables = (shape: Shape): number => (shape.features.has('references') ? 2 : 1);
@@ -69,13 +79,17 @@ function writeTypes(w: Writer, shape: Shape): void {
     ...tags.map((params) => ({ params, results: [] })),
     ...tags.map((results) => ({ params: [], results })),
   ];
-  w.u32(plain.length + (hasObjects(shape) ? 1 : 0));
+  w.u32(plain.length + (hasObjects(shape) ? 1 : 0) + (shape.asks ? 1 : 0));
   for (const { params, results } of plain) {
     w.byte(0x60);
     w.list(params, writeType);
     w.list(results, writeType);
   }
-  if (!hasObjects(shape)) return;
+  if (hasObjects(shape)) writeObjectTypes(w, shape);
+  if (shape.asks) w.bytes(Uint8Array.of(0x60, 1, codes.i32, 1, codes.i32));
+}
+
+function writeObjectTypes(w: Writer, shape: Shape): void {
   w.byte(0x4e);
   w.list(objectTypes, (t, { kind, fields, parent }) => {
     t.byte(0x50);
@@ -115,10 +129,12 @@ function writeGlobals(w: Writer, random: Random, shape: Shape): void {
   });
 }
 
-function writeExports(w: Writer, { functions, memories }: Shape): void {
+function writeExports(w: Writer, shape: Shape): void {
+  const { functions, memories } = shape;
   const named = (count: number, letter: string, kind: number) =>
     Array.from({ length: count }, (_, index) => ({ name: `${letter}${index}`, kind, index }));
-  const all = [...named(functions.length, 'f', 0), ...named(memories.length, 'm', 2), ...named(counter + 1, 'g', 3)];
+  const funcs = named(functions.length, 'f', 0).map((it) => ({ ...it, index: funcIndex(shape, it.index) }));
+  const all = [...funcs, ...named(memories.length, 'm', 2), ...named(counter + 1, 'g', 3)];
   w.list(all, (t, { name, kind, index }) => {
     t.name(name);
     t.byte(kind);
@@ -128,7 +144,7 @@ function writeExports(w: Writer, { functions, memories }: Shape): void {
 
 /** The first table holds the functions, and empty places after them. */
 function writeElements(w: Writer, shape: Shape): void {
-  const all = [...shape.functions.keys()];
+  const all = [...shape.functions.keys()].map((i) => funcIndex(shape, i));
   w.u32(tables(shape));
   w.bytes(Uint8Array.of(0, 0x41, 0, 0x0b));
   w.list(all, (t, i) => t.u32(i));

@@ -4,7 +4,9 @@ import { writeFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { compare, newTally } from './compare.ts';
+import { hostFeatures } from './features.ts';
 import { generate } from './generate.ts';
+import { compareNested } from './nested.ts';
 import { Random } from './random.ts';
 
 const { values } = parseArgs({
@@ -24,8 +26,10 @@ for (; performance.now() < until && !(values.one && seed > first); seed++) {
   // What weak references have led to is kept until the event loop goes round: memories, and compiled code.
   await setImmediate();
   const random = new Random(seed);
-  const program = generate(random);
-  const difference = attempt(() => compare(program, random, tally));
+  // Every other program asks the host, which calls back.
+  const asks = seed % 2 === 1;
+  const program = generate(random, hostFeatures, asks);
+  const difference = attempt(() => (asks ? compareNested : compare)(program, random, tally));
   if (difference !== undefined) {
     found++;
     const file = `fuzz-${seed}.wasm`;
@@ -40,9 +44,9 @@ console.log(`${told()}; seeds ${first} to ${seed - 1}`);
 if (found > 0) process.exitCode = 1;
 
 function told(): string {
-  const { modules, calls, traps, interpreter, native, suspended, restored, features } = tally;
+  const { modules, calls, traps, interpreter, native, suspended, restored, inner, beside, features } = tally;
   const used = Object.entries(features).map(([feature, count]) => `${feature} in ${count}`);
-  return `${modules} modules (${used.join(', ')}), ${calls} calls on the host (${traps} trapped), ${interpreter} interpreted and ${native} native, suspended ${suspended} times, restored ${restored} times: ${found} findings`;
+  return `${modules} modules (${used.join(', ')}), ${calls} calls on the host (${traps} trapped), ${interpreter} interpreted and ${native} native, suspended ${suspended} times, restored ${restored} times, ${inner} inner calls failed, ${beside} slices beside: ${found} findings`;
 }
 
 function attempt(run: () => ReturnType<typeof compare>): string | undefined {

@@ -60,6 +60,8 @@ export interface Shape {
   readonly memories: readonly AddrType[];
   /** The types of locals and of whatever code computes. */
   readonly types: readonly Type[];
+  /** It imports a function of an i32 that it asks now and then (nested.ts). */
+  readonly asks: boolean;
 }
 
 /** Type indices: the functions', then what tags carry, as parameters and as results, then objects. */
@@ -67,6 +69,12 @@ export const typeOfTag = ({ functions }: Shape, tag: number): number => function
 export const typeOfCaught = ({ functions }: Shape, tag: number): number => functions.length + tags.length + tag;
 export const typeOfObject = ({ functions }: Shape, object: number): number =>
   functions.length + 2 * tags.length + object;
+
+/** The last type: of the function that is asked. */
+export const typeOfAsk = (shape: Shape): number =>
+  typeOfObject(shape, shape.features.has('gc') ? objectTypes.length : 0);
+/** Where functions begin. */
+export const funcIndex = ({ asks }: Shape, i: number): number => (asks ? i + 1 : i);
 
 /** Globals: numbers, the counter, then references of the types that there are. */
 export const counter = numbers.length;
@@ -83,7 +91,7 @@ export const tableMost = 12;
 export const dataSize = 64;
 
 /** Some of the features, each in a part of the programs. */
-export function shapeOf(random: Random, available: readonly Feature[]): Shape {
+export function shapeOf(random: Random, available: readonly Feature[], asks: boolean): Shape {
   const chosen = allFeatures.filter(
     (feature) => random.chance(feature === 'gc' ? 3 : 2) && available.includes(feature),
   );
@@ -101,5 +109,5 @@ export function shapeOf(random: Random, available: readonly Feature[]): Shape {
   const functions = Array.from({ length: 2 + random.below(5) }, () => ({ params: some(4), results: some(2) }));
   const address = (): AddrType => (features.has('memory64') && random.chance(2) ? 'i64' : 'i32');
   const memories = features.has('multi-memory') ? [address(), address()] : [address()];
-  return { features, functions, memories, types };
+  return { features, functions, memories, types, asks };
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { decode } from '../../src/binary/decode.ts';
+import { isBulk } from '../../src/spec/fuel.ts';
 import { BodyValidator } from '../../src/validate/body.ts';
 import type { ModuleContext } from '../../src/validate/context.ts';
 import { validate } from '../../src/validate/module.ts';
@@ -65,13 +66,21 @@ const ways: Readonly<Record<string, readonly [body: string, entry: number, loops
     1,
     [5, 7],
   ],
-  'a handler begins with whatever threw': ['block try_table (catch_all 0) nop call $g nop end return end nop', 8, []],
-  'a legacy clause too': ['try nop call $g nop catch_all nop end nop', 9, []],
+  // A clause costs four units.
+  'a handler begins with whatever threw': ['block try_table (catch_all 0) nop call $g nop end return end nop', 12, []],
+  'a legacy clause too': ['try nop call $g nop catch_all nop end nop', 13, []],
+  'what is named in the table of prices': ['(drop (memory.grow (i32.const 1)))', 403, []],
+  'values that are carried': [
+    `block (result ${'i32 '.repeat(17)}) ${'local.get 0 '.repeat(17)} br 0 end ${'drop '.repeat(17)}`,
+    // The block, the reads, the branch and two units more for what it carries, the end of the block; what drops; the end.
+    1 + 17 + 3 + 17 + 1,
+    [],
+  ],
 };
 
 for (const [name, [body, entry, loops]] of Object.entries(ways))
   test(`costs: ${name}`, async (t) => {
-    const context = await contextOf(`(func (param i32) ${body}) (func $g)`);
+    const context = await contextOf(`(memory 1) (func (param i32) ${body}) (func $g)`);
     const plan = planOf(context, 0);
     t.is(plan.entryCost, entry);
     t.deepEqual([...plan.loopCosts.values()], loops);
@@ -91,6 +100,25 @@ test('points: entry, after loop, after calls, and none in unreachable code', asy
     ],
   );
   t.is(liveAt(planOf(context, 0), pcOf(context, 'loop', 1)), undefined);
+});
+
+test('points: bulk instructions are one, where none is yet', async (t) => {
+  const context = await contextOf(`(memory 1) (func $g (result i32 i32 i32) unreachable)
+    (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 9)) (memory.copy (call $g))
+      (call $g) (loop (param i32 i32 i32) memory.fill))`);
+  t.deepEqual(
+    planOf(context, 1).points.map(({ kind }) => kind),
+    ['entry', 'bulk', 'call', 'call', 'loop'],
+  );
+});
+
+test('a frame with many locals costs more', async (t) => {
+  const cost = async (locals: number) => {
+    const context = await contextOf(`(func (param i32) (local ${'v128 '.repeat(locals)}))`);
+    return planOf(context, 0).entryCost;
+  };
+  t.is(await cost(16), 1);
+  t.is(await cost(1016), 1 + (1000 * 2) / 4);
 });
 
 test('points: code after a block that cannot be left is reachable to validation, and has its points', async (t) => {
@@ -159,6 +187,7 @@ function reachablePoints(context: ModuleContext, func: number): number[] {
   while (!v.done) {
     v.read();
     if (!v.unreachable && /^(loop|call.*)$/.test(v.reader.row.name)) pcs.push(v.reader.pos - start);
+    if (!v.unreachable && isBulk(v.reader.row.name) && pcs.at(-1) !== v.pc) pcs.push(v.pc);
     v.apply();
   }
   return pcs;

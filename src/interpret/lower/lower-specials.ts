@@ -54,6 +54,7 @@ function end(l: Lowerer): void {
   l.labels.pop();
   if (!label.live) return;
   const { results } = l.v.top;
+  const inPlace = !l.v.unreachable && l.inPlace(label, results.length);
   if (!l.v.unreachable) settleResults(l, label, results);
   const region = l.regions[label.region];
   if ((label.kind === 'try_table' || label.kind === 'try') && region !== undefined && !label.clause) {
@@ -62,8 +63,11 @@ function end(l: Lowerer): void {
   }
   if (label.toElse >= 0) l.land([label.toElse]);
   l.land(label.toEnd);
-  l.operands.truncate(label.height);
-  l.pushTypes(results);
+  // Where they stand as they shall there may be very many, block after block.
+  if (!inPlace || l.operands.list.length !== label.height + results.length) {
+    l.operands.truncate(label.height);
+    l.pushTypes(results);
+  }
   if (label.kind === 'func') l.return(results);
 }
 
@@ -93,7 +97,9 @@ function brTable(l: Lowerer): void {
     const count = l.v.labelTypes(l.v.label(depth)).length;
     if (l.inPlace(l.label(depth), count)) l.target(l.label(depth));
     else {
-      stubs.set(depth, [...(stubs.get(depth) ?? []), l.here]);
+      const places = stubs.get(depth);
+      if (places === undefined) stubs.set(depth, [l.here]);
+      else places.push(l.here);
       l.put(0);
     }
   }

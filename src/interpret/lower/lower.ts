@@ -4,6 +4,7 @@
 // safe points, plain code at every instruction.
 
 import type { Special } from '../../spec/instructions.ts';
+import { checkDeadline } from '../../spec/patience.ts';
 import type { FuncIdx } from '../../spec/types.ts';
 import type { Form, Lowered, ModuleCode } from '../machine/code.ts';
 import { fuse } from './fuse.ts';
@@ -29,6 +30,7 @@ function body(l: Lowerer): Lowered {
   const entry = code.length;
   l.begin();
   while (!v.done) {
+    checkDeadline('lowering');
     v.read();
     instruction(l);
     v.apply();

@@ -3,12 +3,13 @@
 // instruction emits is told by the rows of the table, here, and by lower-specials.ts.
 
 import { CrashError } from '../../spec/errors.ts';
+import { isBulk, isGrown } from '../../spec/fuel.ts';
 import { type Instruction, instructionNamed } from '../../spec/instructions.ts';
 import { type FuncIdx, type FuncType, slotsOf, slotsOfAll, type ValType } from '../../spec/types.ts';
 import { BodyValidator } from '../../validate/body.ts';
 import type { ControlFrame } from '../../validate/machine.ts';
 import { type FunctionPlan, planOf } from '../../validate/safepoints.ts';
-import type { Form, Handler, Lowered, ModuleCode, Region } from '../machine/code.ts';
+import { type Form, type Handler, type Lowered, type ModuleCode, type Region, regionTable } from '../machine/code.ts';
 import {
   accessBytes,
   constantName,
@@ -81,8 +82,6 @@ export class Lowerer {
   readonly operands: Operands;
   readonly labels: Label[] = [];
   readonly plan: FunctionPlan;
-  /** Word offsets of locals. */
-  private readonly localOffsets: Int32Array;
   /** The op emitted last, where it made an operand: its offset (otherwise -1), and the count of operands then. */
   private last: Made = { start: -1, height: 0, row: undefined, constant: false };
   private readonly pointOffsets: number[] = [];
@@ -98,11 +97,7 @@ export class Lowerer {
   ) {
     this.v = new BodyValidator(code.module.context, func);
     this.plan = planOf(code.module.context, func);
-    this.localOffsets = new Int32Array(this.v.locals.length + 1);
-    this.v.locals.forEach((type, i) => {
-      this.localOffsets[i + 1] = (this.localOffsets[i] as number) + wordsOf(type);
-    });
-    this.operands = new Operands(this.localOffsets[this.v.locals.length] as number, (operand) => this.settle(operand));
+    this.operands = new Operands(2 * this.v.localSlots, (operand) => this.settle(operand));
   }
 
   get folding(): boolean {
@@ -125,13 +120,14 @@ export class Lowerer {
     return {
       entry,
       end: code.length,
-      temps: this.localOffsets[this.v.locals.length] as number,
+      temps: 2 * this.v.localSlots,
       slots: this.operands.highest / 2 + 2,
       pointOffsets: Int32Array.from(this.pointOffsets),
       pointPcs: Int32Array.from(this.pointPcs),
       pointTops: Int32Array.from(this.pointTops),
       origins: Int32Array.from(this.origins),
       regions: this.regions,
+      ...regionTable(this.regions),
     };
   }
 
@@ -180,6 +176,7 @@ export class Lowerer {
 
   /** Marks this place as one where code can be left and entered: all operands are in their slots. */
   point(pc: number): void {
+    if (this.folding && this.pointPcs.at(-1) === pc) return;
     this.pointOffsets.push(this.here);
     this.pointPcs.push(pc);
     this.pointTops.push(this.operands.top / 2);
@@ -222,15 +219,20 @@ export class Lowerer {
 
   // Locals
 
+  /** The word offset of a local. */
+  private localOffset(index: number): number {
+    return 2 * this.v.localSlot(index);
+  }
+
   localGet(index: number): void {
     const width = wordsOf(this.v.localType(index));
-    this.operands.push('local', width, this.localOffsets[index]);
+    this.operands.push('local', width, this.localOffset(index));
     if (!this.folding) this.operands.flush();
   }
 
   /** Sets a local from the top operand: the op that made it writes there at once, where that is possible. */
   localSet(index: number): void {
-    const to = this.localOffsets[index] as number;
+    const to = this.localOffset(index);
     const maker = this.maker();
     const operand = this.operands.pop();
     const stale = this.here;
@@ -250,10 +252,10 @@ export class Lowerer {
     const { width } = this.operands.list[this.operands.list.length - 1] as Operand;
     if (this.folding) {
       this.localSet(index);
-      this.operands.push('local', width, this.localOffsets[index]);
+      this.operands.push('local', width, this.localOffset(index));
     } else {
       const { at } = this.operands.list[this.operands.list.length - 1] as Operand;
-      this.move(this.localOffsets[index] as number, at, width);
+      this.move(this.localOffset(index), at, width);
     }
   }
 
@@ -387,9 +389,10 @@ export class Lowerer {
     const number = rareNumber(name);
     if (number === undefined) throw new CrashError(`the interpreter has no routine for ${name}`);
     this.operands.flush();
+    if (this.folding && isBulk(name)) this.point(this.v.pc);
     for (let i = 0; i < params; i++) this.operands.pop();
     const base = this.operands.top;
-    this.op('rare');
+    this.op(isBulk(name) || isGrown(name) ? 'bulk' : 'rare');
     this.put(4 + immediates.length, number, base, ...immediates);
     for (const width of results) this.pushSlot(width);
     if (this.folding && name.startsWith('memory.atomic.wait'))
@@ -445,7 +448,13 @@ export class Lowerer {
 
   /** Copies the top `count` operands to where the label wants them; they stay what they are for the code after. */
   carry(label: Label, count: number): void {
-    const { list } = this.operands;
+    const { list, top } = this.operands;
+    if (count > mostCopied) {
+      this.operands.flush();
+      const { at } = list[list.length - count] as Operand;
+      this.op('rare');
+      return this.put(6, rareNumber('carry') as number, at, at - label.base, top - at);
+    }
     let to = label.base;
     for (const operand of list.slice(list.length - count)) {
       this.assign(to, operand);
@@ -538,6 +547,9 @@ export interface Condition {
   readonly constant: boolean;
   readonly words: readonly number[];
 }
+
+/** So many operands are copied one by one where a branch takes them along; of more the code would be too long. */
+const mostCopied = 8;
 
 /** A constant that fits the one word of a constant form. */
 const isSmall = ({ where, lo, hi }: Operand): boolean => where === 'word' || (where === 'words' && hi === lo >> 31);

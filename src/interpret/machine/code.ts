@@ -26,6 +26,9 @@ export interface Lowered {
   readonly origins: Int32Array;
   /** In the order of their starts. */
   readonly regions: readonly Region[];
+  /** Which of them a code offset lies in, the innermost: offsets from which on it is another one, and that one or -1. */
+  readonly regionStarts: Int32Array;
+  readonly regionAt: Int32Array;
 }
 
 /** Where an exception goes on. */
@@ -152,13 +155,43 @@ export function originOf(lowered: Lowered, offset: number): number {
   return i < 0 ? 0 : (lowered.origins[2 * i + 1] as number);
 }
 
+/** Where which region begins to be the innermost one: they nest, and are in the order of their starts. */
+export function regionTable(regions: readonly Region[]): Pick<Lowered, 'regionStarts' | 'regionAt'> {
+  const starts: number[] = [];
+  const at: number[] = [];
+  const open: number[] = [];
+  const note = (offset: number, region: number): void => {
+    if (starts.at(-1) === offset) at[at.length - 1] = region;
+    else {
+      starts.push(offset);
+      at.push(region);
+    }
+  };
+  const close = (offset: number): void => {
+    for (;;) {
+      const innermost = regions[open.at(-1) ?? -1];
+      if (innermost === undefined || innermost.end > offset) return;
+      open.pop();
+      note(Math.min(innermost.end, 0x7fff_ffff), open.at(-1) ?? -1);
+    }
+  };
+  regions.forEach(({ start, end }, i) => {
+    if (end <= start) return;
+    close(start);
+    open.push(i);
+    note(start, i);
+  });
+  close(Number.POSITIVE_INFINITY);
+  return { regionStarts: Int32Array.from(starts), regionAt: Int32Array.from(at) };
+}
+
 /** The handler of an exception thrown at a code offset, from the innermost region outwards. */
 export function findHandler(
-  regions: readonly Region[],
+  { regions, regionStarts, regionAt }: Lowered,
   offset: number,
   hasTag: (tag: number) => boolean,
 ): Handler | undefined {
-  let place = regions.findLastIndex(({ start, end }) => start <= offset && offset < end);
+  let place = regionAt[lastNotAbove(regionStarts, offset)] ?? -1;
   for (let region = regions[place]; region !== undefined; region = regions[place]) {
     const handler = region.handlers.find(({ tag }) => tag < 0 || hasTag(tag));
     if (region.delegate === undefined && handler !== undefined) return handler;

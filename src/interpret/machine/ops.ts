@@ -339,6 +339,13 @@ const ownOps: Op[] = [
     0,
     `m.pc = pc; rare[${word(2)}]!(m, pc + 4, fp + ${word(3)}); G = m.G; mem = m.mem; memLen = m.memLen; pc += ${word(1)}; continue;`,
   ),
+  // the same for what is charged by its length; a bulk routine says whether the op is to be carried out again
+  op(
+    'bulk',
+    0,
+    `m.pc = pc; m.fuel = fuel; const again = rare[${word(2)}]!(m, pc + 4, fp + ${word(3)}); fuel = m.fuel; G = m.G; mem = m.mem; memLen = m.memLen;
+      if (again !== true) { pc += ${word(1)}; continue; } if (fuel < 0) { exit = Exit.fuel; break run; } continue;`,
+  ),
   // destination, first and second operand, code of the row
   op('numeric', 5, `numeric(${word(4)}, I, F, D, ${place(1)}, ${place(2)}, ${place(3)});`),
   // destination, words of this op, number of the routine, registers of the operands, immediates

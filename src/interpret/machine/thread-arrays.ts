@@ -1,6 +1,8 @@
 // The arrays that the loop works on, the same ones for all VMs of a thread: V8 compiles the address and the length of an
 // array into a loop that never meets another one, which makes it half as fast again. The stack of the VM that runs lies
 // here (frame.ts, `moveTo`), and all lowered code. What does not fit makes larger arrays; enter.ts then makes a new loop.
+// A VM that a host function runs takes the place of the one around it, whose frames are complete then but for the pc of
+// its top one; that one takes it again when the host function has ended (`Machine.refreshStack`).
 
 import { frameWords, type Stack, type StackViews, stackViews } from '../../runtime/frame.ts';
 

@@ -6,13 +6,20 @@ import type { Heap } from '../../runtime/heap.ts';
 import { refKinds } from '../../runtime/ref.ts';
 import { type Field, type Shape, shapes } from '../../runtime/shape.ts';
 import { Trap } from '../../spec/errors.ts';
+import { type BulkName, bulk, grown } from '../../spec/fuel.ts';
 import type { RefType } from '../../spec/types.ts';
 import type { Machine } from '../machine/machine.ts';
-import { dataBytes, imm, type Routine, u32, word } from './routine.ts';
+import { chunkOf, chunkStart, initialised, pay } from './bulk.ts';
+import { type BulkRoutine, dataBytes, imm, type Routine, u32, word } from './routine.ts';
 
 const heapOf = (m: Machine): Heap => m.store.heap;
 const shapeAt = (m: Machine, at: number): Shape => shapes[imm(m, at)] as Shape;
 const elementOf = (shape: Shape): Field => shape.element as Field;
+
+/** An array that was made at once is paid for by its size. */
+const payArray = (m: Machine, { elementBytes }: Shape, length: number): void => {
+  m.fuel -= Math.ceil((length * elementBytes) / 4) * grown.word;
+};
 
 function putI32(m: Machine, index: number, value: number): void {
   m.I[index] = value;
@@ -85,10 +92,14 @@ function arrayNew(m: Machine, at: number, base: number): void {
   const address = make(m, shape, length, base, slotWords);
   heapOf(m).fill(address, shape, 0, length, m.I, base);
   putObject(m, base, address);
+  payArray(m, shape, length);
 }
 
 function arrayNewDefault(m: Machine, at: number, base: number): void {
-  putObject(m, base, make(m, shapeAt(m, at), u32(m, base), base, 0));
+  const shape = shapeAt(m, at);
+  const length = u32(m, base);
+  putObject(m, base, make(m, shape, length, base, 0));
+  payArray(m, shape, length);
 }
 
 /** Immediates: shape, count of elements. */
@@ -109,6 +120,7 @@ function arrayNewData(m: Machine, at: number, base: number): void {
   const address = make(m, shape, length, base, 0);
   copyData(m, address, shape, 0, data, start, length);
   putObject(m, base, address);
+  payArray(m, shape, length);
 }
 
 function arrayNewElem(m: Machine, at: number, base: number): void {
@@ -119,6 +131,7 @@ function arrayNewElem(m: Machine, at: number, base: number): void {
   const address = make(m, shape, length, base, 0);
   copyElem(m, address, shape, 0, elem, start, length);
   putObject(m, base, address);
+  payArray(m, shape, length);
 }
 
 /** Numbers stand in a segment as they do in an array: low bytes first. */
@@ -161,40 +174,65 @@ function arraySet(m: Machine, at: number, base: number): void {
   heapOf(m).setElement(address, shapeAt(m, at), index, m.I, base + 4);
 }
 
-function arrayFill(m: Machine, at: number, base: number): void {
-  const shape = shapeAt(m, at);
-  const start = u32(m, base + 2);
-  const count = u32(m, base + 4 + elementOf(shape).slotWords);
-  const address = arrayWith(m, base, start, count);
-  heapOf(m).fill(address, shape, start, count, m.I, base + 4);
+// Bulk instructions, in chunks (bulk.ts)
+
+/** Notes in the count's slot what is left, if the instruction stays. */
+function filled(m: Machine, name: BulkName, done: number, rest: number, count: number): boolean {
+  if (!pay(m, bulk[name], done, rest)) return false;
+  m.I[count] = rest;
+  return true;
 }
 
-function arrayCopy(m: Machine, at: number, base: number): void {
+function arrayFill(m: Machine, at: number, base: number): boolean {
+  const shape = shapeAt(m, at);
+  const start = u32(m, base + 2);
+  const counted = base + 4 + elementOf(shape).slotWords;
+  const count = u32(m, counted);
+  const address = arrayWith(m, base, start, count);
+  const done = chunkOf(bulk['array.fill'], count);
+  const rest = count - done;
+  heapOf(m).fill(address, shape, start + rest, done, m.I, base + 4);
+  return filled(m, 'array.fill', done, rest, counted);
+}
+
+function arrayCopy(m: Machine, at: number, base: number): boolean {
   const heap = heapOf(m);
   const shape = shapeAt(m, at);
   const [to, from, count] = [u32(m, base + 2), u32(m, base + 6), u32(m, base + 8)];
   const target = arrayWith(m, base, to, count);
   const source = arrayWith(m, base + 4, from, count);
-  const first = heap.elementAt(source, shape, from);
-  heap.bytes.copyWithin(heap.elementAt(target, shape, to), first, first + count * shape.elementBytes);
+  const done = chunkOf(bulk['array.copy'], count);
+  const start = chunkStart(to, from, count - done);
+  const first = heap.elementAt(source, shape, from + start);
+  heap.bytes.copyWithin(heap.elementAt(target, shape, to + start), first, first + done * shape.elementBytes);
+  const passed = to <= from ? done : 0;
+  m.I[base + 2] = to + passed;
+  m.I[base + 6] = from + passed;
+  return filled(m, 'array.copy', done, count - done, base + 8);
 }
 
-function arrayInitData(m: Machine, at: number, base: number): void {
+function arrayInitData(m: Machine, at: number, base: number): boolean {
   const shape = shapeAt(m, at);
   const data = dataBytes(m.instance, imm(m, at + 1));
   const [to, from, count] = [u32(m, base + 2), u32(m, base + 4), u32(m, base + 6)];
   const address = arrayWith(m, base, to, count);
   checkData(from, count * shape.elementBytes, data);
-  copyData(m, address, shape, to, data, from, count);
+  const done = chunkOf(bulk['array.init_data'], count);
+  const rest = count - done;
+  copyData(m, address, shape, to + rest, data, from + rest * shape.elementBytes, done);
+  return initialised(m, 'array.init_data', base + 2, done, rest);
 }
 
-function arrayInitElem(m: Machine, at: number, base: number): void {
+function arrayInitElem(m: Machine, at: number, base: number): boolean {
   const shape = shapeAt(m, at);
   const elem = m.instance.elems[imm(m, at + 1)] as Int32Array;
   const [to, from, count] = [u32(m, base + 2), u32(m, base + 4), u32(m, base + 6)];
   const address = arrayWith(m, base, to, count);
   checkElem(from, count, elem);
-  copyElem(m, address, shape, to, elem, from, count);
+  const done = chunkOf(bulk['array.init_elem'], count);
+  const rest = count - done;
+  copyElem(m, address, shape, to + rest, elem, from + rest, done);
+  return initialised(m, 'array.init_elem', base + 2, done, rest);
 }
 
 // i31: the payload is the number with its sign, so that equal ones have equal words
@@ -239,4 +277,4 @@ export const gcRoutines = {
   'ref.cast': (m, at, base) => {
     if (!isOfType(m, at, base)) throw new Trap('cast failure');
   },
-} satisfies Record<string, Routine>;
+} satisfies Record<string, Routine | BulkRoutine>;

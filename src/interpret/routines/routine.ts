@@ -8,6 +8,11 @@ import type { Machine } from '../machine/machine.ts';
  * on; its immediates are `m.code[at]` and after.
  */
 export type Routine = (m: Machine, at: number, base: number) => void;
+/**
+ * A routine that does a chunk of the work, charges it, and leaves in the operands' slots what is left to do. True where the
+ * instruction is to be executed again: work or a debt is left. It is then left or not as after any other charge.
+ */
+export type BulkRoutine = (m: Machine, at: number, base: number) => boolean;
 
 export const imm = (m: Machine, at: number): number => m.code[at] as number;
 export const word = (m: Machine, index: number): number => m.I[index] as number;

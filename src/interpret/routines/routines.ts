@@ -1,38 +1,18 @@
 // What the loop leaves to routines: instructions that are rare, long, or work on more than the stack.
 // https://webassembly.github.io/spec/core/exec/instructions.html
 
-import type { MemoryInst } from '../../runtime/memory.ts';
 import { refKinds } from '../../runtime/ref.ts';
-import type { TableInst } from '../../runtime/table.ts';
 import { Trap } from '../../spec/errors.ts';
+import { grown } from '../../spec/fuel.ts';
 import type { Machine } from '../machine/machine.ts';
 import { access } from './access.ts';
 import { atomicRoutines } from './atomics.ts';
+import { bulkRoutines } from './bulk.ts';
 import { gcRoutines } from './gc.ts';
 import { effectiveAddress } from './memory-address.ts';
-import { dataBytes, imm, type Routine, u32, word } from './routine.ts';
+import { checkTable, isWide, memoryAt, putSize, sized, tableAt } from './operands.ts';
+import { type BulkRoutine, imm, type Routine, word } from './routine.ts';
 import { wideRoutines } from './wide-arithmetic.ts';
-
-/** An address or length of either type as a number; above 2^53 it is not exact, but no bound is that high. */
-const u64 = (m: Machine, index: number): number => u32(m, index + 1) * 0x1_0000_0000 + u32(m, index);
-const sized = (m: Machine, index: number, wide: boolean): number => (wide ? u64(m, index) : u32(m, index));
-
-/** Writes a size or an old size, -1 for failure, as the address type wants it. */
-function putSize(m: Machine, index: number, value: number): void {
-  m.I[index] = value | 0;
-  m.I[index + 1] = value < 0 ? -1 : Math.floor(value / 0x1_0000_0000);
-}
-
-const memoryAt = (m: Machine, index: number): MemoryInst => m.memories[index] as MemoryInst;
-const tableAt = (m: Machine, index: number): TableInst => m.tables[index] as TableInst;
-const isWide = (it: MemoryInst | TableInst): boolean => it.type.addr === 'i64';
-
-const checkMemory = (start: number, count: number, size: number): void => {
-  if (start + count > size) throw new Trap('out of bounds memory access');
-};
-const checkTable = (start: number, count: number, size: number): void => {
-  if (start + count > size) throw new Trap('out of bounds table access');
-};
 
 // Memories
 
@@ -48,39 +28,11 @@ function store(m: Machine, at: number, base: number): void {
 
 function memoryGrow(m: Machine, at: number, base: number): void {
   const memory = memoryAt(m, imm(m, at));
-  putSize(m, base, memory.grow(sized(m, base, isWide(memory))));
+  const delta = sized(m, base, isWide(memory));
+  const old = memory.grow(delta);
+  putSize(m, base, old);
   m.refreshMemory();
-}
-
-function memoryFill(m: Machine, at: number, base: number): void {
-  const memory = memoryAt(m, imm(m, at));
-  const start = sized(m, base, isWide(memory));
-  const count = sized(m, base + 4, isWide(memory));
-  checkMemory(start, count, memory.size);
-  memory.bytes.fill(word(m, base + 2), start, start + count);
-}
-
-function memoryCopy(m: Machine, at: number, base: number): void {
-  const to = memoryAt(m, imm(m, at));
-  const from = memoryAt(m, imm(m, at + 1));
-  const target = sized(m, base, isWide(to));
-  const source = sized(m, base + 2, isWide(from));
-  const count = sized(m, base + 4, isWide(to) && isWide(from));
-  checkMemory(target, count, to.size);
-  checkMemory(source, count, from.size);
-  if (to === from) to.bytes.copyWithin(target, source, source + count);
-  else to.bytes.set(from.bytes.subarray(source, source + count), target);
-}
-
-function memoryInit(m: Machine, at: number, base: number): void {
-  const memory = memoryAt(m, imm(m, at + 1));
-  const data = dataBytes(m.instance, imm(m, at));
-  const target = sized(m, base, isWide(memory));
-  const source = u32(m, base + 2);
-  const count = u32(m, base + 4);
-  checkMemory(target, count, memory.size);
-  checkMemory(source, count, data.length);
-  memory.bytes.set(data.subarray(source, source + count), target);
+  if (old >= 0) m.fuel -= delta * grown.page;
 }
 
 // Tables
@@ -103,38 +55,16 @@ function tableSet(m: Machine, at: number, base: number): void {
 function tableGrow(m: Machine, at: number, base: number): void {
   const table = tableAt(m, imm(m, at));
   const delta = sized(m, base + 2, isWide(table));
-  putSize(m, base, m.store.growTable(table, delta, word(m, base), word(m, base + 1)));
+  const old = m.store.growTable(table, delta, word(m, base), word(m, base + 1));
+  putSize(m, base, old);
+  if (old >= 0) m.fuel -= delta * grown.element;
 }
 
-function tableFill(m: Machine, at: number, base: number): void {
-  const table = tableAt(m, imm(m, at));
-  const start = sized(m, base, isWide(table));
-  const count = sized(m, base + 4, isWide(table));
-  checkTable(start, count, table.size);
-  table.fill(start, count, word(m, base + 2), word(m, base + 3));
-}
+// Operands
 
-function tableCopy(m: Machine, at: number, base: number): void {
-  const to = tableAt(m, imm(m, at));
-  const from = tableAt(m, imm(m, at + 1));
-  const target = sized(m, base, isWide(to));
-  const source = sized(m, base + 2, isWide(from));
-  const count = sized(m, base + 4, isWide(to) && isWide(from));
-  checkTable(target, count, to.size);
-  checkTable(source, count, from.size);
-  // The elements of one table may overlap, which copying between views of one buffer takes care of.
-  to.write(target, from.elements.subarray(2 * source, 2 * (source + count)));
-}
-
-function tableInit(m: Machine, at: number, base: number): void {
-  const table = tableAt(m, imm(m, at + 1));
-  const elem = m.instance.elems[imm(m, at)] as Int32Array;
-  const target = sized(m, base, isWide(table));
-  const source = u32(m, base + 2);
-  const count = u32(m, base + 4);
-  checkTable(target, count, table.size);
-  checkTable(source, count, elem.length / 2);
-  table.write(target, elem.subarray(2 * source, 2 * (source + count)));
+/** Immediates: by how many words down, and how many words. */
+function carry(m: Machine, at: number, base: number): void {
+  m.I.copyWithin(base - imm(m, at), base, base + imm(m, at + 1));
 }
 
 // References and globals
@@ -163,9 +93,6 @@ const routines = {
   store,
   'memory.size': (m, at, base) => putSize(m, base, memoryAt(m, imm(m, at)).pages),
   'memory.grow': memoryGrow,
-  'memory.fill': memoryFill,
-  'memory.copy': memoryCopy,
-  'memory.init': memoryInit,
   'data.drop': (m, at) => {
     m.instance.droppedDatas[imm(m, at)] = 1;
   },
@@ -173,22 +100,21 @@ const routines = {
   'table.set': tableSet,
   'table.size': (m, at, base) => putSize(m, base, tableAt(m, imm(m, at)).size),
   'table.grow': tableGrow,
-  'table.fill': tableFill,
-  'table.copy': tableCopy,
-  'table.init': tableInit,
   'elem.drop': (m, at) => {
     m.instance.elems[imm(m, at)] = new Int32Array(0);
   },
+  carry,
   'ref.func': refFunc,
   'ref.as_non_null': asNonNull,
   'global.get v128': globalGetWide,
   'global.set v128': globalSetWide,
+  ...bulkRoutines,
   ...gcRoutines,
-} satisfies Record<string, Routine>;
+} satisfies Record<string, Routine | BulkRoutine>;
 
 const names = Object.keys(routines);
 /** By number; the loop calls them so. */
-export const rare: readonly Routine[] = Object.values(routines);
+export const rare: readonly (Routine | BulkRoutine)[] = Object.values(routines);
 const numbers = new Map(names.map((name, i) => [name, i]));
 
 /** The number of a routine, or undefined where there is none of that name. */

@@ -12,7 +12,7 @@ export interface CodeCache {
 }
 
 /** To be raised whenever the rewriter writes other code. */
-const version = 5;
+const version = 6;
 const hashBytes = 32;
 
 let cache: CodeCache | undefined;

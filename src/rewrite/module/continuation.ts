@@ -8,6 +8,7 @@ import type { Module } from '../../runtime/module.ts';
 import { CrashError } from '../../spec/errors.ts';
 import type { FuncIdx, FuncType } from '../../spec/types.ts';
 import { placeOf } from '../../validate/context.ts';
+import { boundless } from '../read/growth.ts';
 import {
   type Env,
   type OwnGlobal,
@@ -86,6 +87,9 @@ class RestEnv implements Env {
   own(name: OwnGlobal): number {
     return this.number('own', ownGlobals[name], () => ({ kind: 'global', type: 'i32', mutable: true }));
   }
+  asker(): number {
+    return this.number('scratch', 'asker', () => ({ kind: 'global', type: 'i32', mutable: true }));
+  }
   table(index: number): number {
     return this.number('table', `${index}`, () => ({ kind: 'table' }));
   }
@@ -110,7 +114,7 @@ export function keptShape(module: Module, func: FuncIdx): FunctionShape {
   const kept = shapesOf(module);
   const known = kept.get(func);
   if (known !== undefined) return known;
-  const shape = shapeOf(module.context, func);
+  const shape = shapeOf(module.context, func, boundless);
   kept.set(func, shape);
   return shape;
 }
@@ -147,7 +151,7 @@ function write(module: Module, func: FuncIdx, pc: number, env: Env, tracing: boo
   if (pc === 0) return { bytes: enter(shape, env), origins: [] };
   const point = pointOf(shape, pc);
   if (point === undefined) throw new CrashError(`function ${func} cannot be continued at pc ${pc}`);
-  return writeRest(new BodyWriter(module.context, shape, env, true, tracing), point);
+  return writeRest(new BodyWriter(module.context, shape, env, true, boundless, tracing), point);
 }
 
 /** Calls the function itself. */

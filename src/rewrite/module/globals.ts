@@ -1,5 +1,6 @@
 // Globals of the store, as native code sees them: each is a global of the instance that made it, or of a small instance
-// of its own where JavaScript did. Where native code does not run, the words of the store hold their values.
+// of its own where JavaScript did. They stay there between runs, until somebody asks the store for their values: that costs
+// as much as there are globals, and most calls of the host and most slices do not ask.
 
 import { Writer } from '../../binary/writer.ts';
 import { hostWasm } from '../../runtime/host-wasm.ts';
@@ -75,6 +76,8 @@ interface Held {
 
 export class GlobalMirror {
   private readonly held: Held[] = [];
+  /** The host's globals by address. */
+  private readonly places = new Map<GlobalAddr, unknown>();
 
   constructor(
     private readonly store: Store,
@@ -84,24 +87,31 @@ export class GlobalMirror {
   /** An instance's own globals are in this instance of the host's. */
   add({ module, globals }: InstanceInst, exports: WebAssembly.Exports): void {
     const first = module.context.importedGlobals;
-    if (globals.length > first) this.held.push({ addrs: globals.slice(first), exports, first });
+    if (globals.length > first) this.hold({ addrs: globals.slice(first), exports, first });
+  }
+
+  private hold(held: Held): void {
+    if (this.store.globalsAway === this) this.bringBack();
+    this.held.push(held);
+    held.addrs.forEach((addr, i) => {
+      this.places.set(addr, held.exports[`g${held.first + i}`]);
+    });
   }
 
   /** The host's global for one of the store's. */
   of(addr: GlobalAddr): unknown {
-    for (const { addrs, exports, first } of this.held) {
-      const at = addrs.indexOf(addr);
-      if (at >= 0) return exports[`g${first + at}`];
-    }
+    if (this.places.has(addr)) return this.places.get(addr);
     const { type } = (this.store.globals[addr] as GlobalInst).type;
     const { exports } = new hostWasm.Instance(holder(lowOf(type)), { scratch: this.scratch.exports });
-    this.held.push({ addrs: [addr], exports, first: 0 });
+    this.hold({ addrs: [addr], exports, first: 0 });
     return exports.g0;
   }
 
-  /** Takes over what the store has. */
+  /** Takes over what the store has, where it is the store that has it. */
   load(): void {
+    if (this.store.globalsAway === this) return;
     const { globalWords: from } = this.store;
+    this.store.globalsAway = this;
     const { words } = this.scratch;
     for (const { addrs, exports } of this.held) {
       for (let i = 0; i < addrs.length; i++) {
@@ -113,7 +123,8 @@ export class GlobalMirror {
   }
 
   /** Writes back to the store what code may have changed. */
-  save(): void {
+  bringBack(): void {
+    this.store.globalsAway = null;
     const { globals, globalWords: to } = this.store;
     const { words } = this.scratch;
     for (const { addrs, exports } of this.held) {

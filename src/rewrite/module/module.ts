@@ -2,10 +2,12 @@
 // continuations can have it and the store stays the truth. Index spaces keep their order: functions of the engine come
 // after imported functions, everything else that is new comes last.
 
+import type { Func } from '../../binary/module.ts';
 import { hostWasm } from '../../runtime/host-wasm.ts';
 import type { Module } from '../../runtime/module.ts';
 import { CrashError } from '../../spec/errors.ts';
 import type { FuncType } from '../../spec/types.ts';
+import { boundless, Growth, mostOf } from '../read/growth.ts';
 import {
   type Env,
   type OwnGlobal,
@@ -55,8 +57,11 @@ const scratchNames = [...scratchFuncs.keys()];
 const scratchNumbers = new Map(scratchNames.map((name, i) => [name, i]));
 const ownNames = Object.keys(ownGlobals) as OwnGlobal[];
 
+/** How many functions of the engine come before those of the guest. */
+const shiftOf = (module: Module): number => scratchNames.length + supportOf(module).thunks.length;
+
 class MainEnv implements Env {
-  readonly types = new TypeSection();
+  readonly types = new TypeSection(mostOf.types);
   readonly shift: number;
   private readonly used: readonly Thunk[];
 
@@ -66,7 +71,7 @@ class MainEnv implements Env {
       this.types.append(functionParams(func), functionResults(func));
     }
     this.used = supportOf(module).thunks;
-    this.shift = scratchNames.length + this.used.length;
+    this.shift = shiftOf(module);
   }
 
   func(index: number): number {
@@ -81,10 +86,13 @@ class MainEnv implements Env {
     return this.module.context.importedFuncs + scratchNames.length + index;
   }
   global(index: number): number {
-    return index;
+    return index < this.asker() ? index : index + 1;
   }
   own(name: OwnGlobal): number {
-    return this.module.context.globals.length + ownNames.indexOf(name);
+    return this.global(this.module.context.globals.length) + ownNames.indexOf(name);
+  }
+  asker(): number {
+    return this.module.context.importedGlobals;
   }
   table(index: number): number {
     return index;
@@ -100,11 +108,11 @@ class MainEnv implements Env {
   }
 
   imports(shared: boolean): ImportEntry[] {
-    const { context } = this.module;
+    const { context, syntax } = this.module;
     const list: ImportEntry[] = [];
     const func = (module: string, name: string, type: number) =>
       list.push({ module, name, is: { kind: 'func', type } });
-    for (let i = 0; i < context.importedFuncs; i++) func('func', `${i}`, funcTypeIndex(this.types, this.module, i));
+    for (const { desc } of syntax.imports) if (desc.kind === 'func') func('func', `${list.length}`, desc.type);
     for (const name of scratchNames)
       func('scratch', name, this.types.index(scratchFunc(name).params, scratchFunc(name).results));
     for (const name of this.used) func('thunk', name, this.types.index(thunks[name].params, thunks[name].results));
@@ -117,6 +125,7 @@ class MainEnv implements Env {
         name: `${i}`,
         is: { kind: 'global', type: globalType(this.module, i), mutable: true },
       });
+    list.push({ module: 'scratch', name: 'asker', is: { kind: 'global', type: 'i32', mutable: true } });
     return list;
   }
 }
@@ -176,38 +185,42 @@ function rewrite(module: Module, shared: boolean): Rewritten {
 }
 
 function compile(module: Module, shared: boolean, { bytes, offsets }: Kept): Rewritten {
-  const { shift } = new MainEnv(module);
   return {
     compiled: new hostWasm.Module(bytes),
     name: codeName(module, shared),
-    firstFunc: module.context.importedFuncs + shift,
+    firstFunc: module.context.importedFuncs + shiftOf(module),
     offsets,
     size: bytes.length,
   };
 }
 
 /** How many times as large code may get, as a guess: room that is not needed costs nothing. */
-const growth = 2.2;
+const times = 2.2;
 
-/** The rewritten module in the binary format. */
-export function rewriteBytes(module: Module, shared: boolean, name: string) {
-  const { context } = module;
+/** The rewritten module in the binary format. Throws GrowthError where that is too large for what it comes from. */
+export function rewriteBytes(
+  module: Module,
+  shared: boolean,
+  name: string,
+  growth = new Growth(module.bytes.length),
+): Kept {
+  const { context, syntax } = module;
   const env = new MainEnv(module);
-  const code = new Code(Math.ceil(growth * module.bytes.length));
+  const code = new Code(Math.ceil(times * module.bytes.length));
   const exports: ExportEntry[] = [];
   for (let i = context.importedFuncs; i < context.funcs.length; i++) {
-    const { bytes } = writeWhole(new BodyWriter(context, shapeOf(context, i), env, false));
-    code.add(funcTypeIndex(env.types, module, i), bytes);
+    const { bytes } = writeWhole(new BodyWriter(context, shapeOf(context, i, growth), env, false, growth));
+    code.add((syntax.funcs[i - context.importedFuncs] as Func).type, bytes);
     exports.push({ name: `f${i}`, kind: 'func', index: env.func(i) });
   }
   const globals: Low[] = [];
   for (let i = context.importedGlobals; i < context.globals.length; i++) {
     globals.push(globalType(module, i));
-    exports.push({ name: `g${i}`, kind: 'global', index: i });
+    exports.push({ name: `g${i}`, kind: 'global', index: env.global(i) });
   }
   verbs.forEach((verb, i) => {
     exports.push({ name: verb, kind: 'func', index: env.func(context.funcs.length) + i });
-    const copy = transfer(verb, globals, context.importedGlobals, (name) => env.scratch(name));
+    const copy = transfer(verb, globals, env.global(context.importedGlobals), (name) => env.scratch(name));
     code.add(env.types.index([], []), copy);
   });
   for (const own of ownNames) {
@@ -221,5 +234,6 @@ export function rewriteBytes(module: Module, shared: boolean, name: string) {
 /** What stands where in a function of the main module. */
 export function originsOf(module: Module, func: number): Origins {
   const { context } = module;
-  return writeWhole(new BodyWriter(context, shapeOf(context, func), new MainEnv(module), false, true)).origins;
+  const shape = shapeOf(context, func, boundless);
+  return writeWhole(new BodyWriter(context, shape, new MainEnv(module), false, boundless, true)).origins;
 }

@@ -1,6 +1,7 @@
 // A small module of our own with a memory, through which values pass between guest code and the engine bit by bit. Guest
 // code cannot reach two memories, and numbers of JavaScript do not keep all bits of an i64, of a v128 and of a NaN.
-// One for each thread is enough: nothing stays in it while other code runs.
+// One for each thread is enough: nothing stays in it while other code runs. Values pass without other code in between; and
+// no frame is spilled and no exception on its way while code runs that may call the host, nor once a run has ended.
 //
 // The memory:
 //   0 …          what the engine passes to code that it calls, and what it gets back: slots, as in a frame (frame.ts)
@@ -34,6 +35,8 @@ const heldGlobal = 1;
 const thrownGlobal = 2;
 /** The last frame that it passed: address of the instance, function index, pc. */
 const placeGlobals = 3;
+/** Address of the instance whose code looked last into a table that others may have too. */
+const askerGlobal = 6;
 
 export class Scratch {
   readonly words: Int32Array;
@@ -46,14 +49,19 @@ export class Scratch {
     this.pointer = exports.pointer as WebAssembly.Global;
     this.heldFuel = exports.held as WebAssembly.Global;
     this.thrownNext = exports.thrown as WebAssembly.Global;
+    this.clear();
   }
 
-  /** Where the spilled frames end. */
-  get spilled(): number {
-    return this.pointer.value as number;
+  /** Where the spilled frames end. They are the caller's now: the next ones begin in the same place. */
+  take(): number {
+    const end = this.pointer.value as number;
+    this.pointer.value = spillStart;
+    return end;
   }
+  /** Forgets frames and exception of code that has failed. */
   clear(): void {
     this.pointer.value = spillStart;
+    this.thrown = -1;
   }
   /** Fuel that was left where code was left for another reason. */
   get held(): number {
@@ -68,6 +76,10 @@ export class Scratch {
   }
   set thrown(exception: number) {
     this.thrownNext.value = exception + 1;
+  }
+  /** Address of the instance whose code has just called something in a table that others may have too. */
+  get asker(): number {
+    return (this.exports.asker as WebAssembly.Global).value as number;
   }
   /** The last frame that it passed: address of the instance, function index, pc after what threw. */
   get passed(): [number, number, number] {
@@ -97,12 +109,13 @@ function scratchModule(): Uint8Array<ArrayBuffer> {
     imports: [],
     code,
     memory: pages,
-    globals: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+    globals: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
     exports: [
       { name: 'memory', kind: 'memory', index: 0 },
       { name: 'pointer', kind: 'global', index: pointerGlobal },
       { name: 'held', kind: 'global', index: heldGlobal },
       { name: 'thrown', kind: 'global', index: thrownGlobal },
+      { name: 'asker', kind: 'global', index: askerGlobal },
       ...[0, 1, 2].map((i) => ({ name: `place${i}`, kind: 'global' as const, index: placeGlobals + i })),
       ...names.map((name, index) => ({ name, kind: 'func' as const, index })),
     ],

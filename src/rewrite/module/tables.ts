@@ -1,5 +1,5 @@
 // Tables of functions as native code sees them: each a host table that follows the store's. The store's is the truth, and
-// tells by its version when it changed.
+// tells which of its elements have changed.
 
 import { hostWasm } from '../../runtime/host-wasm.ts';
 import { refKinds } from '../../runtime/ref.ts';
@@ -27,7 +27,6 @@ export function theMisfit(): CallableFunction {
 
 export class TableMirror {
   readonly host: WebAssembly.Table;
-  private seen = -1;
   /** The elements that the host's table shows. */
   private shown = new Int32Array(0);
 
@@ -36,17 +35,19 @@ export class TableMirror {
     private readonly funcOf: (func: FuncAddr) => CallableFunction,
   ) {
     this.host = new hostWasm.Table({ element: 'anyfunc', initial: 0 });
+    table.changed = { start: 0, end: table.size };
   }
 
   update(): void {
     const { table } = this;
-    if (table.version === this.seen) return;
-    this.seen = table.version;
+    const { start, end } = table.changed;
+    if (start === end && this.host.length === table.size) return;
+    table.changed = { start: 0, end: 0 };
     if (hierarchyOf(table.type.ref) !== 'func') return;
     this.widen(table.size);
-    const { elements, size } = table;
+    const { elements } = table;
     const { shown, host } = this;
-    for (let i = 0; i < size; i++) {
+    for (let i = start; i < end; i++) {
       const lo = elements[2 * i] as number;
       const hi = elements[2 * i + 1] as number;
       if (shown[2 * i] === lo && shown[2 * i + 1] === hi) continue;
@@ -60,7 +61,8 @@ export class TableMirror {
     const missing = size - this.host.length;
     if (missing <= 0) return;
     this.host.grow(missing);
-    const wider = new Int32Array(size * 2);
+    if (size * 2 <= this.shown.length) return;
+    const wider = new Int32Array(Math.max(size, this.shown.length) * 2);
     wider.set(this.shown);
     this.shown = wider;
   }

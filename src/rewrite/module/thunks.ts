@@ -6,11 +6,17 @@ import { refKinds } from '../../runtime/ref.ts';
 import type { FuncInst, InstanceInst, Store } from '../../runtime/store.ts';
 import type { TableInst } from '../../runtime/table.ts';
 import { Trap } from '../../spec/errors.ts';
-import type { FuncAddr, TagAddr, TypeIdx } from '../../spec/types.ts';
+import { type BulkName, bulk, grown } from '../../spec/fuel.ts';
+import type { FuncAddr, TableAddr, TagAddr, TypeIdx } from '../../spec/types.ts';
 import type { Thunk } from '../read/index-spaces.ts';
 
-/** Tells that a table of the store has changed, so that what native code sees of it follows. */
-export type TableChanged = (table: TableInst) => void;
+/** What the engine is told. */
+export interface Told {
+  /** A table of the store has changed: what native code sees of it is to follow. */
+  readonly tableChanged: (table: TableAddr) => void;
+  /** Code that has noted its fuel is to pay for something. */
+  readonly spend: (units: number) => void;
+}
 /** Makes a function the one element of the table `found`. */
 export type Found = (func: FuncAddr) => void;
 
@@ -44,17 +50,28 @@ export function resolve(store: Store, inst: InstanceInst, element: number, type:
 const tableOf = (store: Store, inst: InstanceInst, index: number): TableInst =>
   store.tables[inst.tables[index] as number] as TableInst;
 
+/** Items of a bulk instruction that are done now, and those that are left. */
+function chunk(name: BulkName, count: number): { done: number; rest: number } {
+  const done = Math.min(count, bulk[name].chunk);
+  return { done, rest: count - done };
+}
+
 export function makeThunks(
   store: Store,
   inst: InstanceInst,
-  changed: TableChanged,
+  { tableChanged, spend }: Told,
   found: Found,
   exceptions: Exceptions,
 ) {
   const table = (index: number) => tableOf(store, inst, index);
+  const changed = (index: number) => tableChanged(inst.tables[index] as TableAddr);
   const memory = (index: number) => store.memories[inst.memories[index] as number] as MemoryInst;
   return {
-    'memory.grow': (delta: number, m: number) => memory(m).grow(delta >>> 0),
+    'memory.grow': (delta: number, m: number) => {
+      const old = memory(m).grow(delta >>> 0);
+      if (old >= 0) spend((delta >>> 0) * grown.page);
+      return old;
+    },
     'memory.init': (target: number, source: number, count: number, segment: number, m: number) =>
       initMemory(inst, memory(m), segment, target >>> 0, source >>> 0, count >>> 0),
     'data.drop': (segment: number) => {
@@ -69,35 +86,45 @@ export function makeThunks(
       const it = table(t);
       checkTable(i >>> 0, 1, it.size);
       it.fill(i >>> 0, 1, low(ref), high(ref));
-      changed(it);
+      changed(t);
     },
     'table.size': (t: number) => table(t).size,
     'table.grow': (ref: bigint, delta: number, t: number) => {
       const it = table(t);
       const old = store.growTable(it, delta >>> 0, low(ref), high(ref));
-      changed(it);
+      changed(t);
+      if (old >= 0) spend((delta >>> 0) * grown.element);
       return old;
     },
     'table.fill': (i: number, ref: bigint, count: number, t: number) => {
       const it = table(t);
       checkTable(i >>> 0, count >>> 0, it.size);
-      it.fill(i >>> 0, count >>> 0, low(ref), high(ref));
-      changed(it);
+      const { done, rest } = chunk('table.fill', count >>> 0);
+      it.fill((i >>> 0) + rest, done, low(ref), high(ref));
+      changed(t);
+      return rest;
     },
     'table.copy': (target: number, source: number, count: number, to: number, from: number) => {
       const [into, out] = [table(to), table(from)];
       checkTable(target >>> 0, count >>> 0, into.size);
       checkTable(source >>> 0, count >>> 0, out.size);
-      into.write(target >>> 0, out.elements.subarray(2 * (source >>> 0), 2 * ((source >>> 0) + (count >>> 0))));
-      changed(into);
+      const { done, rest } = chunk('table.copy', count >>> 0);
+      const start = target >>> 0 <= source >>> 0 ? 0 : rest;
+      const first = (source >>> 0) + start;
+      into.write((target >>> 0) + start, out.elements.subarray(2 * first, 2 * (first + done)));
+      changed(to);
+      return rest;
     },
     'table.init': (target: number, source: number, count: number, segment: number, t: number) => {
       const it = table(t);
       const elem = inst.elems[segment] as Int32Array;
       checkTable(target >>> 0, count >>> 0, it.size);
       checkTable(source >>> 0, count >>> 0, elem.length / 2);
-      it.write(target >>> 0, elem.subarray(2 * (source >>> 0), 2 * ((source >>> 0) + (count >>> 0))));
-      changed(it);
+      const { done, rest } = chunk('table.init', count >>> 0);
+      const first = (source >>> 0) + rest;
+      it.write((target >>> 0) + rest, elem.subarray(2 * first, 2 * (first + done)));
+      changed(t);
+      return rest;
     },
     'elem.drop': (segment: number) => {
       inst.elems[segment] = new Int32Array(0);
@@ -124,9 +151,11 @@ function initMemory(
   target: number,
   source: number,
   count: number,
-): void {
+): number {
   const { start, end } = module.syntax.datas[segment]?.init ?? { start: 0, end: 0 };
   const length = droppedDatas[segment] === 1 ? 0 : end - start;
   if (target + count > size || source + count > length) throw new Trap('out of bounds memory access');
-  bytes.set(module.bytes.subarray(start + source, start + source + count), target);
+  const { rest } = chunk('memory.init', count);
+  bytes.set(module.bytes.subarray(start + source + rest, start + source + count), target + rest);
+  return rest;
 }

@@ -2,13 +2,18 @@
 // continuations number these things differently.
 
 import type { TypeIdx } from '../../spec/types.ts';
+import type { ModuleContext } from '../../validate/context.ts';
 import type { Low, LowTypes } from './types.ts';
 
 /** Where fuel counts as used up although it is not: the real amount is held in the scratch module. */
 export const left = -0x8000_0000;
 /** Likewise, where an exception is on its way. */
 export const thrown = left + 1;
+/** Of a global that says something about a trap, or takes fuel along: it does not. */
+export const notNoted = left;
 
+/** The host's limit on parameters and on results; two are ours, and one is the pc at a safe point. */
+export const mostValues = 990;
 /** Values that one call hands over where a function is left: about as many as the host has registers for. */
 export const mostLeft = 20;
 const words = (count: number): LowTypes => new Array<Low>(count).fill('i64');
@@ -58,17 +63,17 @@ export const gets = { i32: 'get_i32', i64: 'get_i64', f32: 'get_f32', f64: 'get_
 
 /** Functions of the engine (thunks.ts): what guest code cannot do by itself, as the store is the truth. */
 export const thunks = {
-  /** Operands of the instruction, then its immediates. */
+  /** Operands of the instruction, then its immediates. Bulk instructions do a chunk and give the count that is left. */
   'memory.grow': { params: ['i32', 'i32'], results: ['i32'] },
-  'memory.init': { params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: [] },
+  'memory.init': { params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'] },
   'data.drop': { params: ['i32'], results: [] },
   'table.get': { params: ['i32', 'i32'], results: ['i64'] },
   'table.set': { params: ['i32', 'i64', 'i32'], results: [] },
   'table.size': { params: ['i32'], results: ['i32'] },
   'table.grow': { params: ['i64', 'i32', 'i32'], results: ['i32'] },
-  'table.fill': { params: ['i32', 'i64', 'i32', 'i32'], results: [] },
-  'table.copy': { params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: [] },
-  'table.init': { params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: [] },
+  'table.fill': { params: ['i32', 'i64', 'i32', 'i32'], results: ['i32'] },
+  'table.copy': { params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'] },
+  'table.init': { params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'] },
   'elem.drop': { params: ['i32'], results: [] },
   /** The tag; what the exception carries stands in the scratch memory. */
   throw: { params: ['i32'], results: [] },
@@ -100,12 +105,27 @@ export const ownGlobals = {
 } as const;
 export type OwnGlobal = keyof typeof ownGlobals;
 
+const exportedTables = new WeakMap<ModuleContext, ReadonlySet<number>>();
+
+/** Whether other instances may have the table too: functions of the host that stand there have several callers. */
+export function isOpenTable(context: ModuleContext, table: number): boolean {
+  if (table < context.importedTables) return true;
+  const known = exportedTables.get(context) ?? exportedOf(context);
+  exportedTables.set(context, known);
+  return known.has(table);
+}
+
+const exportedOf = ({ syntax }: ModuleContext): ReadonlySet<number> =>
+  new Set(syntax.exports.filter(({ kind }) => kind === 'table').map(({ index }) => index));
+
 export interface Env {
   func(index: number): number;
   scratch(name: ScratchFunc): number;
   thunk(name: Thunk): number;
   global(index: number): number;
   own(name: OwnGlobal): number;
+  /** The thread's global that tells whose code looked last into a table that several instances may have. */
+  asker(): number;
   table(index: number): number;
   found(): number;
   /** A type of blocks and helpers. */

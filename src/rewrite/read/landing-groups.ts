@@ -2,7 +2,8 @@
 // function asks for its group, so they are found by numbers that are soon computed.
 
 import type { LocalSet } from '../../validate/safepoints.ts';
-import type { Local, LowTypes } from './types.ts';
+import type { Growth } from './growth.ts';
+import { codeOfLow, type Local, type Low, type LowTypes } from './types.ts';
 
 export interface Group {
   readonly own: LowTypes;
@@ -17,6 +18,15 @@ export interface Group {
 }
 /** The function was just entered. */
 export const atEntry = -1;
+/** About what a landing takes to hand a value over. */
+const bytesPerValue = 6;
+
+/** How many locals are in a set. */
+function countOf(set: LocalSet): number {
+  let count = 0;
+  for (let i = 0; i < set.length; i++) for (let word = set[i] as number; word !== 0; word &= word - 1) count++;
+  return count;
+}
 
 const noSet: LocalSet = new Uint32Array(0);
 
@@ -35,6 +45,8 @@ export class Groups {
   private hashed = noSet;
   private hash = 0;
 
+  constructor(private readonly growth: Growth) {}
+
   /** The number of the group of a point; `locals` tells those of the set. */
   find(
     own: LowTypes,
@@ -43,15 +55,18 @@ export class Groups {
     set: LocalSet,
     locals: () => readonly Local[],
   ): number {
-    const hash = (this.hashOf(set) * 31 + own.length * 7 + results) * 31 + (stashes.at(-1)?.index ?? 0);
+    let hash = (this.hashOf(set) * 31 + results) * 31 + (stashes.at(-1)?.index ?? 0);
+    for (let i = 0; i < own.length; i++) hash = (Math.imul(hash, 31) + codeOfLow(own[i] as Low)) | 0;
     const first = this.byHash.get(hash) ?? -1;
     for (let i = first; i >= 0; ) {
       const group = this.list[i] as Group;
+      this.growth.use(1);
       if (group.results === results && same(group.own, own) && same(group.stashes, stashes) && same(group.set, set))
         return i;
       i = group.next;
     }
     this.byHash.set(hash, this.list.length);
+    this.growth.use((own.length + stashes.length + countOf(set)) * bytesPerValue);
     return this.add({ own, results, stashes, live: locals(), set, next: first });
   }
 

@@ -4,6 +4,7 @@
 import type { Catch } from '../../binary/instruction.ts';
 import type { DefType } from '../../spec/deftypes.ts';
 import { CrashError } from '../../spec/errors.ts';
+import { isBulk } from '../../spec/fuel.ts';
 import { instructions, type Special } from '../../spec/instructions.ts';
 import type { FuncIdx, FuncType, ValType } from '../../spec/types.ts';
 import { funcType, type ModuleContext } from '../../validate/context.ts';
@@ -11,7 +12,8 @@ import { FlowReader } from '../../validate/flow.ts';
 import { livenessOf } from '../../validate/liveness.ts';
 import { slotOfCode } from '../../validate/rules.ts';
 import type { LocalSet, SafePoint } from '../../validate/safepoints.ts';
-import { mostLeft } from './index-spaces.ts';
+import { type Growth, GrowthError } from './growth.ts';
+import { mostLeft, mostValues } from './index-spaces.ts';
 import { type BlockShape, type FunctionShape, forUnsupported, leastFrameBytes, type PointShape } from './shape.ts';
 import { type Low, type LowTypes, lowAll, lowOf, slotsOfLow } from './types.ts';
 
@@ -61,8 +63,10 @@ class ShapeReader {
   constructor(
     private readonly context: ModuleContext,
     private readonly func: FuncIdx,
+    private readonly growth: Growth,
   ) {
     this.flow = new FlowReader(context, func);
+    growth.begin(localCount(context, func));
     this.types = localTypes(context, func);
     this.addPoint(0, 'entry', none, 0);
   }
@@ -70,6 +74,7 @@ class ShapeReader {
   run(): FunctionShape {
     const { flow, operands } = this;
     while (flow.next()) {
+      this.growth.use(1);
       const effect = effects[slotOfCode(flow.reader.row.code)] as Effect;
       if (typeof effect === 'function') effect(this);
       else {
@@ -180,15 +185,28 @@ class ShapeReader {
 
   call({ params, results }: FuncType): void {
     this.take();
+    this.growth.use(params.length + results.length);
     this.pop(params.length);
     for (let i = 0; i < results.length; i++) this.push(lowOf(results[i] as ValType));
+    const own = this.operands.length - this.height;
+    if (own > mostValues) throw new GrowthError('would hand over very many operands at once');
+    this.growth.use(own);
     this.addPoint(this.next, 'call', this.from(this.height), results.length);
+  }
+
+  /** Before a bulk instruction there is a safe point, where none is yet. */
+  bulk(): void {
+    const { pc } = this;
+    if (this.points.at(-1)?.pc !== pc) this.addPoint(pc, 'bulk', this.from(this.height), 0);
+    this.take();
+    this.pop(3);
   }
 
   begin(kind: BlockShape['kind']): void {
     const { params, results } = this.blockType();
     if (kind === 'if') this.pop(1);
     const top = this.operands.length - params.length;
+    this.growth.use(params.length + results.length + top - this.height);
     const block: BlockShape = {
       kind,
       pc: this.pc,
@@ -242,6 +260,7 @@ class ShapeReader {
     this.clear(before);
     const tried = before.tried ?? before;
     const params = tag < 0 ? none : lowAll(funcOf(context.tags[tag]).params);
+    this.growth.use(params.length + tried.below.length);
     const below: LowTypes = [...tried.below, 'i64'];
     const clause: BlockShape = {
       ...tried,
@@ -295,9 +314,16 @@ class ShapeReader {
 
 const funcOf = (type: DefType | undefined): FuncType => type?.comp as FuncType;
 
+const declared = ({ syntax, importedFuncs }: ModuleContext, func: FuncIdx) =>
+  syntax.funcs[func - importedFuncs]?.locals ?? [];
+
+/** A few bytes may declare very many. */
+const localCount = (context: ModuleContext, func: FuncIdx): number =>
+  declared(context, func).reduce((sum, { count }) => sum + count, funcType(context, func).params.length);
+
 function localTypes(context: ModuleContext, func: FuncIdx): LowTypes {
   const types = [...lowAll(funcType(context, func).params)];
-  for (const { count, type } of context.syntax.funcs[func - context.importedFuncs]?.locals ?? []) {
+  for (const { count, type } of declared(context, func)) {
     const low = lowOf(type);
     for (let i = 0; i < count; i++) types.push(low);
   }
@@ -322,6 +348,7 @@ const moves =
     if (pushes !== undefined) s.push(pushes);
   };
 const nothing = moves(0);
+const bulk = (s: ShapeReader): void => s.bulk();
 const unsupported = (s: ShapeReader): void => {
   throw new CrashError(`the rewriter met the instruction at ${s.x}, which it does not support`);
 };
@@ -384,11 +411,11 @@ const specials = {
     s.pop(2);
     s.push(s.table);
   },
-  'table.fill': moves(3),
-  'table.copy': moves(3),
-  'table.init': moves(3),
+  'table.fill': bulk,
+  'table.copy': bulk,
+  'table.init': bulk,
   'elem.drop': nothing,
-  'memory.copy': moves(3),
+  'memory.copy': bulk,
   'ref.null': moves(0, 'i64'),
   'ref.is_null': moves(1, 'i32'),
   'ref.func': moves(0, 'i64'),
@@ -398,10 +425,14 @@ const specials = {
 
 /** By slot. */
 const effects: Effect[] = [];
-for (const { code, special, params, results } of instructions)
+for (const { name, code, special, params, results } of instructions)
   effects[slotOfCode(code)] =
     special === undefined
-      ? { pops: params.length, pushes: results as LowTypes, ofMemory: results.some((type) => type === 'addr') }
+      ? isBulk(name)
+        ? bulk
+        : { pops: params.length, pushes: results as LowTypes, ofMemory: results.some((type) => type === 'addr') }
       : specials[special];
 
-export const shapeOf = (context: ModuleContext, func: FuncIdx): FunctionShape => new ShapeReader(context, func).run();
+/** Throws GrowthError where that takes more than is allowed. */
+export const shapeOf = (context: ModuleContext, func: FuncIdx, growth: Growth): FunctionShape =>
+  new ShapeReader(context, func, growth).run();

@@ -133,14 +133,14 @@ export function chainOf(block: BlockShape | undefined): BlockShape[] {
 export const handles = ({ kind, catches, clauses }: BlockShape): boolean =>
   kind === 'try' ? clauses.length > 0 : catches.length > 0;
 
-/** Which of the blocks that a place stands in, outermost first, handles what is thrown there; -1 if none does. */
-export function handlerIn(chain: readonly BlockShape[]): number {
-  for (let i = chain.length - 1; i >= 0; i--) {
-    const block = chain[i] as BlockShape;
-    if (block.delegate >= 0) i -= block.delegate;
-    else if (handles(block)) return i;
+/** Whether one of the blocks that a place stands in, the innermost of which is given, handles what is thrown there. */
+export function isHandled(innermost: BlockShape | undefined): boolean {
+  for (let block = innermost; block !== undefined; block = block.parent) {
+    if (handles(block)) return true;
+    for (let outer = block.delegate; outer > 0; outer--) block = block?.parent;
+    if (block === undefined) return false;
   }
-  return -1;
+  return false;
 }
 
 /** Where a value of a frame stands: slot from the frame's base. */

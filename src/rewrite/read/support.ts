@@ -9,7 +9,8 @@ import { type Feature, type Instruction, instructions } from '../../spec/instruc
 import { type TableType, typeName } from '../../spec/types.ts';
 import type { ModuleContext } from '../../validate/context.ts';
 import { slotOfCode } from '../../validate/rules.ts';
-import { type Thunk, thunks } from './index-spaces.ts';
+import { mostOf } from './growth.ts';
+import { mostValues, type Thunk, thunks } from './index-spaces.ts';
 
 const features: ReadonlySet<Feature> = new Set([
   'mvp',
@@ -27,8 +28,6 @@ const features: ReadonlySet<Feature> = new Set([
 ]);
 /** Threads that wait would not be suspended. */
 const blocking = /^memory\.atomic\.(wait|notify)/;
-/** Limit of the host's on parameters and on results; two are ours, and one is the pc at a safe point. */
-const mostValues = 990;
 
 export interface Support {
   /** Why the module cannot be rewritten; undefined if it can. */
@@ -46,7 +45,7 @@ export function supportOf(module: Module): Support {
 
 function examine(module: Module): Support {
   const used = new Set<Thunk>();
-  const lacks = lacksInTypes(module) ?? lacksInCode(module, used);
+  const lacks = lacksInCounts(module) ?? lacksInTypes(module) ?? lacksInCode(module, used);
   return { lacks, thunks: [...used] };
 }
 
@@ -56,6 +55,20 @@ let multiple: boolean | undefined;
 function hasMultipleMemories(): boolean {
   multiple ??= hostWasm.validate(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 5, 5, 2, 0, 0, 0, 0));
   return multiple;
+}
+
+function lacksInCounts({ context, syntax }: Module): string | undefined {
+  const { types, funcs, globals, tables } = context;
+  const counts: Record<keyof typeof mostOf, number> = {
+    types: types.length,
+    functions: funcs.length,
+    imports: syntax.imports.length,
+    globals: globals.length,
+    tables: tables.length,
+  };
+  for (const [name, most] of Object.entries(mostOf))
+    if (counts[name as keyof typeof mostOf] > most) return `more than ${most} ${name}`;
+  return undefined;
 }
 
 function lacksInTypes({ context, syntax }: Module): string | undefined {

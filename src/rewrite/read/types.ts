@@ -5,6 +5,7 @@
 import { numCodes } from '../../binary/types.ts';
 import type { Writer } from '../../binary/writer.ts';
 import type { FuncType, ValType } from '../../spec/types.ts';
+import { GrowthError } from './growth.ts';
 
 /** A type of the rewritten module's values. */
 export type Low = 'i32' | 'i64' | 'f32' | 'f64' | 'v128';
@@ -35,13 +36,17 @@ export class TypeSection {
   private readonly types: { readonly params: LowTypes; readonly results: LowTypes }[] = [];
   private readonly known = new Map<string, number>();
 
+  /** For at most so many types. */
+  constructor(private readonly most = Number.POSITIVE_INFINITY) {}
+
   /** The index of a type, added where it is new. */
   index(params: LowTypes, results: LowTypes): number {
     return this.known.get(keyOf(params, results)) ?? this.append(params, results);
   }
 
-  /** Adds a type at the next index, known or not. */
+  /** Adds a type at the next index, known or not. Throws GrowthError where there is no room for it. */
   append(params: LowTypes, results: LowTypes): number {
+    if (this.types.length >= this.most) throw new GrowthError(`would have more than ${this.most} types`);
     const index = this.types.push({ params, results }) - 1;
     const key = keyOf(params, results);
     if (!this.known.has(key)) this.known.set(key, index);

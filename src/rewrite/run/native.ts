@@ -1,7 +1,7 @@
 // A store as native code: an instance of the host for each instance, tables that follow the store's, and what enters a
 // frame. It lasts as long as the store; the store stays the truth whenever native code does not run.
 
-import { type HostPort, Thrown } from '../../runtime/engine.ts';
+import type { Thrown } from '../../runtime/engine.ts';
 import { hostWasm } from '../../runtime/host-wasm.ts';
 import type { MemoryInst } from '../../runtime/memory.ts';
 import type { Module } from '../../runtime/module.ts';
@@ -18,24 +18,10 @@ import { type Rewritten, rewritten } from '../module/module.ts';
 import { copyWords, theScratch } from '../module/scratch-memory.ts';
 import { TableMirror, theMisfit } from '../module/tables.ts';
 import { makeThunks } from '../module/thunks.ts';
-import { left, ownGlobals, thrown } from '../read/index-spaces.ts';
+import { isOpenTable, left, notNoted, ownGlobals, thrown } from '../read/index-spaces.ts';
 import type { ImportEntry } from '../write/sections.ts';
 import { Pace } from './quantum.ts';
 import { Flight } from './thrown.ts';
-
-/** Of this thread's stack, what guest code may use: a frame may be twice as large as it is guessed to be. */
-const stackShare = 0.4;
-/** Bytes of native stack that guest code may use; at first of the smallest stack that Node gives a thread. */
-let stackBytes = 400_000;
-
-/** Tells how large this thread's stack is. From then on deep recursion has to leave native code less often. */
-export function useStack(mebibytes: number): void {
-  stackBytes = Math.floor(stackShare * mebibytes * 2 ** 20);
-}
-/** Of a global that says something about a trap: it does not. */
-const notNoted = -0x8000_0000;
-/** What a run inside a host function can use in any case. */
-const leastStackBytes = 2_000;
 
 export type Enter = (depth: number, fuel: number) => number;
 type Exports = Record<string, never>;
@@ -60,15 +46,29 @@ export interface Code {
   readonly rest: Continuation | undefined;
 }
 
-/** A run of native code, as code that calls the engine knows it. */
+/** A run of native code, as code that calls the engine knows it. What belongs to a run is here, and not the store's. */
 export interface Runner {
-  readonly host: HostPort;
-  /** Pays what guests used that a host function called in turn; says what is left of the fuel that code has. */
-  pay(used: number, fuel: number): number;
+  /** Whose code was entered last. */
+  entered: NativeInstance | undefined;
+  /** The function that was entered last, where that was at its beginning. */
+  fresh: FuncAddr | undefined;
+  /**
+   * Calls the host from code that has so much fuel, and so many bytes of native stack. Other runs may come and go
+   * meanwhile. Says what is left of the fuel, and whether the results are in place; or what the function threw.
+   */
+  callHost(addr: FuncAddr, base: number, caller: InstanceInst, depth: number, fuel: number): HostAnswer;
   /** What code that goes on after it called the host has from then on. */
   refill(fuel: number): number;
+  /** Charges what was done at once; says what is left of the fuel that code has. */
+  owe(units: number, fuel: number): number;
   /** Takes fuel from code that shall leave soon. */
   forgo(fuel: number): void;
+}
+
+export interface HostAnswer {
+  readonly fuel: number;
+  readonly done: boolean;
+  readonly thrown: Thrown | undefined;
 }
 
 export class NativeStore {
@@ -84,16 +84,6 @@ export class NativeStore {
   /** The innermost run, while there is one. */
   runner: Runner | undefined;
   readonly flight: Flight;
-  /** Native stack for the next run. */
-  stackBytes = stackBytes;
-  /** Whose code was entered last. */
-  private entered: NativeInstance | undefined;
-  /** The function that was entered last, where that was at its beginning. */
-  fresh: FuncAddr | undefined;
-  /** What was left when code called the host, while it does. */
-  private hostFuel: number | undefined;
-  /** How many times native code was entered. */
-  private runs = 0;
   private readonly globals: GlobalMirror;
   private readonly mirrors: (TableMirror | undefined)[] = [];
   private readonly wrappers = new Map<string, CallableFunction>();
@@ -119,11 +109,6 @@ export class NativeStore {
     for (const mirror of this.mirrors) mirror?.update();
   }
 
-  /** Writes back to the store what only native code knows. */
-  settle(): void {
-    this.globals.save();
-  }
-
   private add(inst: InstanceInst): void {
     const { module } = inst;
     const shared = hasSharedMemory(this.store, inst);
@@ -131,7 +116,10 @@ export class NativeStore {
     const thunks = makeThunks(
       this.store,
       inst,
-      (table) => this.tableChanged(table),
+      {
+        tableChanged: (table) => this.mirrors[table]?.update(),
+        spend: (units) => this.spend(this.instances[inst.addr] as NativeInstance, units),
+      },
       (func) => this.found.set(0, this.lowFunc(func, inst)),
       this.flight.of((forgo) => this.takeFuel(this.instances[inst.addr] as NativeInstance, forgo)),
     );
@@ -159,10 +147,13 @@ export class NativeStore {
     return 0;
   }
 
-  /** Code begins to run. */
-  begin(): void {
-    this.runs++;
-    this.hostFuel = undefined;
+  /** Takes what something costs from the fuel that an instance's code has noted. */
+  private spend({ fuel }: NativeInstance, units: number): void {
+    fuel.value = (this.runner as Runner).owe(units, fuel.value as number);
+  }
+
+  /** Nothing is noted of a trap: code begins to run, or it has trapped. */
+  forgetNotes(): void {
     for (const { fuel, element } of this.instances) {
       fuel.value = notNoted;
       element.value = notNoted;
@@ -170,11 +161,10 @@ export class NativeStore {
   }
 
   /**
-   * The fuel that was left when code trapped: known where a host function threw, and for `unreachable`. Elsewhere it is
-   * lost with the native frames; noting each charge would cost a tenth of all speed.
+   * The fuel that was left when code trapped: known for `unreachable`. Elsewhere it is lost with the native frames;
+   * noting each charge would cost a tenth of all speed.
    */
   notedFuel(): number | undefined {
-    if (this.hostFuel !== undefined) return this.hostFuel;
     return this.instances.map(({ fuel }) => fuel.value as number).find((fuel) => fuel !== notNoted);
   }
 
@@ -182,7 +172,7 @@ export class NativeStore {
   running(code: Code): NativeInstance {
     const those = this.instances.filter(({ rewritten }) => rewritten === code.rewritten);
     const noted = those.find(({ fuel, element }) => fuel.value !== notNoted || element.value !== notNoted);
-    const entered = those.find((it) => it === this.entered);
+    const entered = those.find((it) => it === this.runner?.entered);
     return (noted ?? entered ?? those[0]) as NativeInstance;
   }
 
@@ -216,7 +206,7 @@ export class NativeStore {
       case 'memory':
         return (this.store.memories[inst.memories[Number(name)] as number] as MemoryInst).host;
       case 'table':
-        return name === 'found' ? this.found : this.mirror(inst.tables[Number(name)] as TableAddr).host;
+        return name === 'found' ? this.found : this.mirror(inst, Number(name)).host;
       case 'global':
         return this.globals.of(inst.globals[Number(name)] as GlobalAddr);
       default:
@@ -224,45 +214,35 @@ export class NativeStore {
     }
   }
 
-  private mirror(addr: TableAddr): TableMirror {
+  private mirror(inst: InstanceInst, index: number): TableMirror {
+    const addr = inst.tables[index] as TableAddr;
     const known = this.mirrors[addr];
     if (known !== undefined) return known;
-    const mirror = new TableMirror(this.store.tables[addr] as TableInst, (func) => this.element(func));
+    const owner = isOpenTable(inst.module.context, index) ? undefined : inst;
+    const mirror = new TableMirror(this.store.tables[addr] as TableInst, (func) => this.element(func, owner));
     this.mirrors[addr] = mirror;
     return mirror;
-  }
-
-  private tableChanged(table: TableInst): void {
-    this.mirrors[this.store.tables.indexOf(table)]?.update();
   }
 
   // Functions
 
   /** A function in a table: one whose rewritten type says less than its type is none that code finds by itself. */
-  private element(addr: FuncAddr): CallableFunction {
+  private element(addr: FuncAddr, owner: InstanceInst | undefined): CallableFunction {
     const { params, results } = this.store.funcType(addr);
     if ([...params, ...results].some((type) => typeof type === 'object')) return theMisfit();
-    return this.lowFunc(addr, this.holder(addr));
+    return this.lowFunc(addr, owner);
   }
 
-  /** Whose a function is; of a host function, the first instance that has it. */
-  private holder(addr: FuncAddr): InstanceInst {
-    const func = this.store.funcs[addr] as FuncInst;
-    if (func.kind === 'wasm') return func.instance;
-    const { instances } = this.store;
-    return (instances.find(({ funcs }) => funcs.includes(addr)) ?? instances[0]) as InstanceInst;
-  }
-
-  /** A function in its rewritten form, as an instance sees it. */
-  private lowFunc(addr: FuncAddr, caller: InstanceInst): CallableFunction {
+  /** A function in its rewritten form, as an instance sees it, or as all do that have a table. */
+  private lowFunc(addr: FuncAddr, caller: InstanceInst | undefined): CallableFunction {
     const func = this.store.funcs[addr] as FuncInst;
     if (func.kind === 'host') return this.wrapper(addr, caller);
     const native = this.instances[func.instance.addr] as NativeInstance;
     return (native.exports as Exports)[`f${func.index}`] as unknown as CallableFunction;
   }
 
-  private wrapper(addr: FuncAddr, caller: InstanceInst): CallableFunction {
-    const key = `${addr} ${caller.addr}`;
+  private wrapper(addr: FuncAddr, caller: InstanceInst | undefined): CallableFunction {
+    const key = `${addr} ${caller?.addr}`;
     const known = this.wrappers.get(key);
     if (known !== undefined) return known;
     const type = this.store.funcType(addr);
@@ -271,65 +251,50 @@ export class NativeStore {
     return wrapper;
   }
 
-  private callHost(addr: FuncAddr, { params, results }: FuncType, caller: InstanceInst): CallHost {
+  private callHost(addr: FuncAddr, { params, results }: FuncType, only: InstanceInst | undefined): CallHost {
     const paramSlots = slotsOfAll(params);
     const resultSlots = slotsOfAll(results);
-    const anyFunc = caller.funcs[caller.module.context.importedFuncs] as FuncAddr;
     return (depth, fuel) => {
-      const { store, scratch, runs } = this;
+      const { store, scratch } = this;
       const { stack } = store;
+      const caller = only ?? (store.instances[scratch.asker] as InstanceInst);
       const base = stack.top;
       stack.reserveSlots(base + Math.max(paramSlots, resultSlots));
       copyWords(scratch.words, 0, stack.words, base * 2, paramSlots * 2);
-      this.settle();
-      const { stackBytes } = this;
       const runner = this.runner as Runner;
-      const before = store.fuelUsed;
-      this.stackBytes = Math.max(leastStackBytes, depth);
-      // The caller's frame is native: another one of its instance tells the host function who calls.
+      // The caller's frame is native: another one of its instance stands for it.
       const level = stack.depth;
-      let done = false;
-      let exception: Thrown | undefined;
-      this.hostFuel = fuel;
-      let rest = fuel;
-      stack.push(anyFunc, 0, base);
+      stack.push(caller.funcs[caller.module.context.importedFuncs] as FuncAddr, 0, base);
       stack.top = base + paramSlots;
+      let answer: HostAnswer;
       try {
-        done = runner.host.call(addr, base);
-      } catch (error) {
-        if (!(error instanceof Thrown) || error.tag === undefined) throw error;
-        exception = error;
+        answer = runner.callHost(addr, base, caller, depth, fuel);
       } finally {
         stack.depth = level;
         stack.top = base;
-        this.stackBytes = stackBytes;
-        this.runner = runner;
         this.follow();
-        rest = runner.pay(store.fuelUsed - before, fuel);
-        if (runs !== this.runs) this.hostFuel = rest;
       }
-      this.hostFuel = undefined;
-      if (exception !== undefined) {
-        this.flight.host = exception;
-        scratch.thrown = exception.exception();
+      if (answer.thrown !== undefined) {
+        this.flight.host = answer.thrown;
+        scratch.thrown = answer.thrown.exception();
       }
-      if (!done) {
-        scratch.held = rest;
-        return exception === undefined ? left : thrown;
+      if (!answer.done) {
+        scratch.held = answer.fuel;
+        return answer.thrown === undefined ? left : thrown;
       }
       copyWords(stack.words, base * 2, scratch.words, 0, resultSlots * 2);
-      return runner.refill(rest);
+      return runner.refill(answer.fuel);
     };
   }
 
   // Entering
 
   /** What goes on with a frame at a safe point. */
-  enter(addr: FuncAddr, pc: number): Enter {
+  enter(addr: FuncAddr, pc: number, runner: Runner): Enter {
     const { instance, index } = this.store.funcs[addr] as FuncInst & { kind: 'wasm' };
     const native = this.instances[instance.addr] as NativeInstance;
-    this.entered = native;
-    this.fresh = pc === 0 ? addr : undefined;
+    runner.entered = native;
+    runner.fresh = pc === 0 ? addr : undefined;
     const key = placeOf(instance.module.context, index, pc);
     const known = native.entries.get(key);
     if (known !== undefined) return known;

@@ -2,19 +2,30 @@
 // it returned, and so on. The native stack is never rebuilt. When it stops, all frames are canonical.
 
 import { collect } from '../../runtime/collect.ts';
-import type { Budget, Engine, HostPort, Stop } from '../../runtime/engine.ts';
+import { type Budget, type Engine, type HostPort, type Stop, Thrown } from '../../runtime/engine.ts';
 import type { Module } from '../../runtime/module.ts';
-import type { FuncInst, Store } from '../../runtime/store.ts';
-import { UncaughtError } from '../../spec/errors.ts';
+import type { FuncInst, InstanceInst, Store } from '../../runtime/store.ts';
+import { LimitError, UncaughtError } from '../../spec/errors.ts';
+import { hostCall } from '../../spec/fuel.ts';
+import { withoutDeadline } from '../../spec/patience.ts';
 import { type FuncAddr, slotsOfAll } from '../../spec/types.ts';
 import { hasCodeCache } from '../module/code-cache.ts';
 import { keptShape } from '../module/continuation.ts';
 import { isRewritten, recall, rewritten } from '../module/module.ts';
 import { copyWords } from '../module/scratch-memory.ts';
+import { GrowthError } from '../read/growth.ts';
 import { left, thrown } from '../read/index-spaces.ts';
-import { chainOf, handlerIn, leastFrameBytes, pointOf } from '../read/shape.ts';
+import { isHandled, leastFrameBytes, pointOf } from '../read/shape.ts';
 import { supportOf } from '../read/support.ts';
-import { type Enter, hasSharedMemory, NativeStore, type Runner } from './native.ts';
+import {
+  type Enter,
+  type HostAnswer,
+  hasSharedMemory,
+  type NativeInstance,
+  NativeStore,
+  type Runner,
+} from './native.ts';
+import { nativeStack } from './native-stack.ts';
 import { takeSpilled } from './spill.ts';
 import { entryCosts, instructionAfter, instructionBefore, type Place, placesOf, trapOf } from './traps.ts';
 
@@ -62,12 +73,18 @@ class Run implements Runner {
   private throwing = false;
   /** Code that throws has found it so, and has left. */
   private heapIsFull = false;
+  entered: NativeInstance | undefined;
+  fresh: FuncAddr | undefined;
+  /** What was left when code called the host, while it does. */
+  private hostFuel: number | undefined;
+  /** How many frames the host's stack traces have where no native code runs. */
+  private traced = Error.stackTraceLimit;
 
   constructor(
     private readonly store: Store,
     private readonly floor: number,
     private readonly budget: Budget,
-    readonly host: HostPort,
+    private readonly host: HostPort,
   ) {
     this.native = nativeOf(store);
     this.fuel = budget.fuel - store.debt;
@@ -80,14 +97,13 @@ class Run implements Runner {
     if (this.fuel < 0) return this.settled('fuel');
     if (this.paused()) return this.settled('pause');
     const outer = native.runner;
-    const { stackTraceLimit } = Error;
     native.runner = this;
-    native.follow();
     try {
+      native.follow();
+      Error.stackTraceLimit = tracedFrames;
       return this.loop();
     } finally {
-      Error.stackTraceLimit = stackTraceLimit;
-      native.settle();
+      Error.stackTraceLimit = this.traced;
       native.runner = outer;
       this.settled('fuel');
     }
@@ -96,7 +112,6 @@ class Run implements Runner {
   private loop(): Stop {
     const { stack } = this.store;
     for (;;) {
-      Error.stackTraceLimit = tracedFrames;
       const stop = this.frame(stack.depth - 1);
       if (this.heapIsFull && !this.throwing) this.collect();
       if (stop !== undefined) return stop;
@@ -130,9 +145,44 @@ class Run implements Runner {
     return this.budget.pause !== undefined && Atomics.load(this.budget.pause, 0) !== 0;
   }
 
+  /** Meanwhile the thread is as it was before this run, but for the native stack that is in use. */
+  callHost(addr: FuncAddr, base: number, caller: InstanceInst, depth: number, fuel: number): HostAnswer {
+    const { store } = this;
+    const before = store.fuelUsed;
+    store.fuelUsed += hostCall;
+    const stack = nativeStack.leave(depth);
+    let done = false;
+    let thrown: Thrown | undefined;
+    Error.stackTraceLimit = this.traced;
+    try {
+      done = this.host.call(addr, base, caller);
+    } catch (error) {
+      if (!(error instanceof Thrown) || error.tag === undefined) throw error;
+      thrown = error;
+    } finally {
+      this.traced = Error.stackTraceLimit;
+      Error.stackTraceLimit = tracedFrames;
+      nativeStack.restore(stack);
+      this.hostFuel = this.pay(store.fuelUsed - before, fuel);
+    }
+    const left = this.hostFuel;
+    this.hostFuel = undefined;
+    return { fuel: left, done, thrown };
+  }
+
   /** What an inner run used is paid from this one's fuel; code that has more than is left now gets less. */
-  pay(used: number, fuel: number): number {
+  private pay(used: number, fuel: number): number {
     this.fuel -= used;
+    return this.within(fuel);
+  }
+
+  owe(units: number, fuel: number): number {
+    this.charge(units);
+    return this.within(fuel);
+  }
+
+  /** Of the fuel that running code has, what this run has left. */
+  private within(fuel: number): number {
     const rest = Math.min(fuel, Math.max(0, this.fuel - (this.slice - fuel)));
     this.slice -= fuel - rest;
     return rest;
@@ -169,18 +219,18 @@ class Run implements Runner {
     const pc = stack.pc(i);
     const base = stack.base(i);
     const func = this.store.funcs[addr] as FuncInst & { kind: 'wasm' };
-    const enter = native.enter(addr, pc);
+    const enter = native.enter(addr, pc, this);
     const shape = keptShape(func.instance.module, func.index);
     // A fresh frame has paid already, and its function charges again.
     const paid = pc === 0 ? shape.entryCost : 0;
     stack.reserveSlots(base + shape.slots);
     const depth = this.depth(i, stack.top) + (pc === 0 ? shape.frameBytes : 0);
-    native.scratch.clear();
     copyWords(stack.words, base * 2, native.scratch.words, 0, (stack.top - base) * 2);
     stack.depth = i;
     stack.top = base;
     if (isUnbound(this.budget)) this.untilLook = quantumOf(native, this.budget);
-    this.slice = Math.min(this.untilLook, this.fuel);
+    // What an inner run used may be owed already: code stops where it is to be charged next, as everywhere.
+    this.slice = Math.max(0, Math.min(this.untilLook, this.fuel));
     const left = this.call(enter, depth, this.throwing ? this.deliver() : this.slice + paid);
     if (left === thrown) return this.unwind();
     if (left < 0) return this.left(left);
@@ -191,17 +241,17 @@ class Run implements Runner {
   /** Native stack for callees: so much that not more than the allowed frames and slots fit in. */
   private depth(i: number, top: number): number {
     const { frames, slots } = this.store.stack.limits;
-    return Math.max(0, Math.min(this.native.stackBytes, (frames - i - 1) * leastFrameBytes, (slots - top) * 8));
+    return Math.max(0, Math.min(nativeStack.bytes, (frames - i - 1) * leastFrameBytes, (slots - top) * 8));
   }
 
   private call(enter: Enter, depth: number, fuel: number): number {
     const { heap } = this.store;
-    this.native.begin();
+    this.native.forgetNotes();
     heap.pinned++;
     try {
       return enter(depth, fuel);
     } catch (error) {
-      throw this.failed(error);
+      throw withoutDeadline(() => this.failed(error));
     } finally {
       heap.pinned--;
     }
@@ -242,7 +292,7 @@ class Run implements Runner {
     const { stack, funcs } = this.store;
     const { instance, index } = funcs[stack.func(i)] as FuncInst & { kind: 'wasm' };
     const shape = keptShape(instance.module, index);
-    return shape.catches && handlerIn(chainOf(pointOf(shape, stack.pc(i))?.block)) >= 0;
+    return shape.catches && isHandled(pointOf(shape, stack.pc(i))?.block);
   }
 
   /** The results are in the scratch memory. */
@@ -260,7 +310,7 @@ class Run implements Runner {
     const { store, native } = this;
     const held = result === left;
     this.charge(this.slice - (held ? native.scratch.held : result));
-    this.takeSpilled();
+    withoutDeadline(() => this.takeSpilled());
     if (held) return store.pending === null ? undefined : 'host';
     if (this.fuel < 0) return 'fuel';
     return this.untilLook < 0 && this.looked() ? 'pause' : undefined;
@@ -287,11 +337,14 @@ class Run implements Runner {
     const { native } = this;
     const places = placesOf(native, error);
     // Where it is not known, all of the slice counts as used: nobody gets more than is paid for.
-    const noted = native.notedFuel();
+    const noted = this.hostFuel ?? native.notedFuel();
+    this.hostFuel = undefined;
     this.charge(noted === undefined ? (entryCosts(native, places) ?? this.slice) : this.slice - noted);
     native.sure = 0;
     native.flight.land();
+    native.scratch.clear();
     const trap = trapOf(native, error, places);
+    native.forgetNotes();
     places.reverse().forEach((place, i) => {
       this.pushPlace(place, i === places.length - 1);
     });
@@ -359,6 +412,8 @@ function examine(module: Module, shared: boolean): string | undefined {
     rewritten(module, shared);
     return undefined;
   } catch (error) {
+    if (error instanceof GrowthError) return `the rewritten code ${error.message}`;
+    if (error instanceof LimitError) throw error;
     return `the host does not compile it: ${error instanceof Error ? error.message : error}`;
   }
 }

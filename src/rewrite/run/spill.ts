@@ -69,7 +69,7 @@ const ends: number[] = [];
 export function takeSpilled(store: Store, scratch: Scratch, refused: Refused): void {
   const { words } = scratch;
   let count = 0;
-  for (let end = scratch.spilled; end > spillStart; ) {
+  for (let end = scratch.take(); end > spillStart; ) {
     ends[count++] = end;
     const at = headerAt(end);
     const { module } = instanceAt(store, words, at);

@@ -40,9 +40,10 @@ const frameLine = /wasm:\/\/wasm\/(wasbox\.[\w.]+)-[0-9a-f]+:wasm-function\[(\d+
 export function placesOf(store: NativeStore, error: unknown): Place[] {
   const stack = error instanceof Error ? String(error.stack) : '';
   const places: Place[] = [];
+  const known = new Map<string, Origins>();
   for (const line of nativeLines(stack.split('\n'))) {
     const [, name = '', index, offset = ''] = frameLine.exec(line) ?? [];
-    const place = placeOf(store, name, Number(index), Number.parseInt(offset, 16));
+    const place = placeOf(store, known, name, Number(index), Number.parseInt(offset, 16));
     if (place !== undefined) places.push(place);
   }
   return places;
@@ -57,21 +58,33 @@ function nativeLines(lines: readonly string[]): readonly string[] {
   return lines.slice(first, end < 0 ? lines.length : end);
 }
 
-function placeOf(store: NativeStore, name: string, index: number, offset: number): Place | undefined {
+/** Functions are written again to find places in them: each once, however often it stands on the stack. */
+function placeOf(
+  store: NativeStore,
+  known: Map<string, Origins>,
+  name: string,
+  index: number,
+  offset: number,
+): Place | undefined {
   const code = store.code(name);
   if (code === undefined) return undefined;
   const { module, rest } = code;
   const native = store.running(code);
   if (rest !== undefined) {
     if (rest.pc === 0) return undefined;
-    return { native, func: rest.func, pc: originAt(restOrigins(module, rest), offset - rest.offset) };
+    const origins = known.get(name) ?? restOrigins(module, rest);
+    known.set(name, origins);
+    return { native, func: rest.func, pc: originAt(origins, offset - rest.offset) };
   }
   const { firstFunc, offsets } = native.rewritten;
   const i = index - firstFunc;
   const start = offsets[i];
   const func = module.context.importedFuncs + i;
   if (start === undefined || func >= module.context.funcs.length) return undefined;
-  return { native, func, pc: originAt(originsOf(module, func), offset - start) };
+  const key = `${name} ${func}`;
+  const origins = known.get(key) ?? originsOf(module, func);
+  known.set(key, origins);
+  return { native, func, pc: originAt(origins, offset - start) };
 }
 
 function originAt(origins: Origins, offset: number): number {
@@ -96,7 +109,7 @@ export function entryCosts(native: NativeStore, places: readonly Place[]): numbe
   const { instances } = native.store;
   const bottom = places.at(-1);
   if (bottom === undefined || places.length >= wholeTrace) return undefined;
-  if (bottom.native.inst.funcs[bottom.func] !== native.fresh) return undefined;
+  if (bottom.native.inst.funcs[bottom.func] !== native.runner?.fresh) return undefined;
   if (instances.some(({ module }) => hasTailCalls(module.context))) return undefined;
   let cost = 0;
   for (const place of places) {

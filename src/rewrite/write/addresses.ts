@@ -8,17 +8,15 @@ import type { BodyWriter } from './body-writer.ts';
 import { code, Op } from './ops.ts';
 
 /** An operand: its type, or that it is an address of 64 bits. */
-type Operand = Low | 'wide';
+export type Operand = Low | 'wide';
 
 /** The address type of a memory or a table. */
 const addressOf = (of: { readonly addr: 'i32' | 'i64' } | undefined): Operand => (of?.addr === 'i64' ? 'wide' : 'i32');
-const memory = (b: BodyWriter, index: number): Operand => addressOf(b.context.memories[index]);
-const table = (b: BodyWriter, index: number): Operand => addressOf(b.context.tables[index]);
-/** The type of a count that two may take. */
-const lesser = (a: Operand, b: Operand): Operand => (a === 'wide' && b === 'wide' ? 'wide' : 'i32');
+export const memoryAddress = (b: BodyWriter, index: number): Operand => addressOf(b.context.memories[index]);
+export const tableAddress = (b: BodyWriter, index: number): Operand => addressOf(b.context.tables[index]);
 
 /** Cuts the wide ones of the operands on top of the stack. */
-function narrow(b: BodyWriter, operands: readonly Operand[]): void {
+export function narrow(b: BodyWriter, operands: readonly Operand[]): void {
   const lowest = operands.indexOf('wide');
   if (lowest < 0) return;
   const above: Local[] = [];
@@ -65,7 +63,7 @@ function cutDelta(b: BodyWriter): void {
 export function writeAccess(b: BodyWriter): void {
   const { row, x, offsetHi } = b.reader;
   if (row.feature === 'threads' && bytesAccessed(row) > 1) return writeAtomic(b);
-  if (memory(b, x) === 'i32') return b.copy();
+  if (memoryAddress(b, x) === 'i32') return b.copy();
   narrow(
     b,
     row.params.map((type) => (type === 'addr' ? 'wide' : (type as Low))),
@@ -81,7 +79,7 @@ export function writeAccess(b: BodyWriter): void {
  */
 function writeAtomic(b: BodyWriter): void {
   const { row, x, offsetLo, offsetHi } = b.reader;
-  const isWide = memory(b, x) === 'wide';
+  const isWide = memoryAddress(b, x) === 'wide';
   const others = row.params.slice(1).map((type) => b.take(type as Low));
   for (const local of others.toReversed()) b.index(Op.localSet, local.index);
   const address = b.take(isWide ? 'i64' : 'i32');
@@ -125,68 +123,41 @@ function outside(b: BodyWriter, index: number): void {
 
 export function memorySize(b: BodyWriter): void {
   b.copy();
-  if (memory(b, b.reader.x) === 'wide') b.w.byte(code['i64.extend_i32_u']);
+  if (memoryAddress(b, b.reader.x) === 'wide') b.w.byte(code['i64.extend_i32_u']);
 }
 
 export function memoryGrow(b: BodyWriter): void {
-  grow(b, memory(b, b.reader.x), 'memory.grow');
+  grow(b, memoryAddress(b, b.reader.x), 'memory.grow');
 }
 
-/** Gives -1 in either type. */
+/** Gives -1 in either type. The engine takes what it costs from the fuel. */
 function grow(b: BodyWriter, address: Operand, name: 'memory.grow' | 'table.grow'): void {
   if (address === 'wide') cutDelta(b);
+  b.noteFuel();
   b.thunk(name, b.reader.x);
+  b.takeFuel();
   if (address === 'wide') b.w.byte(code['i64.extend_i32_s']);
-}
-
-export function memoryFill(b: BodyWriter): void {
-  const address = memory(b, b.reader.x);
-  narrow(b, [address, 'i32', address]);
-  b.copy();
-}
-
-export function memoryInit(b: BodyWriter): void {
-  const { x, y } = b.reader;
-  narrow(b, [memory(b, y), 'i32', 'i32']);
-  b.thunk('memory.init', x, y);
-}
-
-export function memoryCopy(b: BodyWriter): void {
-  const [to, from] = [memory(b, b.reader.x), memory(b, b.reader.y)];
-  narrow(b, [to, from, lesser(to, from)]);
-  b.copy();
 }
 
 /** The element that a call asks for: one that no table has, where it does not fit. */
 export function narrowElement(b: BodyWriter, index: number): void {
-  if (table(b, index) === 'wide') cutDelta(b);
+  if (tableAddress(b, index) === 'wide') cutDelta(b);
 }
 
 /** Instructions on a table, whose operands are told by its address type. */
 const onTable =
   (name: Thunk, operands: (address: Operand) => readonly Operand[]): ((b: BodyWriter) => void) =>
   (b) => {
-    narrow(b, operands(table(b, b.reader.x)));
+    narrow(b, operands(tableAddress(b, b.reader.x)));
     b.thunk(name, b.reader.x);
   };
 
 export const tables = {
   'table.get': onTable('table.get', (address) => [address]),
   'table.set': onTable('table.set', (address) => [address, 'i64']),
-  'table.fill': onTable('table.fill', (address) => [address, 'i64', address]),
   'table.size': (b: BodyWriter) => {
     b.thunk('table.size', b.reader.x);
-    if (table(b, b.reader.x) === 'wide') b.w.byte(code['i64.extend_i32_u']);
+    if (tableAddress(b, b.reader.x) === 'wide') b.w.byte(code['i64.extend_i32_u']);
   },
-  'table.grow': (b: BodyWriter) => grow(b, table(b, b.reader.x), 'table.grow'),
-  'table.copy': (b: BodyWriter) => {
-    const { x, y } = b.reader;
-    narrow(b, [table(b, x), table(b, y), lesser(table(b, x), table(b, y))]);
-    b.thunk('table.copy', x, y);
-  },
-  'table.init': (b: BodyWriter) => {
-    const { x, y } = b.reader;
-    narrow(b, [table(b, y), 'i32', 'i32']);
-    b.thunk('table.init', x, y);
-  },
+  'table.grow': (b: BodyWriter) => grow(b, tableAddress(b, b.reader.x), 'table.grow'),
 };

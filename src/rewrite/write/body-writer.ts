@@ -20,7 +20,8 @@ import { Writer } from '../../binary/writer.ts';
 import type { Special } from '../../spec/instructions.ts';
 import type { FuncType } from '../../spec/types.ts';
 import { bodyOf, type ModuleContext } from '../../validate/context.ts';
-import { type Env, gets, type ScratchFunc } from '../read/index-spaces.ts';
+import type { Growth } from '../read/growth.ts';
+import { type Env, gets, notNoted, type ScratchFunc } from '../read/index-spaces.ts';
 import { atEntry, Groups } from '../read/landing-groups.ts';
 import {
   type BlockShape,
@@ -55,7 +56,26 @@ export interface Open {
   readonly handler?: number;
   /** Of a clause: where code was not entered in its midst, another label lies within. */
   readonly guarded?: boolean;
+  /** Which of the open blocks, outermost first, handles what is thrown right inside; -1 if none does. */
+  readonly thrownTo: number;
+  /** Where its code begins, and how large the loops are that lie within each other in it, at most. */
+  readonly begun: number;
+  loops: LoopSizes;
+  /** What it and the blocks around have stashed, once that was asked. */
+  allStashes: readonly Local[] | undefined;
 }
+
+/** Of loops within each other: how many, and bytes of all of them together; a rest of the function has both again. */
+interface LoopSizes {
+  readonly depth: number;
+  readonly bytes: number;
+}
+const noLoops: LoopSizes = { depth: 0, bytes: 0 };
+
+const larger = (a: LoopSizes, b: LoopSizes): LoopSizes => ({
+  depth: Math.max(a.depth, b.depth),
+  bytes: Math.max(a.bytes, b.bytes),
+});
 
 /** What stands where in the code, for traps: (offset from the start of the function's body, pc), ascending. */
 export type Origins = readonly number[];
@@ -74,10 +94,13 @@ export class BodyWriter {
   readonly bodyStart: number;
   private readonly extra: Low[] = [];
   private readonly free = new Map<Low, Local[]>();
-  private readonly groups = new Groups();
-  /** Where `stashes` was found. */
-  private stashedIn: Open | undefined;
-  private stashes: readonly Local[] = none;
+  private readonly groups: Groups;
+  /** Of the loops in no other. */
+  private loops = noLoops;
+  /** Places where branches join. */
+  private joins = 0;
+  /** How much of what is written has been counted. */
+  private counted = 0;
   private readonly blockAt: Finder<BlockShape>;
   private readonly pointAt: Finder<PointShape>;
   private readonly origins: number[] = [];
@@ -94,8 +117,10 @@ export class BodyWriter {
     readonly env: Env,
     /** The rest from a safe point: its parameters are depth and fuel alone. */
     readonly rest: boolean,
+    private readonly growth: Growth,
     private readonly tracing = false,
   ) {
+    this.groups = new Groups(growth);
     const body = bodyOf(context, shape.func);
     this.bodyStart = body.start;
     this.w.clear();
@@ -110,17 +135,38 @@ export class BodyWriter {
   /** A block's label was opened; one that handles exceptions has another within. */
   enter(block: BlockShape, stashes: readonly Local[], params: LowTypes): void {
     const label = this.depth;
-    if (!handles(block)) this.open.push({ block, label, stashes });
+    if (!handles(block)) this.push({ block, label, stashes });
     else {
       this.begin(Op.block, params, []);
-      this.open.push({ block, label, stashes, handler: this.depth });
+      this.push({ block, label, stashes, handler: this.depth });
     }
+  }
+
+  push(open: Omit<Open, 'thrownTo' | 'begun' | 'loops' | 'allStashes'>, loops = noLoops): void {
+    const { block } = open;
+    const place = this.open.length;
+    const outer = this.open[place - 1 - Math.max(0, block.delegate)]?.thrownTo ?? -1;
+    const thrownTo = handles(block) ? place : outer;
+    this.open.push({ ...open, thrownTo, begun: this.w.length, loops, allStashes: undefined });
+  }
+
+  /** A block, which is open no longer, has been written. */
+  written({ block, begun, loops }: Open): void {
+    const isLoop = block.kind === 'loop';
+    const size = isLoop ? { depth: loops.depth + 1, bytes: loops.bytes + this.w.length - begun } : loops;
+    const around = this.open.at(-1);
+    if (around === undefined) this.loops = larger(this.loops, size);
+    else around.loops = larger(around.loops, size);
   }
 
   // Reading
 
   get pc(): number {
     return this.reader.pos - this.bodyStart;
+  }
+  /** Where the instruction that is written now begins. */
+  get here(): number {
+    return this.reader.start - this.bodyStart;
   }
   seek(pc: number): void {
     this.reader.pos = this.bodyStart + pc;
@@ -130,14 +176,29 @@ export class BodyWriter {
   next(): void {
     const { reader } = this;
     reader.next();
+    this.growth.use(this.w.length - this.counted);
+    this.counted = this.w.length;
     if (this.tracing) this.origins.push(this.w.length, reader.start - this.bodyStart);
   }
 
   /** Traps. The fuel is noted, as it would be lost. */
   unreachable(): void {
+    this.noteFuel();
+    this.w.byte(Op.unreachable);
+  }
+
+  /** Notes the fuel where the engine finds it. */
+  noteFuel(): void {
     this.index(Op.localGet, this.fuelLocal);
     this.index(Op.globalSet, this.env.own('fuel'));
-    this.w.byte(Op.unreachable);
+  }
+
+  /** What the engine has left of the fuel that was noted. */
+  takeFuel(): void {
+    this.index(Op.globalGet, this.env.own('fuel'));
+    this.index(Op.localSet, this.fuelLocal);
+    this.constant(notNoted);
+    this.index(Op.globalSet, this.env.own('fuel'));
   }
 
   /** The instruction as it stands in the guest's code. */
@@ -171,6 +232,7 @@ export class BodyWriter {
   }
 
   begin(opcode: number, params: LowTypes, results: LowTypes): void {
+    this.joins++;
     this.w.byte(opcode);
     this.blockType(params, results);
     this.depth++;
@@ -198,8 +260,8 @@ export class BodyWriter {
 
   beginLoop(block: BlockShape, stashes: readonly Local[]): void {
     this.begin(Op.loop, block.params, block.results);
-    this.open.push({ block, label: this.depth, stashes });
-    this.charge(block.cost, this.point(block.start), false);
+    this.push({ block, label: this.depth, stashes });
+    this.charge(block.cost, this.point(block.start), 'loop');
   }
 
   /** Puts what lies below the block's parameters into locals, where code inside can reach it. */
@@ -213,6 +275,7 @@ export class BodyWriter {
 
   /** What a branch to the guest's label is in the output. */
   label(depth: number): number {
+    this.joins++;
     const target = this.open[this.open.length - 1 - depth]?.label ?? 1;
     return this.depth - target;
   }
@@ -336,9 +399,9 @@ export class BodyWriter {
     this.index(Op.br, this.depth + this.groups.thrown());
   }
 
-  charge(cost: number, point: PointShape, entry: boolean): void {
+  charge(cost: number, point: PointShape, at: 'entry' | 'loop'): void {
     const { w, fuelLocal, depthLocal } = this;
-    if (entry) {
+    if (at === 'entry') {
       this.index(Op.localGet, depthLocal);
       this.constant(this.shape.frameBytes);
       w.byte(code['i32.sub']);
@@ -348,15 +411,17 @@ export class BodyWriter {
     this.constant(cost);
     w.byte(code['i32.sub']);
     this.index(Op.localSet, fuelLocal);
-    this.leaveIf(point, entry);
+    this.leaveIf(point, at);
   }
 
-  leaveIf(point: PointShape, entry: boolean): void {
+  /** Leaves where no fuel is left. Two kinds of points may have one pc: only after a call does the frame wait for results. */
+  leaveIf(point: PointShape, at: PointShape['kind']): void {
     const { w } = this;
-    const group = this.group(point, entry);
+    this.joins++;
+    const group = this.group(point, at);
     this.constant(point.pc);
     this.index(Op.localGet, this.fuelLocal);
-    if (entry) {
+    if (at === 'entry') {
       this.index(Op.localGet, this.depthLocal);
       w.byte(code['i32.or']);
     }
@@ -366,19 +431,41 @@ export class BodyWriter {
     w.byte(code.drop);
   }
 
-  private group(point: PointShape, entry: boolean): number {
-    const results = entry ? atEntry : point.results;
+  private group(point: PointShape, at: PointShape['kind']): number {
+    const results = at === 'entry' ? atEntry : at === 'call' ? point.results : 0;
     return this.groups.find(point.own, results, this.stashed(), point.live, () => this.liveLocals(point));
   }
 
+  /** What the blocks around have stashed, outermost first. Blocks that share all of it share the list. */
   private stashed(): readonly Local[] {
-    const innermost = this.open[this.open.length - 1];
-    if (innermost === this.stashedIn) return this.stashes;
-    this.stashedIn = innermost;
-    this.stashes = none;
-    for (const { stashes } of this.open)
-      if (stashes.length > 0) this.stashes = this.stashes.length === 0 ? stashes : [...this.stashes, ...stashes];
-    return this.stashes;
+    const place = this.open.length - 1;
+    const open = this.open[place];
+    if (open === undefined) return none;
+    if (open.allStashes !== undefined) return open.allStashes;
+    const around = this.open[place - 1];
+    if (around !== undefined) around.allStashes ??= this.collected(place - 1);
+    const below = around?.allStashes ?? none;
+    open.allStashes = open.stashes.length === 0 ? below : this.joined([below, open.stashes]);
+    return open.allStashes;
+  }
+
+  private collected(place: number): readonly Local[] {
+    const lists: (readonly Local[])[] = [];
+    for (let i = place; i >= 0; i--) {
+      const { stashes, allStashes } = this.open[i] as Open;
+      this.growth.use(1);
+      if (allStashes === undefined && stashes.length === 0) continue;
+      lists.push(allStashes ?? stashes);
+      if (allStashes !== undefined) break;
+    }
+    return this.joined(lists.reverse());
+  }
+
+  private joined(lists: readonly (readonly Local[])[]): readonly Local[] {
+    const some = lists.filter(({ length }) => length > 0);
+    if (some.length <= 1) return some[0] ?? none;
+    this.growth.use(some.reduce((sum, { length }) => sum + length, 0));
+    return some.flat();
   }
 
   // The function around the body
@@ -387,6 +474,7 @@ export class BodyWriter {
     this.endLabel();
     const out = outer;
     const groups = this.groups.list;
+    this.growth.join(this.joins, this.shape.locals.length + this.extra.length);
     out.clear();
     const landings = new Landings(groups, {
       env: this.env,
@@ -420,6 +508,7 @@ export class BodyWriter {
     out.byte(Op.localGet);
     out.u32(this.fuelLocal);
     out.byte(Op.end);
+    this.growth.body(out.length + this.loops.bytes + this.loops.depth * (out.length - this.w.length));
     return { bytes: out.view(), origins: this.origins.map((value, i) => (i % 2 === 0 ? value + at : value)) };
   }
 

@@ -11,7 +11,7 @@ import { specialWriters } from './specials.ts';
 /** The whole function. */
 export function writeWhole(b: BodyWriter): Written {
   b.openBody();
-  b.charge(b.shape.entryCost, b.point(0), true);
+  b.charge(b.shape.entryCost, b.point(0), 'entry');
   sequence(b, b.shape.end);
   return b.compose();
 }

@@ -11,7 +11,7 @@
 
 import type { Special } from '../../spec/instructions.ts';
 import { thrown } from '../read/index-spaces.ts';
-import { type BlockShape, handlerIn } from '../read/shape.ts';
+import { type BlockShape, Finder } from '../read/shape.ts';
 import { type Local, type LowTypes, lowAll, slotsOfLow } from '../read/types.ts';
 import type { BodyWriter, Open } from './body-writer.ts';
 import { code, Op } from './ops.ts';
@@ -19,7 +19,7 @@ import { code, Op } from './ops.ts';
 /** The label of the handlers for what is thrown here, or -1. */
 function handlerLabel(b: BodyWriter): number {
   if (!b.shape.catches) return -1;
-  const i = handlerIn(b.open.map(({ block }) => block));
+  const i = b.open.at(-1)?.thrownTo ?? -1;
   return i < 0 ? -1 : b.depth - (b.open[i]?.handler as number);
 }
 
@@ -101,10 +101,10 @@ function openCaught(b: BodyWriter, tag: number): Local {
 function clause(b: BodyWriter): void {
   const before = b.open.pop() as Open;
   const tried = before.block.tried ?? before.block;
-  const block = tried.clauses.find(({ pc }) => pc === b.reader.start - b.bodyStart) as BlockShape;
+  const block = new Finder(tried.clauses).at(b.reader.start - b.bodyStart) as BlockShape;
   const stashes = endClause(b, before);
   const exception = openCaught(b, block.tag);
-  b.open.push({ block, label: before.label, stashes: [...stashes, exception], guarded: true });
+  b.push({ block, label: before.label, stashes: [...stashes, exception], guarded: true }, before.loops);
 }
 
 /** Ends the body or the last clause; code goes on where something was thrown that was not handled yet. */
@@ -140,6 +140,7 @@ export function closeBlock(b: BodyWriter): void {
   const { block } = open;
   const stashes = open.handler !== undefined || block.kind === 'clause' ? closeHandlers(b, open) : open.stashes;
   b.endLabel();
+  b.written(open);
   if (stashes.length === 0) return;
   const results = b.popInto(block.results);
   b.pushFrom(stashes);

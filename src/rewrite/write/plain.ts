@@ -3,8 +3,9 @@
 
 import { bytesAccessed, instructionNamed } from '../../spec/instructions.ts';
 import type { Low } from '../read/types.ts';
-import { memoryFill, memoryGrow, memoryInit, memorySize, writeAccess } from './addresses.ts';
+import { memoryGrow, memorySize, writeAccess } from './addresses.ts';
 import type { BodyWriter } from './body-writer.ts';
+import { memoryFill, memoryInit } from './bulk.ts';
 import { code, Op } from './ops.ts';
 import { writeRelaxed } from './relaxed.ts';
 

@@ -3,9 +3,11 @@
 import { CrashError } from '../../spec/errors.ts';
 import type { Special } from '../../spec/instructions.ts';
 import type { FuncType } from '../../spec/types.ts';
+import { isOpenTable } from '../read/index-spaces.ts';
 import { forUnsupported } from '../read/shape.ts';
-import { memoryCopy, narrowElement, tables } from './addresses.ts';
+import { narrowElement, tables } from './addresses.ts';
 import type { BodyWriter } from './body-writer.ts';
+import { memoryCopy, tableCopy, tableFill, tableInit } from './bulk.ts';
 import { catchThrown, closeBlock, exceptions } from './exceptions.ts';
 import { code, Op } from './ops.ts';
 import { references } from './references.ts';
@@ -38,6 +40,10 @@ function callIndirect(b: BodyWriter, tail: boolean): void {
   } else {
     b.index(Op.localTee, element.index);
     b.index(Op.globalSet, b.env.own('element'));
+    if (isOpenTable(b.context, y)) {
+      b.index(Op.globalGet, b.env.own('self'));
+      b.index(Op.globalSet, b.env.asker());
+    }
   }
   if (tail) b.pushTailDepthAndFuel();
   else b.pushDepthAndFuel();
@@ -77,7 +83,7 @@ function afterCall(b: BodyWriter, tail: boolean): void {
   }
   b.index(Op.localSet, b.fuelLocal);
   catchThrown(b);
-  b.leaveIf(b.point(b.pc), false);
+  b.leaveIf(b.point(b.pc), 'call');
 }
 
 const local: Write = (b) => b.index(b.reader.row.code, b.local(b.reader.x));
@@ -119,6 +125,9 @@ export const specialWriters = {
   'global.get': global,
   'global.set': global,
   ...tables,
+  'table.fill': tableFill,
+  'table.copy': tableCopy,
+  'table.init': tableInit,
   'elem.drop': (b) => b.thunk('elem.drop', b.reader.x),
   'memory.copy': memoryCopy,
   ...references,
