@@ -7,15 +7,13 @@ import type { Module } from '../runtime/module.ts';
 import type { DefType } from '../spec/deftypes.ts';
 import { UsageError } from '../spec/errors.ts';
 import { sections } from '../spec/sections.ts';
+import { cut, quoted } from '../spec/told.ts';
 import type { ExternKind, FuncType, GlobalType, Limits, MemType, TableType, ValType } from '../spec/types.ts';
 import { typeName, typeNames } from '../spec/types.ts';
 import { columns, count, formatBytes, type Report } from './print.ts';
 
-/** Rows of a list, and characters of a name or type, that a report has: modules are as large as whoever made them likes. */
+/** Rows of a list that a report has: modules are as large as whoever made them likes. */
 const mostRows = 10_000;
-const mostText = 200;
-
-const cut = (text: string): string => (text.length > mostText ? `${text.slice(0, mostText)}…` : text);
 
 export function describeModule(file: string, module: Module): Report {
   const { bytes, hash, syntax } = module;
@@ -24,7 +22,7 @@ export function describeModule(file: string, module: Module): Report {
     file,
     bytes: bytes.length,
     sha256: hash,
-    name: syntax.names.module && cut(syntax.names.module),
+    name: cut(syntax.names.module),
     sections: sectionsOf(bytes),
     counts: countsOf(module),
     imports: importsOf(module),
@@ -86,7 +84,7 @@ function sectionsOf(bytes: Uint8Array): Sized[] {
     const start = r.skip(size);
     const name = sections.find((section) => section.id === id)?.name;
     found.push({
-      name: name ?? `custom ${JSON.stringify(cut(new Reader(bytes, start, start + size).name()))}`,
+      name: name ?? `custom ${quoted(new Reader(bytes, start, start + size).name())}`,
       bytes: size,
     });
   }
@@ -122,9 +120,12 @@ function importsOf(module: Module): { module: string; name: string; kind: Extern
 }
 
 const exportsOf = (module: Module): { name: string; kind: ExternKind; index: number; type: string }[] =>
-  module.syntax.exports
-    .slice(0, mostRows)
-    .map(({ name, kind, index }) => ({ name: cut(name), kind, index, type: externType(module, kind, index) }));
+  module.syntax.exports.slice(0, mostRows).map(({ name, kind, index }) => ({
+    name: cut(name),
+    kind,
+    index,
+    type: externType(module, kind, index),
+  }));
 
 /** The type of an entity as the text format writes it, its kind first. */
 function externType({ context }: Module, kind: ExternKind, index: number): string {
@@ -176,5 +177,5 @@ function findFunction({ syntax, context }: Module, text: string): number {
   const named = [...syntax.names.funcs].find(([, name]) => name === text)?.[0];
   const index = exported ?? named ?? (/^\d+$/.test(text) ? Number(text) : undefined);
   if (index !== undefined && index < context.funcs.length) return index;
-  throw new UsageError(`the module has no function ${JSON.stringify(text)}`);
+  throw new UsageError(`the module has no function ${quoted(text)}`);
 }

@@ -153,7 +153,7 @@ class Run {
     const wait = m.wait as PendingWait;
     if (!this.host.mayWait) {
       if (wait.until === null)
-        throw new LimitError('the guest waits without a timeout in a call that cannot be suspended');
+        throw new LimitError('the guest waits without a timeout in a call that cannot be suspended', { limit: 'wait' });
       m.pc += this.word(1);
       return undefined;
     }

@@ -9,6 +9,7 @@ import type { Module } from '../runtime/module.ts';
 import type { Value } from '../runtime/ref.ts';
 import type { InstanceInst } from '../runtime/store.ts';
 import { UsageError } from '../spec/errors.ts';
+import { quoted } from '../spec/told.ts';
 import { type GlobalType, isRef } from '../spec/types.ts';
 import type { Caller } from './call.ts';
 import { attempt, LinkError, refused } from './errors.ts';
@@ -37,7 +38,7 @@ export class Instantiation {
   /** https://webassembly.github.io/spec/js-api/#read-the-imports */
   private read(what: Import, type: ExternType, imports: unknown): ExternVal {
     const space = (imports as Record<string, unknown>)[what.module];
-    if (!isObject(space)) throw new TypeError(`import module ${JSON.stringify(what.module)} is no object`);
+    if (!isObject(space)) throw new TypeError(`import module ${quoted(what.module)} is no object`);
     const given = this.given(what, type, (space as Record<string, unknown>)[what.name]);
     this.match(what, type, given);
     return given;
@@ -107,7 +108,7 @@ export class Instantiation {
   }
 }
 
-const nameOf = ({ module, name }: Import): string => `${JSON.stringify(module)}.${JSON.stringify(name)}`;
+const nameOf = ({ module, name }: Import): string => `${quoted(module)}.${quoted(name)}`;
 
 /** Given to the constructor in place of a module, for an instance that is there. */
 export class Exports {

@@ -1,7 +1,8 @@
 // Makes namespaces: a store, an engine and the classes over them, joined to an object shaped like `WebAssembly`.
 
-import { type EngineName, engineNamed } from '../vm/engines.ts';
-import { checkKeys, givenLimits, type LimitOptions, vmLimits } from '../vm/options.ts';
+import { optionsOf, theOptions } from '../spec/options.ts';
+import { type EngineName, engineNamed, engineOption } from '../vm/engines.ts';
+import { givenLimits, type LimitOptions, limitOptions, vmLimits } from '../vm/options.ts';
 import { Caller } from './call.ts';
 import { type Functions, functions } from './compile.ts';
 import { CompileError, LinkError, RuntimeError } from './errors.ts';
@@ -47,9 +48,11 @@ type Name =
 /** What the namespace has of the host's. */
 export type WebAssemblyNamespace = Pick<typeof WebAssembly, Name>;
 
+const namespaceOptions = optionsOf<WebAssemblyOptions>({ limits: limitOptions, engine: engineOption });
+
 /** A namespace with a store of its own: what it makes is foreign to every other one. Throws UsageError for its options. */
 export function createWebAssembly(options: WebAssemblyOptions = {}): WebAssemblyNamespace {
-  checkKeys(options, ['limits', 'engine']);
+  namespaceOptions(options, theOptions);
   return namespaceOf(new Realm({ ...vmLimits(roomy), ...givenLimits(options.limits) }, engineNamed(options.engine)));
 }
 

@@ -5,17 +5,34 @@
 import { type MessagePort, MessagePort as MessagePortClass, Worker } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import type { ModuleSyntax } from '../binary/module.ts';
-import { HostError, LinkError, UsageError } from '../spec/errors.ts';
+import { HostError, LinkError } from '../spec/errors.ts';
+import { cut, quoted } from '../spec/told.ts';
 import { deferred } from './deferred.ts';
 import { Line } from './line.ts';
 
-/** Each method answers the import of its name; it may return a promise. */
+/**
+ * Each method answers the import of its name; it may return a promise. After the guest's arguments it gets one more: a
+ * ServiceCall, or behind Comlink a copy of it without the signal.
+ */
 export type Service = object | MessagePort | Worker;
+
+/** Which call it is. The pair of `job` and `id` is the same when a call has to be made again, and for no other call. */
+export interface ServiceCall {
+  /** The job's identity, wherever it has been resumed. */
+  readonly job: string;
+  /** Counts the calls of the job that had to wait, from 1. */
+  readonly id: number;
+  /** Aborted once the job has ended, been suspended or given up: nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
+}
+
+/** Remotes of Comlink are functions. */
+export const isService = (value: unknown): value is Service => Object(value) === value;
 
 type Methods = Readonly<Record<string, (...args: unknown[]) => unknown>>;
 
 /** A call that is under way. */
-export interface ServiceCall {
+export interface Asked {
   /** Rejects with what the service threw, or with HostError where no answer came. */
   readonly answer: Promise<unknown>;
   /** Nobody waits for the answer any more: it is not kept, nor does it keep a port open. */
@@ -56,8 +73,6 @@ export class BoundService {
 
   /** `onLost`: the port was closed, or its thread is gone. */
   static bind(service: Service, onLost: () => void): BoundService {
-    if ((typeof service !== 'object' && typeof service !== 'function') || service === null)
-      throw new UsageError('a service is an object, a Comlink remote, a MessagePort or a Worker');
     if (service instanceof Worker || service instanceof MessagePortClass) return BoundService.behind(service, onLost);
     return new BoundService(service);
   }
@@ -75,7 +90,7 @@ export class BoundService {
   }
 
   /** Calls a method. */
-  call(name: string, args: readonly unknown[], timeout: number | undefined): ServiceCall {
+  call(name: string, args: readonly unknown[], which: ServiceCall, timeout: number | undefined): Asked {
     const { promise: answer, resolve, reject } = deferred<unknown>();
     if (this.gone !== undefined) {
       reject(this.gone);
@@ -88,7 +103,7 @@ export class BoundService {
     };
     answer.then(end, end);
     this.enter(reject);
-    const made = this.sent(() => this.invoke(name, args).then(resolve, reject));
+    const made = this.sent(() => this.invoke(name, args, which).then(resolve, reject));
     const giveUp = (error = abandoned(name)) => {
       reject(error);
       if (made !== undefined) this.line?.forget(made);
@@ -103,9 +118,11 @@ export class BoundService {
     return this.line?.lastCall;
   }
 
-  private async invoke(name: string, args: readonly unknown[]): Promise<unknown> {
-    if (!this.has(name)) throw new HostError(`the service has no method ${JSON.stringify(name)}`);
-    return (this.target as Methods)[name]?.(...args);
+  private async invoke(name: string, args: readonly unknown[], { job, id, signal }: ServiceCall): Promise<unknown> {
+    if (!this.has(name)) throw new HostError(`the service has no method ${quoted(name)}`);
+    // A signal cannot be sent.
+    const call = typeof this.target === 'function' ? { job, id } : { job, id, signal };
+    return (this.target as Methods)[name]?.(...args, call);
   }
 
   private enter(reject: (error: Error) => void): void {
@@ -132,16 +149,16 @@ export class BoundService {
   }
 }
 
-const abandoned = (name: string): HostError => new HostError(`nobody waits for the answer of ${name} any more`);
+const abandoned = (name: string): HostError => new HostError(`nobody waits for the answer of ${cut(name)} any more`);
 
 const late = (name: string, timeout: number): HostError =>
-  new HostError(`the service did not answer ${name} within ${timeout} ms`);
+  new HostError(`the service did not answer ${cut(name)} within ${timeout} ms`);
 
 /** Throws LinkError where an import names a method that its service does not have. */
 export function checkServices(syntax: ModuleSyntax, services: ReadonlyMap<string, BoundService>): void {
   for (const { module, name, desc } of syntax.imports) {
     const service = services.get(module);
     if (service !== undefined && desc.kind === 'func' && !service.has(name))
-      throw new LinkError(`import ${module}.${name}: the service ${JSON.stringify(module)} has no such method`);
+      throw new LinkError(`import ${cut(module)}.${cut(name)}: the service ${quoted(module)} has no such method`);
   }
 }

@@ -4,8 +4,8 @@
 import type { Worker } from 'node:worker_threads';
 import { Piscina, queueOptionsSymbol } from 'piscina';
 import type { CompiledCode } from '../rewrite/module/module.ts';
-import type { Module } from '../runtime/module.ts';
 import { bounds, codeCost, moduleCost } from './bounds.ts';
+import type { Carried } from './module-bytes.ts';
 import {
   type CodeParcel,
   type ModuleParcel,
@@ -145,7 +145,7 @@ export class Threads {
   }
 
   /** What the thread needs to be told about modules, which it then has, and about the job's VM, which it takes up. */
-  partFor(id: ThreadId, modules: readonly Module[], job: number, mayKeep: boolean): ThreadPart {
+  partFor(id: ThreadId, modules: readonly Carried[], job: number, mayKeep: boolean): ThreadPart {
     const thread = this.threads.get(id) as Thread;
     const parcels = modules.map((module) => parcelFor(thread, module, this.codes.get(module.hash)));
     const forget = thread.modules.shed(bounds.threadModules, { spared: modules.length });
@@ -170,7 +170,7 @@ export class Threads {
   }
 
   /** The thread has compiled some of the modules, which others then need not. */
-  compiled(id: ThreadId, parcels: readonly CodeParcel[], modules: readonly Module[]): void {
+  compiled(id: ThreadId, parcels: readonly CodeParcel[], modules: readonly Carried[]): void {
     const thread = this.threads.get(id);
     for (const { hash, code } of parcels) {
       const module = modules.find((one) => one.hash === hash);
@@ -242,10 +242,10 @@ export class Threads {
 const costOfCode = (code: CompiledCode): number =>
   [...code.values()].reduce((sum, { size }) => sum + codeCost(size), 0);
 
-const costOf = ({ bytes }: Module, code: CompiledCode | undefined): number =>
+const costOf = ({ bytes }: Carried, code: CompiledCode | undefined): number =>
   moduleCost(bytes.length) + (code === undefined ? 0 : costOfCode(code));
 
-function parcelFor(thread: Thread, module: Module, code: CompiledCode | undefined): ModuleParcel {
+function parcelFor(thread: Thread, module: Carried, code: CompiledCode | undefined): ModuleParcel {
   const { hash, bytes } = module;
   const parcel = thread.modules.has(hash) ? { hash } : { hash, bytes };
   thread.modules.put(hash, costOf(module, code));

@@ -22,7 +22,10 @@ const told = {
 export function checkCounts(limits: Counts, counts: Counts): void {
   for (const name of Object.keys(told) as (keyof Counts)[])
     if (counts[name] > limits[name])
-      throw new LimitError(`${counts[name]} ${told[name]} are over the limit ${name} of ${limits[name]}`);
+      throw new LimitError(`${counts[name]} ${told[name]} are over the limit ${name} of ${limits[name]}`, {
+        limit: name,
+        value: limits[name],
+      });
 }
 
 /** What an instance of the module adds to a store. */

@@ -220,7 +220,10 @@ export function allocateMemory(
 ): MemoryInst {
   const size = pages * 2 ** type.pageLog2;
   if (size > hostMaxPages * hostPage || budget.used + size > budget.limit)
-    throw new LimitError(`a memory of ${size} bytes is over the limit (${budget.limit - budget.used} bytes are left)`);
+    throw new LimitError(`a memory of ${size} bytes is over the limit (${budget.limit - budget.used} bytes are left)`, {
+      limit: 'memory',
+      value: budget.limit,
+    });
   const initial = hostPages(size);
   const wanted = shared || type.shared;
   const host = takeBack(wanted, initial) ?? newHost(initial, wanted, size);
@@ -240,7 +243,7 @@ function newHost(initial: number, shared: boolean, size: number): WebAssembly.Me
   try {
     return hostMemory(initial, shared);
   } catch (cause) {
-    throw new LimitError(`the host has no memory of ${size} bytes left`, { cause });
+    throw new LimitError(`the host has no memory of ${size} bytes left`, { limit: 'memory of the host', cause });
   }
 }
 
@@ -258,7 +261,8 @@ export function adoptMemory(
   budget: MemoryBudget,
   seen: boolean,
 ): MemoryInst {
-  if (budget.used + size > budget.limit) throw new LimitError(`a memory of ${size} bytes is over the limit`);
+  if (budget.used + size > budget.limit)
+    throw new LimitError(`a memory of ${size} bytes is over the limit`, { limit: 'memory', value: budget.limit });
   budget.used += size;
   return new MemoryInst(type, host, size, budget, seen);
 }

@@ -185,7 +185,10 @@ export class Store {
     if (this.tables.length >= this.limits.tableCount) this.checkRoom({ tableCount: 1 });
     const sum = this.tableElements + table.size;
     if (sum > this.limits.tables)
-      throw new LimitError(`tables of ${sum} elements are over the limit of ${this.limits.tables}`);
+      throw new LimitError(`tables of ${sum} elements are over the limit of ${this.limits.tables}`, {
+        limit: 'tables',
+        value: this.limits.tables,
+      });
     this.tableElements = sum;
     return this.tables.push(table) - 1;
   }

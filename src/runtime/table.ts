@@ -18,7 +18,11 @@ export class TableInst {
     readonly type: TableType,
     size = Number(type.limits.min),
   ) {
-    if (size > maxTableSize) throw new LimitError(`a table of ${size} elements is over the limit of ${maxTableSize}`);
+    if (size > maxTableSize)
+      throw new LimitError(`a table of ${size} elements is over the limit of ${maxTableSize}`, {
+        limit: 'elements of a table',
+        value: maxTableSize,
+      });
     this.size = size;
     this.elements = new Int32Array(size * 2);
   }

@@ -17,6 +17,7 @@
 
 import { deflateSync, inflateSync } from 'fflate';
 import { SnapshotError } from '../spec/errors.ts';
+import { checkDeadlineNow } from '../spec/patience.ts';
 import { crc32 } from './checksum.ts';
 import { bad, checkFormOfLengths } from './form.ts';
 import { formatVersion, mapWords, pageBytes, type Saved, type SavedMemory, type SnapshotData } from './format.ts';
@@ -103,7 +104,10 @@ function pagesAt(pages: Uint8Array, places: readonly number[]): Uint8Array {
 
 function partsOf(kind: PartKind, size: number, read: (start: number, end: number) => Uint8Array): Part[] {
   const parts: Part[] = [];
-  for (let at = 0; at < size; at += blockBytes) parts.push(packed(kind, read(at, Math.min(size, at + blockBytes))));
+  for (let at = 0; at < size; at += blockBytes) {
+    checkDeadlineNow('encoding a snapshot');
+    parts.push(packed(kind, read(at, Math.min(size, at + blockBytes))));
+  }
   return parts;
 }
 
@@ -140,6 +144,7 @@ function join(parts: readonly Part[], version: number): Uint8Array<ArrayBuffer> 
   view.setUint32(8, parts.length, true);
   let at = head + 4;
   parts.forEach((part, i) => {
+    checkDeadlineNow('encoding a snapshot');
     const header = headerBytes + i * partHeaderBytes;
     view.setUint8(header, partKinds.indexOf(part.kind));
     view.setUint8(header + 1, part.coding);
@@ -212,6 +217,7 @@ function readParts(bytes: Uint8Array, maxBytes: number): Part[] {
   let at = head + 4;
   let left = maxBytes;
   for (let header = headerBytes; header < head; header += partHeaderBytes) {
+    checkDeadlineNow('decoding a snapshot');
     const where = `part ${parts.length}`;
     const length = view.getUint32(header + 8, true);
     if (length > bytes.length - at) bad('cut short', where);
@@ -257,6 +263,7 @@ function unpackAll(parts: readonly Part[], kind: PartKind, most: number): Uint8A
   const all = new Uint8Array(size);
   let at = 0;
   for (const part of ours) {
+    checkDeadlineNow('decoding a snapshot');
     all.set(unpack(part), at);
     at += part.size;
   }

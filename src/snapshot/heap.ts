@@ -7,6 +7,7 @@ import { refKinds } from '../runtime/ref.ts';
 import { holdsRefs, longHeader, type Shape, shapeOf, sizeOf, structHeader } from '../runtime/shape.ts';
 import type { Store } from '../runtime/store.ts';
 import type { DefType } from '../spec/deftypes.ts';
+import { checkDeadline } from '../spec/patience.ts';
 import type { RefType } from '../spec/types.ts';
 import type { ModuleContext } from '../validate/context.ts';
 import { bad } from './form.ts';
@@ -61,13 +62,19 @@ export class SavedObjects {
   }
 
   renumberAll(words: Int32Array, from = 0, to = words.length): void {
-    for (let at = from; at < to; at += 2) this.renumber(words, at);
+    for (let at = from; at < to; at += 2) {
+      checkDeadline('saving');
+      this.renumber(words, at);
+    }
   }
 
   /** Copies the objects, once all references from outside are renumbered. */
   save(): SavedHeap<Int32Array> {
     this.objects = new Int32Array(this.heap.size);
-    for (let i = 0; i < this.met.length; i++) this.copy(this.met[i] as number);
+    for (let i = 0; i < this.met.length; i++) {
+      checkDeadline('saving');
+      this.copy(this.met[i] as number);
+    }
     return { types: Int32Array.from(this.types), objects: this.objects.slice(0, this.length) };
   }
 
@@ -191,6 +198,7 @@ export function findObjects(
   const found = new FoundObjects(objects, findTypes(types, contexts, tags));
   let left = limit / 4;
   for (let at = 0; at < objects.length; ) {
+    checkDeadline('verifying a snapshot');
     const object = found.add(at);
     left -= sizeOf(object.shape, object.length) + 1;
     if (left < 0) bad(`objects are over the limit of ${limit} bytes`, 'heap');
@@ -233,6 +241,7 @@ function foundType(
 /** Throws SnapshotError unless fields and elements are of their types. */
 export function checkObjects({ objects: words }: SavedHeap<Int32Array>, found: FoundObjects, refs: Refs): void {
   for (let i = 0; i < found.count; i++) {
+    checkDeadline('verifying a snapshot');
     const { shape, at, size } = found.get(i);
     const { element, fields } = shape;
     const where = `object ${i}`;

@@ -6,6 +6,7 @@ import type { Module } from '../runtime/module.ts';
 import { globalWords, type Store } from '../runtime/store.ts';
 import { type DefType, defineFunc } from '../spec/deftypes.ts';
 import { SnapshotError } from '../spec/errors.ts';
+import { quoted } from '../spec/told.ts';
 import {
   type ExternKind,
   type FuncType,
@@ -216,7 +217,7 @@ class TypeReader {
   }
 }
 
-const valType = (name: string, where: string): ValType => typeNamed(name) ?? bad(`${name} is no type`, where);
+const valType = (name: string, where: string): ValType => typeNamed(name) ?? bad(`${quoted(name)} is no type`, where);
 
 function tableType(saved: SavedTableType | undefined, where: string): TableType {
   if (saved === undefined) return bad('made by the host, and not told', where);

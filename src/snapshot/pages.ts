@@ -2,6 +2,7 @@
 // equal ones, so that a container holds each once, or not at all where a base snapshot has it.
 
 import type { MemoryInst } from '../runtime/memory.ts';
+import { checkDeadline, checkDeadlineNow } from '../spec/patience.ts';
 import { hashWords } from './checksum.ts';
 import { bad } from './form.ts';
 import { pageBytes, type SavedMemory, type SnapshotData, zeroPage } from './format.ts';
@@ -73,6 +74,7 @@ export function gatherPages(memories: readonly MemoryInst[]): Memories {
     const words = wholePages(bytes);
     const isZeroAt = zeroTest(bytes);
     for (let at = 0; at < bytes.length; at += pageBytes) {
+      checkDeadline('saving');
       const start = at / 4;
       const zero =
         start < words.length ? words[start] === 0 && isZeroAt(at) : bytes.subarray(at).every((byte) => byte === 0);
@@ -105,8 +107,23 @@ function copyRuns(
   for (let i = 0, page = 0; i < runs.length; i += 2) {
     const [count, source] = [runs[i] as number, runs[i + 1] as number];
     const end = Math.min(size, (page + count) * pageBytes);
-    if (source >= 0) copy(page * pageBytes, end, source * pageBytes);
+    if (source >= 0) copyRun(page * pageBytes, end, source * pageBytes, copy);
     page += count;
+  }
+}
+
+/** So many bytes are copied in about a millisecond. */
+const copiedAtOnce = 2 ** 22;
+
+function copyRun(
+  start: number,
+  end: number,
+  from: number,
+  copy: (at: number, end: number, from: number) => void,
+): void {
+  for (let at = start; at < end; at += copiedAtOnce) {
+    checkDeadlineNow('copying memories');
+    copy(at, Math.min(end, at + copiedAtOnce), from + at - start);
   }
 }
 
@@ -199,6 +216,7 @@ export function sharePages(data: Memories, base: Memories | undefined): SharedPa
     const inBase = baseTest(base, m, words);
     const shared = new Runs();
     placesOf(memory).forEach((place, page) => {
+      checkDeadline('encoding a snapshot');
       if (place === zeroPage) shared.add(1, zeroPage);
       else shared.add(1, inBase(place, page) ? basePage : numbers.of(place));
     });

@@ -3,6 +3,7 @@
 import { refKinds } from '../runtime/ref.ts';
 import type { Shape } from '../runtime/shape.ts';
 import { type DefType, heapMatches } from '../spec/deftypes.ts';
+import { checkDeadline } from '../spec/patience.ts';
 import { type RefType, typeName } from '../spec/types.ts';
 import { bad } from './form.ts';
 
@@ -47,7 +48,10 @@ export class Refs {
   }
 
   checkAll(words: Int32Array, type: RefType, where: string): void {
-    for (let i = 0; i < words.length; i += 2) this.check(words, i, type, () => `${where}, element ${i / 2}`);
+    for (let i = 0; i < words.length; i += 2) {
+      checkDeadline('verifying a snapshot');
+      this.check(words, i, type, () => `${where}, element ${i / 2}`);
+    }
   }
 }
 

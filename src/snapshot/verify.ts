@@ -9,6 +9,7 @@ import { type Counts, checkCounts, countsOf } from '../runtime/counts.ts';
 import type { Module } from '../runtime/module.ts';
 import { defaultLimits, globalWords, limitsFrom, type VmLimits } from '../runtime/store.ts';
 import { maxTableSize } from '../runtime/table.ts';
+import { cut } from '../spec/told.ts';
 import { type ExternKind, type GlobalType, isRef, type MemType, type TableType } from '../spec/types.ts';
 import type { ModuleContext } from '../validate/context.ts';
 import { bad, checkForm, isCount } from './form.ts';
@@ -70,7 +71,7 @@ function instanceModules(data: SnapshotData, modules: readonly Module[], limits:
   if (data.modules.length > data.instances.length) bad('more of them than instances', 'modules');
   const byHash = new Map(modules.map((module) => [module.hash, module]));
   const found = data.modules.map(
-    (hash, i) => byHash.get(hash) ?? bad(`the module with the SHA-256 ${hash.slice(0, 64)} is needed`, `module ${i}`),
+    (hash, i) => byHash.get(hash) ?? bad(`the module with the SHA-256 ${cut(hash)} is needed`, `module ${i}`),
   );
   return data.instances.map(({ module }, i) => found[module] ?? bad('of an unknown module', `instance ${i}`));
 }

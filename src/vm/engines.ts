@@ -6,7 +6,7 @@ import { bytesToRecall, bytesToRewrite, canEnter, canRun, recallAll, rewriter } 
 import type { Budget, Engine, HostPort, Stop } from '../runtime/engine.ts';
 import type { Module } from '../runtime/module.ts';
 import type { Store } from '../runtime/store.ts';
-import { UsageError } from '../spec/errors.ts';
+import { oneOf } from '../spec/options.ts';
 
 /** Fuel that was both charged and granted. */
 const paid = ({ fuelUsed, debt }: Store): number => fuelUsed - debt;
@@ -81,8 +81,10 @@ const engines = { auto, interpreter, native } as const satisfies Record<string, 
 
 export type EngineName = keyof typeof engines;
 
+export const engineOption = oneOf(...Object.keys(engines));
+
 /** Throws UsageError for a name that is none. */
 export function engineNamed(name: EngineName = 'auto'): Engine {
-  if (!Object.hasOwn(engines, name)) throw new UsageError(`there is no engine called ${JSON.stringify(name)}`);
+  engineOption(name, 'engine');
   return engines[name];
 }

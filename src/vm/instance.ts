@@ -9,6 +9,7 @@ import { globalWords, type InstanceInst, type Store } from '../runtime/store.ts'
 import type { TableInst } from '../runtime/table.ts';
 import { readValue, writeValue } from '../runtime/value.ts';
 import { LinkError, UsageError } from '../spec/errors.ts';
+import { told } from '../spec/told.ts';
 import type { ExternKind, GlobalType, MemType, TableType } from '../spec/types.ts';
 import type { Runner } from './runner.ts';
 
@@ -180,13 +181,13 @@ export class Instance {
 
   private find(name: string): ExternVal {
     const found = exported(this.inst, name);
-    if (found === undefined) throw new LinkError(`unknown export ${JSON.stringify(name)}`);
+    if (found === undefined) throw new LinkError(`unknown export ${told(name)}`);
     return found;
   }
 
   private exportOf(kind: ExternKind, name: string): Extern {
     const found = this.find(name).kind;
-    if (found !== kind) throw new LinkError(`unknown export: ${JSON.stringify(name)} is a ${found}, not a ${kind}`);
+    if (found !== kind) throw new LinkError(`unknown export: ${told(name)} is a ${found}, not a ${kind}`);
     return this.export(name);
   }
 }
