@@ -12,7 +12,7 @@ import { globalWords, type InstanceInst, type Store } from '../runtime/store.ts'
 import { TableInst } from '../runtime/table.ts';
 import { Trap } from '../spec/errors.ts';
 import { checkDeadline } from '../spec/patience.ts';
-import type { ExternKind } from '../spec/types.ts';
+import type { ExternKind, TableType } from '../spec/types.ts';
 import { Evaluator } from './constant.ts';
 
 type Draft = {
@@ -92,7 +92,8 @@ class Allocation {
   private addTables(): void {
     const { tables, importedTables } = this.module.context;
     this.module.syntax.tables.forEach(({ init }, i) => {
-      const table = new TableInst(tables[importedTables + i] as (typeof tables)[number]);
+      const type = tables[importedTables + i] as TableType;
+      const table = new TableInst(type, Number(type.limits.min), this.shared);
       if (init !== undefined) {
         const [lo, hi] = this.evaluator.evaluate(init);
         table.fill(0, table.size, lo as number, hi as number);

@@ -112,10 +112,7 @@ function funcInst(store: Store, { origins, made }: SnapshotData, addr: number, t
 
 function addEntities(store: Store, data: SnapshotData, { types }: Verified): void {
   types.table.forEach((type, addr) => {
-    const words = data.tables[addr] as Int32Array;
-    const table = new TableInst(type, words.length / 2);
-    table.write(0, words);
-    store.addTable(table);
+    store.addTable(TableInst.over(type, data.tables[addr] as Int32Array));
   });
   for (const type of types.global) store.addGlobal(type);
   store.globalWords.set(data.globals);

@@ -11,7 +11,8 @@ import {
   type Store,
   type VmLimits,
 } from '../runtime/store.ts';
-import { writeValues } from '../runtime/value.ts';
+import type { TableInst } from '../runtime/table.ts';
+import { hierarchyOf, writeValues } from '../runtime/value.ts';
 import { SnapshotError, UsageError } from '../spec/errors.ts';
 import { isRef, slotsOf, slotsOfAll, type ValType } from '../spec/types.ts';
 import type { FrameShape } from '../validate/frames.ts';
@@ -33,14 +34,20 @@ import { gatherPages } from './pages.ts';
 
 /** Copies a store. Throws SnapshotError where it holds a value of the host that cannot be copied. */
 export function saveStore(store: Store): SnapshotData {
-  const data = saveWords(store);
+  const data = { ...saveWords(store), tables: store.tables.map(copyOf) };
   tidyGlobals(data.globals, store);
   return { ...data, ...saveReached(data, store), ...gatherPages(store.memories) };
 }
 
-/** With no memories; what means nothing is left as it is, unless it has to be found out what is reached. */
+/**
+ * With no memories; what means nothing is left as it is, unless it has to be found out what is reached. Tables of functions
+ * are where the store has them, if others can see that.
+ */
 export function saveAllButMemories(store: Store): SnapshotData {
-  const data = saveWords(store);
+  const data = {
+    ...saveWords(store),
+    tables: store.tables.map((table) => (hierarchyOf(table.type.ref) === 'func' ? table.offered : copyOf(table))),
+  };
   const none = { heap: { types: new Int32Array(0), objects: new Int32Array(0) }, externs: [] };
   return { ...data, ...(store.heap.size === 0 && store.externs.length === 0 ? none : saveReached(data, store)) };
 }
@@ -48,8 +55,10 @@ export function saveAllButMemories(store: Store): SnapshotData {
 /** What is saved only as far as the guest can reach it. */
 type Reached = Pick<SnapshotData, 'heap' | 'externs'>;
 
-/** All but what has to be reached and memories, as it is. */
-function saveWords(store: Store): Omit<SnapshotData, keyof Reached> {
+const copyOf = ({ elements, size }: TableInst): Int32Array => elements.slice(0, size * 2);
+
+/** All but what has to be reached, tables and memories, as it is. */
+function saveWords(store: Store): Omit<SnapshotData, keyof Reached | 'tables'> {
   if (store.hostDepth > 0) throw new UsageError('a VM cannot be saved while it runs a host function');
   const hashes = new Map<string, number>();
   const { stack, calls, fuelUsed, debt } = store;
@@ -58,7 +67,6 @@ function saveWords(store: Store): Omit<SnapshotData, keyof Reached> {
     instances: store.instances.map((instance) => saveInstance(instance, hashes)),
     modules: [...hashes.keys()],
     ...saveOrigins(store),
-    tables: store.tables.map(({ elements, size }) => elements.slice(0, size * 2)),
     memories: [],
     pages: new Uint8Array(0),
     globals: store.globalWords.slice(0, store.globals.length * globalWords),
