@@ -185,8 +185,8 @@ class Run {
     while (this.m.fuel < 0 && this.reserve > 0) this.refill();
     const stop = this.m.fuel < 0 ? 'fuel' : this.paused() ? 'pause' : undefined;
     if (stop === undefined) return undefined;
-    // In plain code an instruction begins with its `step`; bulk instructions are left in their midst.
-    if (this.m.form === 'plain' && this.word(0) === bulkOp) this.m.pc -= stepWords;
+    // Bulk instructions are left in their midst; in plain code they begin with a `step`, and that is the point.
+    if (this.word(0) === bulkOp && pointAt(this.loweredOf(this.m.pc), this.m.pc) < 0) this.m.pc -= stepWords;
     return this.stop(stop);
   }
 
@@ -621,6 +621,7 @@ class Run {
 
 const bulkOp = opNamed('bulk');
 const stepWords = 1;
+
 /** Whether there is no room for code that a function does not have yet. */
 const lacksRoom = ({ lowered }: ModuleCode, { index }: WasmFunc, form: Form): boolean =>
   isCodeFull() && lowered[form][index] === undefined;

@@ -231,6 +231,20 @@ test('counted instruction by instruction, with little fuel, a bulk instruction g
   );
 });
 
+test('code that can be left anywhere leaves a bulk instruction too, where nobody counts', async (t) => {
+  const module = await moduleOf(plainText);
+  for (let steps = 0; steps < 4; steps++) {
+    const vm = new VM({ engine: 'interpreter' });
+    vm.instantiate(module);
+    vm.start(vm.instance().func('fill'), [0, 1, end]);
+    t.is(vm.run({ steps }).status, 'suspended');
+    let stops = 0;
+    while (vm.run({ fuel: 10_000 }).status === 'suspended') stops++;
+    t.true(stops > 5);
+    vm.dispose();
+  }
+});
+
 test('one large instruction is left for a pause and for little fuel', async (t) => {
   const module = await moduleOf(plainText);
   for (const engine of both) {
