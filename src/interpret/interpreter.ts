@@ -50,10 +50,10 @@ class Run {
     this.reserve = budget.fuel - store.debt;
   }
 
-  run(): Stop {
+  run(thrown?: Thrown): Stop {
     running++;
     try {
-      return this.begin() ?? this.loop();
+      return this.begin(thrown) ?? this.loop();
     } catch (error) {
       this.fault();
       throw error;
@@ -63,12 +63,13 @@ class Run {
     }
   }
 
-  private begin(): Stop | undefined {
+  private begin(thrown?: Thrown): Stop | undefined {
     if (this.store.stack.depth === this.floor) return 'returned';
     if (this.reserve < 0) return 'fuel';
     if (this.paused()) return 'pause';
     this.refill();
     this.takeOver();
+    if (thrown !== undefined) this.unwindThrown(thrown, this.m.pc - 1);
     return undefined;
   }
 
@@ -368,9 +369,9 @@ class Run {
     try {
       return this.callCharged(addr, base);
     } catch (error) {
-      if (!(error instanceof Thrown) || error.tag === undefined) throw error;
+      if (!(error instanceof Thrown)) throw error;
       this.refresh();
-      this.unwind(error.tag, error.exception, () => error, offset);
+      this.unwindThrown(error, offset);
       return undefined;
     } finally {
       this.refresh();
@@ -479,6 +480,12 @@ class Run {
     this.throwException(this.m.I[at] as number);
   }
 
+  /** What the host threw; throws it again where no guest can catch it. */
+  private unwindThrown(thrown: Thrown, offset: number): void {
+    if (thrown.tag === undefined) throw thrown;
+    this.unwind(thrown.tag, thrown.exception, () => thrown, offset);
+  }
+
   private throwException(addr: number): void {
     this.unwind(
       this.store.heap.tag(addr),
@@ -559,5 +566,5 @@ const tailOps = {
 /** Runs guests by interpreting them. */
 export const interpreter: Engine = {
   supports: () => true,
-  run: (store, floor, budget, host) => new Run(store, floor, budget, host).run(),
+  run: (store, floor, budget, host, thrown) => new Run(store, floor, budget, host).run(thrown),
 };

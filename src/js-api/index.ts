@@ -12,7 +12,13 @@
 
 import { createWebAssembly } from './namespace.ts';
 
-export { createWebAssembly, type WebAssemblyNamespace, type WebAssemblyOptions } from './namespace.ts';
+export {
+  createWebAssembly,
+  type WasboxNamespace,
+  type WebAssemblyNamespace,
+  type WebAssemblyOptions,
+} from './namespace.ts';
+export type { PromiseIntegration, Suspending as SuspendingImport } from './promising.ts';
 
 const namespace = createWebAssembly();
 export default namespace;
@@ -29,6 +35,9 @@ export const {
   CompileError,
   LinkError,
   RuntimeError,
+  Suspending,
+  SuspendError,
+  promising,
   validate,
   compile,
   compileStreaming,

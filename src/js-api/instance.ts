@@ -13,8 +13,8 @@ import { type GlobalType, isRef } from '../spec/types.ts';
 import type { Caller } from './call.ts';
 import { attempt, LinkError, refused } from './errors.ts';
 import { addGlobal } from './global.ts';
-import type { Callable, Port } from './port.ts';
-import type { Realm } from './realm.ts';
+import type { Port } from './port.ts';
+import type { Callable, Realm } from './realm.ts';
 import { checkCrossing, toWasm } from './values.ts';
 import { asInterface, isObject } from './webidl.ts';
 
@@ -31,14 +31,21 @@ export class Instantiation {
     if (imports === undefined && module.syntax.imports.length > 0) throw new TypeError('the imports are missing');
     if (imports !== undefined && !isObject(imports)) throw new TypeError('the imports must be an object');
     const types = importTypes(module);
-    return module.syntax.imports.map((what, i) => this.read(what, types[i] as ExternType, imports));
+    let funcs = 0;
+    return module.syntax.imports.map((what, i) => {
+      const type = types[i] as ExternType;
+      return this.read(what, type, imports, type.kind === 'func' ? funcs++ : -1);
+    });
   }
 
-  /** https://webassembly.github.io/spec/js-api/#read-the-imports */
-  private read(what: Import, type: ExternType, imports: unknown): ExternVal {
+  /**
+   * `index` is a function's in the module.
+   * https://webassembly.github.io/spec/js-api/#read-the-imports
+   */
+  private read(what: Import, type: ExternType, imports: unknown, index: number): ExternVal {
     const space = (imports as Record<string, unknown>)[what.module];
     if (!isObject(space)) throw new TypeError(`import module ${JSON.stringify(what.module)} is no object`);
-    const given = this.given(what, type, (space as Record<string, unknown>)[what.name]);
+    const given = this.given(what, type, (space as Record<string, unknown>)[what.name], index);
     this.match(what, type, given);
     return given;
   }
@@ -51,21 +58,34 @@ export class Instantiation {
     }
   }
 
-  private given(what: Import, type: ExternType, value: unknown): ExternVal {
-    const addr = this.realm.addrOf(value, type.kind) ?? this.made(what, type, value);
+  private given(what: Import, type: ExternType, value: unknown, index: number): ExternVal {
+    const addr = this.realm.addrOf(value, type.kind) ?? this.made(what, type, value, index);
     if (addr === undefined) throw new LinkError(`import ${nameOf(what)} must be a ${type.kind} of this namespace`);
     return { kind: type.kind, addr };
   }
 
   /** Functions, and values for constant globals, need not be objects of the namespace. */
-  private made(what: Import, { kind, type }: ExternType, value: unknown): number | undefined {
-    if (kind === 'func' && typeof value === 'function')
-      return this.port.provide(value as Callable, type, what.module, what.name);
-    if (kind === 'global' && !type.mutable) return addGlobal(this.realm, type, this.globalValue(what, type, value));
+  private made(
+    { module, name }: Import,
+    { kind, type }: ExternType,
+    value: unknown,
+    index: number,
+  ): number | undefined {
+    const suspending = kind === 'func' ? this.realm.suspending.get(value as object) : undefined;
+    const callee = suspending ?? value;
+    if (kind === 'func' && typeof callee === 'function')
+      return this.port.provide(
+        { callee: callee as Callable, suspends: suspending !== undefined, index },
+        type,
+        module,
+        name,
+      );
+    if (kind === 'global' && !type.mutable)
+      return addGlobal(this.realm, type, this.globalValue({ module, name }, type, value));
     return undefined;
   }
 
-  private globalValue(what: Import, { type }: GlobalType, value: unknown): Value {
+  private globalValue(what: ImportName, { type }: GlobalType, value: unknown): Value {
     const wanted = type === 'i64' ? 'bigint' : 'number';
     if (!isRef(type) && (type === 'v128' || typeof value !== wanted))
       throw new LinkError(`import ${nameOf(what)} must be a ${wanted} or a global`);
@@ -92,7 +112,7 @@ export class Instantiation {
     });
     const start = instance.funcs[module.syntax.start?.func ?? -1];
     const exports = this.exports(instance);
-    if (start !== undefined) this.caller.invoke(start, []);
+    if (start !== undefined) this.caller.start(start);
     return exports;
   }
 
@@ -107,7 +127,9 @@ export class Instantiation {
   }
 }
 
-const nameOf = ({ module, name }: Import): string => `${JSON.stringify(module)}.${JSON.stringify(name)}`;
+type ImportName = Pick<Import, 'module' | 'name'>;
+
+const nameOf = ({ module, name }: ImportName): string => `${JSON.stringify(module)}.${JSON.stringify(name)}`;
 
 /** Given to the constructor in place of a module, for an instance that is there. */
 export class Exports {

@@ -6,53 +6,129 @@ import { inHost } from '../runtime/nesting.ts';
 import type { Value } from '../runtime/ref.ts';
 import { readValues, writeValues } from '../runtime/value.ts';
 import type { DefType } from '../spec/deftypes.ts';
+import { CrashError } from '../spec/errors.ts';
 import { type FuncAddr, type FuncType, slotsOfAll, type ValType } from '../spec/types.ts';
+import { SuspendError } from './errors.ts';
 import { thrown } from './exception.ts';
-import type { Realm } from './realm.ts';
+import type { Callable, Realm } from './realm.ts';
 import { checkCrossing, toJs, toWasm } from './values.ts';
 import { isObject } from './webidl.ts';
 
-export type Callable = (...args: unknown[]) => unknown;
+/** A function of JavaScript that the guest imports. */
+export interface Imported {
+  readonly callee: Callable;
+  /** Whether it was given as a `Suspending`: its caller waits for what it returns. */
+  readonly suspends: boolean;
+  /** What it is called where it is exported again: its index in the importing module. */
+  readonly index: number;
+}
+
+/**
+ * Whether the guest may be suspended: it may in a call of a promising function, but not in another call that JavaScript
+ * makes, be it within such a one or not.
+ */
+export type Waiting = 'no' | 'may' | 'not through JavaScript';
+
+const cannotWait: Record<Exclude<Waiting, 'may'>, string> = {
+  no: 'trying to suspend without WebAssembly.promising',
+  'not through JavaScript': 'trying to suspend JS frames',
+};
+
+/** What a suspended call waits for. */
+export interface Awaited {
+  readonly func: FuncAddr;
+  readonly value: unknown;
+}
 
 export class Port implements HostPort {
   readonly mayWait = false;
+  /** Of the innermost call from JavaScript. */
+  waiting: Waiting = 'no';
+  private awaited: Awaited | undefined;
   /** By function address. */
-  private readonly functions: Callable[] = [];
+  private readonly functions: Imported[] = [];
 
   constructor(private readonly realm: Realm) {}
 
   /** A new function of the store that calls the JavaScript one. */
-  provide(callee: Callable, type: DefType, module: string, name: string): FuncAddr {
+  provide(imported: Imported, type: DefType, module: string, name: string): FuncAddr {
     const addr = this.realm.store.addFunc({ kind: 'host', type, module, name });
-    this.functions[addr] = callee;
+    this.functions[addr] = imported;
     return addr;
   }
 
+  imported(func: FuncAddr): Imported {
+    return this.functions[func] as Imported;
+  }
+
   call(func: FuncAddr, base: number): boolean {
-    const { realm } = this;
-    const { store } = realm;
+    const { store } = this.realm;
     const type = store.funcType(func);
     const args = readValues(store.stack.words, base, type.params, store);
-    let values: Value[];
-    try {
-      values = inHost(store, () => this.perform(this.functions[func] as Callable, type, args));
-    } catch (value) {
-      throw thrown(realm, value);
-    }
+    const { callee, suspends } = this.imported(func);
+    const values = this.catching(() => {
+      if (suspends) this.checkWaiting();
+      const value = this.apply(callee, type, args);
+      return suspends ? this.wait(func, value) : this.results(type, value);
+    });
+    if (values === undefined) return false;
     store.stack.reserveSlots(base + slotsOfAll(type.results));
     writeValues(store.stack.words, base, type.results, values, store, 'result');
     return true;
   }
 
-  private perform(callee: Callable, { params, results }: FuncType, args: readonly Value[]): Value[] {
-    const { realm } = this;
+  private checkWaiting(): void {
+    if (this.waiting !== 'may') throw new SuspendError(cannotWait[this.waiting]);
+  }
+
+  private wait(func: FuncAddr, value: unknown): undefined {
+    const { store } = this.realm;
+    this.awaited = { func, value };
+    store.pending = { id: ++store.calls, func, args: [] };
+  }
+
+  /** Calls it as a start function, which waits for nothing. */
+  start(func: FuncAddr): void {
+    this.catching(() => this.apply(this.imported(func).callee, this.realm.store.funcType(func), []));
+  }
+
+  /** What the call waits for that was suspended last. */
+  takeAwaited(): Awaited {
+    const { awaited } = this;
+    if (awaited === undefined) throw new CrashError('the engine waits for no host call');
+    this.awaited = undefined;
+    this.realm.store.pending = null;
+    return awaited;
+  }
+
+  /** What an awaited function has answered, as its results; throws what it has thrown, or what a conversion throws. */
+  answer(func: FuncAddr, answer: PromiseSettledResult<unknown>): Value[] {
+    return this.catching(() => {
+      if (answer.status === 'rejected') throw answer.reason;
+      return this.results(this.realm.store.funcType(func), answer.value);
+    });
+  }
+
+  /** Runs JavaScript; what it throws goes on as Thrown. */
+  private catching<T>(act: () => T): T {
+    try {
+      return inHost(this.realm.store, act);
+    } catch (value) {
+      throw thrown(this.realm, value);
+    }
+  }
+
+  private apply(callee: Callable, { params, results }: FuncType, args: readonly Value[]): unknown {
     checkCrossing(...params, ...results);
-    const value = Reflect.apply(
+    return Reflect.apply(
       callee,
       undefined,
-      args.map((arg) => toJs(realm, arg)),
+      args.map((arg) => toJs(this.realm, arg)),
     );
-    return listed(value, results).map((result, i) => toWasm(realm, result, results[i] as ValType));
+  }
+
+  private results({ results }: FuncType, value: unknown): Value[] {
+    return listed(value, results).map((result, i) => toWasm(this.realm, result, results[i] as ValType));
   }
 }
 
@@ -62,6 +138,6 @@ function listed(value: unknown, results: readonly ValType[]): unknown[] {
   if (results.length === 1) return [value];
   if (!isObject(value)) throw new TypeError('several results are returned as an iterable');
   const values = [...(value as Iterable<unknown>)];
-  if (values.length !== results.length) throw new TypeError(`${results.length} results are expected`);
+  if (values.length !== results.length) throw new TypeError('multi-return length mismatch');
   return values;
 }

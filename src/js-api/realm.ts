@@ -14,6 +14,9 @@ export class Address {
   constructor(readonly addr: number) {}
 }
 
+/** A function of JavaScript. */
+export type Callable = (...args: unknown[]) => unknown;
+
 type Makers = Record<ExternKind, (addr: number) => object>;
 
 export class Realm {
@@ -24,6 +27,8 @@ export class Realm {
   readonly makers = {} as Makers;
   exceptionPrototype: object = Object.prototype;
   readonly modules = new WeakMap<object, Module>();
+  /** `Suspending` objects, and the functions that they stand for. */
+  readonly suspending = new WeakMap<object, Callable>();
   /** Exception objects, and what they stand for. */
   readonly exceptions = new Pairs();
   /** Objects that stand for structures and arrays of the guest. */
@@ -49,6 +54,11 @@ export class Realm {
   /** Lets an object stand for what is at an address. */
   bind<T extends object>(object: T, kind: ExternKind, addr: number): T {
     this.objects[kind][addr] = object;
+    return this.bindToo(object, kind, addr);
+  }
+
+  /** Lets an object stand for what is at an address beside the one that is given out for it. */
+  bindToo<T extends object>(object: T, kind: ExternKind, addr: number): T {
     this.addresses.set(object, { kind, addr });
     return object;
   }

@@ -44,7 +44,7 @@ export function collect(store: Store, slotWords: number): void {
 
 /** Returns how many words there were. */
 function markRows(
-  { stack, globals, globalWords: values, tables, instances }: Store,
+  { stack, lifted, globals, globalWords: values, tables, instances }: Store,
   heap: Heap,
   slotWords: number,
 ): number {
@@ -54,6 +54,7 @@ function markRows(
     scanned += length;
   };
   row(stack.words, slotWords);
+  for (const words of lifted.live()) row(words, words.length);
   row(values, globals.length * globalWords);
   for (const { type, elements, size } of tables) if (hierarchyOf(type.ref) !== 'func') row(elements, size * 2);
   for (const { elems } of instances) for (const words of elems) row(words, words.length);
