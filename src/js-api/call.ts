@@ -58,7 +58,7 @@ export class Caller {
   private named(addr: FuncAddr, made: (...args: unknown[]) => unknown): object {
     const func = this.realm.store.funcs[addr] as FuncInst;
     const { params } = func.type.comp as FuncType;
-    const index = func.kind === 'wasm' ? func.index : this.port.imported(addr).index;
+    const index = func.kind === 'wasm' ? func.index : this.port.index(addr);
     return Object.defineProperties(made, {
       name: { value: String(index), configurable: true },
       length: { value: params.length, configurable: true },
@@ -67,7 +67,7 @@ export class Caller {
 
   /** Coerces the arguments, and what comes back. */
   call(addr: FuncAddr, args: readonly unknown[]): unknown {
-    return this.result(addr, this.invoke(addr, this.arguments(addr, args)));
+    return this.result(addr, this.advance(addr, this.arguments(addr, args), false) as Value[]);
   }
 
   private arguments(addr: FuncAddr, args: readonly unknown[]): Value[] {
@@ -157,12 +157,7 @@ export class Caller {
     const { entryCost } = planOf(func.instance.module.context, func.index);
     store.fuelUsed += entryCost;
     store.debt += entryCost;
-    return this.run(depth);
-  }
-
-  private run(floor: number, thrown?: Thrown): boolean {
-    const { store, engine } = this.realm;
-    return engine.run(store, floor, unbounded, this.port, thrown) === 'returned';
+    return this.realm.engine.run(store, depth, unbounded, this.port) === 'returned';
   }
 
   private suspended(depth: number, top: number): Suspended {
@@ -173,7 +168,7 @@ export class Caller {
   }
 
   private resume({ suspended: { lifted, awaited }, answer }: Answered): boolean {
-    const { store } = this.realm;
+    const { store, engine } = this.realm;
     const { stack } = store;
     const floor = stack.depth;
     let values: Value[];
@@ -182,14 +177,14 @@ export class Caller {
     } catch (error) {
       if (!(error instanceof Thrown) || lifted.frames.length === 0) throw error;
       stack.put(lifted);
-      return this.run(floor, error);
+      return engine.run(store, floor, unbounded, this.port, error) === 'returned';
     }
     stack.put(lifted);
     const { results } = store.funcType(awaited.func);
     stack.reserveSlots(stack.top + slotsOfAll(results));
     writeValues(stack.words, stack.top, results, values, store, 'result');
     stack.top += slotsOfAll(results);
-    return this.run(floor);
+    return engine.run(store, floor, unbounded, this.port) === 'returned';
   }
 
   /** What JavaScript sees of a failure. */

@@ -5,11 +5,11 @@ import type { Import } from '../binary/module.ts';
 import { allocate, initialise } from '../link/instantiate.ts';
 import { type ExternType, importTypes, matchImport } from '../link/match.ts';
 import { type ExternVal, exported } from '../runtime/instance.ts';
-import type { Module } from '../runtime/module.ts';
 import type { Value } from '../runtime/ref.ts';
 import type { InstanceInst } from '../runtime/store.ts';
 import { UsageError } from '../spec/errors.ts';
 import { type GlobalType, isRef } from '../spec/types.ts';
+import type { Compiled, Provided } from './builtins.ts';
 import type { Caller } from './call.ts';
 import { attempt, LinkError, refused } from './errors.ts';
 import { addGlobal } from './global.ts';
@@ -27,15 +27,27 @@ export class Instantiation {
   ) {}
 
   /** Reads each import by property access, in the module's order. Throws TypeError, LinkError, or what a getter throws. */
-  readImports(module: Module, imports: unknown): ExternVal[] {
-    if (imports === undefined && module.syntax.imports.length > 0) throw new TypeError('the imports are missing');
+  readImports({ module, provided }: Compiled, imports: unknown): ExternVal[] {
+    if (imports === undefined && module.syntax.imports.some((_, i) => provided[i] === undefined))
+      throw new TypeError('the imports are missing');
     if (imports !== undefined && !isObject(imports)) throw new TypeError('the imports must be an object');
     const types = importTypes(module);
     let funcs = 0;
     return module.syntax.imports.map((what, i) => {
       const type = types[i] as ExternType;
-      return this.read(what, type, imports, type.kind === 'func' ? funcs++ : -1);
+      const index = type.kind === 'func' ? funcs++ : -1;
+      const known = provided[i];
+      return known === undefined ? this.read(what, type, imports, index) : this.provide(what, type, known, index);
     });
+  }
+
+  /** What needs no import object. */
+  private provide({ module, name }: Import, { kind, type }: ExternType, provided: Provided, index: number): ExternVal {
+    const addr =
+      provided === 'string'
+        ? addGlobal(this.realm, type as GlobalType, name)
+        : this.port.provide({ builtin: provided, index }, provided.type, module, name);
+    return { kind, addr };
   }
 
   /**
@@ -101,7 +113,7 @@ export class Instantiation {
    * Allocates, initialises and starts. Throws LinkError, RangeError, or what the start function ends with; UsageError
    * where the engine that was chosen cannot run the module.
    */
-  instantiate(module: Module, imports: readonly ExternVal[]): object {
+  instantiate({ module }: Compiled, imports: readonly ExternVal[]): object {
     const { store, engine } = this.realm;
     const supports = engine.supports(module);
     if (supports !== true) throw new UsageError(`the engine cannot run the module: ${supports}`);
@@ -138,7 +150,7 @@ export class Exports {
 
 export function instanceClass(realm: Realm, instantiation: Instantiation): typeof WebAssembly.Instance {
   const exports = new WeakMap<object, object>();
-  const instantiated = (module: Module, imports: unknown): object =>
+  const instantiated = (module: Compiled, imports: unknown): object =>
     instantiation.instantiate(module, instantiation.readImports(module, imports));
   class Instance {
     constructor(module: WebAssembly.Module, ...imports: [importObject?: unknown]) {

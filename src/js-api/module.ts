@@ -1,9 +1,10 @@
 // Module objects. https://webassembly.github.io/spec/js-api/#modules
 
-import { Module as Compiled } from '../runtime/module.ts';
+import { Module as Decoded } from '../runtime/module.ts';
 import { hashOf } from '../runtime/sha256.ts';
 import { WasboxError } from '../spec/errors.ts';
 import type { ExternKind } from '../spec/types.ts';
+import { type Compiled, type CompileOptions, compileOptions, withBuiltins } from './builtins.ts';
 import { CompileError } from './errors.ts';
 import type { Realm } from './realm.ts';
 import { asInterface, bufferSource } from './webidl.ts';
@@ -11,18 +12,20 @@ import { asInterface, bufferSource } from './webidl.ts';
 const kindName = (kind: ExternKind): WebAssembly.ImportExportKind => (kind === 'func' ? 'function' : kind);
 
 /** By hash, those of this thread that are still in use: scripts compile the same bytes again for each instance. */
-const known = new Map<string, WeakRef<Compiled>>();
+const known = new Map<string, WeakRef<Decoded>>();
 const forgotten = new FinalizationRegistry<string>((hash) => {
   if (known.get(hash)?.deref() === undefined) known.delete(hash);
 });
 
-/** Decodes and validates. Throws CompileError. */
-export function compiled(bytes: Uint8Array): Compiled {
+/** Decodes and validates, then finds what the options give. Throws CompileError. */
+export const compiled = (bytes: Uint8Array, options: CompileOptions): Compiled => withBuiltins(decoded(bytes), options);
+
+function decoded(bytes: Uint8Array): Decoded {
   const hash = hashOf(bytes);
   const same = known.get(hash)?.deref();
   if (same !== undefined) return same;
   try {
-    const made = Compiled.from(bytes);
+    const made = Decoded.from(bytes);
     known.set(hash, new WeakRef(made));
     forgotten.register(made, hash);
     return made;
@@ -31,21 +34,29 @@ export function compiled(bytes: Uint8Array): Compiled {
   }
 }
 
+/** Given to the constructor in place of bytes, for a module that is compiled. */
+export class Ready {
+  constructor(readonly compiled: Compiled) {}
+}
+
 export function moduleClass(realm: Realm): typeof WebAssembly.Module {
   class Module {
-    constructor(bytes: BufferSource) {
+    constructor(bytes: BufferSource, ...options: [options?: unknown]) {
       const from: unknown = bytes;
-      realm.modules.set(this, from instanceof Compiled ? from : compiled(bufferSource(from)));
+      const made = from instanceof Ready ? from.compiled : compiled(bufferSource(from), compileOptions(options[0]));
+      realm.modules.set(this, made);
     }
     static exports(moduleObject: WebAssembly.Module): WebAssembly.ModuleExportDescriptor[] {
-      return realm.module(moduleObject).syntax.exports.map(({ name, kind }) => ({ name, kind: kindName(kind) }));
+      return realm.module(moduleObject).module.syntax.exports.map(({ name, kind }) => ({ name, kind: kindName(kind) }));
     }
     static imports(moduleObject: WebAssembly.Module): WebAssembly.ModuleImportDescriptor[] {
-      const { imports } = realm.module(moduleObject).syntax;
-      return imports.map(({ module, name, desc }) => ({ module, name, kind: kindName(desc.kind) }));
+      const { module, provided } = realm.module(moduleObject);
+      return module.syntax.imports
+        .filter((_, i) => provided[i] === undefined)
+        .map(({ module, name, desc }) => ({ module, name, kind: kindName(desc.kind) }));
     }
     static customSections(moduleObject: WebAssembly.Module, sectionName: string): ArrayBuffer[] {
-      const { customs, bytes } = realm.module(moduleObject).syntax;
+      const { customs, bytes } = realm.module(moduleObject).module.syntax;
       if (sectionName === undefined) throw new TypeError('the name of a section is expected');
       const wanted = `${sectionName}`;
       return customs

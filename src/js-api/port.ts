@@ -6,21 +6,25 @@ import { inHost } from '../runtime/nesting.ts';
 import type { Value } from '../runtime/ref.ts';
 import { readValues, writeValues } from '../runtime/value.ts';
 import type { DefType } from '../spec/deftypes.ts';
-import { CrashError } from '../spec/errors.ts';
+import { CrashError, Trap } from '../spec/errors.ts';
 import { type FuncAddr, type FuncType, slotsOfAll, type ValType } from '../spec/types.ts';
+import type { Builtin } from './builtins.ts';
 import { SuspendError } from './errors.ts';
 import { thrown } from './exception.ts';
 import type { Callable, Realm } from './realm.ts';
 import { checkCrossing, toJs, toWasm } from './values.ts';
 import { isObject } from './webidl.ts';
 
-/** A function of JavaScript that the guest imports. */
-export interface Imported {
+/** A function of JavaScript that the guest imports, or one that it is compiled to use. */
+type Imported = (Given | { readonly builtin: Builtin }) & {
+  /** What it is called where it is exported again: its index in the importing module. */
+  readonly index: number;
+};
+
+interface Given {
   readonly callee: Callable;
   /** Whether it was given as a `Suspending`: its caller waits for what it returns. */
   readonly suspends: boolean;
-  /** What it is called where it is exported again: its index in the importing module. */
-  readonly index: number;
 }
 
 /**
@@ -57,23 +61,45 @@ export class Port implements HostPort {
     return addr;
   }
 
-  imported(func: FuncAddr): Imported {
+  private imported(func: FuncAddr): Imported {
     return this.functions[func] as Imported;
+  }
+
+  /** A function's index where it is imported. */
+  index(func: FuncAddr): number {
+    return this.imported(func).index;
   }
 
   call(func: FuncAddr, base: number): boolean {
     const { store } = this.realm;
     const type = store.funcType(func);
     const args = readValues(store.stack.words, base, type.params, store);
-    const { callee, suspends } = this.imported(func);
+    const imported = this.imported(func);
+    if ('builtin' in imported) return this.callBuiltin(imported.builtin, type, args, base);
+    const { callee, suspends } = imported;
     const values = this.catching(() => {
       if (suspends) this.checkWaiting();
       const value = this.apply(callee, type, args);
       return suspends ? this.wait(func, value) : this.results(type, value);
     });
-    if (values === undefined) return false;
-    store.stack.reserveSlots(base + slotsOfAll(type.results));
-    writeValues(store.stack.words, base, type.results, values, store, 'result');
+    return values !== undefined && this.put(type, values, base);
+  }
+
+  private callBuiltin({ act }: Builtin, type: FuncType, args: readonly Value[], base: number): true {
+    const { realm } = this;
+    let value: Value;
+    try {
+      value = act(realm.store, args);
+    } catch (error) {
+      throw error instanceof Trap ? error : thrown(realm, error);
+    }
+    return this.put(type, [value], base);
+  }
+
+  private put({ results }: FuncType, values: readonly Value[], base: number): true {
+    const { store } = this.realm;
+    store.stack.reserveSlots(base + slotsOfAll(results));
+    writeValues(store.stack.words, base, results, values, store, 'result');
     return true;
   }
 
@@ -89,7 +115,8 @@ export class Port implements HostPort {
 
   /** Calls it as a start function, which waits for nothing. */
   start(func: FuncAddr): void {
-    this.catching(() => this.apply(this.imported(func).callee, this.realm.store.funcType(func), []));
+    const imported = this.imported(func);
+    if ('callee' in imported) this.catching(() => this.apply(imported.callee, this.realm.store.funcType(func), []));
   }
 
   /** What the call waits for that was suspended last. */

@@ -3,11 +3,11 @@
 
 import type { Engine } from '../runtime/engine.ts';
 import type { ExternVal } from '../runtime/instance.ts';
-import type { Module } from '../runtime/module.ts';
 import type { Ref } from '../runtime/ref.ts';
 import { Store, type VmLimits } from '../runtime/store.ts';
 import { defineFunc } from '../spec/deftypes.ts';
 import { type ExternKind, externref, type TagAddr } from '../spec/types.ts';
+import type { Compiled } from './builtins.ts';
 
 /** What a constructor of the namespace is given in place of a descriptor, for an object that the store has already. */
 export class Address {
@@ -26,7 +26,7 @@ export class Realm {
   /** How each kind of object is made; the namespace fills it in. */
   readonly makers = {} as Makers;
   exceptionPrototype: object = Object.prototype;
-  readonly modules = new WeakMap<object, Module>();
+  readonly modules = new WeakMap<object, Compiled>();
   /** `Suspending` objects, and the functions that they stand for. */
   readonly suspending = new WeakMap<object, Callable>();
   /** Exception objects, and what they stand for. */
@@ -76,7 +76,7 @@ export class Realm {
     return addr;
   }
 
-  module(value: unknown): Module {
+  module(value: unknown): Compiled {
     const module = this.modules.get(value as object);
     if (module === undefined) throw new TypeError('a WebAssembly.Module of this namespace is expected');
     return module;
