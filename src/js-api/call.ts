@@ -116,8 +116,8 @@ export class Caller {
 
   /** A call of a function, from the beginning or from where it waited, to its end or to where it waits. */
   private advance(addr: FuncAddr, from: readonly Value[] | Answered, mayWait: boolean): Value[] | Suspended {
-    const { port } = this;
-    const { store } = this.realm;
+    const { port, realm } = this;
+    const { store } = realm;
     const { stack } = store;
     const { depth, top } = stack;
     const { waiting } = port;
@@ -125,6 +125,7 @@ export class Caller {
     return onTop(store, () => {
       try {
         checkAtTimes();
+        realm.refresh();
         const ended = from instanceof Answered ? this.resume(from) : this.begin(addr, from);
         return ended ? readValues(stack.words, top, store.funcType(addr).results, store) : this.suspended(depth, top);
       } catch (error) {

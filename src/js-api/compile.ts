@@ -2,9 +2,10 @@
 // not before the caller has gone on. https://webassembly.github.io/spec/js-api/#webassembly-namespace
 
 import { type CompileOptions, compileOptions } from './builtins.ts';
+import { compiled } from './compiled.ts';
 import { CompileError } from './errors.ts';
 import { Exports, type Instantiation } from './instance.ts';
-import { compiled, Ready } from './module.ts';
+import { Ready } from './module.ts';
 import type { Realm } from './realm.ts';
 import { bufferSource } from './webidl.ts';
 
@@ -44,7 +45,7 @@ export function functions(realm: Realm, { Module, Instance }: Classes, instantia
       isValid(bufferSource(bytes), compileOptions(options)),
     compile: async (bytes: BufferSource, ...[options]: Optional) => moduleOf(bytes, compileOptions(options)),
     instantiate: async (source: unknown, ...[imports, options]: [importObject?: unknown, options?: unknown]) =>
-      realm.modules.has(source as object)
+      realm.isModule(source)
         ? instanceOf(source as WebAssembly.Module, imports)
         : both(moduleOf(source, compileOptions(options)), imports),
     compileStreaming: async (source: Source, ...[options]: Optional) => streamed(source, compileOptions(options)),

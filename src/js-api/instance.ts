@@ -31,6 +31,7 @@ export class Instantiation {
     if (imports === undefined && module.syntax.imports.some((_, i) => provided[i] === undefined))
       throw new TypeError('the imports are missing');
     if (imports !== undefined && !isObject(imports)) throw new TypeError('the imports must be an object');
+    this.realm.refresh();
     const types = importTypes(module);
     let funcs = 0;
     return module.syntax.imports.map((what, i) => {

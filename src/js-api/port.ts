@@ -142,6 +142,8 @@ export class Port implements HostPort {
       return inHost(this.realm.store, act);
     } catch (value) {
       throw thrown(this.realm, value);
+    } finally {
+      this.realm.refresh();
     }
   }
 

@@ -3,11 +3,14 @@
 
 import type { Engine } from '../runtime/engine.ts';
 import type { ExternVal } from '../runtime/instance.ts';
+import type { MemoryInst } from '../runtime/memory.ts';
 import type { Ref } from '../runtime/ref.ts';
 import { Store, type VmLimits } from '../runtime/store.ts';
 import { defineFunc } from '../spec/deftypes.ts';
 import { type ExternKind, externref, type TagAddr } from '../spec/types.ts';
 import type { Compiled } from './builtins.ts';
+import { carried } from './clone.ts';
+import { compiled } from './compiled.ts';
 
 /** What a constructor of the namespace is given in place of a descriptor, for an object that the store has already. */
 export class Address {
@@ -25,7 +28,10 @@ export class Realm {
   readonly jsTag: TagAddr;
   /** How each kind of object is made; the namespace fills it in. */
   readonly makers = {} as Makers;
+  /** Memories whose buffers JavaScript may resize. */
+  readonly resizable = new Set<MemoryInst>();
   exceptionPrototype: object = Object.prototype;
+  modulePrototype: object = Object.prototype;
   readonly modules = new WeakMap<object, Compiled>();
   /** `Suspending` objects, and the functions that they stand for. */
   readonly suspending = new WeakMap<object, Callable>();
@@ -76,10 +82,30 @@ export class Realm {
     return addr;
   }
 
+  /** Whether it is a module of this namespace, or a clone of one of any. */
+  isModule(value: unknown): boolean {
+    return this.modules.has(value as object) || this.adopt(value) !== undefined;
+  }
+
+  /** A clone of a module becomes one of this namespace. */
+  private adopt(value: unknown): Compiled | undefined {
+    const found = carried(value);
+    if (found === undefined) return undefined;
+    const made = compiled(found.bytes, found.options);
+    Object.setPrototypeOf(value, this.modulePrototype);
+    this.modules.set(value as object, made);
+    return made;
+  }
+
   module(value: unknown): Compiled {
-    const module = this.modules.get(value as object);
+    const module = this.modules.get(value as object) ?? this.adopt(value);
     if (module === undefined) throw new TypeError('a WebAssembly.Module of this namespace is expected');
     return module;
+  }
+
+  /** Sees what JavaScript has resized. */
+  refresh(): void {
+    for (const memory of this.resizable) memory.refresh();
   }
 
   uncatchable<T extends Error>(error: T): T {

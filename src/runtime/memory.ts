@@ -44,6 +44,8 @@ export class MemoryInst {
   private madeCells: Cells | undefined;
   /** Others may hold the host's memory too. */
   private lent = false;
+  /** Whoever holds the buffer may resize it. */
+  private resizable = false;
 
   constructor(
     readonly type: MemType,
@@ -118,9 +120,25 @@ export class MemoryInst {
     return this.seen;
   }
 
-  /** Sees what another VM has grown. */
+  /**
+   * Makes the buffer one that whoever holds it can resize, or again one of fixed length: a new one, where it was not so
+   * before, and the old one is detached. Throws TypeError where the type has no maximum. Not every host has it.
+   */
+  setResizable(resizable: boolean): void {
+    if (resizable && this.type.limits.max === undefined)
+      throw new TypeError('a memory needs a maximum to have a resizable buffer');
+    const host = this.host as WebAssembly.Memory & ResizableMemory;
+    if (resizable) host.toResizableBuffer();
+    else host.toFixedLengthBuffer();
+    this.refresh();
+    this.resizable = resizable;
+    this.resize(this.size);
+  }
+
+  /** Sees what another VM has grown, or who resized the buffer. */
   refresh(): void {
-    if (!this.lent) return;
+    if (!this.lent && !this.resizable) return;
+    // A shared buffer's length is news only after this; one that is resizable is not detached by it.
     this.host.grow(0);
     const { byteLength } = this.host.buffer;
     if (byteLength === this.size) return;
@@ -151,6 +169,15 @@ export class MemoryInst {
     this.budget.used -= this.size;
   }
 }
+
+/** What newer hosts' memories have. */
+export interface ResizableMemory {
+  toResizableBuffer(): ArrayBufferLike;
+  toFixedLengthBuffer(): ArrayBufferLike;
+}
+
+/** Whether this host knows resizable buffers of memories. */
+export const hasResizableBuffers = 'toResizableBuffer' in hostWasm.Memory.prototype;
 
 const hostPages = (size: number): number => Math.ceil(size / hostPage);
 
