@@ -71,17 +71,26 @@ export class Port implements HostPort {
   }
 
   call(func: FuncAddr, base: number): boolean {
-    const { store } = this.realm;
+    const { realm } = this;
+    const { store } = realm;
     const type = store.funcType(func);
     const args = readValues(store.stack.words, base, type.params, store);
     const imported = this.imported(func);
     if ('builtin' in imported) return this.callBuiltin(imported.builtin, type, args, base);
     const { callee, suspends } = imported;
-    const values = this.catching(() => {
-      if (suspends) this.checkWaiting();
-      const value = this.apply(callee, type, args);
-      return suspends ? this.wait(func, value) : this.results(type, value);
-    });
+    let values: Value[] | undefined;
+    // As `catching` does, which would be one function more: guest and JavaScript may call each other hundreds deep.
+    try {
+      values = inHost(store, () => {
+        if (suspends) this.checkWaiting();
+        const value = this.apply(callee, type, args);
+        return suspends ? this.wait(func, value) : this.results(type, value);
+      });
+    } catch (value) {
+      throw thrown(realm, value);
+    } finally {
+      realm.refresh();
+    }
     return values !== undefined && this.put(type, values, base);
   }
 
