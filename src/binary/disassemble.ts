@@ -4,6 +4,7 @@
 
 import { UsageError } from '../spec/errors.ts';
 import type { Immediate, Special } from '../spec/instructions.ts';
+import { cut } from '../spec/told.ts';
 import { type HeapType, typeName } from '../spec/types.ts';
 import { type Catch, InstructionReader } from './instruction.ts';
 import type { ModuleSyntax } from './module.ts';
@@ -138,7 +139,7 @@ function catchText({ kind, tag, label }: Catch): string {
 
 /** https://webassembly.github.io/spec/core/text/values.html#text-id */
 function named(index: number, names: ReadonlyMap<number, string> | undefined): string {
-  const name = names?.get(index);
+  const name = cut(names?.get(index));
   if (name === undefined) return String(index);
   return /^[\w!#$%&'*+\-./:<=>?@\\^`|~]+$/.test(name) ? `$${name}` : `$"${escaped(name)}"`;
 }

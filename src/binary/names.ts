@@ -1,17 +1,12 @@
-// The name section, as far as it can be read. Names help people only: an unreadable part is left out, never an error.
+// The name section, as far as it can be read. Names help people only: an unreadable part is left out, never an error; they
+// stand in each frame of each trace and at each call in the text of a function, so long ones are cut.
 // https://webassembly.github.io/spec/core/appendix/custom.html#name-section
 
 import { MalformedError } from '../spec/errors.ts';
 import { checkDeadline } from '../spec/patience.ts';
+import { cut } from '../spec/told.ts';
 import type { Custom, Names } from './module.ts';
 import { Reader } from './reader.ts';
-
-/** Longer names are cut: they stand in each frame of each trace, and at each call in the text of a function. */
-const mostChars = 256;
-
-/** A name as people are told it. What is cut is a copy, which does not hold on to the whole. */
-export const shortName = (name: string): string =>
-  name.length <= mostChars ? name : `${Array.from(name.slice(0, mostChars)).join('')}…`;
 
 type NameMap = Map<number, string>;
 interface Draft {
@@ -23,7 +18,7 @@ interface Draft {
 /** By the id of the subsection. */
 const readers: readonly ((r: Reader, names: Draft) => void)[] = [
   (r, names) => {
-    names.module = shortName(r.name());
+    names.module = cut(r.name());
   },
   (r, { funcs }) => readNameMap(r, funcs),
   (r, { locals }) => {
@@ -57,7 +52,7 @@ function readParts(r: Reader, names: Draft): void {
 function readNameMap(r: Reader, into: NameMap): void {
   for (let left = r.count('names'); left > 0; left--) {
     checkDeadline('decoding');
-    into.set(r.u32(), shortName(r.name()));
+    into.set(r.u32(), cut(r.name()));
   }
 }
 

@@ -3,6 +3,7 @@
 
 import type { Value } from '../runtime/ref.ts';
 import { UsageError } from '../spec/errors.ts';
+import { quoted } from '../spec/told.ts';
 import { isRef, type NumType, typeName, type ValType } from '../spec/types.ts';
 import { count } from './print.ts';
 
@@ -16,7 +17,7 @@ export function parseArguments(name: string, types: readonly ValType[], texts: r
     const text = texts[i] as string;
     const value = parseValue(type, text);
     if (value === undefined)
-      throw new UsageError(`argument ${i + 1} of ${name} is of type ${typeName(type)}, ${JSON.stringify(text)} is not`);
+      throw new UsageError(`argument ${i + 1} of ${name} is of type ${typeName(type)}, ${quoted(text)} is not`);
     return value;
   });
 }
@@ -63,6 +64,6 @@ function parseInteger(text: string): bigint | undefined {
 export function parseCount(text: string, what: string, least = 0): number {
   const value = parseInteger(text);
   if (value === undefined || value < BigInt(least) || value > BigInt(Number.MAX_SAFE_INTEGER))
-    throw new UsageError(`${what} must be a whole number of at least ${least}, ${JSON.stringify(text)} is not`);
+    throw new UsageError(`${what} must be a whole number of at least ${least}, ${quoted(text)} is not`);
   return Number(value);
 }

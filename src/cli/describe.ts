@@ -7,9 +7,13 @@ import type { Module } from '../runtime/module.ts';
 import type { DefType } from '../spec/deftypes.ts';
 import { UsageError } from '../spec/errors.ts';
 import { sections } from '../spec/sections.ts';
+import { cut, quoted } from '../spec/told.ts';
 import type { ExternKind, FuncType, GlobalType, Limits, MemType, TableType, ValType } from '../spec/types.ts';
 import { typeName, typeNames } from '../spec/types.ts';
 import { columns, count, formatBytes, type Report } from './print.ts';
+
+/** Rows of a list that a report has: modules are as large as whoever made them likes. */
+const mostRows = 10_000;
 
 export function describeModule(file: string, module: Module): Report {
   const { bytes, hash, syntax } = module;
@@ -18,12 +22,12 @@ export function describeModule(file: string, module: Module): Report {
     file,
     bytes: bytes.length,
     sha256: hash,
-    name: syntax.names.module,
+    name: cut(syntax.names.module),
     sections: sectionsOf(bytes),
     counts: countsOf(module),
     imports: importsOf(module),
     exports: exportsOf(module),
-    start: syntax.start && module.funcName(syntax.start.func),
+    start: syntax.start && cut(module.funcName(syntax.start.func)),
   };
   return { lines: moduleLines(json), json };
 }
@@ -33,7 +37,7 @@ function moduleLines(json: {
   bytes: number;
   sha256: string;
   sections: readonly Sized[];
-  counts: object;
+  counts: Readonly<Record<string, number>>;
   imports: readonly { module: string; name: string; type: string }[];
   exports: readonly { name: string; type: string }[];
   start: string | undefined;
@@ -49,34 +53,38 @@ function moduleLines(json: {
     ...block(
       'imports',
       json.imports.map(({ module, name, type }) => [`${module}.${name}`, type]),
+      json.counts.imports,
     ),
     ...block(
       'exports',
       json.exports.map(({ name, type }) => [name, type]),
+      json.counts.exports,
     ),
     ...(json.start === undefined ? [] : [`start function: ${json.start}`]),
   ];
 }
 
-const block = (title: string, rows: readonly string[][]): string[] =>
-  rows.length === 0 ? [`${title}: none`] : [title, ...columns(rows)];
+function block(title: string, rows: readonly string[][], of = rows.length): string[] {
+  if (rows.length === 0) return [`${title}: none`];
+  return [title, ...columns(rows), ...(of > rows.length ? [`  and ${of - rows.length} more`] : [])];
+}
 
 interface Sized {
   readonly name: string;
   readonly bytes: number;
 }
 
-/** In the order of the file. The module has been decoded, so the sections are well formed. */
+/** In the order of the file, the first of them. The module has been decoded, so the sections are well formed. */
 function sectionsOf(bytes: Uint8Array): Sized[] {
   const r = new Reader(bytes, 8);
   const found: Sized[] = [];
-  while (r.pos < r.end) {
+  while (r.pos < r.end && found.length < mostRows) {
     const id = r.byte();
     const size = r.size();
     const start = r.skip(size);
     const name = sections.find((section) => section.id === id)?.name;
     found.push({
-      name: name ?? `custom ${JSON.stringify(new Reader(bytes, start, start + size).name())}`,
+      name: name ?? `custom ${quoted(new Reader(bytes, start, start + size).name())}`,
       bytes: size,
     });
   }
@@ -103,16 +111,21 @@ function countsOf({ syntax }: Module): Record<string, number> {
 
 function importsOf(module: Module): { module: string; name: string; kind: ExternKind; type: string }[] {
   const next: Record<ExternKind, number> = { func: 0, table: 0, memory: 0, global: 0, tag: 0 };
-  return module.syntax.imports.map(({ module: from, name, desc: { kind } }) => ({
-    module: from,
-    name,
+  return module.syntax.imports.slice(0, mostRows).map(({ module: from, name, desc: { kind } }) => ({
+    module: cut(from),
+    name: cut(name),
     kind,
     type: externType(module, kind, next[kind]++),
   }));
 }
 
 const exportsOf = (module: Module): { name: string; kind: ExternKind; index: number; type: string }[] =>
-  module.syntax.exports.map(({ name, kind, index }) => ({ name, kind, index, type: externType(module, kind, index) }));
+  module.syntax.exports.slice(0, mostRows).map(({ name, kind, index }) => ({
+    name: cut(name),
+    kind,
+    index,
+    type: externType(module, kind, index),
+  }));
 
 /** The type of an entity as the text format writes it, its kind first. */
 function externType({ context }: Module, kind: ExternKind, index: number): string {
@@ -123,7 +136,7 @@ function externType({ context }: Module, kind: ExternKind, index: number): strin
     global: () => globalType(context.globals[index] as GlobalType),
     tag: () => listed(funcType(context.tags[index]).params),
   } satisfies Record<ExternKind, () => string>;
-  return `${kind} ${typesOf[kind]()}`;
+  return cut(`${kind} ${typesOf[kind]()}`);
 }
 
 /** Of a function or tag that exists. */
@@ -164,5 +177,5 @@ function findFunction({ syntax, context }: Module, text: string): number {
   const named = [...syntax.names.funcs].find(([, name]) => name === text)?.[0];
   const index = exported ?? named ?? (/^\d+$/.test(text) ? Number(text) : undefined);
   if (index !== undefined && index < context.funcs.length) return index;
-  throw new UsageError(`the module has no function ${JSON.stringify(text)}`);
+  throw new UsageError(`the module has no function ${quoted(text)}`);
 }

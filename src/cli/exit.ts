@@ -2,6 +2,7 @@
 // row; what is none of them and no mistake of the user is ours.
 
 import { CrashError, type ErrorCode, HostError, LinkError, Trap, UsageError, WasboxError } from '../spec/errors.ts';
+import { isA, messageOf, toldThrown } from '../spec/told.ts';
 import { plain } from './print.ts';
 
 export const exits = {
@@ -55,14 +56,14 @@ const systemReasons: Readonly<Record<string, string>> = {
 /** A UsageError for what a file operation threw. */
 export function fileError(act: string, path: string, cause: unknown): Error {
   const code = (cause as NodeJS.ErrnoException)?.code;
-  if (typeof code !== 'string') return cause instanceof Error ? cause : new CrashError(String(cause));
+  if (typeof code !== 'string') return isA(cause, Error) ? cause : new CrashError(toldThrown(cause));
   return new UsageError(`cannot ${act} ${path}: ${systemReasons[code] ?? code}`, { cause });
 }
 
 /** What was thrown, as one of ours. */
 export function known(thrown: unknown): WasboxError {
-  if (thrown instanceof WasboxError) return thrown;
-  return new CrashError(thrown instanceof Error ? thrown.message : String(thrown), { cause: thrown });
+  if (isA(thrown, WasboxError)) return thrown;
+  return new CrashError(messageOf(thrown), { cause: thrown });
 }
 
 export const exitFor = (error: WasboxError): Exit => exitOf[error.code];

@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Module } from '../runtime/module.ts';
 import { UsageError, WasboxError } from '../spec/errors.ts';
+import { isA, messageOf } from '../spec/told.ts';
 import type { Imports } from '../vm.ts';
 import { fileError } from './exit.ts';
 import { decodeRun, isSavedRun, type SavedRun } from './saved.ts';
@@ -33,7 +34,7 @@ export function at<T>(place: string, act: () => T): T {
   try {
     return act();
   } catch (error) {
-    if (error instanceof WasboxError) error.message = `${place}: ${error.message}`;
+    if (isA(error, WasboxError)) error.message = `${place}: ${error.message}`;
     throw error;
   }
 }
@@ -74,6 +75,6 @@ async function loaded(path: string): Promise<{ imports?: unknown; default?: unkn
   try {
     return await import(pathToFileURL(resolve(path)).href);
   } catch (cause) {
-    throw new UsageError(`cannot load ${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    throw new UsageError(`cannot load ${path}: ${messageOf(cause)}`, { cause });
   }
 }

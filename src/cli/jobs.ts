@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url';
 import type { CallSpec, ProgramSpec } from '../pool/options.ts';
 import type { Module } from '../runtime/module.ts';
 import { UsageError } from '../spec/errors.ts';
+import { messageOf, quoted, told } from '../spec/told.ts';
 import { parseArguments, parseCount } from './arguments.ts';
 import { at, readBytes, readModule } from './files.ts';
 import { defaultExport, exportType } from './run.ts';
@@ -80,8 +81,8 @@ function parseLine(text: string): Line {
   if (typeof line !== 'object' || line === null || Array.isArray(line)) throw new UsageError('a job is a JSON object');
   for (const [key, value] of Object.entries(line)) {
     if (!Object.hasOwn(keys, key))
-      throw new UsageError(`there is no key ${JSON.stringify(key)}; keys are ${Object.keys(keys).join(', ')}`);
-    if (!keys[key as keyof typeof keys](value)) throw new UsageError(`${key} cannot be ${JSON.stringify(value)}`);
+      throw new UsageError(`there is no key ${quoted(key)}; keys are ${Object.keys(keys).join(', ')}`);
+    if (!keys[key as keyof typeof keys](value)) throw new UsageError(`${key} cannot be ${told(value)}`);
   }
   if (!('module' in line)) throw new UsageError('a job names its module');
   return line as Line;
@@ -91,7 +92,7 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new UsageError(`no JSON: ${(cause as Error).message}`, { cause });
+    throw new UsageError(`no JSON: ${messageOf(cause)}`, { cause });
   }
 }
 

@@ -4,6 +4,7 @@
 
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
+import { isA } from '../spec/told.ts';
 import type { BatchOptions } from './batch.ts';
 import { type Exit, errorLine, exitCodesHelp, exitFor, exits, known } from './exit.ts';
 import { inspect } from './inspect.ts';
@@ -101,7 +102,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 function fail(thrown: unknown): number {
-  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exits.ok.code : exits.usage.code;
+  if (isA(thrown, CommanderError)) return thrown.exitCode === 0 ? exits.ok.code : exits.usage.code;
   const error = known(thrown);
   console.error(`wasbox: ${errorLine(error)}`);
   return exits[exitFor(error)].code;

@@ -4,6 +4,7 @@ import { fileCache } from '../pool/cache.ts';
 import { useCodeCache } from '../rewrite/module/code-cache.ts';
 import type { Module } from '../runtime/module.ts';
 import { LinkError, UsageError } from '../spec/errors.ts';
+import { cut, quoted } from '../spec/told.ts';
 import type { FuncType } from '../spec/types.ts';
 import { VM, type VmOptions } from '../vm.ts';
 import { parseArguments, parseCount } from './arguments.ts';
@@ -62,7 +63,7 @@ const isFunc = (module: Module, name: string): boolean => module.exportNamed(nam
 function checkArguments(module: Module, name: string, args: readonly string[]): void {
   const type = exportType(module, name);
   if (type === undefined)
-    throw new LinkError(`no exported function ${JSON.stringify(name)}; ${choiceOf(exportedFuncs(module))}`);
+    throw new LinkError(`no exported function ${quoted(name)}; ${choiceOf(exportedFuncs(module))}`);
   parseArguments(name, type.params, args);
 }
 
@@ -70,7 +71,12 @@ const mostChoices = 20;
 
 function choiceOf(names: readonly string[]): string {
   const more = names.length > mostChoices ? `, and ${names.length - mostChoices} more` : '';
-  return names.length === 0 ? 'there are none' : `there are ${names.slice(0, mostChoices).join(', ')}${more}`;
+  return names.length === 0
+    ? 'there are none'
+    : `there are ${names
+        .slice(0, mostChoices)
+        .map((name) => cut(name))
+        .join(', ')}${more}`;
 }
 
 export function exportType(module: Module, name: string): FuncType | undefined {

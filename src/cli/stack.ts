@@ -6,10 +6,14 @@ import type { Module } from '../runtime/module.ts';
 import type { Store } from '../runtime/store.ts';
 import { restoreStore } from '../snapshot/restore.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
+import { cut } from '../spec/told.ts';
 import { typeName } from '../spec/types.ts';
 import { type FrameView, viewFrames } from '../vm/frames.ts';
 import { columns, count, formatBytes, formatValue, jsonValue, type Report, type TypedValue } from './print.ts';
 import type { PlannedCall } from './saved.ts';
+
+/** Calls to come that are shown. */
+const mostPlanned = 100;
 
 export interface Saved {
   readonly file: string;
@@ -74,13 +78,13 @@ function overview({ file, bytes, plan, snapshot, embedded }: Saved, store: Store
     'modules',
     ...columns(
       modulesOf(store).map((module) => [
-        module.syntax.names.module ?? '(no name)',
+        cut(module.syntax.names.module ?? '(no name)'),
         formatBytes(module.bytes.length),
         names.get(module.hash) ?? 'not in the file',
         module.hash,
       ]),
     ),
-    ...plan.map((call) => `then: ${[call.export, ...call.args].join(' ')}`),
+    ...plan.slice(0, mostPlanned).map((call) => `then: ${cut([call.export, ...call.args].join(' '))}`),
   ];
 }
 

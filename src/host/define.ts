@@ -3,7 +3,9 @@
 
 import type { Value } from '../runtime/ref.ts';
 import { UsageError } from '../spec/errors.ts';
-import { typeNamed, type ValType } from '../spec/types.ts';
+import { aFunction, aList, check } from '../spec/options.ts';
+import { quoted } from '../spec/told.ts';
+import { type RefType, typeNamed, type ValType } from '../spec/types.ts';
 
 /** What a host function may touch of the VM that calls it. */
 export interface HostContext {
@@ -14,6 +16,8 @@ export interface HostContext {
   memory(name?: string): Uint8Array;
   /** Calls an export of the caller's instance. That inner call cannot be suspended. */
   call(name: string, ...args: Value[]): Value[];
+  /** Of a call that the VM waits for, its id: the same when a restored VM makes the call again. Else undefined. */
+  readonly callId: number | undefined;
 }
 
 export type HostBody = (...args: [...Value[], HostContext]) => unknown;
@@ -29,10 +33,18 @@ export interface HostFunction {
 /** A type, or its short name (`i32`, `i64`, `f32`, `f64`, `v128`, `funcref`, `externref`, …). */
 export type TypeLike = ValType | string;
 
+const typeObject = check(
+  ({ heap, nullable }: RefType) => heap !== undefined && typeof nullable === 'boolean',
+  'the name of a value type, or a reference type',
+);
+
 function valType(type: TypeLike): ValType {
-  if (typeof type !== 'string') return type;
+  if (typeof type !== 'string') {
+    typeObject(type, 'the type of a parameter or result');
+    return type;
+  }
   const named = typeNamed(type);
-  if (named === undefined) throw new UsageError(`${JSON.stringify(type)} is not the name of a value type`);
+  if (named === undefined) throw new UsageError(`${quoted(type)} is not the name of a value type`);
   return named;
 }
 
@@ -42,7 +54,9 @@ function define(
   results: readonly TypeLike[],
   body: HostBody,
 ): HostFunction {
-  if (typeof body !== 'function') throw new UsageError('a host function needs a function as its body');
+  aList(params, 'the parameters of a host function');
+  aList(results, 'the results of a host function');
+  aFunction(body, 'the body of a host function');
   return { kind, params: params.map(valType), results: results.map(valType), body };
 }
 

@@ -1,6 +1,7 @@
 // Calls host functions for the engines: typed arguments in, checked results out, and whatever they throw made a
 // HostError. Which host function stands for which import is found out in vm.ts.
 
+import { tidyHostValues } from '../runtime/collect.ts';
 import type { HostPort } from '../runtime/engine.ts';
 import { exported } from '../runtime/instance.ts';
 import { hostCallsOfThread, inHost } from '../runtime/nesting.ts';
@@ -9,6 +10,7 @@ import type { FuncInst, InstanceInst, PendingCall, Store } from '../runtime/stor
 import { readValues, writeValues } from '../runtime/value.ts';
 import type { DefType } from '../spec/deftypes.ts';
 import { CrashError, ExhaustionError, HostError, LinkError, UsageError } from '../spec/errors.ts';
+import { cut, isA, messageOf, quoted, toldThrown } from '../spec/told.ts';
 import { type FuncAddr, type FuncType, slotsOfAll, type ValType } from '../spec/types.ts';
 import type { HostContext, HostFunction } from './define.ts';
 
@@ -49,6 +51,13 @@ export class Port implements HostPort {
     if (func?.kind === 'host') this.addrs.set(host, addrs.set(keyOf(func), addr));
   }
 
+  /** Forgets the functions from an address on, which are no longer in the store. */
+  forgetFrom(func: FuncAddr): void {
+    if (this.bound.length <= func) return;
+    this.bound.length = func;
+    for (const addrs of this.addrs.values()) for (const [key, addr] of addrs) if (addr >= func) addrs.delete(key);
+  }
+
   /** Binds what another VM's port has bound, for a store with the same addresses. */
   bindAll(other: Port): void {
     other.bound.forEach((host, addr) => {
@@ -60,6 +69,7 @@ export class Port implements HostPort {
   call(func: FuncAddr, base: number, caller = this.running ?? this.waiting()): boolean {
     const host = this.hostAt(func);
     const { params, results } = this.store.funcType(func);
+    tidyHostValues(this.store);
     const args = readValues(this.store.stack.words, base, params, this.store);
     if (host.kind === 'async') {
       this.wait(func, args);
@@ -90,16 +100,18 @@ export class Port implements HostPort {
     args: readonly Value[],
     caller: InstanceInst | undefined,
   ): unknown {
-    if (hostCallsOfThread() >= maxHostCalls)
-      throw new ExhaustionError(`${maxHostCalls} host functions call each other`);
+    if (hostCallsOfThread() >= maxHostCalls) throw tooDeep();
     const { running } = this;
+    const { inHands } = this.store.references;
     this.running = caller;
+    inHands.push(args);
     try {
       return inHost(this.store, () => host.body(...args, this.context(caller)));
     } catch (cause) {
       throw hostError(this.name(func), cause);
     } finally {
       this.running = running;
+      inHands.pop();
     }
   }
 
@@ -113,25 +125,25 @@ export class Port implements HostPort {
     }
   }
 
-  private context(caller: InstanceInst | undefined): HostContext {
-    return new Context(this.store, caller, this.invoke);
+  private context(caller: InstanceInst | undefined, callId?: number): HostContext {
+    return new Context(this.store, caller, this.invoke, callId);
   }
 
   /** How messages call a host function. */
   name(func: FuncAddr): string {
     const inst = this.store.funcs[func];
-    return inst?.kind === 'host' ? `host function ${inst.module}.${inst.name}` : `function ${func}`;
+    return inst?.kind === 'host' ? `host function ${cut(inst.module)}.${cut(inst.name)}` : `function ${func}`;
   }
 
   /** Runs the host function of a pending call to its end; rejects with HostError. The results are checked on delivery. */
-  async answer({ func, args }: PendingCall): Promise<Value[]> {
+  async answer({ id, func, args }: PendingCall): Promise<Value[]> {
     const host = this.hostAt(func);
     const name = this.name(func);
     try {
-      const value = await host.body(...args, this.context(this.waiting()));
+      const value = await host.body(...args, this.context(this.waiting(), id));
       return resultList(name, this.store.funcType(func).results, value);
     } catch (cause) {
-      throw cause instanceof HostError ? cause : hostError(name, cause);
+      throw isA(cause, HostError) ? cause : hostError(name, cause);
     }
   }
 
@@ -156,18 +168,20 @@ export class Port implements HostPort {
   }
 }
 
+const tooDeep = (): ExhaustionError =>
+  new ExhaustionError(`${maxHostCalls} host functions call each other`, undefined, {
+    limit: 'host functions within each other',
+    value: maxHostCalls,
+  });
+
 const keyOf = ({ type, module, name }: Pick<FuncInst & { kind: 'host' }, 'type' | 'module' | 'name'>): string =>
   JSON.stringify([type.id, module, name]);
 
-const hostError = (name: string, cause: unknown): HostError => new HostError(`${name} threw ${told(cause)}`, { cause });
-
-function told(cause: unknown): string {
-  if (cause instanceof Error) return `${cause.name}: ${cause.message}`;
-  return typeof cause === 'object' ? 'an object' : String(cause);
-}
+const hostError = (name: string, cause: unknown): HostError =>
+  new HostError(`${name} threw ${toldThrown(cause)}`, { cause });
 
 const badResult = (name: string, cause: unknown): HostError =>
-  new HostError(`${name} returned what it must not: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  new HostError(`${name} returned what it must not: ${messageOf(cause)}`, { cause });
 
 /** None, one as it is, several as an array. What a function without results returns is not looked at. */
 function resultList(name: string, types: readonly ValType[], value: unknown): Value[] {
@@ -176,7 +190,7 @@ function resultList(name: string, types: readonly ValType[], value: unknown): Va
     if (Array.isArray(value)) return value;
     throw badResult(name, new UsageError(`${types.length} results are given as an array`));
   }
-  if (value instanceof Promise) {
+  if (isA(value, Promise)) {
     value.catch(() => undefined);
     throw badResult(name, new UsageError('a promise, for which asyncHostFunction is made'));
   }
@@ -188,6 +202,7 @@ class Context implements HostContext {
     private readonly store: Store,
     private readonly caller: InstanceInst | undefined,
     private readonly invoke: Invoke,
+    readonly callId: number | undefined,
   ) {}
 
   memory(name?: string): Uint8Array {
@@ -209,8 +224,8 @@ class Context implements HostContext {
 
   private export(kind: 'func' | 'memory', name: string): number {
     const found = exported(this.instance(), name);
-    if (found === undefined) throw new LinkError(`unknown export ${JSON.stringify(name)}`);
-    return found.kind === kind ? found.addr : fail(`export ${JSON.stringify(name)} is a ${found.kind}, not a ${kind}`);
+    if (found === undefined) throw new LinkError(`unknown export ${quoted(name)}`);
+    return found.kind === kind ? found.addr : fail(`export ${quoted(name)} is a ${found.kind}, not a ${kind}`);
   }
 }
 

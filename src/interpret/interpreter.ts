@@ -1,10 +1,13 @@
 // The interpreter as an engine: takes over frames of the store, runs the loop, and does what the loop leaves to it:
-// calls that leave the instance, lowering, growing the stack, fuel and pauses. When it stops, all frames are canonical.
+// calls that leave the instance, lowering, growing the stack, fuel and pauses. When it stops, all frames are canonical. So
+// they are too where code has to be forgotten because there is no room for more: also those of runs that wait for a host
+// function, which has begun the run that lacks it.
 
 import { newException } from '../runtime/collect.ts';
 import { type Budget, type Engine, type HostPort, type Stop, Thrown } from '../runtime/engine.ts';
 import { frameWords } from '../runtime/frame.ts';
 import type { MemoryInst } from '../runtime/memory.ts';
+import type { Module } from '../runtime/module.ts';
 import { refKinds } from '../runtime/ref.ts';
 import type { FuncInst, Store } from '../runtime/store.ts';
 import { join, type PendingWait } from '../runtime/wait.ts';
@@ -13,7 +16,19 @@ import { hostCall } from '../spec/fuel.ts';
 import { type FuncAddr, slotsOfAll, type TagAddr } from '../spec/types.ts';
 import { enter } from './loop/enter.ts';
 import { lower } from './lower/lower.ts';
-import { findHandler, type Handler, type Lowered, offsetOf, originOf, pointAt, spareCode } from './machine/code.ts';
+import {
+  type Form,
+  findHandler,
+  forgetCode,
+  type Handler,
+  isCodeFull,
+  type Lowered,
+  type ModuleCode,
+  offsetOf,
+  originOf,
+  pointAt,
+  spareCode,
+} from './machine/code.ts';
 import { Exit, Machine } from './machine/machine.ts';
 import { opNamed } from './machine/ops.ts';
 import { waiting } from './routines/atomics.ts';
@@ -24,8 +39,8 @@ import { waiting } from './routines/atomics.ts';
  * some for the call under way (generate.ts, `around`).
  */
 const quantum = 4_000;
-/** Runs under way in this thread: host functions may run other VMs. Until they end, frames stand in lowered code. */
-let running = 0;
+/** Runs under way in this thread, outermost first: host functions may run other VMs. */
+const underWay: Run[] = [];
 
 type WasmFunc = FuncInst & { kind: 'wasm' };
 
@@ -37,6 +52,10 @@ class Run {
   private granted = 0;
   /** The machine has frames in its own form. */
   private taken = false;
+  /** Words of the op that has called the host, while it does; 0 where that is the last that its frame does. */
+  private callWords = 0;
+  /** The pc of the call, where frames were made canonical meanwhile. */
+  private calledFrom: number | undefined;
 
   constructor(
     private readonly store: Store,
@@ -44,21 +63,21 @@ class Run {
     private readonly budget: Budget,
     private readonly host: HostPort,
   ) {
-    if (running === 0) spareCode();
+    if (underWay.length === 0) spareCode(modulesOf(store));
     this.m = new Machine(store, budget.steps !== undefined);
     this.m.steps = budget.steps ?? Infinity;
     this.reserve = budget.fuel - store.debt;
   }
 
   run(thrown?: Thrown): Stop {
-    running++;
+    underWay.push(this);
     try {
       return this.begin(thrown) ?? this.loop();
     } catch (error) {
       this.fault();
       throw error;
     } finally {
-      running--;
+      underWay.pop();
       this.settleFuel();
     }
   }
@@ -69,7 +88,7 @@ class Run {
     if (this.paused()) return 'pause';
     this.refill();
     this.takeOver();
-    if (thrown !== undefined) this.unwindThrown(thrown, this.m.pc - 1);
+    if (thrown !== undefined) this.receive(thrown);
     return undefined;
   }
 
@@ -135,7 +154,7 @@ class Run {
     const wait = m.wait as PendingWait;
     if (!this.host.mayWait) {
       if (wait.until === null)
-        throw new LimitError('the guest waits without a timeout in a call that cannot be suspended');
+        throw new LimitError('the guest waits without a timeout in a call that cannot be suspended', { limit: 'wait' });
       m.pc += this.word(1);
       return undefined;
     }
@@ -193,7 +212,7 @@ class Run {
     const i = stack.depth - 1;
     const func = store.funcs[stack.func(i)] as WasmFunc;
     const pc = stack.pc(i);
-    m.enterInstance(func.instance);
+    this.calledFrom = undefined;
     const { lowered, offset } = this.place(func, pc);
     stack.reserveSlots(stack.base(i) + lowered.slots);
     m.refreshStack();
@@ -208,14 +227,38 @@ class Run {
 
   /** Where code goes on at a pc: in folded code if that can be entered there and nobody counts steps. */
   private place(func: WasmFunc, pc: number): { lowered: Lowered; offset: number } {
-    const { moduleCode, stepping } = this.m;
-    const folded = stepping ? undefined : lower(moduleCode, func.index, 'folded');
+    const folded = this.m.stepping ? undefined : this.lowered(func, 'folded');
     const offset = folded === undefined ? -1 : offsetOf(folded, pc);
     if (folded !== undefined && offset >= 0) return { lowered: folded, offset };
-    const plain = lower(moduleCode, func.index, 'plain');
+    const plain = this.lowered(func, 'plain');
     const plainOffset = offsetOf(plain, pc);
     if (plainOffset < 0) throw new CrashError(`function ${func.index} cannot be entered at pc ${pc}`);
     return { lowered: plain, offset: plainOffset };
+  }
+
+  /** Enters a function's instance, and gives its code. No frame of this run is in code. */
+  private lowered(func: WasmFunc, form: Form): Lowered {
+    const { m } = this;
+    m.enterInstance(func.instance);
+    if (lacksRoom(m.moduleCode, func, form)) {
+      for (const run of underWay) if (run !== this) run.leaveCode();
+      forgetCode();
+      m.enterInstance(func.instance);
+    }
+    return lower(m.moduleCode, func.index, form);
+  }
+
+  /** Makes the frames canonical of a run that waits for a host function. */
+  private leaveCode(): void {
+    if (!this.taken) return;
+    const { m, store, callWords } = this;
+    const { stack } = store;
+    const top = m.fi / frameWords;
+    stack.setPc(top, m.pc);
+    this.calledFrom = originOf(this.loweredAt(top), m.pc);
+    stack.setPc(top, callWords === 0 ? this.calledFrom : m.pc + callWords);
+    for (let i = m.floor / frameWords; i < top || (i === top && callWords > 0); i++) this.makeCanonical(i);
+    this.taken = false;
   }
 
   /** Makes all frames canonical again; the machine stands at a point of its code. */
@@ -226,13 +269,20 @@ class Run {
     m.FR[m.fi + 1] = m.pc;
     const top = stack.depth - 1;
     for (let i = m.floor / frameWords; i <= top; i++) {
-      const lowered = this.loweredAt(i);
-      const point = pointAt(lowered, stack.pc(i));
-      if (point < 0) throw new CrashError(`code offset ${stack.pc(i)} is no point of its function`);
-      stack.setPc(i, lowered.pointPcs[point] as number);
-      if (i === top) stack.top = stack.base(i) + (lowered.pointTops[point] as number);
+      const slots = this.makeCanonical(i);
+      if (i === top) stack.top = stack.base(i) + slots;
     }
     this.taken = false;
+  }
+
+  /** Makes a frame canonical that is at a point of its code; returns the slots that are in use there. */
+  private makeCanonical(i: number): number {
+    const { stack } = this.store;
+    const lowered = this.loweredAt(i);
+    const point = pointAt(lowered, stack.pc(i));
+    if (point < 0) throw new CrashError(`code offset ${stack.pc(i)} is no point of its function`);
+    stack.setPc(i, lowered.pointPcs[point] as number);
+    return lowered.pointTops[point] as number;
   }
 
   /** The code that a frame of this machine is in. */
@@ -244,11 +294,12 @@ class Run {
 
   /** After a throw: frames become canonical for the trace; the top one stands at the instruction that failed. */
   private fault(): void {
-    if (!this.taken) return;
     const { m, store } = this;
     const { stack } = store;
     const top = m.fi / frameWords;
+    if (!this.taken && this.calledFrom === undefined) return;
     stack.depth = top + 1;
+    if (!this.taken) return stack.setPc(top, this.calledFrom as number);
     m.FR[m.fi + 1] = m.pc;
     for (let i = m.floor / frameWords; i <= top; i++) {
       const lowered = this.loweredAt(i);
@@ -309,9 +360,15 @@ class Run {
     m.refreshStack();
     const args = m.fp + base;
     m.pc += words;
-    if (func.instance === m.instance) return this.enterOwn(addr, func, args);
+    if (this.isNear(func)) return this.enterOwn(addr, func, args);
     this.giveBack();
     return this.enter(addr, func, args / 2);
+  }
+
+  /** Whether a function is entered from code: it is of the same instance, and there is room for its code. */
+  private isNear(func: WasmFunc): boolean {
+    const { instance, moduleCode, form } = this.m;
+    return func.instance === instance && !lacksRoom(moduleCode, func, form);
   }
 
   /** Enters a function of the same instance, as the loop itself does. */
@@ -332,8 +389,7 @@ class Run {
   private enter(addr: FuncAddr, func: WasmFunc, base: number): undefined {
     const { m, store } = this;
     store.stack.push(addr, 0, base);
-    m.enterInstance(func.instance);
-    const lowered = lower(m.moduleCode, func.index, m.form);
+    const lowered = this.lowered(func, m.form);
     m.refreshStack();
     m.refreshCode();
     m.refreshMemory();
@@ -352,11 +408,13 @@ class Run {
     stack.depth = m.fi / frameWords + 1;
     stack.top = args + slotsOfAll(store.funcType(addr).params);
     stack.reserveSlots(stack.top);
+    this.callWords = words;
     const done = this.callCatching(addr, args, m.pc);
     if (done === undefined) return undefined;
-    m.pc += words;
+    if (this.taken) m.pc += words;
+    else if (done) this.takeOver();
     if (done) return undefined;
-    this.giveBack();
+    if (this.taken) this.giveBack();
     stack.top = args;
     return 'host';
   }
@@ -369,13 +427,24 @@ class Run {
     try {
       return this.callCharged(addr, base);
     } catch (error) {
-      if (!(error instanceof Thrown)) throw error;
+      if (!(error instanceof Thrown) || error.tag === undefined) throw error;
       this.refresh();
-      this.unwindThrown(error, offset);
+      this.unwind(error.tag, error.exception, () => error, this.taken ? offset : this.returnToCode(offset));
       return undefined;
     } finally {
       this.refresh();
     }
+  }
+
+  /** The place of a call in code that was lowered again since; -1 for one whose frame is gone. */
+  private returnToCode(offset: number): number {
+    const { m } = this;
+    if (offset < 0) {
+      m.floor = m.fi;
+      return -1;
+    }
+    this.takeOver();
+    return m.pc - 1;
   }
 
   /** A host function may have called the guest, and made anything larger. */
@@ -428,15 +497,14 @@ class Run {
 
   private replace(addr: FuncAddr, func: WasmFunc): Stop | undefined {
     const { m } = this;
-    if (func.instance !== m.instance && m.fi > m.floor) {
+    if (!this.isNear(func) && m.fi > m.floor) {
       m.fi -= frameWords;
       const base = m.fp / 2;
       m.pc = m.FR[m.fi + 1] as number;
       this.giveBack();
       return this.enter(addr, func, base);
     }
-    m.enterInstance(func.instance);
-    const lowered = lower(m.moduleCode, func.index, m.form);
+    const lowered = this.lowered(func, m.form);
     m.refreshCode();
     m.FR[m.fi] = addr;
     m.pc = lowered.entry;
@@ -450,8 +518,10 @@ class Run {
     const base = m.fp / 2;
     stack.depth = m.fi / frameWords + 1;
     stack.top = base + slotsOfAll(store.funcType(addr).params);
+    this.callWords = 0;
     const done = this.callCatching(addr, base, -1);
     if (done === undefined) return undefined;
+    if (!this.taken) m.floor = m.fi;
     if (done && m.fi === m.floor) return this.returned();
     m.fi -= frameWords;
     if (m.fi < m.floor) {
@@ -480,10 +550,10 @@ class Run {
     this.throwException(this.m.I[at] as number);
   }
 
-  /** What the host threw; throws it again where no guest can catch it. */
-  private unwindThrown(thrown: Thrown, offset: number): void {
+  /** The call that the top frame waits for threw. */
+  private receive(thrown: Thrown): void {
     if (thrown.tag === undefined) throw thrown;
-    this.unwind(thrown.tag, thrown.exception, () => thrown, offset);
+    this.unwind(thrown.tag, thrown.exception, () => thrown, this.m.pc - 1);
   }
 
   private throwException(addr: number): void {
@@ -558,6 +628,14 @@ class Run {
 
 const bulkOp = opNamed('bulk');
 const stepWords = 1;
+/** Whether there is no room for code that a function does not have yet. */
+const lacksRoom = ({ lowered }: ModuleCode, { index }: WasmFunc, form: Form): boolean =>
+  isCodeFull() && lowered[form][index] === undefined;
+
+function* modulesOf({ instances }: Store): Iterable<Module> {
+  for (const { module } of instances) yield module;
+}
+
 const tailOps = {
   direct: opNamed('return_call'),
   indirect: opNamed('return_call_indirect'),

@@ -2,6 +2,7 @@
 // function runs until the guest waits: what it has on the stack is taken off then, and put back when it goes on.
 // https://webassembly.github.io/spec/js-api/#call-an-exported-function
 
+import { tidyHostValues } from '../runtime/collect.ts';
 import { type Budget, Thrown } from '../runtime/engine.ts';
 import type { Lifted } from '../runtime/frame.ts';
 import { onTop } from '../runtime/nesting.ts';
@@ -146,6 +147,7 @@ export class Caller {
     const locals = top + slotsOfAll(params);
     const end = locals + localSlots(func);
     stack.reserveSlots(end);
+    tidyHostValues(store);
     writeValues(stack.words, top, params, args, store, 'argument');
     stack.top = end;
     if (func.kind === 'host') {

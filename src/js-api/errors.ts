@@ -2,6 +2,7 @@
 // https://webassembly.github.io/spec/js-api/#error-objects
 
 import { ExhaustionError, LimitError, LinkError as LinkFailure, type TraceFrame, Trap } from '../spec/errors.ts';
+import { isA, peek } from '../spec/told.ts';
 import { checkHostStack } from './host-stack.ts';
 
 interface ErrorClass {
@@ -44,14 +45,14 @@ export const stackOverflow = 'Maximum call stack size exceeded';
 
 /** Whether the host itself has no stack left. */
 export const isHostOverflow = (error: unknown): boolean =>
-  (error instanceof RangeError && error.message === stackOverflow) ||
-  (error instanceof Error && error.name === 'InternalError');
+  (isA(error, RangeError) && peek(error, 'message') === stackOverflow) ||
+  (isA(error, Error) && peek(error, 'name') === 'InternalError');
 
 /** What a failed allocation or instantiation is to JavaScript; anything else stays what it is. */
 export function refused(error: unknown): unknown {
-  if (error instanceof LinkFailure) return new LinkError(error.message, { cause: error });
-  if (error instanceof LimitError) return new RangeError(error.message, { cause: error });
-  return error instanceof Trap ? trapped(error) : error;
+  if (isA(error, LinkFailure)) return new LinkError(error.message, { cause: error });
+  if (isA(error, LimitError)) return new RangeError(error.message, { cause: error });
+  return isA(error, Trap) ? trapped(error) : error;
 }
 
 /** Changes the store as asked; where that fails, throws what JavaScript expects. */

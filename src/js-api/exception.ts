@@ -70,7 +70,7 @@ function newTag(realm: Realm, from: unknown): TagAddr {
   const { parameters } = dictionary(from, 'the tag type');
   if (parameters === undefined) throw new TypeError('a tag needs parameters');
   const types = [...(parameters as Iterable<unknown>)].map(valueType);
-  return realm.store.tags.push({ type: defineFunc(types, []) }) - 1;
+  return attempt(() => realm.store.addTag(defineFunc(types, [])));
 }
 
 export function exceptionClass(realm: Realm): typeof WebAssembly.Exception {

@@ -1,9 +1,11 @@
 // Global objects. https://webassembly.github.io/spec/js-api/#globals
 
+import { tidyHostValues } from '../runtime/collect.ts';
 import type { Value } from '../runtime/ref.ts';
 import { type GlobalInst, globalWords, type Store } from '../runtime/store.ts';
 import { readValue, writeValue } from '../runtime/value.ts';
 import type { GlobalAddr, GlobalType } from '../spec/types.ts';
+import { attempt } from './errors.ts';
 import { Address, type Realm } from './realm.ts';
 import { checkCrossing, defaultValue, toJs, toWasm, valueType } from './values.ts';
 import { asInterface, dictionary } from './webidl.ts';
@@ -42,6 +44,7 @@ function place(store: Store, addr: GlobalAddr): [number, GlobalType['type']] {
 
 function writeGlobal(store: Store, addr: GlobalAddr, value: Value): void {
   const [at, type] = place(store, addr);
+  tidyHostValues(store);
   writeValue(store.globalWords, at, type, value, store, 'the global');
 }
 
@@ -56,7 +59,7 @@ function newGlobal(realm: Realm, from: unknown, value: unknown): GlobalAddr {
 
 /** A new global of the store. */
 export function addGlobal({ store }: Realm, type: GlobalType, value: Value): GlobalAddr {
-  const addr = store.addGlobal(type);
+  const addr = attempt(() => store.addGlobal(type));
   writeGlobal(store, addr, value);
   return addr;
 }

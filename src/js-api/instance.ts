@@ -8,6 +8,7 @@ import { type ExternVal, exported } from '../runtime/instance.ts';
 import type { Value } from '../runtime/ref.ts';
 import type { InstanceInst } from '../runtime/store.ts';
 import { UsageError } from '../spec/errors.ts';
+import { quoted } from '../spec/told.ts';
 import { type GlobalType, isRef } from '../spec/types.ts';
 import type { Compiled, Provided } from './builtins.ts';
 import type { Caller } from './call.ts';
@@ -57,7 +58,7 @@ export class Instantiation {
    */
   private read(what: Import, type: ExternType, imports: unknown, index: number): ExternVal {
     const space = (imports as Record<string, unknown>)[what.module];
-    if (!isObject(space)) throw new TypeError(`import module ${JSON.stringify(what.module)} is no object`);
+    if (!isObject(space)) throw new TypeError(`import module ${quoted(what.module)} is no object`);
     const given = this.given(what, type, (space as Record<string, unknown>)[what.name], index);
     this.match(what, type, given);
     return given;
@@ -142,7 +143,7 @@ export class Instantiation {
 
 type ImportName = Pick<Import, 'module' | 'name'>;
 
-const nameOf = ({ module, name }: ImportName): string => `${JSON.stringify(module)}.${JSON.stringify(name)}`;
+const nameOf = ({ module, name }: ImportName): string => `${quoted(module)}.${quoted(name)}`;
 
 /** Given to the constructor in place of a module, for an instance that is there. */
 export class Exports {

@@ -51,7 +51,10 @@ export function memoryClass(realm: Realm): typeof WebAssembly.Memory {
 function newMemory(realm: Realm, from: unknown): MemAddr {
   const { store } = realm;
   const type = memoryType(from);
-  return store.addMemory(attempt(() => allocateMemory(type, false, store.memoryBudget)));
+  return attempt(() => {
+    store.checkRoom({ memoryCount: 1 });
+    return store.addMemory(allocateMemory(type, false, store.memoryBudget));
+  });
 }
 
 function memoryType(from: unknown): MemType {

@@ -1,7 +1,8 @@
 // Makes namespaces: a store, an engine and the classes over them, joined to an object shaped like `WebAssembly`.
 
-import { type EngineName, engineNamed } from '../vm/engines.ts';
-import { checkKeys, givenLimits, type LimitOptions, vmLimits } from '../vm/options.ts';
+import { optionsOf, theOptions } from '../spec/options.ts';
+import { type EngineName, engineNamed, engineOption } from '../vm/engines.ts';
+import { givenLimits, type LimitOptions, limitOptions, vmLimits } from '../vm/options.ts';
 import { Caller } from './call.ts';
 import { type Functions, functions } from './compile.ts';
 import { CompileError, LinkError, RuntimeError, SuspendError } from './errors.ts';
@@ -23,7 +24,14 @@ export interface WebAssemblyOptions {
 }
 
 /** A namespace is used for as long as its program lives, and gives nothing back. */
-const roomy = { memory: 2 ** 40, tables: 200_000_000, instances: 1_000_000 } satisfies LimitOptions;
+const roomy = {
+  memory: 2 ** 40,
+  memoryCount: 10_000,
+  tables: 200_000_000,
+  tableCount: 1_000_000,
+  instances: 1_000_000,
+  entities: 20_000_000,
+} satisfies LimitOptions;
 
 type Name =
   | keyof Functions
@@ -43,9 +51,11 @@ export type WebAssemblyNamespace = Pick<typeof WebAssembly, Name>;
 /** What ours has: that, and what only newer hosts have. */
 export type WasboxNamespace = WebAssemblyNamespace & PromiseIntegration;
 
+const namespaceOptions = optionsOf<WebAssemblyOptions>({ limits: limitOptions, engine: engineOption });
+
 /** A namespace with a store of its own: what it makes is foreign to every other one. Throws UsageError for its options. */
 export function createWebAssembly(options: WebAssemblyOptions = {}): WasboxNamespace {
-  checkKeys(options, ['limits', 'engine']);
+  namespaceOptions(options, theOptions);
   return namespaceOf(new Realm({ ...vmLimits(roomy), ...givenLimits(options.limits) }, engineNamed(options.engine)));
 }
 

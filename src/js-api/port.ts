@@ -1,6 +1,7 @@
 // Calls from the guest into JavaScript. What JavaScript throws goes on through the guest, which may catch it.
 // https://webassembly.github.io/spec/js-api/#create-a-host-function
 
+import { tidyHostValues } from '../runtime/collect.ts';
 import type { HostPort } from '../runtime/engine.ts';
 import { inHost } from '../runtime/nesting.ts';
 import type { Value } from '../runtime/ref.ts';
@@ -9,7 +10,7 @@ import type { DefType } from '../spec/deftypes.ts';
 import { CrashError, Trap } from '../spec/errors.ts';
 import { type FuncAddr, type FuncType, slotsOfAll, type ValType } from '../spec/types.ts';
 import type { Builtin } from './builtins.ts';
-import { SuspendError } from './errors.ts';
+import { attempt, SuspendError } from './errors.ts';
 import { thrown } from './exception.ts';
 import type { Callable, Realm } from './realm.ts';
 import { checkCrossing, toJs, toWasm } from './values.ts';
@@ -56,7 +57,7 @@ export class Port implements HostPort {
 
   /** A new function of the store that calls the JavaScript one. */
   provide(imported: Imported, type: DefType, module: string, name: string): FuncAddr {
-    const addr = this.realm.store.addFunc({ kind: 'host', type, module, name });
+    const addr = attempt(() => this.realm.store.addFunc({ kind: 'host', type, module, name }));
     this.functions[addr] = imported;
     return addr;
   }
@@ -74,12 +75,14 @@ export class Port implements HostPort {
     const { realm } = this;
     const { store } = realm;
     const type = store.funcType(func);
+    tidyHostValues(store);
     const args = readValues(store.stack.words, base, type.params, store);
     const imported = this.imported(func);
     if ('builtin' in imported) return this.callBuiltin(imported.builtin, type, args, base);
     const { callee, suspends } = imported;
     let values: Value[] | undefined;
     // As `catching` does, which would be one function more: guest and JavaScript may call each other hundreds deep.
+    store.references.inHands.push(args);
     try {
       values = inHost(store, () => {
         if (suspends) this.checkWaiting();
@@ -89,6 +92,7 @@ export class Port implements HostPort {
     } catch (value) {
       throw thrown(realm, value);
     } finally {
+      store.references.inHands.pop();
       realm.refresh();
     }
     return values !== undefined && this.put(type, values, base);

@@ -49,7 +49,7 @@ export class Realm {
     readonly engine: Engine,
   ) {
     this.store = new Store(limits);
-    this.jsTag = this.store.tags.push({ type: defineFunc([externref], []) }) - 1;
+    this.jsTag = this.store.addTag(defineFunc([externref], []));
   }
 
   /** The one object for what stands at an address. */

@@ -1,5 +1,6 @@
 // Table objects. https://webassembly.github.io/spec/js-api/#tables
 
+import { tidyHostValues } from '../runtime/collect.ts';
 import { TableInst } from '../runtime/table.ts';
 import { readValue, writeValue } from '../runtime/value.ts';
 import { isRef, type TableAddr, type TableType } from '../spec/types.ts';
@@ -72,6 +73,7 @@ function element(realm: Realm, { ref }: TableType, given: Optional): [number, nu
   checkCrossing(ref);
   const value = given.length === 0 ? defaultValue(realm, ref) : given[0];
   const words = new Int32Array(2);
+  tidyHostValues(realm.store);
   writeValue(words, 0, ref, toWasm(realm, value, ref), realm.store, 'the element');
   return [words[0] as number, words[1] as number];
 }

@@ -3,19 +3,17 @@
 // https://webassembly.github.io/spec/core/exec/modules.html#instantiation
 
 import type { Elem } from '../binary/module.ts';
+import { countsOf } from '../runtime/counts.ts';
 import type { ExternVal } from '../runtime/instance.ts';
 import { allocateMemory } from '../runtime/memory.ts';
 import type { Module } from '../runtime/module.ts';
 import { refKinds } from '../runtime/ref.ts';
 import { globalWords, type InstanceInst, type Store } from '../runtime/store.ts';
 import { TableInst } from '../runtime/table.ts';
-import { LimitError, Trap } from '../spec/errors.ts';
+import { Trap } from '../spec/errors.ts';
 import { checkDeadline } from '../spec/patience.ts';
-import type { ExternKind } from '../spec/types.ts';
+import type { ExternKind, TableType } from '../spec/types.ts';
 import { Evaluator } from './constant.ts';
-
-/** Functions, globals and tags of all instances of a store together. */
-const mostEntities = 10_000_000;
 
 type Draft = {
   -readonly [K in keyof InstanceInst]: InstanceInst[K] extends readonly number[] ? number[] : InstanceInst[K];
@@ -26,43 +24,14 @@ type Draft = {
  * as before. `shared` asks for memories that can cross threads.
  */
 export function allocate(store: Store, module: Module, imports: readonly ExternVal[], shared: boolean): InstanceInst {
-  checkLimits(store, module);
-  const before = mark(store);
+  store.checkRoom(countsOf(module.context));
+  const before = store.mark();
   try {
     return store.heap.keeping(() => new Allocation(store, module, imports, shared).run());
   } catch (error) {
-    rollBack(store, before);
+    store.rollBack(before);
     throw error;
   }
-}
-
-function checkLimits(store: Store, { syntax }: Module): void {
-  if (store.instances.length >= store.limits.instances)
-    throw new LimitError(`the VM has ${store.limits.instances} instances, more are over its limit`);
-  const entities = [store.funcs, store.globals, store.tags, syntax.funcs, syntax.globals, syntax.tags];
-  if (entities.reduce((sum, list) => sum + list.length, 0) > mostEntities)
-    throw new LimitError(`the VM's functions, globals and tags are over the limit of ${mostEntities}`);
-}
-
-const mark = (store: Store): readonly number[] => spaces(store).map((space) => space.length);
-
-const spaces = ({ instances, funcs, tables, memories, globals, tags }: Store): readonly unknown[][] => [
-  instances,
-  funcs,
-  tables,
-  memories,
-  globals,
-  tags,
-];
-
-/** Nothing can refer to what was allocated since: no segment was copied yet, no code has run. */
-function rollBack(store: Store, before: readonly number[]): void {
-  for (const memory of store.memories.slice(before[3])) memory.release();
-  store.dropTables(before[2] as number);
-  spaces(store).forEach((space, i) => {
-    space.length = before[i] as number;
-  });
-  store.globalWords.fill(0, store.globals.length * globalWords);
 }
 
 class Allocation {
@@ -91,7 +60,7 @@ class Allocation {
   }
 
   run(): InstanceInst {
-    this.store.instances.push(this.instance);
+    this.store.addInstance(this.instance);
     this.addFuncs();
     this.addGlobals();
     this.addTables();
@@ -123,7 +92,8 @@ class Allocation {
   private addTables(): void {
     const { tables, importedTables } = this.module.context;
     this.module.syntax.tables.forEach(({ init }, i) => {
-      const table = new TableInst(tables[importedTables + i] as (typeof tables)[number]);
+      const type = tables[importedTables + i] as TableType;
+      const table = new TableInst(type, Number(type.limits.min), this.shared);
       if (init !== undefined) {
         const [lo, hi] = this.evaluator.evaluate(init);
         table.fill(0, table.size, lo as number, hi as number);
@@ -143,7 +113,7 @@ class Allocation {
 
   private addTags(): void {
     const { tags, importedTags } = this.module.context;
-    for (const type of tags.slice(importedTags)) this.instance.tags.push(this.store.tags.push({ type }) - 1);
+    for (const type of tags.slice(importedTags)) this.instance.tags.push(this.store.addTag(type));
   }
 
   /** A segment's references; declarative ones are dropped at once, so that nothing is kept of them. */

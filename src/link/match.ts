@@ -7,6 +7,7 @@ import type { Module } from '../runtime/module.ts';
 import type { Store } from '../runtime/store.ts';
 import { type DefType, defMatches, refMatches, valEquals, valMatches } from '../spec/deftypes.ts';
 import { LinkError } from '../spec/errors.ts';
+import { quoted } from '../spec/told.ts';
 import { type GlobalType, type Limits, type MemType, type TableType, typeName, typeNames } from '../spec/types.ts';
 
 /** What an import asks for, closed. */
@@ -27,7 +28,7 @@ export function importTypes(module: Module): ExternType[] {
 
 type ImportName = Pick<Import, 'module' | 'name'>;
 
-const importName = ({ module, name }: ImportName): string => `${JSON.stringify(module)}.${JSON.stringify(name)}`;
+const importName = ({ module, name }: ImportName): string => `${quoted(module)}.${quoted(name)}`;
 
 /** The wording of the test suite, then which import it is. */
 export const unknownImport = (what: ImportName): LinkError => new LinkError(`unknown import: ${importName(what)}`);

@@ -1,32 +1,47 @@
 // How a job can end other than by the guest's own doing, and how errors cross threads: structured clone drops classes
-// and codes, so errors travel as plain data (`toData`) and come out as what they were (`fromData`).
+// and codes, so errors travel as plain data (`toData`) and come out as what they were (`fromData`). What a service or a
+// host function throws may be anything, and of any size: whatever it is, its data is small, and can be printed.
 
+import { Serializer } from 'node:v8';
 import * as spec from '../spec/errors.ts';
+import { attempt, cut, isError, mostOfMessage, mostOfName, peek, textIn, told, toldThrown } from '../spec/told.ts';
 import type { CauseData, ErrorData } from './protocol.ts';
 import type { JobSnapshot } from './snapshot.ts';
 
 /** The job was suspended, by `suspend()` or its AbortSignal (then `cause` is the signal's reason). */
 export class SuspendedError extends spec.WasboxError {
   readonly code = 'suspended';
-  constructor(
-    /** The job's state, to resume anywhere. */
-    readonly snapshot: JobSnapshot,
-    options?: ErrorOptions,
-  ) {
+  /** The job's state, to resume anywhere. */
+  declare readonly snapshot: JobSnapshot;
+  constructor(snapshot: JobSnapshot, options?: ErrorOptions) {
     super('the job was suspended; its `snapshot` can be resumed', options);
+    hide(this, 'snapshot', snapshot);
   }
 }
 
 /** The job used up its fuel or its time. */
 export class JobLimitError extends spec.LimitError {
+  declare readonly limit: 'fuel' | 'deadline';
+  /** The job's state; undefined where it was lost with its thread, or would have taken too long to save. */
+  declare readonly snapshot: JobSnapshot | undefined;
   constructor(
-    readonly limit: 'fuel' | 'deadline',
-    message: string,
-    /** The job's state; undefined where it was lost with its thread. */
-    readonly snapshot: JobSnapshot | undefined,
+    limit: 'fuel' | 'deadline',
+    value: number,
+    snapshot: JobSnapshot | undefined,
+    options: ErrorOptions = {},
   ) {
-    super(message);
+    super(`the job has used up its ${value} ${limit === 'fuel' ? 'units of fuel' : 'ms'}`, {
+      limit,
+      value,
+      ...options,
+    });
+    hide(this, 'snapshot', snapshot);
   }
+}
+
+/** Whoever prints an error does not mean all of a program's memory. */
+function hide(error: Error, name: string, value: unknown): void {
+  Object.defineProperty(error, name, { value, configurable: true, writable: true, enumerable: false });
 }
 
 /** The job was given up, by `cancel()`, an abandoned `map`, or `terminate()`. Its state is gone. */
@@ -48,46 +63,91 @@ const classes = new Map<string, ErrorClass>(
   [
     ...Object.values(spec),
     ...[JobLimitError, CancelledError, WorkerError],
-    ...[TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError],
+    ...[TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError, AggregateError],
   ]
     .filter(isErrorClass)
     .map((known) => [(known as unknown as { name: string }).name, known]),
 );
 
-/** Causes of causes deeper than this are dropped, which also ends a circle of them. */
-const deepestCause = 8;
-const mostFields = 32;
-/** What `ErrorData` holds in places of its own. */
-const ownPlaces = ['name', 'message', 'stack', 'cause'];
+/** Of an error, its causes, their causes and so on; what is beyond is left out, which also ends every circle. */
+const most = {
+  /** Causes of causes. */
+  depth: 8,
+  /** Errors in all, those in an AggregateError included. */
+  errors: 64,
+  /** Characters of a stack. */
+  stack: 10_000,
+  fields: 32,
+  /** Bytes of a field or a cause that is no error, as V8 serializes it. */
+  bytes: 65_536,
+} as const;
 
-export function toData(error: unknown, depth = 0): ErrorData {
-  if (!(error instanceof Error)) return toData(new Error(String(error), { cause: error }), depth);
-  return {
-    name: String(error.name),
-    message: String(error.message),
-    stack: typeof error.stack === 'string' ? error.stack : undefined,
-    fields: fieldsOf(error),
-    cause: error.cause === undefined || depth === deepestCause ? undefined : causeOf(error.cause, depth),
-  };
-}
+/** What `ErrorData` holds in places of its own; and what would be another prototype where it is assigned. */
+const ownPlaces = ['name', 'message', 'stack', 'cause', 'errors', '__proto__'];
 
-function fieldsOf(error: Error): Record<string, unknown> {
-  const own = Object.entries(error).filter(([name]) => !ownPlaces.includes(name));
-  return Object.fromEntries(own.slice(0, mostFields).filter(([, value]) => isCopyable(value)));
-}
+/** Never throws. */
+export const toData = (error: unknown): ErrorData => new Teller().error(isError(error) ? error : wrapped(error));
 
-function isCopyable(value: unknown): boolean {
-  try {
-    structuredClone(value);
-    return true;
-  } catch {
-    return false;
+const wrapped = (thrown: unknown): Error => new Error(toldThrown(thrown), { cause: thrown });
+
+class Teller {
+  private left: number = most.errors;
+
+  error(error: Error, depth = 0): ErrorData {
+    this.left--;
+    const cause = peek(error, 'cause');
+    const stack = peek(error, 'stack');
+    return {
+      name: textIn(error, 'name', mostOfName),
+      message: textIn(error, 'message', mostOfMessage),
+      stack: typeof stack === 'string' ? cut(stack, most.stack) : undefined,
+      fields: attempt(() => fieldsOf(error), {}),
+      cause: cause === undefined || !this.goesOn(depth) ? undefined : this.cause(cause, depth + 1),
+      errors: attempt(() => this.errors(peek(error, 'errors'), depth), undefined),
+    };
+  }
+
+  private goesOn(depth: number): boolean {
+    return depth < most.depth && this.left > 0;
+  }
+
+  private cause(cause: unknown, depth: number): CauseData {
+    if (isError(cause)) return { kind: 'error', error: this.error(cause, depth) };
+    const copy = smallCopy(cause);
+    return { kind: 'value', value: copy === undefined ? told(cause) : copy.value };
+  }
+
+  /** Of an AggregateError, or what looks like one. */
+  private errors(list: unknown, depth: number): CauseData[] | undefined {
+    if (!Array.isArray(list)) return undefined;
+    const told: CauseData[] = [];
+    for (let i = 0; i < list.length && this.goesOn(depth); i++) told.push(this.cause(peek(list, i), depth + 1));
+    const rest = list.length - told.length;
+    if (rest > 0) told.push({ kind: 'value', value: `and ${rest} more` });
+    return told;
   }
 }
 
-function causeOf(cause: unknown, depth: number): CauseData {
-  if (cause instanceof Error) return { kind: 'error', error: toData(cause, depth + 1) };
-  return { kind: 'value', value: isCopyable(cause) ? cause : String(cause) };
+function fieldsOf(error: Error): Record<string, unknown> {
+  const names = Object.keys(error).filter((name) => !ownPlaces.includes(name) && name.length <= mostOfName);
+  const fields: Record<string, unknown> = {};
+  for (const name of names.slice(0, most.fields)) {
+    const copy = smallCopy(peek(error, name));
+    if (copy !== undefined) fields[name] = copy.value;
+  }
+  return fields;
+}
+
+/** A value without getters and the like; undefined for one that cannot be copied to another thread, or is large. */
+function smallCopy(value: unknown): { readonly value: unknown } | undefined {
+  if (typeof value === 'string' && value.length > most.bytes) return undefined;
+  return attempt(() => {
+    const copy: unknown = structuredClone(value);
+    const serializer = new Serializer();
+    serializer.writeHeader();
+    serializer.writeValue(copy);
+    return serializer.releaseBuffer().length > most.bytes ? undefined : { value: copy };
+  }, undefined);
 }
 
 /** The error that `toData` was given: same class where we know it, else an Error of that name. */
@@ -95,12 +155,11 @@ export function fromData(data: ErrorData): Error {
   const error = data.cause === undefined ? new Error(data.message) : new Error(data.message, causeFrom(data.cause));
   const known = classes.get(data.name);
   if (known !== undefined) Object.setPrototypeOf(error, known.prototype);
-  const hidden = { configurable: true, writable: true, enumerable: false };
-  Object.defineProperty(error, 'name', { ...hidden, value: data.name });
-  Object.defineProperty(error, 'stack', { ...hidden, value: data.stack });
+  hide(error, 'name', data.name);
+  hide(error, 'stack', data.stack);
+  if (data.errors !== undefined) hide(error, 'errors', data.errors.map(valueFrom));
   return Object.assign(error, data.fields);
 }
 
-const causeFrom = (cause: CauseData): ErrorOptions => ({
-  cause: cause.kind === 'error' ? fromData(cause.error) : cause.value,
-});
+const valueFrom = (data: CauseData): unknown => (data.kind === 'error' ? fromData(data.error) : data.value);
+const causeFrom = (data: CauseData): ErrorOptions => ({ cause: valueFrom(data) });

@@ -3,12 +3,21 @@
 export type { Instance } from '../vm.ts';
 export { CancelledError, JobLimitError, SuspendedError, WorkerError } from './errors.ts';
 export { Job } from './job.ts';
-export type { Inputs, MapOptions } from './map.ts';
-export type { CallSpec, JobLimits, JobOptions, PoolOptions, ProgramSpec, ResumeOptions } from './options.ts';
+export type { Inputs } from './map.ts';
+export type { ModuleLike } from './module-bytes.ts';
+export type {
+  CallSpec,
+  JobLimits,
+  JobOptions,
+  MapOptions,
+  PoolOptions,
+  ProgramSpec,
+  ResumeOptions,
+} from './options.ts';
 export { Pool, type PoolStats } from './pool.ts';
 export type { Call, Done, Step, StepResult } from './program.ts';
 export type { RunStatus as JobStatus } from './run.ts';
 export type { Affinity } from './scheduler.ts';
-export type { Service } from './services.ts';
+export type { Service, ServiceCall } from './services.ts';
 export { JobSnapshot } from './snapshot.ts';
 export type { JobStats } from './stats.ts';

@@ -21,6 +21,11 @@ export class Job<T = readonly Value[]> {
     return this.run.id;
   }
 
+  /** What services know the job by: option `identity`. */
+  get identity(): string {
+    return this.run.spec.identity;
+  }
+
   /**
    * The output. Rejects with what ended the job before: Trap, HostError, LinkError, … as the guest caused them,
    * SuspendedError, JobLimitError, CancelledError, WorkerError. A rejection that nobody looks at is no event of the

@@ -1,19 +1,13 @@
 // A job for each input, no more of them at a time than asked for, their outputs in order.
 
-import type { Module } from '../runtime/module.ts';
 import type { Value } from '../runtime/ref.ts';
 import { UsageError } from '../spec/errors.ts';
-import { checkKeys } from '../vm/options.ts';
 import type { Job } from './job.ts';
-import { type CallSpec, type JobOptions, mapKeys, type ProgramSpec } from './options.ts';
+import type { ModuleLike } from './module-bytes.ts';
+import type { CallSpec, JobOptions, MapOptions, ProgramSpec } from './options.ts';
 
 type AnyIterable = Iterable<unknown> & AsyncIterable<unknown>;
 export type Inputs = Iterable<unknown> | AsyncIterable<unknown>;
-
-export interface MapOptions extends JobOptions {
-  /** How many jobs may have begun whose output has not been taken yet; by default two a thread. */
-  readonly inFlight?: number | undefined;
-}
 
 type Submit<T> = (spec: CallSpec & ProgramSpec) => Job<T>;
 
@@ -21,13 +15,11 @@ type Submit<T> = (spec: CallSpec & ProgramSpec) => Job<T>;
 export async function* mapInputs<T>(
   submit: Submit<T>,
   threads: number,
-  module: Module,
+  module: ModuleLike,
   target: string | URL,
   inputs: Inputs,
   { inFlight = 2 * threads, ...options }: MapOptions,
 ): AsyncGenerator<T, void, void> {
-  checkKeys(options, mapKeys);
-  if (!(inFlight >= 1)) throw new UsageError(`inFlight must be at least 1, not ${inFlight}`);
   const source = iteratorOf(inputs);
   const jobs: Job<T>[] = [];
   let pulled: Promise<IteratorResult<unknown>> | undefined;
@@ -78,7 +70,7 @@ async function close(source: AsyncIterator<unknown> | Iterator<unknown>, busy: b
   else await closing;
 }
 
-function specOf(module: Module, target: string | URL, input: unknown, options: JobOptions): CallSpec & ProgramSpec {
+function specOf(module: ModuleLike, target: string | URL, input: unknown, options: JobOptions): CallSpec & ProgramSpec {
   if (target instanceof URL) return { ...options, module, program: target, input } as CallSpec & ProgramSpec;
   const args: readonly Value[] = Array.isArray(input) ? input : [input];
   return { ...options, module, export: target, args } as CallSpec & ProgramSpec;

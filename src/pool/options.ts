@@ -1,14 +1,34 @@
 // What a job and a pool are told by their users: every option, its default, and the checks. Nothing is done here.
 
+import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { Module } from '../runtime/module.ts';
 import type { Value } from '../runtime/ref.ts';
 import type { VmLimits } from '../runtime/store.ts';
-import { UsageError } from '../spec/errors.ts';
-import { checkKeys, vmLimits } from '../vm/options.ts';
+import {
+  aCount,
+  aFunction,
+  aList,
+  aNumber,
+  anInteger,
+  anObject,
+  anything,
+  aText,
+  type Checks,
+  check,
+  listOf,
+  oneOf,
+  optionsOf,
+  recordOf,
+  theOptions,
+} from '../spec/options.ts';
+import { mostOfName } from '../spec/told.ts';
+import { engineOption } from '../vm/engines.ts';
+import { givenLimits, type LimitOptions, limitChecks } from '../vm/options.ts';
 import type { VmOptions } from '../vm.ts';
-import type { Affinity } from './scheduler.ts';
-import type { Service } from './services.ts';
+import { aModule, type Carried, type ModuleLike } from './module-bytes.ts';
+import { type Affinity, priorities } from './scheduler.ts';
+import { isService, type Service } from './services.ts';
+import { isIdentity } from './snapshot.ts';
 import type { JobStats } from './stats.ts';
 
 export interface PoolOptions {
@@ -33,7 +53,7 @@ export interface PoolOptions {
   readonly resourceLimits?: object | undefined;
 }
 
-export interface JobLimits extends Partial<VmLimits> {
+export interface JobLimits extends LimitOptions {
   /** Units of fuel for the whole job. */
   readonly fuel?: number | undefined;
 }
@@ -47,14 +67,24 @@ export interface JobOptions {
   readonly host?: URL | string | undefined;
   /** Services of this job, by import module, besides those of the pool. */
   readonly services?: Readonly<Record<string, Service>> | undefined;
+  /**
+   * What services know the job by, wherever it is resumed: up to 200 characters, a random UUID unless told. A snapshot
+   * keeps it; whoever resumes one that others may have written, or a copy that is to be another job, says it anew.
+   */
+  readonly identity?: string | undefined;
   /** How long a service may take to answer, in ms. Without it, as long as it likes. */
   readonly serviceTimeout?: number | undefined;
   readonly limits?: JobLimits | undefined;
   readonly engine?: VmOptions['engine'];
   /** Suspends the job; nothing is killed. */
   readonly signal?: AbortSignal | undefined;
-  /** Ends the job after so many ms from now, its time in the queue included. */
+  /** Ends the job after so many ms from now: its time in the queue, decoding and compiling its module are included. */
   readonly deadline?: number | undefined;
+  /**
+   * How many ms after its deadline a job may take to come to rest and be saved, 150 unless told. What takes longer is
+   * given up, without a snapshot; a thread that is busy with it for a second more, or the pool's `grace`, is replaced.
+   */
+  readonly overtime?: number | undefined;
   /** From -20 to 20: each step doubles the share of slices. */
   readonly priority?: number | undefined;
   /** `keep`: stay on a thread; `spread`: never run two slices in a row on one thread where there are several. */
@@ -69,26 +99,27 @@ export interface JobOptions {
   /** With `retry`: how often, and a checkpoint every so many slices. */
   readonly retries?: number | undefined;
   readonly checkpointEvery?: number | undefined;
-  /** Called after each slice. */
+  /** Called after each slice. What it throws harms nobody: the process is warned of it, once a job. */
   readonly onProgress?: ((stats: JobStats) => void) | undefined;
 }
 
 /** Calls one export. The output is the list of its results. */
 export interface CallSpec extends JobOptions {
-  readonly module: Module;
+  /** Bytes are decoded by the job's thread, within the job's time; what is wrong with them ends the job. */
+  readonly module: ModuleLike;
   readonly export: string;
   readonly args?: readonly Value[] | undefined;
 }
 /** Runs the steps of a job module (program.ts). The output is what its last step says. */
 export interface ProgramSpec extends JobOptions {
-  readonly module: Module;
+  readonly module: ModuleLike;
   readonly program: URL | string;
   readonly input?: unknown;
 }
 
 export interface ResumeOptions extends JobOptions {
   /** The modules of the snapshot's VM; those of a job that was suspended in this process are known. */
-  readonly modules?: readonly Module[] | undefined;
+  readonly modules?: readonly ModuleLike[] | undefined;
   /** The job module; likewise. */
   readonly program?: URL | string | undefined;
   /** For a VM that was saved outside of a pool, and is in no call: what to call. */
@@ -96,12 +127,18 @@ export interface ResumeOptions extends JobOptions {
   readonly args?: readonly Value[] | undefined;
 }
 
+export interface MapOptions extends JobOptions {
+  /** How many jobs may have begun whose output has not been taken yet; by default two a thread. */
+  readonly inFlight?: number | undefined;
+}
+
 /** What a job keeps of its options, complete and checked. A resumed job inherits it, save for what is counted. */
 export interface JobSpec {
-  readonly modules: readonly Module[];
+  readonly modules: readonly Carried[];
   readonly program: string | undefined;
   readonly host: string | undefined;
   readonly services: Readonly<Record<string, Service>>;
+  readonly identity: string;
   readonly serviceTimeout: number | undefined;
   readonly limits: Partial<VmLimits>;
   readonly engine: VmOptions['engine'];
@@ -115,39 +152,86 @@ export interface JobSpec {
   /** Counted or watched from the start of the job, never inherited. */
   readonly fuel: number;
   readonly deadline: number | undefined;
+  readonly overtime: number;
   readonly signal: AbortSignal | undefined;
 }
 
-const poolKeys = ['threads', 'sliceMs', 'services', 'maxLive', 'grace', 'cache', 'execArgv', 'resourceLimits'] as const;
-const jobKeys = [
-  ...['host', 'services', 'serviceTimeout', 'limits', 'engine', 'signal', 'deadline', 'priority', 'affinity'],
-  ...['sliceFuel', 'onCrash', 'retries', 'checkpointEvery', 'onProgress'],
-] as const;
-export const submitKeys = [...jobKeys, 'module', 'export', 'args', 'program', 'input'] as const;
-export const resumeKeys = [...jobKeys, 'modules', 'export', 'args', 'program'] as const;
-export const mapKeys = [...jobKeys, 'program', 'inFlight'] as const;
-
 /** Timers of Node hold no more. */
 const mostMs = 2 ** 31 - 1;
+const aTime = aNumber(0, mostMs);
 
-function within(what: string, value: number, least: number, most = Infinity): number {
-  if (typeof value !== 'number' || !(value >= least && value <= most))
-    throw new UsageError(`${what} must be a number from ${least} to ${most}, not ${value}`);
-  return value;
-}
+const aUrl = check(
+  (url: URL | string) => URL.canParse(String(url)),
+  "an absolute URL, as of new URL('./file.js', import.meta.url)",
+);
+const aSignal = check(
+  ({ aborted, addEventListener, removeEventListener }: AbortSignal) =>
+    typeof aborted === 'boolean' && [addEventListener, removeEventListener].every((f) => typeof f === 'function'),
+  'an AbortSignal',
+);
+const anIdentity = check(isIdentity, `a text of 1 to ${mostOfName} characters`);
+const aService = check(isService, 'a service: an object, a Comlink remote, a MessagePort or a Worker');
+const someServices = recordOf(aService);
 
-function whole(what: string, value: number, least: number, most: number): number {
-  if (!Number.isInteger(value)) throw new UsageError(`${what} must be an integer, not ${value}`);
-  return within(what, value, least, most);
-}
+/** Throws UsageError for what cannot be a service. */
+export const checkService = (name: string, service: unknown): void => aService(service, `services.${name}`);
 
-const maybe = <T>(value: T | undefined, check: (value: T) => T): T | undefined =>
-  value === undefined ? undefined : check(value);
+const poolChecks: Checks<PoolOptions> = {
+  threads: anInteger(1, 1024),
+  sliceMs: aNumber(0.1, mostMs),
+  services: someServices,
+  maxLive: anInteger(1, 10_000),
+  grace: aTime,
+  cache: aText,
+  execArgv: listOf(aText),
+  resourceLimits: recordOf(aNumber(0)),
+};
+const poolOptions = optionsOf(poolChecks);
 
-function oneOf<T extends string>(what: string, value: T, choices: readonly T[]): T {
-  if (!choices.includes(value)) throw new UsageError(`${what} is one of ${choices.join(', ')}, not ${value}`);
-  return value;
-}
+const jobChecks: Checks<JobOptions> = {
+  host: aUrl,
+  services: someServices,
+  identity: anIdentity,
+  serviceTimeout: aTime,
+  limits: optionsOf<JobLimits>({ ...limitChecks, fuel: aCount }),
+  engine: engineOption,
+  signal: aSignal,
+  deadline: aTime,
+  overtime: aTime,
+  priority: aNumber(priorities.least, priorities.most),
+  affinity: oneOf('keep', 'spread'),
+  sliceFuel: anInteger(1),
+  onCrash: oneOf('fail', 'retry'),
+  retries: anInteger(0, 1_000_000),
+  checkpointEvery: anInteger(1, mostMs),
+  onProgress: aFunction,
+};
+const callChecks: Checks<CallSpec> = { ...jobChecks, module: aModule, export: aText, args: aList };
+const programChecks: Checks<ProgramSpec> = { ...jobChecks, module: aModule, program: aUrl, input: anything };
+const resumeChecks: Checks<ResumeOptions> = {
+  ...jobChecks,
+  modules: listOf(aModule),
+  program: aUrl,
+  export: aText,
+  args: aList,
+};
+const callOptions = optionsOf(callChecks, 'module', 'export');
+const programOptions = optionsOf(programChecks, 'module', 'program');
+const resumeOptions = optionsOf(resumeChecks);
+const mapOptions = optionsOf<MapOptions>({ ...jobChecks, inFlight: aNumber(1) });
+
+/** Each throws UsageError. */
+export const checkSubmit = (spec: CallSpec | ProgramSpec): void => {
+  anObject(spec, 'a job');
+  ('program' in spec ? programOptions : callOptions)(spec, theOptions);
+};
+export const checkResume = (options: ResumeOptions): void => resumeOptions(options, theOptions);
+export const checkMap = (module: unknown, target: unknown, options: MapOptions): void => {
+  aModule(module, 'the module');
+  aTarget(target, 'what is called');
+  mapOptions(options, theOptions);
+};
+const aTarget = check((v: unknown) => typeof v === 'string' || v instanceof URL, 'the name of an export or a URL');
 
 /** A pool's options, complete and checked. */
 export interface PoolSpec {
@@ -163,59 +247,42 @@ export interface PoolSpec {
 
 /** Throws UsageError. */
 export function poolSpec(options: PoolOptions): PoolSpec {
-  checkKeys(options, poolKeys);
+  poolOptions(options, theOptions);
+  const { cache, execArgv, resourceLimits } = options;
   const { threads = availableParallelism(), sliceMs = 10, services = {}, maxLive = 4096, grace = 5000 } = options;
-  return {
-    threads: whole('threads', threads, 1, 1024),
-    sliceMs: within('sliceMs', sliceMs, 0.1, mostMs),
-    services,
-    maxLive: whole('maxLive', maxLive, 1, 10_000),
-    grace: within('grace', grace, 0, mostMs),
-    cache: options.cache,
-    execArgv: options.execArgv,
-    resourceLimits: options.resourceLimits,
-  };
+  return { threads, sliceMs, services, maxLive, grace, cache, execArgv, resourceLimits };
 }
 
-function urlOf(what: string, url: URL | string): string {
-  try {
-    return new URL(url).href;
-  } catch (cause) {
-    throw new UsageError(`${what} must be an absolute URL, as of new URL('./file.js', import.meta.url)`, { cause });
-  }
-}
+const hrefOf = (url: URL | string | undefined): string | undefined =>
+  url === undefined ? undefined : new URL(url).href;
 
-/** Throws UsageError. The keys have been checked; `inherited` is what a resumed job was submitted with. */
+/** The options have been checked; `inherited` is what a resumed job was submitted with. */
 export function jobSpec(
   options: JobOptions & { program?: URL | string | undefined },
-  modules: readonly Module[],
+  modules: readonly Carried[],
   inherited?: JobSpec,
+  identity: string = randomUUID(),
 ): JobSpec {
-  if (!modules.every((module) => module instanceof Module))
-    throw new UsageError('a job takes Modules; Module.from makes one of bytes');
   const { fuel = Infinity, ...limits } = { ...inherited?.limits, ...options.limits };
-  vmLimits(limits);
   return {
     modules,
-    program: options.program === undefined ? inherited?.program : urlOf('program', options.program),
-    host: options.host === undefined ? inherited?.host : urlOf('host', options.host),
+    program: hrefOf(options.program) ?? inherited?.program,
+    host: hrefOf(options.host) ?? inherited?.host,
     services: { ...inherited?.services, ...options.services },
-    serviceTimeout: maybe(options.serviceTimeout ?? inherited?.serviceTimeout, (ms) =>
-      within('serviceTimeout', ms, 0, mostMs),
-    ),
-    limits: limits as Partial<VmLimits>,
+    identity: options.identity ?? identity,
+    serviceTimeout: options.serviceTimeout ?? inherited?.serviceTimeout,
+    limits: givenLimits(limits),
     engine: options.engine ?? inherited?.engine,
     priority: options.priority ?? inherited?.priority ?? 0,
-    affinity: oneOf('affinity', options.affinity ?? inherited?.affinity ?? 'keep', ['keep', 'spread']),
-    sliceFuel: maybe(options.sliceFuel ?? inherited?.sliceFuel, (units) =>
-      whole('sliceFuel', units, 1, Number.MAX_SAFE_INTEGER),
-    ),
-    onCrash: oneOf('onCrash', options.onCrash ?? inherited?.onCrash ?? 'fail', ['fail', 'retry']),
-    retries: whole('retries', options.retries ?? inherited?.retries ?? 3, 0, 1_000_000),
-    checkpointEvery: whole('checkpointEvery', options.checkpointEvery ?? inherited?.checkpointEvery ?? 50, 1, mostMs),
+    affinity: options.affinity ?? inherited?.affinity ?? 'keep',
+    sliceFuel: options.sliceFuel ?? inherited?.sliceFuel,
+    onCrash: options.onCrash ?? inherited?.onCrash ?? 'fail',
+    retries: options.retries ?? inherited?.retries ?? 3,
+    checkpointEvery: options.checkpointEvery ?? inherited?.checkpointEvery ?? 50,
     onProgress: options.onProgress ?? inherited?.onProgress,
-    fuel: fuel === Infinity ? fuel : whole('limits.fuel', fuel, 0, Number.MAX_SAFE_INTEGER),
-    deadline: maybe(options.deadline, (ms) => within('deadline', ms, 0, mostMs)),
+    fuel,
+    deadline: options.deadline,
+    overtime: options.overtime ?? inherited?.overtime ?? 150,
     signal: options.signal,
   };
 }

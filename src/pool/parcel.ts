@@ -4,6 +4,7 @@
 
 import { Deserializer, Serializer } from 'node:v8';
 import { SnapshotError, UsageError } from '../spec/errors.ts';
+import { messageOf } from '../spec/told.ts';
 
 /** A packed value: what structured clone can copy, as V8 serializes it. The bytes never change once packed. */
 export type Parcel = Uint8Array<SharedArrayBuffer>;
@@ -22,7 +23,7 @@ export function pack(value: unknown, what: string): Parcel {
   try {
     serializer.writeValue(value);
   } catch (cause) {
-    throw new UsageError(`${what} cannot go to another thread: ${(cause as Error).message}`, { cause });
+    throw new UsageError(`${what} cannot go to another thread: ${messageOf(cause)}`, { cause });
   }
   return shareBytes(serializer.releaseBuffer());
 }

@@ -1,30 +1,36 @@
 // The pool: owns the state of all jobs between their slices and decides what becomes of them. Who is next is
 // scheduler.ts's, how a slice gets to a thread threads.ts's, what happens there worker.ts's.
 
+import { Module } from '../runtime/module.ts';
 import type { Value } from '../runtime/ref.ts';
-import type { Snapshot } from '../snapshot/snapshot.ts';
+import { Snapshot } from '../snapshot/snapshot.ts';
 import { CrashError, UsageError, type WasboxError } from '../spec/errors.ts';
-import { checkKeys } from '../vm/options.ts';
+import { check } from '../spec/options.ts';
+import { cut, toldThrown } from '../spec/told.ts';
 import { deferred } from './deferred.ts';
 import { CancelledError, fromData, JobLimitError, SuspendedError, toData, WorkerError } from './errors.ts';
 import { Job } from './job.ts';
-import { type Inputs, type MapOptions, mapInputs } from './map.ts';
+import { type Inputs, mapInputs } from './map.ts';
+import { carried } from './module-bytes.ts';
 import {
   type CallSpec,
+  checkMap,
+  checkResume,
+  checkService,
+  checkSubmit,
   type JobSpec,
   jobSpec,
+  type MapOptions,
   type PoolOptions,
   type PoolSpec,
   type ProgramSpec,
   poolSpec,
   type ResumeOptions,
-  resumeKeys,
-  submitKeys,
 } from './options.ts';
 import { pack, unpack } from './parcel.ts';
 import { firstStep } from './program.ts';
 import { type Answer, type Reply, type SliceEnd, stages } from './protocol.ts';
-import { type Place, Run, type RunStatus, type Stop } from './run.ts';
+import { type Place, Run, type RunStatus, type Stop, wordBytes } from './run.ts';
 import { Scheduler, type ThreadId } from './scheduler.ts';
 import { BoundService, checkServices, type Service } from './services.ts';
 import { JobSnapshot } from './snapshot.ts';
@@ -39,6 +45,8 @@ export interface PoolStats {
   readonly waiting: number;
 }
 
+/** How long a thread may be busy with a job that is over its overtime, in ms. */
+const mostNotice = 1000;
 /** A timer that fires in 24 days only. */
 const longest = 2 ** 31 - 1;
 
@@ -50,6 +58,7 @@ export class Pool {
   private readonly crowded = new Int32Array(new SharedArrayBuffer(4));
   private readonly runs = new Set<Run>();
   private readonly services = new Map<string, Service>();
+  /** Services behind a port, as long as that is open. */
   private readonly bound = new Map<Service, BoundService>();
   private readonly control = {
     suspend: (run: Run) => this.suspend(run),
@@ -71,7 +80,7 @@ export class Pool {
       {
         born: (thread) => {
           this.scheduler.addThread(thread);
-          this.pump();
+          if (this.scheduler.queued > 0) this.pump();
         },
         died: (thread) => this.scheduler.removeThread(thread),
         extinct: (cause) => this.extinct(cause),
@@ -85,22 +94,33 @@ export class Pool {
   submit<T = readonly Value[]>(spec: CallSpec): Job<T>;
   submit<T = unknown>(spec: ProgramSpec): Job<T>;
   submit<T>(spec: CallSpec | ProgramSpec): Job<T> {
-    checkKeys(spec, submitKeys);
-    const job = jobSpec(spec, [spec.module]);
-    const vm = { kind: 'new', module: spec.module.hash } as const;
-    return this.begin(job, { vm, progress: { next: firstStep, state: pack(inputOf(spec), 'the input') } });
+    checkSubmit(spec);
+    const module = carried(spec.module);
+    const job = jobSpec(spec, [module]);
+    const vm = { kind: 'new', module: module.hash } as const;
+    return this.begin(job, {
+      vm,
+      progress: { next: firstStep, state: pack(inputOf(spec), 'the input') },
+      answer: undefined,
+    });
   }
 
   /** Goes on with a job, or with a VM that was saved elsewhere, as often as you like. */
   resume<T = unknown>(from: JobSnapshot | Snapshot | Uint8Array, options: ResumeOptions = {}): Job<T> {
-    checkKeys(options, resumeKeys);
+    checkResume(options);
     const snapshot = jobSnapshotOf(from);
-    const job = jobSpec(options, options.modules ?? snapshot.spec?.modules ?? [], snapshot.spec);
+    const job = jobSpec(
+      options,
+      options.modules?.map(carried) ?? snapshot.spec?.modules ?? [],
+      snapshot.spec,
+      snapshot.identity,
+    );
     const progress =
       options.export === undefined
         ? snapshot.progress
         : { next: firstStep, state: pack({ export: options.export, args: options.args ?? [] }, 'the input') };
-    return this.begin(job, { vm: { kind: 'saved', bytes: snapshot.bytes, foreign: snapshot.foreign }, progress });
+    const vm = { kind: 'saved', bytes: snapshot.bytes, foreign: snapshot.foreign } as const;
+    return this.begin(job, { vm, progress, answer: snapshot.answer });
   }
 
   /**
@@ -114,11 +134,13 @@ export class Pool {
     inputs: Inputs,
     options: MapOptions = {},
   ): AsyncGenerator<T, void, void> {
+    checkMap(module, target, options);
     return mapInputs<T>((spec) => this.submit<T>(spec), this.spec.threads, module, target, inputs, options);
   }
 
   /** Binds an object to the import module `name` of all jobs that are submitted from now on. */
   expose(name: string, service: Service): void {
+    checkService(name, service);
     this.bindService(service);
     this.services.set(name, service);
   }
@@ -164,7 +186,7 @@ export class Pool {
     if (this.closed !== undefined) throw this.closed;
     const named = Object.entries({ ...Object.fromEntries(this.services), ...spec.services });
     const services = new Map(named.map(([name, service]) => [name, this.bindService(service)]));
-    for (const module of spec.modules) checkServices(module.syntax, services);
+    for (const module of spec.modules) if (module instanceof Module) checkServices(module.syntax, services);
     const run = new Run(this.jobs++, spec, services, origin);
     this.runs.add(run);
     this.scheduler.enqueue(run);
@@ -174,13 +196,15 @@ export class Pool {
   }
 
   private bindService(service: Service): BoundService {
-    const known = this.bound.get(service) ?? BoundService.bind(service);
-    this.bound.set(service, known);
-    return known;
+    const known = this.bound.get(service);
+    if (known !== undefined) return known;
+    const made = BoundService.bind(service, () => this.bound.delete(service));
+    if (made.hasPort) this.bound.set(service, made);
+    return made;
   }
 
   /** Sets up what can end a job from outside. */
-  private watch(run: Run, { signal, deadline }: JobSpec): void {
+  private watch(run: Run, { signal, deadline, overtime }: JobSpec): void {
     if (signal !== undefined) {
       const abort = () => this.stop(run, { kind: 'suspend', cause: signal.reason });
       signal.addEventListener('abort', abort);
@@ -188,8 +212,11 @@ export class Pool {
       if (signal.aborted) abort();
     }
     if (deadline !== undefined) {
-      const timer = setTimeout(() => this.stop(run, { kind: 'limit', limit: 'deadline' }), deadline);
-      run.cleanups.push(() => clearTimeout(timer));
+      const timers = [
+        setTimeout(() => this.stop(run, { kind: 'limit', limit: 'deadline' }), deadline),
+        setTimeout(() => this.late(run, undefined), deadline + overtime),
+      ];
+      run.cleanups.push(() => timers.forEach(clearTimeout));
     }
   }
 
@@ -197,7 +224,19 @@ export class Pool {
   private pump(): void {
     for (let next = this.scheduler.next(); next !== undefined; next = this.scheduler.next())
       void this.slice(next.job, next.thread);
+    this.tidy();
     this.stayAlive();
+  }
+
+  /** Threads that get no order are told in another way what to drop. */
+  private tidy(): void {
+    for (const thread of this.threads.untidy) if (this.scheduler.take(thread)) void this.tidied(thread);
+  }
+
+  private async tidied(thread: ThreadId): Promise<void> {
+    await this.threads.tidy(thread);
+    this.scheduler.release(thread);
+    this.pump();
   }
 
   /** Threads that are busy keep the process alive; so must jobs that wait for a thread to be born. */
@@ -229,17 +268,24 @@ export class Pool {
 
   private replied(run: Run, reply: Reply, thread: ThreadId, before: ThreadId | undefined): void {
     this.threads.compiled(thread, reply.compiled, run.spec.modules);
-    if ('kept' in reply.end && reply.end.kept) this.threads.kept(thread, run.id);
+    if ('kept' in reply.end && reply.end.kept) this.threads.kept(thread, run.id, wordBytes(reply.end.vm));
     if (run.ended) return this.threads.cool(thread, run.id);
     run.took(reply, thread, before, this.spec.sliceMs);
     this.tell(run);
     this.settle(run, reply.end);
   }
 
-  /** In a task of its own: what it throws is its own affair. */
+  /** In a task of its own: what it throws harms nobody, and is told once. */
   private tell(run: Run): void {
     const { onProgress } = run.spec;
-    if (onProgress !== undefined) queueMicrotask(() => onProgress(run.stats));
+    const { stats } = run;
+    if (onProgress === undefined) return;
+    void Promise.resolve()
+      .then(() => onProgress(stats))
+      .catch((error: unknown) => {
+        if (!run.warned) process.emitWarning(`onProgress of job ${run.id} threw ${toldThrown(error)}`, 'WasboxWarning');
+        run.warned = true;
+      });
   }
 
   private settle(run: Run, end: SliceEnd): void {
@@ -250,9 +296,11 @@ export class Pool {
       case 'failed':
         return this.fail(run, fromData(end.error));
       case 'saved':
-        return this.stopped(run, new JobSnapshot(end.bytes, end.progress, false, run.spec));
+        return this.stopped(run, run.snapshotOf(end));
       case 'dropped':
         return this.fail(run, new CrashError('the VM of a job was dropped that goes on'));
+      case 'late':
+        return this.late(run, fromData(end.error));
       case 'rested':
         if (run.outOfFuel) run.stop ??= { kind: 'limit', limit: 'fuel' };
         return this.queue(run);
@@ -266,6 +314,8 @@ export class Pool {
   }
 
   private queue(run: Run): void {
+    // One that is being stopped takes an answer along that comes until it is saved.
+    if (run.stop === undefined) run.waited();
     run.status = 'queued';
     this.scheduler.enqueue(run, run.stop !== undefined);
   }
@@ -282,6 +332,7 @@ export class Pool {
 
   private finish(run: Run, status: RunStatus): void {
     run.status = status;
+    run.over.abort();
     run.suspended?.reject(new UsageError('the job ended before it could be suspended'));
     for (const cleanup of run.cleanups.splice(0)) cleanup();
     this.scheduler.remove(run);
@@ -289,6 +340,7 @@ export class Pool {
     this.threads.cool(run.lastThread, run.id);
     run.forget();
     this.runs.delete(run);
+    this.tidy();
     this.stayAlive();
     this.settleDrained();
   }
@@ -308,7 +360,7 @@ export class Pool {
       },
       Math.min(timeout, longest),
     );
-    run.cleanups.push(() => clearTimeout(timer));
+    run.giveUp = () => clearTimeout(timer);
   }
 
   // ---- services
@@ -318,18 +370,30 @@ export class Pool {
     run.status = 'waiting';
     run.call = id;
     const answer = await this.ask(run, end)
-      .then((value): Answer => ({ id, status: 'returned', value: pack(value, `the answer of ${module}.${name}`) }))
+      .then(
+        (value): Answer => ({
+          id,
+          status: 'returned',
+          value: pack(value, `the answer of ${cut(module)}.${cut(name)}`),
+        }),
+      )
       .catch((error: unknown): Answer => ({ id, status: 'failed', error: toData(error) }));
-    if (run.call !== id || run.status !== 'waiting') return;
+    if (run.call !== id || run.ended) return;
     run.call = undefined;
+    // While the job is being saved, its snapshot takes the answer along.
     run.answer = answer;
+    if (run.status !== 'waiting') return;
     this.queue(run);
     this.pump();
   }
 
-  private async ask(run: Run, { module, name, args }: SliceEnd & { kind: 'called' }): Promise<unknown> {
+  private async ask(run: Run, { id, module, name, args }: SliceEnd & { kind: 'called' }): Promise<unknown> {
     const service = run.services.get(module) as BoundService;
-    return service.call(name, unpack(args) as Value[], run.spec.serviceTimeout);
+    const { identity, serviceTimeout } = run.spec;
+    const which = { id, job: identity, signal: run.over.signal };
+    const call = service.call(name, unpack(args) as Value[], which, serviceTimeout);
+    run.giveUp = call.giveUp;
+    return call.answer;
   }
 
   // ---- ends before the end
@@ -354,20 +418,38 @@ export class Pool {
     if (run.status === ('queued' as RunStatus)) this.threads.makeRoom(run.lastThread);
   }
 
+  /** The job is over its time, and cannot be saved in what it has of overtime. */
+  private late(run: Run, cause: Error | undefined): void {
+    if (run.ended) return;
+    run.stop = { kind: 'limit', limit: 'deadline' };
+    if (run.status === 'running' && cause === undefined) this.dismiss(run, run.lastThread as ThreadId);
+    this.fail(run, stopError(run, run.untouched, cause === undefined ? {} : { cause }));
+    this.pump();
+  }
+
+  /** The thread of a job that is over has some time to notice; saving is no excuse any more. */
+  private dismiss(run: Run, thread: ThreadId): void {
+    this.threads.interrupt(thread, 'drop');
+    clearTimeout(run.grace);
+    this.grant(run, thread, Math.min(this.spec.grace, mostNotice), false);
+  }
+
   private interrupt(run: Run, pause: 'save' | 'drop'): void {
     const thread = run.lastThread as ThreadId;
     this.threads.interrupt(thread, pause);
-    if (run.grace === undefined) this.grant(run, thread);
+    // Overtime is a grace of its own.
+    const overtime = run.stop?.kind === 'limit' && run.stop.limit === 'deadline';
+    if (run.grace === undefined && !overtime) this.grant(run, thread, this.spec.grace, true);
   }
 
   /** The grace of a slice that has not begun yet begins later; that of one whose guest has stopped has no end. */
-  private grant(run: Run, thread: ThreadId): void {
+  private grant(run: Run, thread: ThreadId, grace: number, maySave: boolean): void {
     const begun = this.threads.stageOf(thread) !== stages.sent;
     const end = () => {
-      if (!begun) this.grant(run, thread);
-      else if (this.threads.stageOf(thread) !== stages.stopped) this.threads.kill(thread);
+      if (!begun) this.grant(run, thread, grace, maySave);
+      else if (!maySave || this.threads.stageOf(thread) !== stages.stopped) this.threads.kill(thread);
     };
-    run.grace = setTimeout(end, this.spec.grace);
+    run.grace = setTimeout(end, grace);
   }
 
   /** Its state has been saved. */
@@ -391,7 +473,7 @@ export class Pool {
     const unharmed = !begun && run.transfer.length === 0;
     if (unharmed || run.revive()) return this.queue(run);
     const death = new WorkerError('the thread that ran the job died', { cause: lost });
-    this.fail(run, run.stop?.kind === 'limit' ? stopError(run, undefined) : death);
+    this.fail(run, run.stop?.kind === 'limit' ? stopError(run, undefined, { cause: death }) : death);
   }
 
   private extinct(cause: Error): void {
@@ -402,18 +484,22 @@ export class Pool {
 
 function inputOf(spec: CallSpec | ProgramSpec): unknown {
   if ('program' in spec) return spec.input;
-  if (typeof spec.export !== 'string') throw new UsageError('a job names an `export` to call, or a `program`');
   return { export: spec.export, args: spec.args ?? [] };
 }
 
+const aSnapshot = check(
+  (v: unknown) => [JobSnapshot, Snapshot, Uint8Array].some((type) => v instanceof type),
+  'a JobSnapshot, a Snapshot, or the bytes of one',
+);
+
 function jobSnapshotOf(from: JobSnapshot | Snapshot | Uint8Array): JobSnapshot {
+  aSnapshot(from, 'what is resumed');
   if (from instanceof JobSnapshot) return from;
   return from instanceof Uint8Array ? JobSnapshot.decode(from) : JobSnapshot.of(from);
 }
 
-function stopError(run: Run, snapshot: JobSnapshot | undefined): Error {
+function stopError(run: Run, snapshot: JobSnapshot | undefined, options?: ErrorOptions): Error {
   const { stop, spec } = run;
   if (stop?.kind !== 'limit') return new SuspendedError(snapshot as JobSnapshot, { cause: stop?.cause });
-  const spent = stop.limit === 'fuel' ? `its ${spec.fuel} units of fuel` : `its ${spec.deadline} ms`;
-  return new JobLimitError(stop.limit, `the job has used up ${spent}`, snapshot);
+  return new JobLimitError(stop.limit, spec[stop.limit] as number, snapshot, options);
 }

@@ -31,6 +31,7 @@
 
 import type { Value } from '../runtime/ref.ts';
 import { HostError, UsageError } from '../spec/errors.ts';
+import { cut, messageOf, quoted } from '../spec/told.ts';
 import type { Instance } from '../vm.ts';
 
 /** Call an export of the guest, then go on with the step `next`. */
@@ -78,9 +79,9 @@ export async function runStep(
   results: readonly Value[],
 ): Promise<StepResult> {
   const step = Object.hasOwn(program, name) && !notSteps.includes(name) ? program[name] : undefined;
-  if (typeof step !== 'function') throw new UsageError(`the job module exports no step ${JSON.stringify(name)}`);
+  if (typeof step !== 'function') throw new UsageError(`the job module exports no step ${quoted(name)}`);
   const result: unknown = await invoke(step as AnyStep, name, [guest, state, results]);
-  if (!isStepResult(result)) throw new HostError(`step ${name} must return { call, next } or { done }`);
+  if (!isStepResult(result)) throw new HostError(`step ${cut(name)} must return { call, next } or { done }`);
   return result;
 }
 
@@ -90,7 +91,7 @@ async function invoke(step: AnyStep, name: string, args: unknown[]): Promise<unk
   try {
     return await step(...args);
   } catch (cause) {
-    throw new HostError(`step ${name} threw: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new HostError(`step ${cut(name)} threw: ${messageOf(cause)}`, { cause });
   }
 }
 

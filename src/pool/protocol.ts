@@ -17,6 +17,8 @@ export interface ErrorData {
   /** Own properties that can be copied: `code`, `offset`, `kind`, `frames`, … */
   readonly fields: Readonly<Record<string, unknown>>;
   readonly cause: CauseData | undefined;
+  /** Those of an AggregateError. */
+  readonly errors: readonly CauseData[] | undefined;
 }
 export type CauseData =
   | { readonly kind: 'error'; readonly error: ErrorData }
@@ -94,6 +96,8 @@ export interface Order {
   readonly limits: Partial<VmLimits>;
   readonly engine: VmOptions['engine'];
   readonly answer: Answer | undefined;
+  /** Until when the slice may go on, by `clock()`, and until when it may save what then is; absent where it may always. */
+  readonly times: { readonly run: number; readonly save: number } | undefined;
   readonly task: /** Run until one of the ways to stop; with `checkpoint`, also save what then is. */
     | {
         readonly kind: 'run';
@@ -107,6 +111,12 @@ export interface Order {
     | { readonly kind: 'save' };
   /** When the order was sent, in ms since 1970, for the statistics. */
   readonly sentAt: number;
+}
+
+/** Main thread to an idle worker, which has no order to expect: to drop VMs that it has kept for nothing. */
+export interface Tidy {
+  readonly kind: 'tidy';
+  readonly drop: readonly number[];
 }
 
 /** A VM that comes back. */
@@ -137,6 +147,8 @@ export type SliceEnd =
   | { readonly kind: 'saved'; readonly bytes: Parcel; readonly progress: Progress }
   /** The answer to `pauses.drop`: the VM is gone. */
   | { readonly kind: 'dropped' }
+  /** The job's time was over in the middle of what cannot be left and saved: `error` tells of what. The VM is gone. */
+  | { readonly kind: 'late'; readonly error: ErrorData }
   /** The program has its output. */
   | { readonly kind: 'done'; readonly output: Parcel }
   /** A trap, a host function that threw, a link error, … */

@@ -1,15 +1,17 @@
 // The pool's record of one job: where its VM is, what it waits for, how it is to end. Decides how much fuel the next
 // slice gets; everything that involves other jobs or threads is pool.ts's.
 
+import { weightOf } from '../runtime/weight.ts';
+import { mapWords } from '../snapshot/format.ts';
 import { type Deferred, deferred } from './deferred.ts';
 import type { JobSpec } from './options.ts';
 import { firstFuel, nextFuel } from './pace.ts';
 import { shareBytes } from './parcel.ts';
-import type { Answer, Order, Progress, Reply, SliceEnd, VmState } from './protocol.ts';
+import type { Answer, MovingVm, Order, Progress, Reply, SliceEnd, VmState } from './protocol.ts';
 import { clock } from './protocol.ts';
 import { type ThreadId, type Ticket, ticket } from './scheduler.ts';
 import type { BoundService } from './services.ts';
-import type { JobSnapshot } from './snapshot.ts';
+import { JobSnapshot } from './snapshot.ts';
 import { addSlice, type JobStats, noStats } from './stats.ts';
 import type { ThreadPart } from './threads.ts';
 
@@ -19,6 +21,8 @@ export interface Place {
   readonly progress: Progress;
   /** Fuel paid for by the job until then. */
   readonly paid: number;
+  /** What the call that the VM waits for has been answered, where it came with the answer. */
+  readonly answer: Answer | undefined;
 }
 
 /** Why a job is to end before it is done. */
@@ -28,13 +32,30 @@ export type Stop =
 
 export type RunStatus = 'queued' | 'running' | 'waiting' | 'done' | 'failed' | 'suspended' | 'cancelled';
 
+const noServices: ReadonlyMap<string, BoundService> = new Map();
 const nothing = shareBytes(new Uint8Array());
 /** Where an ended job is. */
 const nowhere: Place = {
   vm: { kind: 'saved', bytes: nothing, foreign: false },
   progress: { next: '', state: nothing },
   paid: 0,
+  answer: undefined,
 };
+
+/** Bytes of a VM besides its memories. */
+export function wordBytes({ message }: MovingVm): number {
+  let bytes = 0;
+  mapWords(message.data, (words) => {
+    bytes += words.byteLength;
+  });
+  return bytes;
+}
+
+const sharedBytes = ({ message }: MovingVm): number =>
+  message.memories.reduce(
+    (sum, memory) => sum + ('buffer' in memory && !(memory instanceof Uint8Array) ? memory.buffer.byteLength : 0),
+    0,
+  );
 
 export class Run implements Ticket {
   readonly priority: number;
@@ -56,13 +77,22 @@ export class Run implements Ticket {
   place: Place;
   /** The thread of its last slice. */
   lastThread: ThreadId | undefined;
+  /** That its `onProgress` throws has been told. */
+  warned = false;
   /** Its last order went to a thread that still had its VM. */
   warm = false;
   /** Ends the thread of a slice that does not stop when it is asked to. */
   grace: NodeJS.Timeout | undefined;
+  /** Aborted once the job has ended, or will not take an answer any more. */
+  readonly over = new AbortController();
   /** Undo what was set up for the job outside of it: timers, listeners. */
   readonly cleanups: (() => void)[] = [];
+  /** Gives up what the guest waits for, a timer or a service; there while it waits. */
+  giveUp: (() => void) | undefined;
 
+  private readonly bornAt = clock();
+  /** What its shared memories count for here, where it is between slices. */
+  private weight: ArrayBuffer | undefined;
   private checkpoint: Place;
   private sinceCheckpoint = 0;
   private fuel = firstFuel;
@@ -72,19 +102,31 @@ export class Run implements Ticket {
   constructor(
     readonly id: number,
     readonly spec: JobSpec,
-    readonly services: ReadonlyMap<string, BoundService>,
+    public services: ReadonlyMap<string, BoundService>,
     origin: Omit<Place, 'paid'>,
   ) {
     ({ priority: this.priority, affinity: this.affinity } = spec);
     ({ thread: this.thread, live: this.live, pass: this.pass, arrival: this.arrival } = ticket(spec));
     this.place = { ...origin, paid: 0 };
     this.checkpoint = this.place;
+    this.answer = origin.answer;
   }
 
-  /** Lets go of the VM: a job may be held long after it has ended. */
+  /** Lets go of the VM and all that served it: a job may be held long after it has ended. */
   forget(): void {
     this.place = nowhere;
     this.checkpoint = nowhere;
+    this.weight = undefined;
+    this.answer = undefined;
+    this.services = noServices;
+    this.waited();
+  }
+
+  /** The guest waits no longer. */
+  waited(): void {
+    const { giveUp } = this;
+    this.giveUp = undefined;
+    giveUp?.();
   }
 
   get ended(): boolean {
@@ -122,9 +164,18 @@ export class Run implements Ticket {
       limits,
       engine,
       answer,
+      times: this.times,
       task: this.task(sliceMs),
       sentAt: clock(),
     };
+  }
+
+  /** A part of the overtime is for coming to rest, most of what is left for saving, and the rest for the way back. */
+  private get times(): Order['times'] {
+    const { deadline, overtime } = this.spec;
+    if (deadline === undefined) return undefined;
+    const over = this.bornAt + deadline;
+    return { run: over + overtime / 4, save: over + overtime * 0.6 };
   }
 
   private task(sliceMs: number): Order['task'] {
@@ -142,10 +193,22 @@ export class Run implements Ticket {
     return sliceFuel === undefined && affinity === 'keep' && onCrash === 'fail';
   }
 
+  /** The job as it was resumed, where nothing of it has run since. */
+  get untouched(): JobSnapshot | undefined {
+    const { vm, progress, answer } = this.place;
+    if (vm.kind !== 'saved' || this.stats.slices > 0 || this.status === 'running') return undefined;
+    return new JobSnapshot(vm.bytes, progress, vm.foreign, this.spec.identity, answer, this.spec);
+  }
+
+  /** The job as it was saved. */
+  snapshotOf({ bytes, progress }: SliceEnd & { readonly kind: 'saved' }): JobSnapshot {
+    return new JobSnapshot(bytes, progress, false, this.spec.identity, this.answer, this.spec);
+  }
+
   /** Takes down what a slice did. `before` is the thread of the slice before. */
   took({ end, report }: Reply, thread: ThreadId, before: ThreadId | undefined, sliceMs: number): void {
-    this.answer = undefined;
     if (this.saving) return;
+    this.answer = undefined;
     const moving = this.place.vm.kind === 'moving';
     const checkpoint = 'checkpoint' in end && end.checkpoint !== undefined;
     const suspended = ['rested', 'called', 'waits', 'saved'].includes(end.kind);
@@ -160,10 +223,11 @@ export class Run implements Ticket {
 
   private returned(end: SliceEnd & { kind: 'rested' | 'called' | 'waits' }, paid: number): void {
     const { vm, progress, checkpoint } = end;
-    this.place = { vm, progress, paid };
+    this.place = { vm, progress, paid, answer: undefined };
+    this.weight = weightOf(sharedBytes(vm), this.weight);
     this.sinceCheckpoint++;
     if (checkpoint === undefined) return;
-    this.checkpoint = { vm: { kind: 'saved', bytes: checkpoint, foreign: false }, progress, paid };
+    this.checkpoint = { vm: { kind: 'saved', bytes: checkpoint, foreign: false }, progress, paid, answer: undefined };
     this.sinceCheckpoint = 0;
   }
 
@@ -173,7 +237,7 @@ export class Run implements Ticket {
     this.stats = { ...this.stats, crashes: crashes + 1 };
     if (this.spec.onCrash === 'fail' || crashes >= this.spec.retries) return false;
     this.place = this.checkpoint;
-    this.answer = undefined;
+    this.answer = this.place.answer;
     this.sinceCheckpoint = 0;
     return true;
   }

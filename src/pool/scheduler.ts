@@ -7,8 +7,6 @@
 // Affinity decides among jobs of about equal pass: `keep` goes where it ran last, and may for that be some slices ahead
 // of one that would have to move; `spread` goes anywhere else.
 
-import { UsageError } from '../spec/errors.ts';
-
 export type Affinity = 'keep' | 'spread';
 export type ThreadId = number;
 
@@ -30,8 +28,6 @@ export interface Ticket {
 
 /** A ticket for a job that has not run yet. */
 export function ticket({ priority, affinity }: Pick<Ticket, 'priority' | 'affinity'>): Ticket {
-  if (!(priority >= priorities.least && priority <= priorities.most))
-    throw new UsageError(`a priority is a number from ${priorities.least} to ${priorities.most}, not ${priority}`);
   return { priority, affinity, thread: undefined, live: false, pass: Number.NEGATIVE_INFINITY, arrival: 0 };
 }
 
@@ -104,6 +100,11 @@ export class Scheduler<T extends Ticket> {
   removeThread(thread: ThreadId): void {
     this.alive.delete(thread);
     this.idle.delete(thread);
+  }
+
+  /** Takes a thread for something else than a slice; false where it is not idle. */
+  take(thread: ThreadId): boolean {
+    return this.idle.delete(thread);
   }
 
   /** The thread has finished its slice. */

@@ -3,17 +3,19 @@
 // functions are named by whoever resumes.
 
 import { crc32 } from '../snapshot/checksum.ts';
-import { Snapshot } from '../snapshot/snapshot.ts';
-import { SnapshotError, UsageError } from '../spec/errors.ts';
+import { Snapshot, snapshotBytes } from '../snapshot/snapshot.ts';
+import { SnapshotError } from '../spec/errors.ts';
+import { attempt, mostOfName } from '../spec/told.ts';
+import { fromData, toData } from './errors.ts';
 import type { JobSpec } from './options.ts';
 import type { Parcel } from './parcel.ts';
 import { pack, shareBytes, unpack } from './parcel.ts';
 import { lastPlainStep } from './program.ts';
-import type { Progress } from './protocol.ts';
+import type { Answer, ErrorData, Progress } from './protocol.ts';
 
 /**
  * A container: these 8 bytes; the length and the CRC-32 of what follows, each u32, little-endian; that many bytes of a
- * parcel of `{ next, state }`; the rest is what `Snapshot.encode` wrote. Without the 8 bytes all of it is the latter: a
+ * parcel of `{ next, state, identity, answer }`, of which older ones have the first two only; the rest is what `Snapshot.encode` wrote. Without the 8 bytes all of it is the latter: a
  * VM that some other program of wasbox has saved.
  */
 const magic = new TextEncoder().encode('wasbxjb1');
@@ -26,6 +28,10 @@ export class JobSnapshot {
     readonly progress: Progress,
     /** Whether the VM was saved by somebody else than a job. */
     readonly foreign: boolean,
+    /** What services know the job by; undefined where it has been no job yet. */
+    readonly identity?: string,
+    /** What a service has answered meanwhile to the host call that the VM waits for. */
+    readonly answer?: Answer,
     /** What the job was submitted with, where it was suspended in this process. */
     readonly spec?: JobSpec,
   ) {}
@@ -38,7 +44,11 @@ export class JobSnapshot {
   /** Bytes for a file, a database, a queue. `JobSnapshot.decode` and `pool.resume` take them. */
   encode(): Uint8Array {
     const { next, state } = this.progress;
-    const meta = pack({ next, state: state.slice() }, 'the progress of a job');
+    const { identity, answer } = this;
+    const meta = pack(
+      { next, state: state.slice(), identity, answer: answer && plainAnswer(answer) },
+      'the progress of a job',
+    );
     const bytes = new Uint8Array(headerBytes + meta.length + this.bytes.length);
     bytes.set(magic);
     const view = new DataView(bytes.buffer);
@@ -51,7 +61,7 @@ export class JobSnapshot {
 
   /** Takes what `JobSnapshot.encode` or `Snapshot.encode` wrote. Throws SnapshotError. */
   static decode(bytes: Uint8Array): JobSnapshot {
-    if (!(bytes instanceof Uint8Array)) throw new UsageError('a snapshot is decoded from a Uint8Array');
+    snapshotBytes(bytes, 'a snapshot');
     if (!magic.every((byte, i) => bytes[i] === byte)) return JobSnapshot.of(bytes);
     if (bytes.length < headerBytes) throw new SnapshotError('the snapshot is cut off', 'header');
     const view = new DataView(bytes.buffer, bytes.byteOffset);
@@ -59,7 +69,8 @@ export class JobSnapshot {
     if (headerBytes + length > bytes.length) throw new SnapshotError('the snapshot is cut off', 'job state');
     const meta = bytes.subarray(headerBytes, headerBytes + length);
     if (crc32(meta) !== view.getUint32(magic.length + 4, true)) throw new SnapshotError('wrong checksum', 'job state');
-    return new JobSnapshot(shareBytes(bytes.subarray(headerBytes + length)), progressOf(unpack(meta)), false);
+    const { identity, answer, ...progress } = jobState(unpack(meta));
+    return new JobSnapshot(shareBytes(bytes.subarray(headerBytes + length)), progress, false, identity, answer);
   }
 
   /** A VM that was saved outside of a pool: the job's output will be the results of the call that it is in. */
@@ -69,9 +80,31 @@ export class JobSnapshot {
   }
 }
 
-function progressOf(meta: unknown): Progress {
-  const { next, state } = (meta ?? {}) as Partial<Progress>;
+export const isIdentity = (value: unknown): value is string =>
+  typeof value === 'string' && value !== '' && value.length <= mostOfName;
+
+/** Shared bytes cannot be packed. */
+const plainAnswer = (answer: Answer): unknown =>
+  answer.status === 'returned' ? { ...answer, value: answer.value.slice() } : answer;
+
+type JobState = Progress & { readonly identity: string | undefined; readonly answer: Answer | undefined };
+
+/** Throws SnapshotError. */
+function jobState(meta: unknown): JobState {
+  const { next, state, identity, answer } = (meta ?? {}) as Partial<Record<keyof JobState, unknown>>;
   if (typeof next !== 'string' || !(state instanceof Uint8Array))
     throw new SnapshotError('the progress of the job is damaged', 'job state');
-  return { next, state: shareBytes(state) };
+  if (identity !== undefined && !isIdentity(identity))
+    throw new SnapshotError('the identity of the job is damaged', 'job state');
+  return { next, state: shareBytes(state), identity, answer: answer === undefined ? undefined : answerOf(answer) };
+}
+
+/** A failure is told as an error whatever is in it. */
+function answerOf(answer: unknown): Answer {
+  const { id, status, value, error } = Object(answer) as Record<string, unknown>;
+  if (typeof id === 'number' && status === 'returned' && value instanceof Uint8Array)
+    return { id, status, value: shareBytes(value) };
+  if (typeof id === 'number' && status === 'failed')
+    return { id, status, error: toData(attempt(() => fromData(error as ErrorData), error)) };
+  throw new SnapshotError('the answer of a service is damaged', 'job state');
 }

@@ -35,7 +35,7 @@ export interface JobStats {
   readonly checkpoints: number;
   /** How often its thread died. */
   readonly crashes: number;
-  /** The threads that it has run on, in the order of its first visits. */
+  /** The threads that it has run on, in the order of its first visits; not more than a pool can have at a time. */
   readonly threads: readonly ThreadId[];
 }
 
@@ -52,6 +52,9 @@ export const noStats: JobStats = {
   threads: [],
 };
 
+/** Of a pool. */
+export const mostThreads = 1024;
+
 export interface Slice {
   readonly report: SliceReport;
   readonly thread: ThreadId;
@@ -61,6 +64,10 @@ export interface Slice {
   readonly checkpoint: boolean;
   /** When its reply was here, in ms since 1970. */
   readonly repliedAt: number;
+}
+
+function withThread(threads: readonly ThreadId[], thread: ThreadId): readonly ThreadId[] {
+  return threads.includes(thread) || threads.length >= mostThreads ? threads : [...threads, thread];
 }
 
 /** The sums after one more slice. */
@@ -77,6 +84,6 @@ export function addSlice(stats: JobStats, slice: Slice): JobStats {
     fuelUsed: stats.fuelUsed + report.charged,
     checkpoints: stats.checkpoints + Number(slice.checkpoint),
     crashes: stats.crashes,
-    threads: stats.threads.includes(thread) ? stats.threads : [...stats.threads, thread],
+    threads: withThread(stats.threads, thread),
   };
 }

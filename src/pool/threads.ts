@@ -4,7 +4,8 @@
 import type { Worker } from 'node:worker_threads';
 import { Piscina, queueOptionsSymbol } from 'piscina';
 import type { CompiledCode } from '../rewrite/module/module.ts';
-import type { Module } from '../runtime/module.ts';
+import { bounds, codeCost, moduleCost } from './bounds.ts';
+import type { Carried } from './module-bytes.ts';
 import {
   type CodeParcel,
   type ModuleParcel,
@@ -12,9 +13,11 @@ import {
   pauses,
   type Reply,
   stages,
+  type Tidy,
   type WorkerData,
 } from './protocol.ts';
 import type { ThreadId } from './scheduler.ts';
+import { Shelf } from './shelf.ts';
 
 export interface ThreadOptions {
   readonly threads: number;
@@ -41,12 +44,12 @@ interface Thread {
   readonly worker: Worker;
   /** Its word in the pause flags. */
   readonly slot: number;
-  /** Hashes of the modules that it holds, least recently used first. */
-  readonly modules: Set<string>;
+  /** Hashes of the modules that it holds. */
+  readonly modules: Shelf<string>;
   /** Those of them whose native code it holds. */
   readonly codes: Set<string>;
-  /** Jobs whose VMs it keeps as they are, least recently used first; and such as it keeps for nothing. */
-  readonly warm: Set<number>;
+  /** Jobs whose VMs it keeps as they are; and such as it keeps for nothing. */
+  readonly warm: Shelf<number>;
   readonly cold: number[];
 }
 
@@ -58,10 +61,6 @@ export interface Lost {
 
 /** The part of an order that depends on the thread. `warm`: it has kept the job's VM. */
 export type ThreadPart = Pick<Order, 'slot' | 'modules' | 'forget' | 'keep' | 'drop'> & { readonly warm: boolean };
-
-/** How many modules a thread holds, and how many VMs between their slices. */
-const mostModules = 32;
-const mostWarm = 16;
 
 /** Native code may use two fifths of it (rewrite/run/native.ts): as much as all frames take that a VM may have by default. */
 const stackSizeMb = 32;
@@ -77,8 +76,9 @@ export class Threads {
   private readonly threads = new Map<ThreadId, Thread>();
   private readonly pause: Int32Array;
   private readonly stage: Int32Array;
-  /** Native code, as some thread has made it. It lasts as long as the module. */
-  private readonly codes = new WeakMap<Module, CompiledCode>();
+  /** Native code by the module's hash, as some thread has made it. */
+  private readonly codes = new Map<string, CompiledCode>();
+  private readonly codeCosts = new Shelf<string>();
   private readonly piscina: Piscina;
   private ending = false;
   private lastError = new Error('no thread could be started');
@@ -100,6 +100,8 @@ export class Threads {
       minThreads: options.threads,
       maxThreads: options.threads,
       concurrentTasksPerWorker: 1,
+      // Any other way to wait keeps the thread in one endless task, at whose end V8 would let go of what weak references held.
+      atomics: 'disabled',
       recordTiming: false,
       workerHistogram: false,
       workerData,
@@ -127,7 +129,7 @@ export class Threads {
     if (worker === undefined || this.threads.has(id)) return;
     const slots = [...this.threads.values()].map((thread) => thread.slot);
     const slot = this.pause.findIndex((_, i) => !slots.includes(i));
-    this.threads.set(id, { id, worker, slot, modules: new Set(), codes: new Set(), warm: new Set(), cold: [] });
+    this.threads.set(id, { id, worker, slot, modules: new Shelf(), codes: new Set(), warm: new Shelf(), cold: [] });
     this.events.born(id);
   }
 
@@ -143,23 +145,22 @@ export class Threads {
   }
 
   /** What the thread needs to be told about modules, which it then has, and about the job's VM, which it takes up. */
-  partFor(id: ThreadId, modules: readonly Module[], job: number, mayKeep: boolean): ThreadPart {
+  partFor(id: ThreadId, modules: readonly Carried[], job: number, mayKeep: boolean): ThreadPart {
     const thread = this.threads.get(id) as Thread;
-    const parcels = modules.map((module) => parcelFor(thread, module, this.codes.get(module)));
-    const forget = [...thread.modules].slice(0, Math.max(0, thread.modules.size - mostModules));
-    const dispensable = forget.filter((hash) => !modules.some((module) => module.hash === hash));
-    for (const hash of dispensable) for (const held of [thread.modules, thread.codes]) held.delete(hash);
+    const parcels = modules.map((module) => parcelFor(thread, module, this.codes.get(module.hash)));
+    const forget = thread.modules.shed(bounds.threadModules, { spared: modules.length });
+    for (const hash of forget) thread.codes.delete(hash);
     const warm = thread.warm.delete(job);
     const keep = mayKeep || this.threads.size === 1;
-    return { slot: thread.slot, modules: parcels, forget: dispensable, warm, keep, drop: thread.cold.splice(0) };
+    return { slot: thread.slot, modules: parcels, forget, warm, keep, drop: thread.cold.splice(0) };
   }
 
-  /** The thread has kept a job's VM. */
-  kept(id: ThreadId, job: number): void {
+  /** The thread has kept a job's VM, of so many bytes besides its memories. */
+  kept(id: ThreadId, job: number, bytes: number): void {
     const thread = this.threads.get(id);
     if (thread === undefined) return;
-    thread.warm.add(job);
-    for (const oldest of [...thread.warm].slice(0, Math.max(0, thread.warm.size - mostWarm))) this.cool(id, oldest);
+    thread.warm.put(job, bytes);
+    thread.cold.push(...thread.warm.shed(bounds.warmVms, { mostCount: bounds.warmCount }));
   }
 
   /** What the thread has kept for a job is of no use any more. */
@@ -169,11 +170,28 @@ export class Threads {
   }
 
   /** The thread has compiled some of the modules, which others then need not. */
-  compiled(id: ThreadId, parcels: readonly CodeParcel[], modules: readonly Module[]): void {
+  compiled(id: ThreadId, parcels: readonly CodeParcel[], modules: readonly Carried[]): void {
+    const thread = this.threads.get(id);
     for (const { hash, code } of parcels) {
-      this.threads.get(id)?.codes.add(hash);
-      for (const module of modules) if (module.hash === hash) this.codes.set(module, code);
+      const module = modules.find((one) => one.hash === hash);
+      thread?.codes.add(hash);
+      if (module !== undefined) thread?.modules.put(hash, costOf(module, code));
+      this.codes.set(hash, code);
+      this.codeCosts.put(hash, costOfCode(code));
     }
+    for (const hash of this.codeCosts.shed(bounds.mainCode)) this.codes.delete(hash);
+  }
+
+  /** Threads that keep something for nothing. */
+  get untidy(): ThreadId[] {
+    return [...this.threads.values()].filter(({ cold }) => cold.length > 0).map(({ id }) => id);
+  }
+
+  /** Has an idle thread drop what it keeps for nothing. Never rejects. */
+  async tidy(id: ThreadId): Promise<void> {
+    const thread = this.threads.get(id) as Thread;
+    const task: Tidy & object = { kind: 'tidy', drop: thread.cold.splice(0) };
+    await this.piscina.run({ ...task, [queueOptionsSymbol]: { thread: id } }).catch(() => {});
   }
 
   /** Runs one slice on the thread. Never rejects. */
@@ -221,11 +239,16 @@ export class Threads {
   }
 }
 
-function parcelFor(thread: Thread, module: Module, code: CompiledCode | undefined): ModuleParcel {
+const costOfCode = (code: CompiledCode): number =>
+  [...code.values()].reduce((sum, { size }) => sum + codeCost(size), 0);
+
+const costOf = ({ bytes }: Carried, code: CompiledCode | undefined): number =>
+  moduleCost(bytes.length) + (code === undefined ? 0 : costOfCode(code));
+
+function parcelFor(thread: Thread, module: Carried, code: CompiledCode | undefined): ModuleParcel {
   const { hash, bytes } = module;
-  const held = thread.modules.delete(hash);
-  thread.modules.add(hash);
-  const parcel = held ? { hash } : { hash, bytes };
+  const parcel = thread.modules.has(hash) ? { hash } : { hash, bytes };
+  thread.modules.put(hash, costOf(module, code));
   if (code === undefined || thread.codes.has(hash)) return parcel;
   thread.codes.add(hash);
   return { ...parcel, code };

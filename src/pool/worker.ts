@@ -10,8 +10,11 @@ import { useStack } from '../rewrite/run/native-stack.ts';
 import type { Outcome, SuspendReason } from '../runtime/engine.ts';
 import { Module } from '../runtime/module.ts';
 import type { Value } from '../runtime/ref.ts';
+import { mostBytes } from '../snapshot/restore.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
 import { CrashError, LimitError, SnapshotError, UsageError } from '../spec/errors.ts';
+import { withDeadline } from '../spec/patience.ts';
+import { cut, isA, messageOf } from '../spec/told.ts';
 import type { FuncType } from '../spec/types.ts';
 import { type Importable, type Imports, VM } from '../vm.ts';
 import { fileCache } from './cache.ts';
@@ -19,13 +22,14 @@ import { fromData, toData } from './errors.ts';
 import { nextFuel } from './pace.ts';
 import { type Parcel, pack, shareBytes, unpack } from './parcel.ts';
 import { lastPlainStep, type Program, plainProgram, runStep } from './program.ts';
-import type { Answer, CodeParcel, MovingVm, Order, Progress, Reply, SliceEnd, WorkerData } from './protocol.ts';
+import type { Answer, CodeParcel, MovingVm, Order, Progress, Reply, SliceEnd, Tidy, WorkerData } from './protocol.ts';
 import { clock, pauses, stages } from './protocol.ts';
 import { checkLeaving, resultsOf } from './values.ts';
 
 /** When this thread could take its first order. */
 const bornAt = clock();
-const modules = new Map<string, Module>();
+/** By hash; as bytes until they are decoded, which may fail. */
+const modules = new Map<string, Module | Uint8Array>();
 /** By job. They are dropped as they are: another thread may have their memories. */
 const warm = new Map<number, VM>();
 const shared = workerData as WorkerData;
@@ -33,7 +37,8 @@ if (resourceLimits?.stackSizeMb !== undefined) useStack(resourceLimits.stackSize
 if (shared.cache !== undefined) useCodeCache(fileCache(shared.cache));
 
 /** The Piscina task: never rejects. */
-export async function slice(order: Order): Promise<unknown> {
+export async function slice(order: Order | Tidy): Promise<unknown> {
+  if ('kind' in order) return drop(order.drop);
   Atomics.store(shared.stage, order.slot, stages.begun);
   const work = new Slice(order);
   const end = await work.end();
@@ -61,16 +66,17 @@ class Slice {
   async end(): Promise<SliceEnd> {
     try {
       const { order } = this;
-      for (const job of order.drop) warm.delete(job);
-      const held = learn(order);
+      drop(order.drop);
+      const held = this.timed(() => learn(order));
       const [host, program] = await Promise.all([loadImports(order.host), loadProgram(order.program)]);
       const imports = () => importsOf(order, held, [made(host), made(program.imports ?? {})]);
-      const vm = this.moving(() => enter(order, held, imports));
+      const vm = this.moving(() => this.timed(() => enter(order, held, imports)));
       this.vm = vm;
       return await this.work(vm, program);
     } catch (error) {
       this.vm?.dispose();
-      return { kind: 'failed', error: toData(error) };
+      const late = isA(error, LimitError) && error.limit === 'time';
+      return { kind: late ? 'late' : 'failed', error: toData(error) };
     }
   }
 
@@ -95,7 +101,7 @@ class Slice {
       return end;
     }
     if (this.asked === pauses.save || this.asked === pauses.drop) return this.given(vm);
-    const checkpoint = order.task.checkpoint ? saved(vm) : undefined;
+    const checkpoint = order.task.checkpoint ? this.timed(() => saved(vm), 'save') : undefined;
     // A VM that waits stands in this thread's list of those that do, where it must not be once it is elsewhere.
     const kept = order.keep && end.kind !== 'waits';
     const moving = this.moving(() => leave(vm, kept));
@@ -117,7 +123,7 @@ class Slice {
   }
 
   private saved(vm: VM): SliceEnd {
-    const bytes = saved(vm);
+    const bytes = this.timed(() => saved(vm), 'save');
     vm.dispose();
     return { kind: 'saved', bytes, progress: this.progress };
   }
@@ -157,8 +163,15 @@ class Slice {
     return Math.min(left, fuel);
   }
 
+  /** A guest is paused when its time is over; what cannot be, such as rewriting its code, ends with LimitError. */
   private go(vm: VM, fuel: number): Outcome {
-    return vm.run({ fuel, pause: shared.pause.subarray(this.order.slot, this.order.slot + 1) });
+    const pause = shared.pause.subarray(this.order.slot, this.order.slot + 1);
+    return this.timed(() => vm.run({ fuel, pause }));
+  }
+
+  private timed<T>(act: () => T, until: 'run' | 'save' = 'run'): T {
+    const { times } = this.order;
+    return times === undefined ? act() : withDeadline(times[until] - performance.timeOrigin, act);
   }
 
   /** Begins the next call; or the output, where there is none. */
@@ -233,9 +246,11 @@ function accountOf(vm: VM): () => { charged: number; paid: number } {
 /** The modules of the order. */
 function learn(order: Order): Module[] {
   for (const hash of order.forget) for (const each of [modules, codes]) each.delete(hash);
-  return order.modules.map(({ hash, bytes, code }) => {
-    const known = modules.get(hash) ?? (bytes && Module.from(bytes));
-    if (known === undefined) throw new CrashError(`module ${hash} was never sent`);
+  for (const { hash, bytes } of order.modules) if (bytes !== undefined) modules.set(hash, bytes);
+  return order.modules.map(({ hash, code }) => {
+    const sent = modules.get(hash);
+    if (sent === undefined) throw new CrashError(`module ${hash} was never sent`);
+    const known = sent instanceof Module ? sent : Module.from(sent);
     modules.set(hash, known);
     if (code !== undefined) adopt(known, code);
     if (code !== undefined) codes.set(hash, code.size);
@@ -250,7 +265,7 @@ const codes = new Map<string, number>();
 function newCode(order: Order): CodeParcel[] {
   return order.modules.flatMap(({ hash }) => {
     const module = modules.get(hash);
-    const code = module && compiledOf(module);
+    const code = module instanceof Module ? compiledOf(module) : undefined;
     if (code === undefined || code.size === codes.get(hash)) return [];
     codes.set(hash, code.size);
     return [{ hash, code }];
@@ -276,6 +291,10 @@ function enter({ vm, job, limits, engine }: Order, held: readonly Module[], impo
   }
 }
 
+function drop(jobs: readonly number[]): void {
+  for (const job of jobs) warm.delete(job);
+}
+
 function takeWarm(job: number): VM {
   const vm = warm.get(job);
   if (vm === undefined) throw new CrashError(`the VM of job ${job} was not kept`);
@@ -283,11 +302,9 @@ function takeWarm(job: number): VM {
   return vm;
 }
 
-/** Memories are the most of what a snapshot can unpack to; for the rest of it there is room besides. */
-function decoded(bytes: Parcel, { memory }: Order['limits']): Snapshot {
-  const maxBytes = memory === undefined ? undefined : memory + 2 ** 28;
-  return Snapshot.decode(bytes.slice(), { maxBytes });
-}
+/** No more is unpacked than the job's limits allow. */
+const decoded = (bytes: Parcel, limits: Order['limits']): Snapshot =>
+  Snapshot.decode(bytes.slice(), { maxBytes: mostBytes(limits) });
 
 /** A VM from outside of the pool must be in a call, or be told one, but not both. */
 function checkBusy(vm: VM, { program, progress }: Order): void {
@@ -302,7 +319,8 @@ function checkBusy(vm: VM, { program, progress }: Order): void {
 /** What a service answered goes in as results; what is no result of the import's type is the service's error. */
 function answer(vm: VM, given: Answer): void {
   const { pending } = vm.store;
-  if (pending === null) throw new CrashError('an answer came to a VM that waits for none');
+  if (pending?.id !== given.id)
+    throw new SnapshotError('the answer is of another call than the VM waits for', 'job state');
   try {
     if (given.status === 'failed') throw fromData(given.error);
     vm.deliver(given.id, resultsOf(unpack(given.value), vm.store.funcType(pending.func).results));
@@ -322,14 +340,16 @@ const saved = (vm: VM): Parcel => shareBytes(vm.save().encode());
 
 /** No other thread has the memory of a job: only time can end its wait. */
 function waits(timeout: number | null): Stopped {
-  if (timeout === null) throw new LimitError('the job waits without a timeout, and nobody else has its memory');
+  if (timeout === null)
+    throw new LimitError('the job waits without a timeout, and nobody else has its memory', { limit: 'wait' });
   return { kind: 'waits', timeout };
 }
 
 function called(vm: VM, { id, module, name, args }: SuspendReason & { kind: 'host' }): Stopped | undefined {
   try {
-    checkLeaving(args, `argument of ${module}.${name}`);
-    return { kind: 'called', id, module, name, args: pack(args, `arguments of ${module}.${name}`) };
+    const what = `${cut(module)}.${cut(name)}`;
+    checkLeaving(args, `argument of ${what}`);
+    return { kind: 'called', id, module, name, args: pack(args, `arguments of ${what}`) };
   } catch (error) {
     vm.fail(id, error);
     return undefined;
@@ -342,7 +362,7 @@ async function load(url: string): Promise<Record<string, unknown>> {
   try {
     return await import(url);
   } catch (cause) {
-    throw new UsageError(`${url} cannot be loaded: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    throw new UsageError(`${url} cannot be loaded: ${messageOf(cause)}`, { cause });
   }
 }
 

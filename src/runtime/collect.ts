@@ -2,7 +2,6 @@
 // a number may keep an object alive that nothing refers to. Snapshots (snapshot/heap.ts) look more closely.
 
 import type { TagAddr } from '../spec/types.ts';
-import { type Heap, isHeapKind } from './heap.ts';
 import { refKinds } from './ref.ts';
 import { type Shape, shapeOf, sizeOf } from './shape.ts';
 import { globalWords, type Store, type TagInst } from './store.ts';
@@ -15,11 +14,19 @@ import { hierarchyOf } from './value.ts';
 export function newObject(store: Store, shape: Shape, length: number, slotWords: number): number {
   const { heap } = store;
   const size = sizeOf(shape, length);
-  if (!heap.hasRoom(size)) {
-    collect(store, slotWords);
-    heap.checkRoom(size);
-  }
+  if (!heap.hasRoom(size)) makeRoom(store, size, slotWords);
   return heap.allocate(shape, length);
+}
+
+/** Where references that the host was handed take the room, most of them are let go of (references.ts). */
+function makeRoom(store: Store, size: number, slotWords: number): void {
+  const { heap, references } = store;
+  collect(store, slotWords);
+  if (heap.pinned === 0 && !heap.fits(size)) {
+    references.letGo();
+    collect(store, slotWords);
+  }
+  heap.checkRoom(size);
 }
 
 /** A new exception with a tag; the slots of what it carries begin at a word of the stack, and nothing is in use above. */
@@ -34,23 +41,41 @@ export function newException(store: Store, tag: TagAddr, base: number): number {
 
 /** Frees what nothing refers to, unless somebody holds references that are not in the store. */
 export function collect(store: Store, slotWords: number): void {
-  const { heap } = store;
+  const { heap, references } = store;
   if (heap.pinned > 0) return;
   heap.startMarking();
-  const scanned = markRows(store, heap, slotWords);
-  for (const { kind, payload } of store.liveRefs()) if (isHeapKind(refKinds[kind])) heap.mark(payload);
+  const scanned = eachRow(store, slotWords, (words, from, to) => heap.markRow(words, from, to));
+  for (const { payload } of references.held()) heap.mark(payload);
   heap.sweep(scanned);
 }
 
-/** Returns how many words there were. */
-function markRows(
+/**
+ * Forgets values of the host that no word of the store refers to, where there have become many. All that is in use of the
+ * stack is below its top, and what stands in objects counts, dead ones too. Nothing happens while native code runs.
+ */
+export function tidyHostValues(store: Store): void {
+  const { heap, hostValues, stack } = store;
+  if (!hostValues.isFull || heap.pinned > 0) return;
+  const marks = new Uint8Array(hostValues.list.length);
+  const mark = (words: Int32Array, from: number, to: number) => {
+    for (let i = from; i < to; i += 2) if (words[i + 1] === refKinds.extern) marks[words[i] as number] = 1;
+  };
+  const scanned = eachRow(store, stack.top * 2, mark);
+  heap.eachRow(mark);
+  hostValues.sweep(marks, scanned + heap.size);
+}
+
+type Visit = (words: Int32Array, from: number, to: number) => void;
+
+/** Shows all words outside the heap in which references may stand, in pairs; returns how many they were. */
+function eachRow(
   { stack, lifted, globals, globalWords: values, tables, instances }: Store,
-  heap: Heap,
   slotWords: number,
+  visit: Visit,
 ): number {
   let scanned = 0;
   const row = (words: Int32Array, length: number) => {
-    heap.markRow(words, 0, length);
+    visit(words, 0, length);
     scanned += length;
   };
   row(stack.words, slotWords);

@@ -104,7 +104,8 @@ export class Stack {
   /** Makes room for `count` frames. Throws ExhaustionError past the limit. */
   reserveFrames(count: number): void {
     const { frames } = this.limits;
-    if (count > frames) throw new ExhaustionError(`more than ${frames} frames`);
+    if (count > frames)
+      throw new ExhaustionError(`more than ${frames} frames`, undefined, { limit: 'frames', value: frames });
     const { length } = this.frames;
     if (count * frameWords <= length) return;
     const wider = Math.min(frames, Math.max(count, (2 * length) / frameWords));
@@ -114,7 +115,11 @@ export class Stack {
   /** Makes room for `count` slots. Throws ExhaustionError past the limit. */
   reserveSlots(count: number): void {
     const { slots } = this.limits;
-    if (count > slots) throw new ExhaustionError(`more than ${slots * 8} bytes of frames`);
+    if (count > slots)
+      throw new ExhaustionError(`more than ${slots * 8} bytes of frames`, undefined, {
+        limit: 'stack',
+        value: slots * 8,
+      });
     const { length } = this.words;
     if (count * 2 <= length) return;
     this.moveTo(stackViews(Math.min(slots, Math.max(count, length)) * 2, this.frames.length));

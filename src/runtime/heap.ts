@@ -6,7 +6,7 @@
 import { ExhaustionError } from '../spec/errors.ts';
 import type { TagAddr } from '../spec/types.ts';
 import { refKinds } from './ref.ts';
-import { type Field, holdsRefs, longHeader, type Shape, shapes, sizeOf } from './shape.ts';
+import { type Field, holdsRefs, longHeader, type Shape, sizeOf } from './shape.ts';
 
 /** Words that are allocated between two collections at the least: 4 MiB. */
 const smallestRound = 2 ** 20;
@@ -31,6 +31,12 @@ export class Heap {
   private free = -1;
   /** By address, between `mark` and `sweep`. */
   private marks = new Uint8Array(0);
+  /** Shapes of objects, by the numbers that objects have for them. */
+  private readonly shapes: Shape[] = [];
+  private readonly shapeNumbers = new Map<Shape, number>();
+  /** That of the object made last. */
+  private newest: Shape | undefined;
+  private newestNumber = 0;
   /** Marked, and its fields not yet looked at. */
   private readonly grey: number[] = [];
   /** In words, as the two below. */
@@ -73,7 +79,19 @@ export class Heap {
   }
 
   private shapeAt(at: number): Shape {
-    return shapes[this.words[at + 1] as number] as Shape;
+    return this.shapes[this.words[at + 1] as number] as Shape;
+  }
+
+  private numberOf(shape: Shape): number {
+    if (shape === this.newest) return this.newestNumber;
+    let number = this.shapeNumbers.get(shape);
+    if (number === undefined) {
+      number = this.shapes.push(shape) - 1;
+      this.shapeNumbers.set(shape, number);
+    }
+    this.newest = shape;
+    this.newestNumber = number;
+    return number;
   }
 
   /** Of an array. */
@@ -100,14 +118,19 @@ export class Heap {
     return this.used + size < this.nextCollection;
   }
 
-  /** Throws ExhaustionError unless a collection, which was just made, left room for `size` words. */
+  /** Whether a collection, which was just made, left room for `size` words. */
+  fits(size: number): boolean {
+    return this.used + size <= this.limit * (1 - leastFree);
+  }
+
+  /** Throws ExhaustionError unless it did. */
   checkRoom(size: number): void {
-    if (this.used + size > this.limit * (1 - leastFree)) this.exhausted(size);
+    if (!this.fits(size)) this.exhausted(size);
   }
 
   private exhausted(size: number): never {
     const message = `${4 * size} bytes wanted, ${4 * Math.ceil(this.used)} of ${4 * this.limit} in use`;
-    throw new ExhaustionError(message, 'out of heap memory');
+    throw new ExhaustionError(message, 'out of heap memory', { limit: 'heap', value: 4 * this.limit });
   }
 
   /** A new object, all zero; returns its address. Throws ExhaustionError past the limit; never collects. */
@@ -120,7 +143,7 @@ export class Heap {
     this.count++;
     this.words.fill(0, at, this.top);
     this.words[at] = address;
-    this.words[at + 1] = shape.number;
+    this.words[at + 1] = this.numberOf(shape);
     if (shape.element !== undefined) this.words[at + 2] = length;
     return address;
   }
@@ -277,10 +300,18 @@ export class Heap {
   }
 
   private markFields(address: number): void {
-    const at = this.at(address);
+    this.fieldsAt(this.at(address), (words, from, to) => this.markRow(words, from, to));
+  }
+
+  /** Shows the words of all objects, dead ones too, in which references stand. */
+  eachRow(visit: (words: Int32Array, from: number, to: number) => void): void {
+    for (let at = 0; at < this.top; at += this.sizeAt(at)) this.fieldsAt(at, visit);
+  }
+
+  private fieldsAt(at: number, visit: (words: Int32Array, from: number, to: number) => void): void {
     const shape = this.shapeAt(at);
-    if (holdsRefs(shape)) this.markRow(this.words, at + longHeader, at + this.sizeAt(at));
-    for (const ref of shape.refs) this.markRow(this.words, at + ref, at + ref + 2);
+    if (holdsRefs(shape)) visit(this.words, at + longHeader, at + this.sizeAt(at));
+    for (const ref of shape.refs) visit(this.words, at + ref, at + ref + 2);
   }
 
   /** Ends a collection: whatever is not marked, nor reached from there, is gone. `scanned` words had to be looked at. */

@@ -5,10 +5,12 @@
 
 import { LimitError, UsageError } from '../spec/errors.ts';
 import type { MemType } from '../spec/types.ts';
+import { bounds } from './bounds.ts';
 import { hostWasm } from './host-wasm.ts';
+import { weigh } from './weight.ts';
 
 /** Pages of 64 KiB that one memory can have at the most, whatever its type says. */
-const hostMaxPages = 65536;
+export const hostMaxPages = 65536;
 const hostPage = 65536;
 
 /** What all memories of one store may take together, in bytes. */
@@ -59,6 +61,7 @@ export class MemoryInst {
     this.buffer = host.buffer;
     this.bytes = new Uint8Array(this.buffer, 0, size);
     this.view = new DataView(this.buffer, 0, size);
+    if (this.shared) weigh(host);
   }
 
   get pageSize(): number {
@@ -71,7 +74,7 @@ export class MemoryInst {
   }
 
   get shared(): boolean {
-    return !(this.buffer instanceof ArrayBuffer);
+    return isShared(this.buffer);
   }
 
   /** The whole host memory as cells for atomic accesses, made when they are first needed. */
@@ -107,6 +110,7 @@ export class MemoryInst {
     this.madeCells = undefined;
     this.bytes = new Uint8Array(this.buffer, 0, size);
     this.view = new DataView(this.buffer, 0, size);
+    if (this.shared) weigh(this.host);
   }
 
   /** The bytes for whoever asks. The view ends with the memory: what is used again nobody else sees. */
@@ -161,7 +165,7 @@ export class MemoryInst {
   release(): void {
     this.budget.used -= this.size;
     if (this.seen && !this.shared) this.host.grow(0);
-    if (!this.lent && !(this.seen && this.shared)) giveBack(this.host, this.type, this.shared);
+    if (!this.lent && !(this.seen && this.shared)) giveBack(this.host);
   }
 
   /** Lets go of the memory without giving it back: another thread has it now. */
@@ -179,6 +183,8 @@ export interface ResizableMemory {
 /** Whether this host knows resizable buffers of memories. */
 export const hasResizableBuffers = 'toResizableBuffer' in hostWasm.Memory.prototype;
 
+const isShared = (buffer: ArrayBufferLike): boolean => !(buffer instanceof ArrayBuffer);
+
 const hostPages = (size: number): number => Math.ceil(size / hostPage);
 
 function maxPages(type: MemType): number {
@@ -195,32 +201,36 @@ function grownHost(host: WebAssembly.Memory, delta: number): boolean {
   }
 }
 
-/** Released memories by what makes them interchangeable: shared or not, and the host's maximum. */
-const free = new Map<string, WebAssembly.Memory[]>();
-const mostFree = 64;
-/** A memory larger than this is not kept: clearing it costs more than a new one. */
-const mostFreePages = 64;
+/**
+ * Released memories, those given back last at the end. All have the host's largest maximum, which no guest sees: its own is
+ * kept to here. So whatever maximum is wanted, each of them serves.
+ */
+const spare: WebAssembly.Memory[] = [];
+let spareBytes = 0;
 
-const kindOf = (shared: boolean, max: number): string => `${shared} ${max}`;
+/** How many memories are kept for the next to want one, and their bytes. */
+export const spareMemories = (): { count: number; bytes: number } => ({ count: spare.length, bytes: spareBytes });
 
-function giveBack(host: WebAssembly.Memory, type: MemType, shared: boolean): void {
-  const pages = host.buffer.byteLength / hostPage;
-  const kind = kindOf(shared, hostMax(type));
-  const list = free.get(kind) ?? [];
-  if (pages > mostFreePages || list.length >= mostFree) return;
-  list.push(host);
-  free.set(kind, list);
+function giveBack(host: WebAssembly.Memory): void {
+  const { byteLength } = host.buffer;
+  if (byteLength > bounds.spareMemory) return;
+  spare.push(host);
+  spareBytes += byteLength;
+  while (spare.length > bounds.spareMemoryCount || spareBytes > bounds.spareMemories) takeSpare(0);
 }
 
-const hostMax = (type: MemType): number =>
-  Math.min(hostMaxPages, hostPages(Math.min(maxPages(type), 2 ** 32) * 2 ** type.pageLog2));
+function takeSpare(i: number): WebAssembly.Memory {
+  const [host] = spare.splice(i, 1) as [WebAssembly.Memory];
+  spareBytes -= host.buffer.byteLength;
+  return host;
+}
 
-function takeBack(kind: string, pages: number): WebAssembly.Memory | undefined {
-  const list = free.get(kind);
-  const i = list?.findIndex((host) => host.buffer.byteLength <= pages * hostPage) ?? -1;
-  if (list === undefined || i < 0) return undefined;
-  const host = list.splice(i, 1)[0] as WebAssembly.Memory;
-  new Uint8Array(host.buffer).fill(0);
+function takeBack(shared: boolean, pages: number): WebAssembly.Memory | undefined {
+  const i = spare.findLastIndex(({ buffer }) => isShared(buffer) === shared && buffer.byteLength <= pages * hostPage);
+  if (i < 0) return undefined;
+  const host = takeSpare(i);
+  // The host fills shared memory element by element.
+  new Float64Array(host.buffer).fill(0);
   const missing = pages - host.buffer.byteLength / hostPage;
   return missing === 0 || grownHost(host, missing) ? host : undefined;
 }
@@ -237,22 +247,38 @@ export function allocateMemory(
 ): MemoryInst {
   const size = pages * 2 ** type.pageLog2;
   if (size > hostMaxPages * hostPage || budget.used + size > budget.limit)
-    throw new LimitError(`a memory of ${size} bytes is over the limit (${budget.limit - budget.used} bytes are left)`);
-  const max = hostMax(type);
+    throw new LimitError(`a memory of ${size} bytes is over the limit (${budget.limit - budget.used} bytes are left)`, {
+      limit: 'memory',
+      value: budget.limit,
+    });
   const initial = hostPages(size);
   const wanted = shared || type.shared;
-  const host = takeBack(kindOf(wanted, max), initial) ?? newHost(initial, Math.max(initial, max), wanted, size);
+  const host = takeBack(wanted, initial) ?? newHost(initial, wanted, size);
   budget.used += size;
   return new MemoryInst(type, host, size, budget);
 }
 
-function newHost(initial: number, maximum: number, shared: boolean, size: number): WebAssembly.Memory {
+function newHost(initial: number, shared: boolean, size: number): WebAssembly.Memory {
   try {
-    return new hostWasm.Memory({ initial, maximum, shared });
+    return hostMemory(initial, shared);
+  } catch {
+    // The host has collected its garbage by now, where it can; what stands in reserve was none.
+    spare.length = 0;
+    spareBytes = 0;
+    collectHost?.();
+  }
+  try {
+    return hostMemory(initial, shared);
   } catch (cause) {
-    throw new LimitError(`the host has no memory of ${size} bytes left`, { cause });
+    throw new LimitError(`the host has no memory of ${size} bytes left`, { limit: 'memory of the host', cause });
   }
 }
+
+const hostMemory = (initial: number, shared: boolean): WebAssembly.Memory =>
+  new hostWasm.Memory({ initial, maximum: hostMaxPages, shared });
+
+/** There only where a host was asked for it, as Node is with `--expose-gc`. */
+const { gc: collectHost } = globalThis as { gc?: () => void };
 
 /** A memory that came from another thread; `seen`: where somebody may have views of it. */
 export function adoptMemory(
@@ -262,7 +288,8 @@ export function adoptMemory(
   budget: MemoryBudget,
   seen: boolean,
 ): MemoryInst {
-  if (budget.used + size > budget.limit) throw new LimitError(`a memory of ${size} bytes is over the limit`);
+  if (budget.used + size > budget.limit)
+    throw new LimitError(`a memory of ${size} bytes is over the limit`, { limit: 'memory', value: budget.limit });
   budget.used += size;
   return new MemoryInst(type, host, size, budget, seen);
 }
@@ -270,7 +297,7 @@ export function adoptMemory(
 export function isSharedMemory(value: unknown): value is SharedMemory {
   if (typeof value !== 'object' || value === null) return false;
   const { type, memory } = value as Partial<SharedMemory>;
-  return type?.shared === true && memory instanceof hostWasm.Memory && !(memory.buffer instanceof ArrayBuffer);
+  return type?.shared === true && memory instanceof hostWasm.Memory && isShared(memory.buffer);
 }
 
 /** A memory that another VM holds too. */

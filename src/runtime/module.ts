@@ -2,8 +2,8 @@
 
 import { decode } from '../binary/decode.ts';
 import type { Export, ModuleSyntax } from '../binary/module.ts';
-import { shortName } from '../binary/names.ts';
 import { UsageError } from '../spec/errors.ts';
+import { cut } from '../spec/told.ts';
 import type { FuncIdx } from '../spec/types.ts';
 import type { ModuleContext } from '../validate/context.ts';
 import { validate } from '../validate/module.ts';
@@ -47,14 +47,14 @@ export class Module {
     return this.byName.get(name);
   }
 
-  /** What a person calls the function: its name, an export's name, or `func[index]`. */
+  /** What a person calls the function: its name, an export's name, or `func[index]`; at most 200 characters. */
   funcName(index: FuncIdx): string {
     const given = this.syntax.names.funcs.get(index);
-    if (given !== undefined) return given;
+    if (given !== undefined) return cut(given);
     this.exportedNames ??= new Map(
       this.syntax.exports
         .filter(({ kind }) => kind === 'func')
-        .map((e): [FuncIdx, string] => [e.index, shortName(e.name)])
+        .map((e): [FuncIdx, string] => [e.index, cut(e.name)])
         .reverse(),
     );
     return this.exportedNames.get(index) ?? `func[${index}]`;

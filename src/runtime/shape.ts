@@ -1,9 +1,9 @@
 // How objects of the heap are laid out: one shape for each type of structure, array and exception. A shape follows from
-// its type alone and is shared by all VMs of this thread; its number never leaves the thread.
+// its type alone, is shared by all VMs of this thread, and lasts as long as the type.
 //
 // An object is a row of int32 words (heap.ts says where it stands):
 //   0    its address, so that a walk over all objects knows whose words these are
-//   1    number of its shape
+//   1    number of its shape in the heap (heap.ts)
 //   2    array: count of elements; exception: address of its tag; structures have their first field here
 //   …    fields or elements: i32 and f32 one word, i64 and f64 two, references two (payload, kind), v128 four, low words
 //        first. i8 and i16 take a word as a field; as elements they are packed, and the rest of the last word is zero.
@@ -25,7 +25,6 @@ export interface Field {
 }
 
 export interface Shape {
-  readonly number: number;
   readonly type: DefType;
   readonly kind: 'struct' | 'array' | 'exn';
   /** Words of the object; of an array: those before its elements. */
@@ -46,16 +45,13 @@ export const structHeader = 2;
 /** Where the elements of an array and the values of an exception begin. */
 export const longHeader = 3;
 
-/** By number. */
-export const shapes: Shape[] = [];
-const known = new Map<DefType, Shape>();
+const known = new WeakMap<DefType, Shape>();
 
 /** The shape of a structure or array type; of a function type: that of exceptions whose tag has the type. */
 export function shapeOf(type: DefType): Shape {
   let shape = known.get(type);
   if (shape === undefined) {
     shape = make(type);
-    shapes.push(shape);
     known.set(type, shape);
   }
   return shape;
@@ -74,7 +70,6 @@ function make(type: DefType): Shape {
     words += field.words;
   }
   return {
-    number: shapes.length,
     type,
     kind,
     words,
@@ -89,7 +84,6 @@ function make(type: DefType): Shape {
 function makeArray(type: DefType, { storage }: FieldType): Shape {
   const element = fieldOf(storage, longHeader);
   return {
-    number: shapes.length,
     type,
     kind: 'array',
     words: longHeader,

@@ -17,11 +17,14 @@ import type {
   TableAddr,
   TagAddr,
 } from '../spec/types.ts';
+import { type Counts, checkCounts, listedBy } from './counts.ts';
 import { Stack } from './frame.ts';
 import { Heap } from './heap.ts';
+import { HostValues } from './host-values.ts';
 import type { MemoryBudget, MemoryInst } from './memory.ts';
 import type { Module } from './module.ts';
 import { Ref, refKinds, type Value } from './ref.ts';
+import { References } from './references.ts';
 import type { TableInst } from './table.ts';
 import type { PendingWait } from './wait.ts';
 import { WeakRows } from './weak-rows.ts';
@@ -40,8 +43,15 @@ export interface VmLimits {
   readonly tables: number;
   /** Bytes of all structures, arrays and exceptions together, of which a sixteenth stays free. */
   readonly heap: number;
-  /** Instances, and functions, globals, … of all instances together. */
   readonly instances: number;
+  /** Linear memories. Whatever their size, each takes about ten gigabytes of the process's address space. */
+  readonly memoryCount: number;
+  readonly tableCount: number;
+  /**
+   * Functions, tables, globals and tags of the store, and what instances import and have as segments: each takes some
+   * ten to a hundred bytes.
+   */
+  readonly entities: number;
 }
 
 export const defaultLimits: VmLimits = {
@@ -52,6 +62,9 @@ export const defaultLimits: VmLimits = {
   tables: 20_000_000,
   heap: 1024 ** 3,
   instances: 10_000,
+  memoryCount: 100,
+  tableCount: 10_000,
+  entities: 2_000_000,
 };
 
 export const limitNames = Object.keys(defaultLimits) as readonly (keyof VmLimits)[];
@@ -79,8 +92,6 @@ export type FuncInst =
   | { readonly kind: 'wasm'; readonly type: DefType; readonly instance: InstanceInst; readonly index: FuncIdx }
   /** Known by name and type; what it is bound to is the VM's business. */
   | { readonly kind: 'host'; readonly type: DefType; readonly module: string; readonly name: string };
-
-const fewRefs = 1000;
 
 /** Values stand in `Store.globalWords`, four words each (room for a v128). */
 export interface GlobalInst {
@@ -111,7 +122,7 @@ export class Store {
   globalsAway: { bringBack(): void } | null = null;
   readonly tags: TagInst[] = [];
   /** Values of the host that the guest holds as externref. */
-  readonly externs: unknown[] = [];
+  readonly hostValues = new HostValues();
   readonly stack: Stack;
   /** Slots that were lifted off the stack: what they refer to is in use. */
   readonly lifted = new WeakRows();
@@ -129,11 +140,11 @@ export class Store {
   readonly memoryBudget: MemoryBudget;
   readonly heap: Heap;
 
+  /** Entries that instances import, and segments. */
+  private listed = 0;
   private tableElements = 0;
-  private readonly externIndex = new Map<unknown, number>();
-  private readonly refs = new Map<string, WeakRef<Ref>>();
-  /** With more of them than this, those that are gone are looked for. */
-  private mostRefs = fewRefs;
+  /** What the host was handed. */
+  readonly references = new References(this);
 
   constructor(readonly limits: VmLimits) {
     this.stack = new Stack({ frames: limits.frames, slots: Math.floor(limits.stack / 8) });
@@ -141,14 +152,46 @@ export class Store {
     this.heap = new Heap(limits.heap);
   }
 
+  /** Throws LimitError where the store has no room for so much more. */
+  checkRoom(more: Partial<Counts>): void {
+    checkCounts(this.limits, {
+      instances: this.instances.length + (more.instances ?? 0),
+      memoryCount: this.memories.length + (more.memoryCount ?? 0),
+      tableCount: this.tables.length + (more.tableCount ?? 0),
+      entities: this.entities + (more.entities ?? 0),
+    });
+  }
+
+  /** What counts towards the limit of that name. */
+  private get entities(): number {
+    const { funcs, tables, globals, tags } = this;
+    return funcs.length + tables.length + globals.length + tags.length + this.listed;
+  }
+
+  private checkOneMore(): void {
+    if (this.entities >= this.limits.entities) this.checkRoom({ entities: 1 });
+  }
+
+  /** Its own functions, tables, … are added by themselves. */
+  addInstance(instance: InstanceInst): InstanceAddr {
+    this.listed += listedBy(instance.module.context);
+    return this.instances.push(instance) - 1;
+  }
+
   addFunc(func: FuncInst): FuncAddr {
+    this.checkOneMore();
     return this.funcs.push(func) - 1;
   }
 
   addTable(table: TableInst): TableAddr {
+    this.checkOneMore();
+    if (this.tables.length >= this.limits.tableCount) this.checkRoom({ tableCount: 1 });
     const sum = this.tableElements + table.size;
     if (sum > this.limits.tables)
-      throw new LimitError(`tables of ${sum} elements are over the limit of ${this.limits.tables}`);
+      throw new LimitError(`tables of ${sum} elements are over the limit of ${this.limits.tables}`, {
+        limit: 'tables',
+        value: this.limits.tables,
+      });
     this.tableElements = sum;
     return this.tables.push(table) - 1;
   }
@@ -161,17 +204,40 @@ export class Store {
     return old;
   }
 
-  /** Forgets the tables from an address on, where an instantiation failed. */
-  dropTables(from: TableAddr): void {
-    for (const { size } of this.tables.splice(from)) this.tableElements -= size;
+  /** What is in the store now, for `rollBack`. */
+  mark(): readonly number[] {
+    return this.lists.map((list) => list.length);
   }
 
+  /** Forgets all that was added since the mark. Nothing may refer to it: no segment was copied, no code has run. */
+  rollBack(mark: readonly number[]): void {
+    const [instances, tables, memories] = mark as readonly [number, number, number];
+    for (const { module } of this.instances.slice(instances)) this.listed -= listedBy(module.context);
+    for (const { size } of this.tables.slice(tables)) this.tableElements -= size;
+    for (const memory of this.memories.slice(memories)) memory.release();
+    this.lists.forEach((list, i) => {
+      list.length = mark[i] as number;
+    });
+    this.globalWords.fill(0, this.globals.length * globalWords);
+  }
+
+  private get lists(): readonly unknown[][] {
+    return [this.instances, this.tables, this.memories, this.funcs, this.globals, this.tags];
+  }
+
+  addTag(type: DefType): TagAddr {
+    this.checkOneMore();
+    return this.tags.push({ type }) - 1;
+  }
+
+  /** There must be room for it (`checkRoom`). */
   addMemory(memory: MemoryInst): MemAddr {
     return this.memories.push(memory) - 1;
   }
 
   /** Adds a global; its words are zero until the caller writes them at `addr * globalWords`. */
   addGlobal(type: GlobalType): GlobalAddr {
+    this.checkOneMore();
     const addr = this.globals.push({ type }) - 1;
     if ((addr + 1) * globalWords > this.globalWords.length) {
       const wider = new Int32Array(this.globalWords.length * 2);
@@ -191,26 +257,14 @@ export class Store {
     return (this.funcs[addr] as FuncInst).type.comp as FuncType;
   }
 
-  /** The one Ref object for a reference. */
+  /** The reference to something, for the host. */
   ref(kind: Ref['kind'], payload: number): Ref {
-    const key = `${kind} ${payload}`;
-    const known = this.refs.get(key)?.deref();
-    if (known !== undefined) return known;
-    const made = new Ref(this, kind, payload);
-    this.refs.set(key, new WeakRef(made));
-    if (this.refs.size > this.mostRefs) this.mostRefs = 2 * this.liveRefs().length + fewRefs;
-    return made;
+    return this.references.to(kind, payload);
   }
 
-  /** The references that the host may still hold; JavaScript lets go of none before its current job ends. */
-  liveRefs(): Ref[] {
-    const live: Ref[] = [];
-    for (const [key, weak] of this.refs) {
-      const ref = weak.deref();
-      if (ref === undefined) this.refs.delete(key);
-      else live.push(ref);
-    }
-    return live;
+  /** Values of the host, by place. */
+  get externs(): readonly unknown[] {
+    return this.hostValues.list;
   }
 
   /** What a reference that is not null refers to. A value of the host has no type but the top one. */
@@ -245,22 +299,8 @@ export class Store {
       return value.store === this && this.isOfType(value.payload, refKinds[value.kind], type)
         ? [value.payload, refKinds[value.kind]]
         : undefined;
-    return type.heap === 'extern' || type.heap === 'any' ? [this.extern(value), refKinds.extern] : undefined;
-  }
-
-  private extern(value: unknown): number {
-    const known = this.externIndex.get(value);
-    if (known !== undefined) return known;
-    const index = this.externs.push(value) - 1;
-    this.externIndex.set(value, index);
-    return index;
-  }
-
-  /** Fills an empty store's host values, as a restore does. */
-  restoreExterns(values: readonly unknown[]): void {
-    for (const value of values) {
-      this.externIndex.set(value, this.externs.length);
-      this.externs.push(value);
-    }
+    return type.heap === 'extern' || type.heap === 'any'
+      ? [this.hostValues.placeOf(value), refKinds.extern]
+      : undefined;
   }
 }

@@ -2,6 +2,7 @@
 
 import { topOf } from '../spec/deftypes.ts';
 import { UsageError } from '../spec/errors.ts';
+import { told } from '../spec/told.ts';
 import { isRef, slotsOf, typeName, type ValType } from '../spec/types.ts';
 import { refKinds, type Value } from './ref.ts';
 import type { Store } from './store.ts';
@@ -97,14 +98,7 @@ function writeNumber(type: 'i32' | 'i64' | 'f32' | 'f64', value: Value, what: st
 }
 
 function misfit(value: Value, type: ValType, what: string): never {
-  throw new UsageError(`${what} must be of type ${typeName(type)}, and ${describe(value)} is not`);
-}
-
-function describe(value: Value): string {
-  if (typeof value === 'bigint') return `the bigint ${value}`;
-  if (typeof value === 'object' || typeof value === 'function')
-    return value === null ? 'null' : `a ${value.constructor?.name ?? typeof value}`;
-  return typeof value === 'string' ? JSON.stringify(value) : String(value);
+  throw new UsageError(`${what} must be of type ${typeName(type)}, and ${told(value)} is not`);
 }
 
 /** Writes values one after the other from `slot` on. */

@@ -17,11 +17,12 @@
 
 import { deflateSync, inflateSync } from 'fflate';
 import { SnapshotError } from '../spec/errors.ts';
+import { checkDeadlineNow } from '../spec/patience.ts';
 import { crc32 } from './checksum.ts';
 import { bad, checkFormOfLengths } from './form.ts';
-import { formatVersion, mapWords, pageBytes, type SavedMemory, type SnapshotData } from './format.ts';
+import { formatVersion, mapWords, pageBytes, type Saved, type SavedMemory, type SnapshotData } from './format.ts';
 import { checkKept, readMetadata, writeMetadata } from './metadata.ts';
-import { fingerprint, sharePages, unsharePages } from './pages.ts';
+import { fingerprint, pagesNamed, sharePages, unsharePages } from './pages.ts';
 
 const magic = 0x78627700;
 const headerBytes = 12;
@@ -39,9 +40,13 @@ export interface DecodeOptions {
   readonly base?: SnapshotData | undefined;
   /** The most bytes that the parts may take when they are unpacked. */
   readonly maxBytes?: number | undefined;
+  /** The most bytes that what is neither words nor pages may take once it is read. */
+  readonly maxMetadata?: number | undefined;
 }
 /** All memory that a VM has by default, and as much again as its stack and tables may take. */
 const defaultMaxBytes = 5 * 2 ** 30;
+/** Ten thousand instances, or as much of the host's values. */
+const defaultMaxMetadata = 2 ** 24;
 
 // Writing.
 
@@ -99,7 +104,10 @@ function pagesAt(pages: Uint8Array, places: readonly number[]): Uint8Array {
 
 function partsOf(kind: PartKind, size: number, read: (start: number, end: number) => Uint8Array): Part[] {
   const parts: Part[] = [];
-  for (let at = 0; at < size; at += blockBytes) parts.push(packed(kind, read(at, Math.min(size, at + blockBytes))));
+  for (let at = 0; at < size; at += blockBytes) {
+    checkDeadlineNow('encoding a snapshot');
+    parts.push(packed(kind, read(at, Math.min(size, at + blockBytes))));
+  }
   return parts;
 }
 
@@ -136,6 +144,7 @@ function join(parts: readonly Part[], version: number): Uint8Array<ArrayBuffer> 
   view.setUint32(8, parts.length, true);
   let at = head + 4;
   parts.forEach((part, i) => {
+    checkDeadlineNow('encoding a snapshot');
     const header = headerBytes + i * partHeaderBytes;
     view.setUint8(header, partKinds.indexOf(part.kind));
     view.setUint8(header + 1, part.coding);
@@ -151,18 +160,31 @@ function join(parts: readonly Part[], version: number): Uint8Array<ArrayBuffer> 
 
 // Reading.
 
-/** Throws SnapshotError, and unpacks no more than the options allow. */
-export function decodeSnapshot(bytes: Uint8Array, { base, maxBytes }: DecodeOptions = {}): SnapshotData {
-  const parts = readParts(bytes, maxBytes ?? defaultMaxBytes);
-  const metadata = readMetadata(unpackAll(parts, 'metadata'));
+/**
+ * Throws SnapshotError, and unpacks no more than the options allow: of each kind of part no more than what was read of
+ * those before asks for.
+ */
+export function decodeSnapshot(bytes: Uint8Array, options: DecodeOptions = {}): SnapshotData {
+  const { base, maxBytes = defaultMaxBytes, maxMetadata = defaultMaxMetadata } = options;
+  const parts = readParts(bytes, maxBytes);
+  const metadata = readMetadata(unpackAll(parts, 'metadata', maxMetadata), maxMetadata);
   const { saved, base: wanted } = (metadata ?? {}) as Partial<Metadata>;
   checkFormOfLengths(saved);
   checkBase(wanted, base);
-  const rows = unpackAll(parts, 'words');
-  const pages = unpackAll(parts, 'pages');
+  const rows = unpackAll(parts, 'words', 4 * lengthOf(saved));
+  const data = mapWords(saved, taker(rows));
+  const pages = unpackAll(parts, 'pages', pageBytes * pagesNamed(data));
   if (pages.length % pageBytes !== 0) bad('its size is not one of whole pages', 'pages');
-  const data = { ...mapWords(saved, taker(rows)), pages };
-  return { ...data, ...unsharePages(data, wanted === null ? undefined : base) };
+  return { ...data, ...unsharePages({ ...data, pages }, wanted === null ? undefined : base) };
+}
+
+/** Of all rows. */
+function lengthOf(saved: Saved<number>): number {
+  let sum = 0;
+  mapWords(saved, (length) => {
+    sum += length;
+  });
+  return sum;
 }
 
 interface Metadata {
@@ -177,7 +199,7 @@ function checkBase(wanted: unknown, base: SnapshotData | undefined): void {
   if (fingerprint(base) !== wanted) bad('the base snapshot is another one', 'snapshot');
 }
 
-/** Hands out rows one after the other; all must be used up in the end, which the last row's owner cannot know. */
+/** Hands out rows one after the other. */
 function taker(bytes: Uint8Array<ArrayBuffer>): (length: number) => Int32Array {
   const all = new Int32Array(bytes.buffer, 0, Math.floor(bytes.length / 4));
   let at = 0;
@@ -195,6 +217,7 @@ function readParts(bytes: Uint8Array, maxBytes: number): Part[] {
   let at = head + 4;
   let left = maxBytes;
   for (let header = headerBytes; header < head; header += partHeaderBytes) {
+    checkDeadlineNow('decoding a snapshot');
     const where = `part ${parts.length}`;
     const length = view.getUint32(header + 8, true);
     if (length > bytes.length - at) bad('cut short', where);
@@ -232,12 +255,15 @@ function readPart(view: DataView, header: number, bytes: Uint8Array, where: stri
   return { kind, coding, size, bytes };
 }
 
-/** Joins the contents of all parts of a kind. */
-function unpackAll(parts: readonly Part[], kind: PartKind): Uint8Array<ArrayBuffer> {
+/** Joins the contents of all parts of a kind. Throws SnapshotError, before it unpacks any, for more than `most` bytes. */
+function unpackAll(parts: readonly Part[], kind: PartKind, most: number): Uint8Array<ArrayBuffer> {
   const ours = parts.filter((part) => part.kind === kind);
-  const all = new Uint8Array(ours.reduce((sum, part) => sum + part.size, 0));
+  const size = ours.reduce((sum, part) => sum + part.size, 0);
+  if (size > most) bad(`${size} bytes, and there is use for ${most} at the most`, kind);
+  const all = new Uint8Array(size);
   let at = 0;
   for (const part of ours) {
+    checkDeadlineNow('decoding a snapshot');
     all.set(unpack(part), at);
     at += part.size;
   }

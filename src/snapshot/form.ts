@@ -6,8 +6,11 @@ import { limitNames } from '../runtime/store.ts';
 import { SnapshotError } from '../spec/errors.ts';
 import { byKind, formatVersion, type Saved } from './format.ts';
 
+/** Characters of a message; what it quotes from a snapshot may be of any length. */
+const mostTold = 200;
+
 export function bad(what: string, where: string): never {
-  throw new SnapshotError(what, where);
+  throw new SnapshotError(what.length > mostTold ? `${what.slice(0, mostTold)}…` : what, where);
 }
 
 type Check = (value: unknown, where: string) => void;
@@ -24,6 +27,8 @@ export const isCount = (value: unknown, most = Number.MAX_SAFE_INTEGER): value i
 
 const index = check((v) => isCount(v, maxSigned), 'an index');
 const count = check((v) => isCount(v), 'a count');
+/** What goes on counting in a VM: half of the numbers that are exact are left for that. */
+const tally = check((v) => isCount(v, 2 ** 52), 'a count');
 const text = check((v) => typeof v === 'string', 'a text');
 const flag = check((v) => typeof v === 'boolean', 'a boolean');
 const size = check((v) => typeof v === 'bigint' && v >= 0n && v < 2n ** 64n, 'a 64-bit number');
@@ -41,7 +46,7 @@ const list =
   };
 
 /** Fields that older versions did not write. */
-const optional: ReadonlySet<string> = new Set(['wait']);
+const optional: ReadonlySet<string> = new Set(['wait', 'memoryCount', 'tableCount', 'entities']);
 
 /** Own fields only, so that nothing is inherited from a forged prototype. */
 const record =
@@ -102,9 +107,9 @@ function snapshotOf(words: Check): Check {
     slots: words,
     pending: either(null, record({ id: count, func: index, args: words })),
     wait,
-    calls: count,
-    fuelUsed: count,
-    debt: count,
+    calls: tally,
+    fuelUsed: tally,
+    debt: tally,
     limits: record(Object.fromEntries(limitNames.map((name) => [name, count]))),
   });
 }

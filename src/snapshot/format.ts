@@ -31,7 +31,7 @@ export interface Saved<W> {
    * the instance's own and not imported, or (-1, n): then it is the nth of its kind in `made`. Types follow from that.
    */
   readonly origins: Readonly<Record<ExternKind, W>>;
-  /** What the host gave to instances. */
+  /** What the host gave to instances; each is imported by one of them, a host function by its own name and type. */
   readonly made: {
     readonly func: readonly SavedHostFunc[];
     readonly table: readonly SavedTableType[];
@@ -56,9 +56,10 @@ export interface Saved<W> {
   readonly pending: SavedCall<W> | null;
   /** The wait at a cell of a memory, if there is one; version 1 knew none. */
   readonly wait?: SavedWait | undefined;
-  /** Host calls so far that had to wait. */
+  /** Host calls so far that had to wait; the pending one is the last of them. */
   readonly calls: number;
   readonly fuelUsed: number;
+  /** No more than was used. */
   readonly debt: number;
   /** The limits that the store ran under; a restore never raises them above its own on their account. */
   readonly limits: SavedLimits;
@@ -140,7 +141,8 @@ export interface SavedWait {
   readonly woken: boolean;
 }
 
-export type SavedLimits = { readonly [K in keyof VmLimits]: number };
+/** Older snapshots lack those that came later. */
+export type SavedLimits = { readonly [K in keyof VmLimits]?: number };
 
 export const externKinds = ['func', 'table', 'memory', 'global', 'tag'] as const satisfies readonly ExternKind[];
 

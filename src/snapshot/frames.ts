@@ -1,6 +1,7 @@
 // Visits the frames of a stack with what they must look like. Frames at the same place of the same function are visited
 // together, each function's body is read once: so the cost is that of the code and of the stack, whatever stands in it.
 
+import { checkDeadline } from '../spec/patience.ts';
 import type { FuncIdx } from '../spec/types.ts';
 import type { ModuleContext } from '../validate/context.ts';
 import { type FrameShape, visitFrameShapes } from '../validate/frames.ts';
@@ -32,6 +33,7 @@ export function visitFrames(
 ): number {
   const groups = new Map<ModuleContext, Map<FuncIdx, ByPc>>();
   for (let i = 0; i < depth; i++) {
+    checkDeadline('reading the stack');
     const { context, index } = bodyOf(i);
     const byFunc = entry(groups, context, () => new Map<FuncIdx, ByPc>());
     const byPc = entry(byFunc, index, () => new Map<number, number[]>());

@@ -5,21 +5,7 @@ import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
 import { deserialize, serialize } from 'structured-clone-es';
 import { SnapshotError } from '../spec/errors.ts';
 import { bad } from './form.ts';
-
-/** A record: its type, and a value that holds indices of other records. What the types mean is structured-clone-es's. */
-type Record = readonly [type: number | string, value?: unknown];
-const kinds = {
-  undefined: -1,
-  primitive: 0,
-  array: 1,
-  object: 2,
-  date: 3,
-  regexp: 4,
-  map: 5,
-  set: 6,
-  error: 7,
-  bigint: 8,
-};
+import { Cost, checkTree, kinds, type Record } from './records.ts';
 
 const arrays = {
   Int8Array,
@@ -47,9 +33,18 @@ const oddNumbers: Readonly<{ [name: string]: number }> = {
 
 // Writing.
 
+/** Throws SnapshotError for values within each other deeper than the host's stack allows. */
 export function writeMetadata(value: unknown): Uint8Array {
-  const records = serialize(value) as unknown as Record[];
+  const records = serialized(value);
   return new TextEncoder().encode(JSON.stringify(records.map(writeRecord)));
+}
+
+function serialized(value: unknown): Record[] {
+  try {
+    return serialize(value) as unknown as Record[];
+  } catch (cause) {
+    throw new SnapshotError('cannot be written', 'metadata', { cause });
+  }
 }
 
 function writeRecord(record: Record): Record {
@@ -98,21 +93,26 @@ function partsOf(value: object, where: string): Iterable<unknown> {
 /** Digits of the longest bigint that is read; longer ones take more than linear time. */
 const mostDigits = 10_000;
 
-/** Throws SnapshotError for anything that `writeMetadata` does not write. */
-export function readMetadata(bytes: Uint8Array): unknown {
+/** Throws SnapshotError for anything that `writeMetadata` does not write, and for what takes more than `most` bytes. */
+export function readMetadata(bytes: Uint8Array, most: number): unknown {
   try {
+    const cost = new Cost(most);
+    cost.addText(bytes);
     const records: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
     if (!Array.isArray(records) || records.length === 0) return bad('no records', 'metadata');
-    return deserialize(records.map((record) => readRecord(record, records)));
+    const read = records.map((record) => readRecord(record, records, cost));
+    checkTree(read);
+    return deserialize(read);
   } catch (cause) {
     if (cause instanceof SnapshotError) throw cause;
     throw new SnapshotError('cannot be read', 'metadata', { cause });
   }
 }
 
-function readRecord(record: unknown, all: readonly unknown[]): Record {
+function readRecord(record: unknown, all: readonly unknown[], cost: Cost): Record {
   if (!Array.isArray(record)) return bad('not a record', 'metadata');
   const [type, value] = record as [unknown, unknown];
+  cost.addRecord(type, value);
   if (type === 'number' && typeof value === 'string' && Object.hasOwn(oddNumbers, value)) return [0, oddNumbers[value]];
   if (isArrayName(type) && typeof value === 'string')
     return [type, new (arrays[type] as unknown as ArrayMaker)(hexToBytes(value).slice().buffer)];

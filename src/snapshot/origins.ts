@@ -2,9 +2,11 @@
 // themselves are not saved: they follow from the modules, except for what the host made.
 
 import { type ExternType, externMatches } from '../link/match.ts';
-import type { Store } from '../runtime/store.ts';
+import type { Module } from '../runtime/module.ts';
+import { globalWords, type Store } from '../runtime/store.ts';
 import { type DefType, defineFunc } from '../spec/deftypes.ts';
 import { SnapshotError } from '../spec/errors.ts';
+import { quoted } from '../spec/told.ts';
 import {
   type ExternKind,
   type FuncType,
@@ -135,6 +137,29 @@ const saveGlobalType = ({ type, mutable }: GlobalType, where: string): SavedGlob
 
 // Reading.
 
+/**
+ * Whether there are as many of everything as instances declare and the host made: so nothing is looked at, or made, that
+ * is not there. Throws SnapshotError.
+ */
+export function checkSpaces(data: SnapshotData, contexts: readonly ModuleContext[]): void {
+  for (const kind of externKinds) {
+    let count = data.made[kind].length;
+    contexts.forEach((context, i) => {
+      const declared = spaces[kind].types(context).length;
+      const given = data.instances[i]?.spaces[kind].length;
+      if (given !== declared) bad(`has ${given} ${kind}s, ${declared} expected`, `instance ${i}`);
+      count += declared - spaces[kind].imported(context);
+    });
+    const told = data.origins[kind].length / 2;
+    if (!Number.isInteger(told)) bad('has half an origin', `${kind}s`);
+    if (told !== count) bad(`${told} origins, ${count} expected`, `${kind}s`);
+  }
+  const { origins, tables, memories, globals } = data;
+  if (tables.length !== origins.table.length / 2) bad('not as many as their origins', 'tables');
+  if (memories.length !== origins.memory.length / 2) bad('not as many as their origins', 'memories');
+  if (globals.length !== (origins.global.length / 2) * globalWords) bad('not as many as their origins', 'globals');
+}
+
 /** The types of all entities. Throws SnapshotError where an origin is none, or where it does not agree with instances. */
 export function restoreTypes(data: SnapshotData, contexts: readonly ModuleContext[]): StoreTypes {
   const r = new TypeReader(data, contexts);
@@ -159,7 +184,6 @@ class TypeReader {
     made: (n: number, where: string) => StoreTypes[K][number],
   ): StoreTypes[K][number][] {
     const words = this.data.origins[kind];
-    if (words.length % 2 !== 0) bad('has half an origin', `${kind}s`);
     let next = 0;
     const types = Array.from({ length: words.length / 2 }, (_, addr) => {
       const [instance, index] = [words[addr * 2] as number, words[addr * 2 + 1] as number];
@@ -193,7 +217,7 @@ class TypeReader {
   }
 }
 
-const valType = (name: string, where: string): ValType => typeNamed(name) ?? bad(`${name} is no type`, where);
+const valType = (name: string, where: string): ValType => typeNamed(name) ?? bad(`${quoted(name)} is no type`, where);
 
 function tableType(saved: SavedTableType | undefined, where: string): TableType {
   if (saved === undefined) return bad('made by the host, and not told', where);
@@ -237,7 +261,6 @@ export function checkImports(
     const addresses = data.instances[instance]?.spaces[kind] as Int32Array;
     const types = spaces[kind].types(context);
     const where = `instance ${instance}`;
-    if (addresses.length !== types.length) bad(`has ${addresses.length} ${kind}s, ${types.length} expected`, where);
     for (let i = 0; i < spaces[kind].imported(context); i++) {
       const extern = given(kind, addresses[i] as number);
       const expected = { kind, type: types[i] } as ExternType;
@@ -245,4 +268,40 @@ export function checkImports(
         bad(`import ${i} of its ${kind}s does not match`, where);
     }
   }
+}
+
+/**
+ * Whether all that the host made is what some instance imports; a host function is so under its own name and type. A
+ * fresh VM has nothing else of the host's. Throws SnapshotError.
+ */
+export function checkMade(data: SnapshotData, modules: readonly Module[], types: StoreTypes): void {
+  for (const kind of externKinds) {
+    const isImported = new Uint8Array(data.origins[kind].length / 2);
+    modules.forEach((module, i) => {
+      const addresses = data.instances[i]?.spaces[kind] as Int32Array;
+      importsOf(module, kind).forEach((name, k) => {
+        const addr = addresses[k] as number;
+        if (kind !== 'func' || isGiven(data, types, addr, name, module.context.funcs[k])) isImported[addr] = 1;
+      });
+    });
+    isImported.forEach((imported, addr) => {
+      if (imported === 0 && data.origins[kind][addr * 2] === hostMade)
+        bad('made by the host, and no instance imports it', `${kind} ${addr}`);
+    });
+  }
+}
+
+const importsOf = ({ syntax }: Module, kind: ExternKind) => syntax.imports.filter(({ desc }) => desc.kind === kind);
+
+/** Whether the host function at the address is what the import asks for, and nothing that was passed on. */
+function isGiven(
+  { origins, made }: SnapshotData,
+  types: StoreTypes,
+  addr: number,
+  { module, name }: { readonly module: string; readonly name: string },
+  type: DefType | undefined,
+): boolean {
+  if (origins.func[addr * 2] !== hostMade) return false;
+  const func = made.func[origins.func[addr * 2 + 1] as number];
+  return func?.module === module && func.name === name && types.func[addr] === type;
 }

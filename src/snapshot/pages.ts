@@ -2,6 +2,7 @@
 // equal ones, so that a container holds each once, or not at all where a base snapshot has it.
 
 import type { MemoryInst } from '../runtime/memory.ts';
+import { checkDeadline, checkDeadlineNow } from '../spec/patience.ts';
 import { hashWords } from './checksum.ts';
 import { bad } from './form.ts';
 import { pageBytes, type SavedMemory, type SnapshotData, zeroPage } from './format.ts';
@@ -19,18 +20,29 @@ type Memories = Pick<SnapshotData, 'memories' | 'pages'>;
 
 /** Collects runs; neighbours that go on in the same way become one. */
 class Runs {
-  private readonly words: number[] = [];
+  private words = new Int32Array(16);
+  private length = 0;
 
   add(count: number, source: number): void {
-    const last = this.words.length - 2;
-    const [lastCount, lastSource] = [this.words[last], this.words[last + 1]];
-    const next = lastSource === undefined || lastSource < 0 ? lastSource : lastSource + (lastCount as number);
-    if (source === next) this.words[last] = (lastCount as number) + count;
-    else this.words.push(count, source);
+    const last = this.length - 2;
+    const [lastCount, lastSource] = [this.words[last] ?? 0, this.words[last + 1] ?? 0];
+    const next = lastSource < 0 ? lastSource : lastSource + lastCount;
+    if (last >= 0 && source === next) this.words[last] = lastCount + count;
+    else this.push(count, source);
+  }
+
+  private push(count: number, source: number): void {
+    if (this.length === this.words.length) {
+      const wider = new Int32Array(2 * this.length);
+      wider.set(this.words);
+      this.words = wider;
+    }
+    this.words[this.length++] = count;
+    this.words[this.length++] = source;
   }
 
   take(): Int32Array {
-    return Int32Array.from(this.words);
+    return this.words.slice(0, this.length);
   }
 }
 
@@ -62,6 +74,7 @@ export function gatherPages(memories: readonly MemoryInst[]): Memories {
     const words = wholePages(bytes);
     const isZeroAt = zeroTest(bytes);
     for (let at = 0; at < bytes.length; at += pageBytes) {
+      checkDeadline('saving');
       const start = at / 4;
       const zero =
         start < words.length ? words[start] === 0 && isZeroAt(at) : bytes.subarray(at).every((byte) => byte === 0);
@@ -94,8 +107,23 @@ function copyRuns(
   for (let i = 0, page = 0; i < runs.length; i += 2) {
     const [count, source] = [runs[i] as number, runs[i + 1] as number];
     const end = Math.min(size, (page + count) * pageBytes);
-    if (source >= 0) copy(page * pageBytes, end, source * pageBytes);
+    if (source >= 0) copyRun(page * pageBytes, end, source * pageBytes, copy);
     page += count;
+  }
+}
+
+/** So many bytes are copied in about a millisecond. */
+const copiedAtOnce = 2 ** 22;
+
+function copyRun(
+  start: number,
+  end: number,
+  from: number,
+  copy: (at: number, end: number, from: number) => void,
+): void {
+  for (let at = start; at < end; at += copiedAtOnce) {
+    checkDeadlineNow('copying memories');
+    copy(at, Math.min(end, at + copiedAtOnce), from + at - start);
   }
 }
 
@@ -188,6 +216,7 @@ export function sharePages(data: Memories, base: Memories | undefined): SharedPa
     const inBase = baseTest(base, m, words);
     const shared = new Runs();
     placesOf(memory).forEach((place, page) => {
+      checkDeadline('encoding a snapshot');
       if (place === zeroPage) shared.add(1, zeroPage);
       else shared.add(1, inBase(place, page) ? basePage : numbers.of(place));
     });
@@ -205,6 +234,15 @@ function baseTest(base: Memories | undefined, memory: number, words: Int32Array)
     const basePlace = places[page] ?? zeroPage;
     return basePlace !== zeroPage && equalPages(words, place, baseWords, basePlace);
   };
+}
+
+/** How many pages runs name at the most, those of a base aside. */
+export function pagesNamed({ memories }: Pick<SnapshotData, 'memories'>): number {
+  let sum = 0;
+  for (const { runs } of memories)
+    for (let i = 0; i + 1 < runs.length; i += 2)
+      if ((runs[i + 1] as number) >= 0) sum += Math.max(0, runs[i] as number);
+  return sum;
 }
 
 /** Puts pages of the base where runs ask for them: they are added to the pages. Throws SnapshotError. */

@@ -3,6 +3,7 @@
 import { refKinds } from '../runtime/ref.ts';
 import type { Shape } from '../runtime/shape.ts';
 import { type DefType, heapMatches } from '../spec/deftypes.ts';
+import { checkDeadline } from '../spec/patience.ts';
 import { type RefType, typeName } from '../spec/types.ts';
 import { bad } from './form.ts';
 
@@ -12,7 +13,8 @@ export class Refs {
   constructor(
     private readonly funcs: readonly DefType[],
     private readonly externs: number,
-    private readonly objects: readonly { readonly shape: Shape }[],
+    /** The shape of the object at an address, if there is one. */
+    private readonly shapeAt: (address: number) => Shape | undefined,
   ) {}
 
   /** Whether the words (payload, kind) are a reference of the type. */
@@ -27,13 +29,13 @@ export class Refs {
       case refKinds.extern:
         return payload >= 0 && payload < this.externs && holdsAll(heap);
       case refKinds.object: {
-        const shape = this.objects[payload]?.shape;
+        const shape = this.shapeAt(payload);
         return shape !== undefined && shape.kind !== 'exn' && (heapMatches(shape.type, heap) || holdsAll(heap));
       }
       case refKinds.i31:
         return isI31(payload) && (heapMatches('i31', heap) || holdsAll(heap));
       case refKinds.exn:
-        return this.objects[payload]?.shape.kind === 'exn' && (heapMatches('exn', heap) || holdsAll(heap));
+        return this.shapeAt(payload)?.kind === 'exn' && (heapMatches('exn', heap) || holdsAll(heap));
       default:
         return false;
     }
@@ -46,7 +48,10 @@ export class Refs {
   }
 
   checkAll(words: Int32Array, type: RefType, where: string): void {
-    for (let i = 0; i < words.length; i += 2) this.check(words, i, type, () => `${where}, element ${i / 2}`);
+    for (let i = 0; i < words.length; i += 2) {
+      checkDeadline('verifying a snapshot');
+      this.check(words, i, type, () => `${where}, element ${i / 2}`);
+    }
   }
 }
 

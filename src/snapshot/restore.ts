@@ -3,7 +3,7 @@
 import { frameWords } from '../runtime/frame.ts';
 import { allocateMemory, type MemoryInst } from '../runtime/memory.ts';
 import type { Module } from '../runtime/module.ts';
-import { type FuncInst, type InstanceInst, Store, type VmLimits } from '../runtime/store.ts';
+import { defaultLimits, type FuncInst, type InstanceInst, Store, type VmLimits } from '../runtime/store.ts';
 import { TableInst } from '../runtime/table.ts';
 import { readValues } from '../runtime/value.ts';
 import { join } from '../runtime/wait.ts';
@@ -40,6 +40,14 @@ export function restoreStore(
   });
 }
 
+/** The most bytes that a snapshot of a VM with these limits unpacks to. */
+export function mostBytes(given: Partial<VmLimits> = {}): number {
+  const { memory, stack, heap, tables, frames, entities } = { ...defaultLimits, ...given };
+  return memory + stack + heap + 8 * tables + 4 * frameWords * frames + 128 * entities + roomBesides;
+}
+/** For the metadata. */
+const roomBesides = 2 ** 24;
+
 function checkContents({ memories, pages }: SnapshotData, { types }: Verified): void {
   if (pages.length % pageBytes !== 0) bad('its size is not one of whole pages', 'pages');
   memories.forEach(({ size, runs }, addr) => {
@@ -66,7 +74,7 @@ export function buildStore(
   addInstances(store, data, verified);
   addEntities(store, data, verified);
   restoreObjects(store, data.heap, verified.objects);
-  store.restoreExterns(data.externs);
+  store.hostValues.restore(data.externs);
   addStack(store, data);
   addWait(store, data);
   const { calls, fuelUsed, debt } = data;
@@ -88,7 +96,7 @@ function addInstances(store: Store, data: SnapshotData, { modules, types }: Veri
       droppedDatas: new Uint8Array(module.syntax.datas.length),
     };
     for (const segment of droppedDatas) instance.droppedDatas[segment] = 1;
-    store.instances.push(instance);
+    store.addInstance(instance);
   });
   types.func.forEach((type, addr) => {
     store.addFunc(funcInst(store, data, addr, type));
@@ -104,14 +112,11 @@ function funcInst(store: Store, { origins, made }: SnapshotData, addr: number, t
 
 function addEntities(store: Store, data: SnapshotData, { types }: Verified): void {
   types.table.forEach((type, addr) => {
-    const words = data.tables[addr] as Int32Array;
-    const table = new TableInst(type, words.length / 2);
-    table.write(0, words);
-    store.addTable(table);
+    store.addTable(TableInst.over(type, data.tables[addr] as Int32Array));
   });
   for (const type of types.global) store.addGlobal(type);
   store.globalWords.set(data.globals);
-  for (const type of types.tag) store.tags.push({ type });
+  for (const type of types.tag) store.addTag(type);
 }
 
 function addWait(store: Store, { wait }: SnapshotData): void {

@@ -9,8 +9,10 @@ import {
   limitsFrom,
   type PendingCall,
   type Store,
+  type VmLimits,
 } from '../runtime/store.ts';
-import { writeValues } from '../runtime/value.ts';
+import type { TableInst } from '../runtime/table.ts';
+import { hierarchyOf, writeValues } from '../runtime/value.ts';
 import { SnapshotError, UsageError } from '../spec/errors.ts';
 import { isRef, slotsOf, slotsOfAll, type ValType } from '../spec/types.ts';
 import type { FrameShape } from '../validate/frames.ts';
@@ -20,7 +22,6 @@ import {
   byKind,
   formatVersion,
   type SavedCall,
-  type SavedHeap,
   type SavedInstance,
   type SavedLimits,
   type SnapshotData,
@@ -33,20 +34,31 @@ import { gatherPages } from './pages.ts';
 
 /** Copies a store. Throws SnapshotError where it holds a value of the host that cannot be copied. */
 export function saveStore(store: Store): SnapshotData {
-  const data = saveWords(store);
+  const data = { ...saveWords(store), tables: store.tables.map(copyOf) };
   tidyGlobals(data.globals, store);
-  return { ...data, heap: saveHeap(data, store), ...gatherPages(store.memories) };
+  return { ...data, ...saveReached(data, store), ...gatherPages(store.memories) };
 }
 
-/** With no memories; what means nothing is left as it is, unless objects have to be found. */
+/**
+ * With no memories; what means nothing is left as it is, unless it has to be found out what is reached. Tables of functions
+ * are where the store has them, if others can see that.
+ */
 export function saveAllButMemories(store: Store): SnapshotData {
-  const data = saveWords(store);
-  const none = { types: new Int32Array(0), objects: new Int32Array(0) };
-  return { ...data, heap: store.heap.size === 0 ? none : saveHeap(data, store) };
+  const data = {
+    ...saveWords(store),
+    tables: store.tables.map((table) => (hierarchyOf(table.type.ref) === 'func' ? table.offered : copyOf(table))),
+  };
+  const none = { heap: { types: new Int32Array(0), objects: new Int32Array(0) }, externs: [] };
+  return { ...data, ...(store.heap.size === 0 && store.externs.length === 0 ? none : saveReached(data, store)) };
 }
 
-/** All but objects and memories, as it is. */
-function saveWords(store: Store): Omit<SnapshotData, 'heap'> {
+/** What is saved only as far as the guest can reach it. */
+type Reached = Pick<SnapshotData, 'heap' | 'externs'>;
+
+const copyOf = ({ elements, size }: TableInst): Int32Array => elements.slice(0, size * 2);
+
+/** All but what has to be reached, tables and memories, as it is. */
+function saveWords(store: Store): Omit<SnapshotData, keyof Reached | 'tables'> {
   if (store.hostDepth > 0) throw new UsageError('a VM cannot be saved while it runs a host function');
   const hashes = new Map<string, number>();
   const { stack, calls, fuelUsed, debt } = store;
@@ -55,12 +67,10 @@ function saveWords(store: Store): Omit<SnapshotData, 'heap'> {
     instances: store.instances.map((instance) => saveInstance(instance, hashes)),
     modules: [...hashes.keys()],
     ...saveOrigins(store),
-    tables: store.tables.map(({ elements, size }) => elements.slice(0, size * 2)),
     memories: [],
     pages: new Uint8Array(0),
     globals: store.globalWords.slice(0, store.globals.length * globalWords),
     pending: store.pending && saveCall(store.pending, store),
-    externs: cloneExterns(store.externs),
     frames: stack.frames.slice(0, stack.depth * frameWords),
     slots: stack.words.slice(0, stack.top * 2),
     calls,
@@ -70,8 +80,8 @@ function saveWords(store: Store): Omit<SnapshotData, 'heap'> {
   };
 }
 
-/** Copies the objects that the data refers to, gives these references new addresses, and tidies the frames. */
-function saveHeap(data: Omit<SnapshotData, 'heap'>, store: Store): SavedHeap<Int32Array> {
+/** Copies the objects and host values that the data refers to, renumbers the references to them, and tidies the frames. */
+function saveReached(data: Omit<SnapshotData, keyof Reached>, store: Store): Reached {
   const objects = new SavedObjects(store);
   store.globals.forEach(({ type }, addr) => {
     if (isRef(type.type)) objects.renumber(data.globals, addr * globalWords);
@@ -80,7 +90,7 @@ function saveHeap(data: Omit<SnapshotData, 'heap'>, store: Store): SavedHeap<Int
   for (const { elems } of data.instances) for (const words of elems) objects.renumberAll(words);
   if (data.pending !== null) renumberArguments(data.pending, store, objects);
   tidyFrames(data.slots, store, objects);
-  return objects.save();
+  return { heap: objects.save(), externs: cloneExterns(objects.hostValues) };
 }
 
 function renumberArguments({ func, args }: SavedCall<Int32Array>, store: Store, objects: SavedObjects): void {
@@ -132,7 +142,7 @@ function cloneExtern(value: unknown, i: number): unknown {
 }
 
 /** Whole numbers; no limit at all becomes the largest, because a container's metadata has no infinity. */
-function saveLimits(limits: SavedLimits): SavedLimits {
+function saveLimits(limits: VmLimits): SavedLimits {
   const most = (limit: number) => Math.min(Math.floor(limit), Number.MAX_SAFE_INTEGER);
   return limitsFrom((name) => most(limits[name]));
 }

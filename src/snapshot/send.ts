@@ -75,7 +75,7 @@ const worthTransfer = 2 ** 16;
 function transferOf({ data, memories }: SnapshotMessage): Transferable[] {
   const transfer: Transferable[] = [];
   const add = ({ buffer, byteLength }: Uint8Array | Int32Array) => {
-    if (byteLength >= worthTransfer) transfer.push(buffer as ArrayBuffer);
+    if (byteLength >= worthTransfer && buffer instanceof ArrayBuffer) transfer.push(buffer);
   };
   mapWords(data, add);
   for (const memory of memories) if (memory instanceof Uint8Array) add(memory);
@@ -89,9 +89,11 @@ export interface ReceiveStoreOptions extends RestoreStoreOptions {
 
 /** Builds the store again. A message may be forged like any snapshot, so it is verified. Throws SnapshotError. */
 export function receiveStore(
-  { data, memories, unseen }: SnapshotMessage,
+  message: SnapshotMessage,
   { modules, limits = {}, sharedMemory = false, trusted = false }: ReceiveStoreOptions,
 ): Store {
+  const { memories, unseen } = message;
+  const data = trusted ? message.data : ownTables(message.data);
   const verified = (trusted ? resolve : verify)(data, modules, limits);
   if (!Array.isArray(memories) || memories.length !== data.memories.length) bad('not all of them came', 'memories');
   data.memories.forEach(({ size }, addr) => {
@@ -107,6 +109,15 @@ export function receiveStore(
     ours.bytes.set(memory as Uint8Array);
     return ours;
   });
+}
+
+/** What is verified must not change after that, by the hands of whoever sent it. */
+function ownTables(data: SnapshotData): SnapshotData {
+  const tables: unknown = data?.tables;
+  if (!Array.isArray(tables)) return data;
+  const own = (words: unknown) =>
+    words instanceof Int32Array && !(words.buffer instanceof ArrayBuffer) ? words.slice() : words;
+  return { ...data, tables: tables.map(own) as SnapshotData['tables'] };
 }
 
 const memType = ({ types }: Verified, addr: number): MemType => types.memory[addr] as MemType;

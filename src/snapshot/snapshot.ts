@@ -1,7 +1,8 @@
 // A VM as data: kept, copied, written to bytes and read back. What the data means is in format.ts.
 
 import { frameWords } from '../runtime/frame.ts';
-import { UsageError } from '../spec/errors.ts';
+import { aNumber, instanceOf, optionsOf, theOptions } from '../spec/options.ts';
+import { cut } from '../spec/told.ts';
 import { decodeSnapshot, encodeSnapshot } from './container.ts';
 import type { SnapshotData } from './format.ts';
 
@@ -13,6 +14,11 @@ export interface EncodeOptions {
 export interface DecodeOptions extends EncodeOptions {
   /** The most bytes that it may take when it is unpacked; 5 GiB unless told. */
   readonly maxBytes?: number | undefined;
+  /**
+   * The most bytes that its lists of instances and host functions, and the values of the host that the guest holds, may
+   * take once they are read; 16 MiB unless told.
+   */
+  readonly maxMetadata?: number | undefined;
 }
 
 /** What is in a snapshot, for people. Nothing of it is verified. */
@@ -31,7 +37,7 @@ export interface SnapshotSummary {
   readonly pages: number;
   readonly zeroPages: number;
   readonly externs: number;
-  /** The host call that is waited for. */
+  /** The host call that is waited for; names are cut. */
   readonly pending: { readonly id: number; readonly module: string; readonly name: string } | null;
   readonly fuelUsed: number;
 }
@@ -40,14 +46,18 @@ export class Snapshot {
   constructor(readonly data: SnapshotData) {}
 
   /** Throws SnapshotError where the guest holds a value of the host that cannot be written. */
-  encode({ base }: EncodeOptions = {}): Uint8Array<ArrayBuffer> {
+  encode(options: EncodeOptions = {}): Uint8Array<ArrayBuffer> {
+    encodeOptions(options, theOptions);
+    const { base } = options;
     return encodeSnapshot(this.data, base?.data);
   }
 
   /** Throws SnapshotError for bytes that are no snapshot. What they say is verified when they are restored. */
-  static decode(bytes: Uint8Array, { base, maxBytes }: DecodeOptions = {}): Snapshot {
-    if (!(bytes instanceof Uint8Array)) throw new UsageError('a snapshot is decoded from a Uint8Array');
-    return new Snapshot(decodeSnapshot(bytes, { base: base?.data, maxBytes }));
+  static decode(bytes: Uint8Array, options: DecodeOptions = {}): Snapshot {
+    snapshotBytes(bytes, 'a snapshot');
+    decodeOptions(options, theOptions);
+    const { base, ...bounds } = options;
+    return new Snapshot(decodeSnapshot(bytes, { base: base?.data, ...bounds }));
   }
 
   summary(): SnapshotSummary {
@@ -65,7 +75,7 @@ export class Snapshot {
       memories: data.memories.map(({ size }) => size),
       ...countPages(data),
       externs: data.externs.length,
-      pending: pending && { id: pending.id, module: host?.module ?? '?', name: host?.name ?? '?' },
+      pending: pending && { id: pending.id, module: cut(host?.module ?? '?'), name: cut(host?.name ?? '?') },
       fuelUsed: data.fuelUsed,
     };
   }
@@ -80,3 +90,9 @@ function countPages({ memories }: SnapshotData): { pages: number; zeroPages: num
     }
   return { pages, zeroPages };
 }
+
+const base = instanceOf(Snapshot, 'a Snapshot');
+const encodeOptions = optionsOf<EncodeOptions>({ base });
+const decodeOptions = optionsOf<DecodeOptions>({ base, maxBytes: aNumber(0), maxMetadata: aNumber(0) });
+/** What bytes are read from. */
+export const snapshotBytes = instanceOf(Uint8Array, 'given as a Uint8Array');

@@ -4,6 +4,7 @@ import { frameWords } from '../runtime/frame.ts';
 import type { Module } from '../runtime/module.ts';
 import type { VmLimits } from '../runtime/store.ts';
 import { allMatch, type DefType } from '../spec/deftypes.ts';
+import { checkDeadline } from '../spec/patience.ts';
 import { type FuncType, isRef, type MemType, slotsOf, slotsOfAll, type ValType } from '../spec/types.ts';
 import type { FrameShape } from '../validate/frames.ts';
 import { isLive, liveAt, planOf } from '../validate/safepoints.ts';
@@ -46,11 +47,14 @@ class SavedStack {
 
   checkBounds(limits: VmLimits): void {
     const { depth, top } = this;
+    const { debt, fuelUsed } = this.data;
+    if (debt > fuelUsed) bad(`${debt} units are owed, and ${fuelUsed} were used`, 'debt');
     if (!Number.isInteger(depth) || !Number.isInteger(top)) bad('cut short', 'stack');
     if (depth > limits.frames) bad(`${depth} frames are over the limit of ${limits.frames}`, 'stack');
     if (top > Math.floor(limits.stack / 8)) bad(`${top * 8} bytes are over the limit of ${limits.stack}`, 'stack');
     if (depth === 0 && top !== 0) bad('values without a frame', 'stack');
     for (let i = 0, before = 0; i < depth; i++) {
+      checkDeadline('verifying a snapshot');
       const base = this.base(i);
       if (i === 0 ? base !== 0 : base < before) bad('does not begin where it should', `frame ${i}`);
       if (base > top) bad('begins beyond the stack', `frame ${i}`);
@@ -63,7 +67,7 @@ class SavedStack {
     if (pending === null) return;
     const where = 'pending call';
     if (origins.func[pending.func * 2] !== hostMade) bad('calls no host function', where);
-    if (pending.id > calls) bad(`has the id ${pending.id}, but there were ${calls} calls`, where);
+    if (pending.id !== calls) bad(`has the id ${pending.id}, but there were ${calls} calls`, where);
     const { params } = this.typeOf(pending.func);
     if (pending.args.length !== slotsOfAll(params) * 2) bad('has other arguments than its function takes', where);
     this.checkValues(pending.args, 0, params, (i) => `${where}, argument ${i}`);
@@ -91,6 +95,7 @@ class SavedStack {
       (frames, body, pc, shape) => {
         const checker = new FrameChecker(body, pc, shape);
         for (const i of frames) {
+          checkDeadline('verifying a snapshot');
           seen[i] = 1;
           this.checkFrame(i, checker);
         }

@@ -5,15 +5,17 @@
 // Time and memory are in proportion to the snapshot and to the code of its modules.
 
 import type { ExternType } from '../link/match.ts';
+import { type Counts, checkCounts, countsOf } from '../runtime/counts.ts';
 import type { Module } from '../runtime/module.ts';
 import { defaultLimits, globalWords, limitsFrom, type VmLimits } from '../runtime/store.ts';
 import { maxTableSize } from '../runtime/table.ts';
+import { cut } from '../spec/told.ts';
 import { type ExternKind, type GlobalType, isRef, type MemType, type TableType } from '../spec/types.ts';
 import type { ModuleContext } from '../validate/context.ts';
 import { bad, checkForm, isCount } from './form.ts';
 import { externKinds, type SnapshotData, spaces } from './format.ts';
-import { checkObjects, type FoundObject, findObjects } from './heap.ts';
-import { checkImports, restoreTypes, type StoreTypes } from './origins.ts';
+import { checkObjects, type FoundObjects, findObjects } from './heap.ts';
+import { checkImports, checkMade, checkSpaces, restoreTypes, type StoreTypes } from './origins.ts';
 import { Refs } from './refs.ts';
 import { checkStack } from './stack.ts';
 
@@ -26,16 +28,15 @@ export interface Verified {
   readonly modules: readonly Module[];
   readonly types: StoreTypes;
   readonly limits: VmLimits;
-  readonly objects: readonly FoundObject[];
+  readonly objects: FoundObjects;
 }
 
-/** Throws SnapshotError. The contents of memories are not looked at: they may be anything. */
+/** Throws SnapshotError, LimitError. The contents of memories are not looked at: they may be anything. */
 export function verify(data: SnapshotData, modules: readonly Module[], limits: Partial<VmLimits> = {}): Verified {
   checkForm(data);
   const verified = resolve(data, modules, limits);
   const { types, objects } = verified;
-  const refs = new Refs(types.func, data.externs.length, objects);
-  checkCounts(data, types);
+  const refs = new Refs(types.func, data.externs.length, (address) => objects.shapeAt(address));
   checkTables(data, types.table, refs, verified.limits);
   checkMemories(data, types.memory, verified.limits);
   checkGlobals(data, types.global, refs);
@@ -43,39 +44,52 @@ export function verify(data: SnapshotData, modules: readonly Module[], limits: P
   verified.modules.forEach(({ context }, i) => {
     checkInstance(data, types, i, context, refs);
   });
+  checkMade(data, verified.modules, types);
   checkStack(data, types.func, verified.modules, refs, verified.limits, types.memory);
   return verified;
 }
 
-/** What data means that a store of ours was saved as, just now and by ourselves. Throws SnapshotError. */
+/** What data means that a store of ours was saved as, just now and by ourselves. Throws SnapshotError, LimitError. */
 export function resolve(data: SnapshotData, modules: readonly Module[], given: Partial<VmLimits> = {}): Verified {
   const limits = effectiveLimits(data.limits, given);
   const ofInstances = instanceModules(data, modules, limits);
   const contexts = ofInstances.map(({ context }) => context);
+  checkRoom(data, contexts, limits);
+  checkSpaces(data, contexts);
   const types = restoreTypes(data, contexts);
   const objects = findObjects(data.heap, contexts, types.tag, limits.heap);
   return { modules: ofInstances, types, limits, objects };
 }
 
 /** Those of whoever restores; where they say nothing, the snapshot's own, but never above the defaults. */
-function effectiveLimits(saved: VmLimits, given: Partial<VmLimits>): VmLimits {
-  return limitsFrom((name) => given[name] ?? Math.min(saved[name], defaultLimits[name]));
+function effectiveLimits(saved: SnapshotData['limits'], given: Partial<VmLimits>): VmLimits {
+  return limitsFrom((name) => given[name] ?? Math.min(saved[name] ?? defaultLimits[name], defaultLimits[name]));
 }
 
 function instanceModules(data: SnapshotData, modules: readonly Module[], limits: VmLimits): Module[] {
-  if (data.instances.length > limits.instances)
-    bad(`${data.instances.length} are over the limit of ${limits.instances}`, 'instances');
+  checkCounts(limits, { ...nothing, instances: data.instances.length });
+  if (data.modules.length > data.instances.length) bad('more of them than instances', 'modules');
   const byHash = new Map(modules.map((module) => [module.hash, module]));
   const found = data.modules.map(
-    (hash, i) => byHash.get(hash) ?? bad(`the module with the SHA-256 ${hash} is needed`, `module ${i}`),
+    (hash, i) => byHash.get(hash) ?? bad(`the module with the SHA-256 ${cut(hash)} is needed`, `module ${i}`),
   );
   return data.instances.map(({ module }, i) => found[module] ?? bad('of an unknown module', `instance ${i}`));
 }
 
-function checkCounts(data: SnapshotData, types: StoreTypes): void {
-  if (data.tables.length !== types.table.length) bad('not as many as their origins', 'tables');
-  if (data.memories.length !== types.memory.length) bad('not as many as their origins', 'memories');
-  if (data.globals.length !== types.global.length * globalWords) bad('not as many as their origins', 'globals');
+const nothing: Counts = { instances: 0, memoryCount: 0, tableCount: 0, entities: 0 };
+
+/** What instantiating all that would take, before anything is made of it. Throws LimitError. */
+function checkRoom({ made }: SnapshotData, contexts: readonly ModuleContext[], limits: VmLimits): void {
+  const { func, table, memory, global, tag } = made;
+  let [memoryCount, tableCount] = [memory.length, table.length];
+  let entities = func.length + table.length + global.length + tag.length;
+  for (const context of contexts) {
+    const more = countsOf(context);
+    memoryCount += more.memoryCount;
+    tableCount += more.tableCount;
+    entities += more.entities;
+  }
+  checkCounts(limits, { instances: contexts.length, memoryCount, tableCount, entities });
 }
 
 function checkTables(data: SnapshotData, types: readonly TableType[], refs: Refs, limits: VmLimits): void {

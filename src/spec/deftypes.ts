@@ -15,8 +15,10 @@ import type {
 
 /** A defined type, closed: no type index in it. Two types are equal just if they are the same object. */
 export interface DefType {
-  /** Unique in this thread; not kept in snapshots. */
+  /** Unique in this thread among those that there are; not kept in snapshots. */
   readonly id: number;
+  /** Those that it was declared with, itself among them: a type that there is keeps all of them. */
+  readonly group: readonly DefType[];
   /** For messages: what the type is. */
   readonly name: string;
   readonly final: boolean;
@@ -25,9 +27,21 @@ export interface DefType {
   readonly chain: readonly DefType[];
 }
 
-/** Interned recursive groups, by a key in which references inside the group are relative. */
-const groups = new Map<string, readonly DefType[]>();
+/**
+ * Interned recursive groups that somebody still has, by a key in which references inside the group are relative. Other
+ * types are named by their ids there: they last as long as the group, which refers to them.
+ */
+const groups = new Map<string, WeakRef<readonly DefType[]>>();
+const gone = new FinalizationRegistry<{ key: string; ids: readonly number[] }>(({ key, ids }) => {
+  freeIds.push(...ids);
+  if (groups.get(key)?.deref() === undefined) groups.delete(key);
+});
+/** Ids are given away again, because code holds them in words of 32 bits: a process could use these up. */
+const freeIds: number[] = [];
 let nextId = 0;
+
+/** How many groups are kept apart in this thread. */
+export const internedGroups = (): number => groups.size;
 
 /** Closes a reference type: indices become what they mean among `types`. */
 export function closeValType(type: ValType, types: readonly DefType[]): ValType {
@@ -43,10 +57,11 @@ export function closeValType(type: ValType, types: readonly DefType[]): ValType 
 export function defineGroup(group: RecType, types: DefType[]): void {
   const first = types.length;
   const key = groupKey(group, types);
-  let defined = groups.get(key);
+  let defined = groups.get(key)?.deref();
   if (defined === undefined) {
     defined = close(group, first, types);
-    groups.set(key, defined);
+    groups.set(key, new WeakRef(defined));
+    gone.register(defined, { key, ids: defined.map(({ id }) => id) });
   }
   for (const type of defined) types.push(type);
 }
@@ -72,8 +87,11 @@ function groupKey(group: RecType, types: readonly DefType[]): string {
     .join(';');
 }
 
+type Draft = { -readonly [K in keyof DefType]: DefType[K] };
+
 function close(group: RecType, first: number, types: readonly DefType[]): readonly DefType[] {
-  const own = group.map(() => ({ id: nextId++ }) as { -readonly [K in keyof DefType]: DefType[K] });
+  const own: Draft[] = [];
+  for (const _ of group) own.push({ id: freeIds.pop() ?? nextId++, group: own } as Partial<Draft> as Draft);
   const at = (index: TypeIdx) => (index < first ? types[index] : own[index - first]);
   const value = <T extends StorageType>(type: T): T =>
     typeof type === 'string' || typeof type.heap !== 'number'

@@ -1,6 +1,7 @@
 // The failures, kept apart: one class and one stable `code` each. Every room throws these and nothing else.
 // What a trap is made of is in traps.ts; suspension is an outcome (runtime/engine.ts), never an error.
 
+import { attempt, cut, mostOfMessage } from './told.ts';
 import type { TrapKind } from './traps.ts';
 
 export type ErrorCode =
@@ -21,7 +22,7 @@ export type ErrorCode =
 
 /** One frame of a guest stack as an error tells it: innermost first. */
 export interface TraceFrame {
-  /** Name from the name section, else `func[index]`. */
+  /** Name from the name section, else `func[index]`; at most 200 characters of it. */
   readonly name: string;
   /** Function index in its module. */
   readonly func: number;
@@ -31,12 +32,22 @@ export interface TraceFrame {
   readonly offset: number;
 }
 
-/** What all errors of wasbox have in common. `code` is stable; `message` is for people. */
+/** How Node prints an error; other hosts know nothing of it. */
+const inspected = Symbol.for('nodejs.util.inspect.custom');
+type Inspect = (value: unknown, options: object) => string;
+
+/** What all errors of wasbox have in common. `code` is stable; `message` is for people, and of 2,000 characters at most. */
 export abstract class WasboxError extends Error {
   abstract readonly code: ErrorCode;
   constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(cut(message, mostOfMessage), options);
     this.name = new.target.name;
+  }
+
+  /** The cause may be anything that a host function threw, and Node's own way to print it throws where that does. */
+  [inspected](_depth: number, options: object, inspect: Inspect): string {
+    const plainly = { ...options, customInspect: false };
+    return attempt(() => inspect(this, plainly), this.stack ?? this.message);
   }
 }
 
@@ -85,8 +96,17 @@ export class Trap extends WasboxError {
 /** The guest ran out of its stack or of its heap. A trap of its own, so that callers can raise the limit. */
 export class ExhaustionError extends Trap {
   override readonly code = 'exhaustion';
-  constructor(detail = '', kind: 'call stack exhausted' | 'out of heap memory' = 'call stack exhausted') {
+  /** As LimitError has it. */
+  readonly limit: string | undefined;
+  readonly value: number | undefined;
+  constructor(
+    detail = '',
+    kind: 'call stack exhausted' | 'out of heap memory' = 'call stack exhausted',
+    { limit, value }: LimitReached = {},
+  ) {
     super(kind, detail);
+    this.limit = limit;
+    this.value = value;
   }
 }
 
@@ -122,9 +142,24 @@ export class SnapshotError extends WasboxError {
   }
 }
 
+/** Which limit it was. */
+export interface LimitReached {
+  /** The name of the option that sets it (`memory`, `tables`, `fuel`, `deadline`, …), or of what has a fixed limit. */
+  readonly limit?: string | undefined;
+  /** How much it allows, where that is a number. */
+  readonly value?: number | undefined;
+}
+
 /** A limit of the VM, the job or the implementation was reached. */
 export class LimitError extends WasboxError {
   readonly code = 'limit';
+  readonly limit: string | undefined;
+  readonly value: number | undefined;
+  constructor(message: string, { limit, value, ...options }: ErrorOptions & LimitReached = {}) {
+    super(message, options);
+    this.limit = limit;
+    this.value = value;
+  }
 }
 
 /** The caller asked for what cannot be: a wrong argument count or type, a busy VM, an unknown option. */

@@ -4,6 +4,7 @@
 
 import type { Expr, ModuleSyntax } from '../binary/module.ts';
 import type { DefType } from '../spec/deftypes.ts';
+import { cut } from '../spec/told.ts';
 import type { FuncIdx, FuncType, GlobalType, MemType, RefType, TableType, ValType } from '../spec/types.ts';
 
 export interface ModuleContext {
@@ -53,7 +54,7 @@ export function closeType(context: ModuleContext, type: ValType): ValType | unde
 
 /** The name of a function as errors and traces tell it. */
 export const funcName = (syntax: ModuleSyntax, func: FuncIdx): string =>
-  syntax.names.funcs.get(func) ?? `func[${func}]`;
+  cut(syntax.names.funcs.get(func) ?? `func[${func}]`);
 
 /** Whether a local of the type has a default value, so that it may be read before it is set. */
 export const isDefaultable = (type: ValType): boolean => typeof type === 'string' || type.nullable;

@@ -53,7 +53,11 @@ function pushField(v: Machine, { storage }: FieldType): void {
 }
 
 function popRepeated(v: Machine, type: ValType, count: number): void {
-  if (count > limits['operands of array.new_fixed']) throw new LimitError(`array.new_fixed with ${count} operands`);
+  if (count > limits['operands of array.new_fixed'])
+    throw new LimitError(`array.new_fixed with ${count} operands`, {
+      limit: 'operands of array.new_fixed',
+      value: limits['operands of array.new_fixed'],
+    });
   for (let i = 0; i < count; i++) v.pop(type);
 }
 

@@ -137,6 +137,7 @@ export class Machine {
   exceeded(what: keyof typeof limits): never {
     throw new LimitError(
       `too many ${what}: more than ${limits[what]}${this.name === undefined ? '' : ` in ${this.name}`}`,
+      { limit: what, value: limits[what] },
     );
   }
 

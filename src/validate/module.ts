@@ -6,6 +6,7 @@
 import type { Elem, Export, ImportDesc, ModuleSyntax } from '../binary/module.ts';
 import { type DefType, valMatches } from '../spec/deftypes.ts';
 import { InvalidError } from '../spec/errors.ts';
+import { quoted } from '../spec/told.ts';
 import type { ExternKind, FuncIdx, GlobalType, MemType, RefType, TableType, TypeIdx, ValType } from '../spec/types.ts';
 import { validateBody } from './body.ts';
 import { validateConst } from './const.ts';
@@ -157,7 +158,7 @@ function checkExports(context: Draft): void {
   for (const item of context.syntax.exports) {
     checkIndex(context, item);
     if (item.kind === 'func') context.refs.add(item.index);
-    if (names.has(item.name)) invalid(`duplicate export name ${JSON.stringify(item.name)}`, item.offset);
+    if (names.has(item.name)) invalid(`duplicate export name ${quoted(item.name)}`, item.offset);
     names.add(item.name);
   }
 }

@@ -2,6 +2,7 @@
 // as it should be whatever happens. Only this file and the engines change a store's stack between snapshots.
 
 import { Port } from '../host/port.ts';
+import { tidyHostValues } from '../runtime/collect.ts';
 import type { Budget, Engine, Outcome, Stop } from '../runtime/engine.ts';
 import type { MemoryInst } from '../runtime/memory.ts';
 import { onTop } from '../runtime/nesting.ts';
@@ -9,7 +10,8 @@ import type { Value } from '../runtime/ref.ts';
 import type { FuncInst, InstanceInst, PendingCall, Store } from '../runtime/store.ts';
 import { readValues, writeValues } from '../runtime/value.ts';
 import { isOver, leave, notify, waitAtHost, waitClock, waitResults } from '../runtime/wait.ts';
-import { CrashError, HostError, LimitError, Trap, WasboxError } from '../spec/errors.ts';
+import { CrashError, HostError, LimitError, Trap, UsageError, WasboxError } from '../spec/errors.ts';
+import { isA } from '../spec/told.ts';
 import { type FuncAddr, type FuncType, slotsOf, slotsOfAll, type ValType } from '../spec/types.ts';
 import { planOf } from '../validate/safepoints.ts';
 import { trace } from './frames.ts';
@@ -32,6 +34,8 @@ export class Driver {
   private bottom: Bottom | null = null;
   /** Tells who awaits the guest's wait that it is over. */
   private waitOver: (() => void) | null = null;
+  /** The pending call whose host function has been called. */
+  private asked: PendingCall | null = null;
   /** What the next run ends with. */
   private failure: HostError | null = null;
 
@@ -95,7 +99,7 @@ export class Driver {
 
   /** The pending call failed: the next run ends trapped. */
   fail(pending: PendingCall, error: unknown): void {
-    this.failure = error instanceof HostError ? error : this.port.failed(pending.func, error);
+    this.failure = isA(error, HostError) ? error : this.port.failed(pending.func, error);
     this.settle(pending);
   }
 
@@ -107,7 +111,9 @@ export class Driver {
   /** Runs the host function of the pending call, and delivers what it answers. */
   async answer(): Promise<void> {
     const { pending } = this.store;
-    if (pending === null) throw new CrashError('no host call is pending');
+    if (pending === null) throw new UsageError('no host call is pending');
+    if (this.asked === pending) throw new UsageError(`host call ${pending.id} is being answered already`);
+    this.asked = pending;
     try {
       const values = await this.port.answer(pending);
       if (this.store.pending === pending) this.deliver(pending, values);
@@ -168,6 +174,7 @@ export class Driver {
     const locals = base + slotsOfAll(params);
     const top = locals + localSlots(func);
     stack.reserveSlots(top);
+    tidyHostValues(this.store);
     writeValues(stack.words, base, params, args, this.store, 'argument');
     stack.words.fill(0, locals * 2, top * 2);
     if (func.kind === 'wasm') this.push(func, addr, base);
@@ -211,7 +218,11 @@ export class Driver {
   private driveInner(floor: number, top: number): void {
     const { innerFuel } = this.store.limits;
     const stop = this.drive(floor, top, { fuel: this.store.hostDepth > 0 ? innerFuel : Infinity }, false);
-    if (stop !== 'returned') throw new LimitError(`a call from inside a host function used up its ${innerFuel} fuel`);
+    if (stop !== 'returned')
+      throw new LimitError(`a call from inside a host function used up its ${innerFuel} fuel`, {
+        limit: 'innerFuel',
+        value: innerFuel,
+      });
   }
 
   private drive(floor: number, top: number, budget: Budget, mayWait: boolean): Stop {

@@ -6,7 +6,7 @@ import { bytesToRecall, bytesToRewrite, canEnter, canRun, recallAll, rewriter } 
 import type { Budget, Engine, HostPort, Stop, Thrown } from '../runtime/engine.ts';
 import type { Module } from '../runtime/module.ts';
 import type { Store } from '../runtime/store.ts';
-import { UsageError } from '../spec/errors.ts';
+import { oneOf } from '../spec/options.ts';
 
 /** Fuel that was both charged and granted. */
 const paid = ({ fuelUsed, debt }: Store): number => fuelUsed - debt;
@@ -21,11 +21,15 @@ const native: Engine = {
   },
 };
 
-/** Interprets with what is owed, which is used up at the next safe point; from there on native code runs. */
+/**
+ * Interprets with what is owed, which is used up at the next safe point; from there on native code runs. Who is granted
+ * less than is owed goes nowhere.
+ */
 function toSafePoint(store: Store, floor: number, budget: Budget, host: HostPort, thrown?: Thrown): Stop {
   const before = paid(store);
-  const stop = interpreter.run(store, floor, { ...budget, fuel: Math.min(budget.fuel, store.debt) }, host, thrown);
-  if (stop !== 'fuel') return stop;
+  const owed = store.debt;
+  const stop = interpreter.run(store, floor, { ...budget, fuel: Math.min(budget.fuel, owed) }, host, thrown);
+  if (stop !== 'fuel' || budget.fuel < owed) return stop;
   return native.run(store, floor, { ...budget, fuel: budget.fuel - (paid(store) - before) }, host);
 }
 
@@ -78,8 +82,10 @@ const engines = { auto, interpreter, native } as const satisfies Record<string, 
 
 export type EngineName = keyof typeof engines;
 
+export const engineOption = oneOf(...Object.keys(engines));
+
 /** Throws UsageError for a name that is none. */
 export function engineNamed(name: EngineName = 'auto'): Engine {
-  if (!Object.hasOwn(engines, name)) throw new UsageError(`there is no engine called ${JSON.stringify(name)}`);
+  engineOption(name, 'engine');
   return engines[name];
 }

@@ -5,6 +5,7 @@ import type { Value } from '../runtime/ref.ts';
 import type { FuncInst, InstanceInst, Store } from '../runtime/store.ts';
 import { readValues } from '../runtime/value.ts';
 import { CrashError, type HostError, type TraceFrame, type Trap } from '../spec/errors.ts';
+import { cut } from '../spec/told.ts';
 import { slotsOfAll, type ValType } from '../spec/types.ts';
 import { type FrameShape, frameShapes } from '../validate/frames.ts';
 
@@ -77,7 +78,7 @@ function viewFrame(store: Store, shapes: Shapes, i: number): FrameView {
   return {
     ...traceFrame(store, i),
     instance: instance.addr,
-    locals: locals.map((local, k) => ({ name: names?.get(k), ...local })),
+    locals: locals.map((local, k) => ({ name: cut(names?.get(k)), ...local })),
     operands,
   };
 }

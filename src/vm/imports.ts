@@ -27,16 +27,22 @@ interface Name {
   readonly module: string;
   readonly name: string;
 }
-type Found = ExternVal | { readonly host: HostFunction };
+type Found = ExternVal | { readonly host: HostFunction } | { readonly shared: SharedMemory };
 
-/** What the module's imports are given, in their order. Host functions are allocated once all of it matches. */
-export function resolveImports(store: Store, port: Port, module: Module, imports: Imports): ExternVal[] {
+/** What the module's imports are given, in their order. Getters may run; the store is not changed. Throws LinkError. */
+export function findImports(store: Store, module: Module, imports: Imports): Found[] {
   const types = importTypes(module);
-  const wanted = module.syntax.imports.map((what, i) => ({ what, type: types[i] as ExternType }));
-  const found = wanted.map(({ what, type }) => find(store, what, type, imports));
+  return module.syntax.imports.map((what, i) => find(store, what, types[i] as ExternType, imports));
+}
+
+/** Adds to the store what was found and is not in it. What was added must be undone where not all of it fits. */
+export function addImports(store: Store, port: Port, module: Module, found: readonly Found[]): ExternVal[] {
+  const types = importTypes(module);
   return found.map((given, i) => {
+    if ('shared' in given) return { kind: 'memory', addr: borrowed(store, given.shared) };
     if (!('host' in given)) return given;
-    const { what, type } = wanted[i] as (typeof wanted)[number];
+    const what = module.syntax.imports[i] as Name;
+    const type = types[i] as ExternType;
     if (type.kind !== 'func') throw incompatible(what, type, 'a host function');
     return { kind: 'func', addr: port.provide(what.module, what.name, type.type, given.host) };
   });
@@ -52,7 +58,7 @@ function find(store: Store, what: Name, type: ExternType, imports: Imports): Fou
     const min = BigInt(value.memory.buffer.byteLength / 65536);
     const actual: ExternType = { kind: 'memory', type: { ...value.type, limits: { ...value.type.limits, min } } };
     if (!externMatches(actual, type)) throw incompatible(what, type, describe(actual));
-    return { kind: 'memory', addr: borrowed(store, value) };
+    return { shared: value };
   }
   const given = externOf(value);
   if (given === undefined) throw incompatible(what, type, told(value));
@@ -64,7 +70,9 @@ function find(store: Store, what: Name, type: ExternType, imports: Imports): Fou
 /** A store has a memory once, however often it is given. */
 function borrowed(store: Store, shared: SharedMemory): number {
   const known = store.memories.findIndex(({ host }) => host === shared.memory);
-  return known >= 0 ? known : store.addMemory(borrowMemory(shared, store.memoryBudget));
+  if (known >= 0) return known;
+  store.checkRoom({ memoryCount: 1 });
+  return store.addMemory(borrowMemory(shared, store.memoryBudget));
 }
 
 function lookUp(what: Name, imports: Imports): unknown {

@@ -1,5 +1,6 @@
 // An instance as its user sees it, and handles to what it exports. All are views of a store: nothing is kept here.
 
+import { tidyHostValues } from '../runtime/collect.ts';
 import { type ExternVal, exported } from '../runtime/instance.ts';
 import type { MemoryInst, SharedMemory } from '../runtime/memory.ts';
 import type { Module } from '../runtime/module.ts';
@@ -8,6 +9,7 @@ import { globalWords, type InstanceInst, type Store } from '../runtime/store.ts'
 import type { TableInst } from '../runtime/table.ts';
 import { readValue, writeValue } from '../runtime/value.ts';
 import { LinkError, UsageError } from '../spec/errors.ts';
+import { told } from '../spec/told.ts';
 import type { ExternKind, GlobalType, MemType, TableType } from '../spec/types.ts';
 import type { Runner } from './runner.ts';
 
@@ -75,12 +77,14 @@ export class TableRef extends Handle {
   }
   set(index: number, value: Value): void {
     const words = new Int32Array(2);
+    tidyHostValues(this.store);
     writeValue(words, 0, this.inst.type.ref, value, this.store, 'the element');
     this.inst.write(this.within(index), words);
   }
   /** Grows by so many elements; returns the old size, or -1 where the type or a limit forbids it. */
   grow(elements: number, value: Value = null): number {
     const words = new Int32Array(2);
+    tidyHostValues(this.store);
     writeValue(words, 0, this.inst.type.ref, value, this.store, 'the element');
     return this.store.growTable(this.inst, size(elements), words[0] as number, words[1] as number);
   }
@@ -102,6 +106,7 @@ export class GlobalRef extends Handle {
   }
   set value(value: Value) {
     if (!this.type.mutable) throw new UsageError('the global is constant');
+    tidyHostValues(this.store);
     writeValue(this.store.globalWords, this.slot, this.type.type, value, this.store, 'the global');
   }
 
@@ -176,13 +181,13 @@ export class Instance {
 
   private find(name: string): ExternVal {
     const found = exported(this.inst, name);
-    if (found === undefined) throw new LinkError(`unknown export ${JSON.stringify(name)}`);
+    if (found === undefined) throw new LinkError(`unknown export ${told(name)}`);
     return found;
   }
 
   private exportOf(kind: ExternKind, name: string): Extern {
     const found = this.find(name).kind;
-    if (found !== kind) throw new LinkError(`unknown export: ${JSON.stringify(name)} is a ${found}, not a ${kind}`);
+    if (found !== kind) throw new LinkError(`unknown export: ${told(name)} is a ${found}, not a ${kind}`);
     return this.export(name);
   }
 }

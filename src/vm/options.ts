@@ -1,8 +1,8 @@
-// Checks what callers ask for: limits and budgets, known options only.
+// What callers of a VM ask for: its limits and budgets, each with its check.
 
 import type { Budget } from '../runtime/engine.ts';
-import { defaultLimits, type VmLimits } from '../runtime/store.ts';
-import { UsageError } from '../spec/errors.ts';
+import { defaultLimits, limitNames, type VmLimits } from '../runtime/store.ts';
+import { aCount, aNumber, anInteger, type Checks, check, optionsOf, theOptions } from '../spec/options.ts';
 
 export interface RunOptions {
   /** Units of fuel that the run may use; without it there is no bound. */
@@ -13,40 +13,38 @@ export interface RunOptions {
   readonly pause?: Int32Array | undefined;
 }
 
-const runKeys = ['fuel', 'steps', 'pause'] as const satisfies readonly (keyof RunOptions)[];
-
-/** Throws UsageError for an option that is none of `keys`. */
-export function checkKeys(options: object, keys: readonly string[]): void {
-  for (const key of Object.keys(options))
-    if (!keys.includes(key)) throw new UsageError(`there is no option ${JSON.stringify(key)}, only ${keys.join(', ')}`);
-}
-
-function atLeastZero(what: string, value: number | undefined): number {
-  if (typeof value !== 'number' || !(value >= 0)) throw new UsageError(`${what} must be a number, zero or more`);
-  return value;
-}
+const runChecks: Checks<RunOptions> = {
+  fuel: aCount,
+  steps: anInteger(0),
+  pause: check((v: Int32Array) => v instanceof Int32Array && v.length > 0, 'an Int32Array, of a word or more'),
+};
+const runOptions = optionsOf(runChecks);
+const { steps: _, ...asyncChecks } = runChecks;
+const asyncOptions = optionsOf<Omit<RunOptions, 'steps'>>(asyncChecks);
 
 export type LimitOptions = { readonly [K in keyof VmLimits]?: VmLimits[K] | undefined };
 
-/** The limits that are given at all. */
+/** A check for each limit of a VM. */
+export const limitChecks = Object.fromEntries(limitNames.map((name) => [name, aNumber(0)])) as Checks<VmLimits>;
+export const limitOptions = optionsOf(limitChecks);
+
+/** The limits that are given at all. Throws UsageError. */
 export function givenLimits(options: LimitOptions = {}): Partial<VmLimits> {
-  checkKeys(options, Object.keys(defaultLimits));
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(given.map(([key, value]) => [key, atLeastZero(`limit ${JSON.stringify(key)}`, value)]));
+  limitOptions(options, 'limits');
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
 export const vmLimits = (options?: LimitOptions): VmLimits => ({ ...defaultLimits, ...givenLimits(options) });
 
+/** Throws UsageError. */
 export function budgetOf(options: RunOptions): Budget {
-  checkKeys(options, runKeys);
+  runOptions(options, theOptions);
   const { fuel = Infinity, steps, pause } = options;
-  if (steps !== undefined && !Number.isInteger(steps)) throw new UsageError('steps must be an integer');
-  if (fuel !== Infinity && !Number.isInteger(fuel)) throw new UsageError('fuel must be a whole number');
-  if (pause !== undefined && !(pause instanceof Int32Array && pause.length > 0))
-    throw new UsageError('pause must be an Int32Array, of a word or more');
-  return {
-    fuel: atLeastZero('fuel', fuel),
-    steps: steps === undefined ? undefined : atLeastZero('steps', steps),
-    pause,
-  };
+  return { fuel, steps, pause };
+}
+
+/** The same for a run that goes on by itself, which counts no steps. */
+export function asyncBudgetOf(options: Omit<RunOptions, 'steps'>): Budget {
+  asyncOptions(options, theOptions);
+  return budgetOf(options);
 }

@@ -5,20 +5,39 @@ import { allocate, initialise } from '../link/instantiate.ts';
 import type { Engine, Outcome } from '../runtime/engine.ts';
 import { Module } from '../runtime/module.ts';
 import { Ref, type Value } from '../runtime/ref.ts';
-import { type PendingCall, Store } from '../runtime/store.ts';
+import { type InstanceInst, type PendingCall, Store } from '../runtime/store.ts';
 import { waitResults } from '../runtime/wait.ts';
-import { type RestoreStoreOptions, restoreStore } from '../snapshot/restore.ts';
+import { mostBytes, type RestoreStoreOptions, restoreStore } from '../snapshot/restore.ts';
 import { saveStore } from '../snapshot/save.ts';
 import { offerStore, receiveStore, type Sent, type SnapshotMessage, sendStore } from '../snapshot/send.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
 import { UsageError } from '../spec/errors.ts';
+import {
+  aFlag,
+  aList,
+  anObject,
+  type Checks,
+  instanceOf,
+  listOf,
+  oneOf,
+  optionsOf,
+  theOptions,
+} from '../spec/options.ts';
 import type { FuncAddr } from '../spec/types.ts';
 import { Driver, forgetWait, type Status } from './driver.ts';
-import { type EngineName, engineNamed } from './engines.ts';
+import { type EngineName, engineNamed, engineOption } from './engines.ts';
 import { type FrameView, viewFrames } from './frames.ts';
-import { bindHosts, type Imports, resolveImports } from './imports.ts';
+import { addImports, bindHosts, findImports, type Imports } from './imports.ts';
 import { Instance } from './instance.ts';
-import { budgetOf, checkKeys, givenLimits, type LimitOptions, type RunOptions, vmLimits } from './options.ts';
+import {
+  asyncBudgetOf,
+  budgetOf,
+  givenLimits,
+  type LimitOptions,
+  limitOptions,
+  type RunOptions,
+  vmLimits,
+} from './options.ts';
 import type { Runner } from './runner.ts';
 
 export interface VmOptions {
@@ -28,7 +47,8 @@ export interface VmOptions {
   /** Whether memories can cross threads without a copy. */
   readonly sharedMemory?: boolean | undefined;
 }
-const vmKeys = ['limits', 'engine', 'sharedMemory'] as const satisfies readonly (keyof VmOptions)[];
+const vmChecks: Checks<VmOptions> = { limits: limitOptions, engine: engineOption, sharedMemory: aFlag };
+const vmOptions = optionsOf(vmChecks);
 
 export interface RestoreOptions extends VmOptions {
   /** Found by their hash; a snapshot names those that it needs. */
@@ -36,16 +56,21 @@ export interface RestoreOptions extends VmOptions {
   /** The host functions to bind again. */
   readonly imports?: Imports | undefined;
 }
+const aModule = instanceOf(Module, 'a Module; Module.from makes one of bytes');
+const restoreChecks: Checks<RestoreOptions> = { ...vmChecks, modules: listOf(aModule), imports: anObject };
+const restoreOptions = optionsOf(restoreChecks, 'modules');
 
 export interface ReceiveOptions extends RestoreOptions {
   /** The message was made by `send` in this process: what is in it is taken as it is. */
   readonly trusted?: boolean | undefined;
 }
+const receiveOptions = optionsOf<ReceiveOptions>({ ...restoreChecks, trusted: aFlag }, 'modules');
 
 export interface InstantiateOptions {
   /** `defer`: the start function is only pushed, and `run` runs it, suspendable as all else. */
   readonly start?: 'run' | 'defer' | undefined;
 }
+const instantiateOptions = optionsOf<InstantiateOptions>({ start: oneOf('run', 'defer') });
 
 /** What a store is restored with. */
 type Surroundings = Required<RestoreStoreOptions>;
@@ -58,12 +83,14 @@ export class VM implements Runner {
   private readonly instances = new Map<number, Instance>();
   /** Why the VM can no longer be used. */
   private gone: string | null = null;
+  /** A `runAsync` is under way. */
+  private goesOn = false;
 
   constructor(options?: VmOptions);
   /** For our own rooms: a VM over a store that came from a snapshot. */
   constructor(options: VmOptions, store: Store);
   constructor(options: VmOptions = {}, store?: Store) {
-    checkKeys(options, vmKeys);
+    vmOptions(options, theOptions);
     this.options = options;
     this.engine = engineNamed(options.engine);
     this.store = store ?? new Store(vmLimits(options.limits));
@@ -78,18 +105,33 @@ export class VM implements Runner {
    */
   instantiate(module: Module, imports: Imports = {}, options: InstantiateOptions = {}): Instance {
     this.checkUsable();
-    if (!(module instanceof Module)) throw new UsageError('instantiate takes a Module; Module.from makes one of bytes');
+    aModule(module, 'what is instantiated');
+    anObject(imports, 'imports');
+    instantiateOptions(options, theOptions);
     const start = module.syntax.start?.func;
-    const deferred = isDeferred(options) && start !== undefined;
+    const deferred = options.start === 'defer' && start !== undefined;
     if (deferred) this.checkIdle();
     this.checkSupported(module);
-    const given = resolveImports(this.store, this.driver.port, module, imports);
-    const instance = allocate(this.store, module, given, this.options.sharedMemory === true);
+    const instance = this.allocated(module, findImports(this.store, module, imports));
     initialise(this.store, instance);
     const func = instance.funcs[start ?? -1];
     if (deferred) this.driver.start(func as FuncAddr, [], instance);
     else if (func !== undefined) this.driver.invoke(func, [], instance);
     return this.instance(instance.addr);
+  }
+
+  /** Where it fails, the store is as before: no host function stays that no instance imports. */
+  private allocated(module: Module, found: ReturnType<typeof findImports>): InstanceInst {
+    const { store } = this;
+    const { port } = this.driver;
+    const before = store.mark();
+    try {
+      return allocate(store, module, addImports(store, port, module, found), this.options.sharedMemory === true);
+    } catch (error) {
+      store.rollBack(before);
+      port.forgetFrom(store.funcs.length);
+      throw error;
+    }
   }
 
   private checkSupported(module: Module): void {
@@ -113,6 +155,7 @@ export class VM implements Runner {
   /** Begins a call: `run` goes on with it. Throws UsageError for a busy VM and for wrong arguments. */
   start(func: Ref, args: readonly Value[] = []): void {
     this.checkIdle();
+    aList(args, 'the arguments');
     this.driver.start(this.funcAddr(func), args);
   }
 
@@ -125,10 +168,23 @@ export class VM implements Runner {
     return this.driver.run(budgetOf(options));
   }
 
-  /** As `run`, but awaits the host functions that answer later and the guest's waits, and goes on. The fuel is for all of it. */
+  /**
+   * As `run`, but awaits the host functions that answer later and the guest's waits, and goes on. The fuel is for all of
+   * it. Rejects with UsageError while another `runAsync` of the VM is under way: each host call is made once.
+   */
   async runAsync(options: Omit<RunOptions, 'steps'> = {}): Promise<Outcome> {
-    checkKeys(options, ['fuel', 'pause']);
-    let { fuel } = budgetOf(options);
+    const { fuel } = asyncBudgetOf(options);
+    if (this.goesOn) throw new UsageError('runAsync is under way already, and makes all host calls of the VM');
+    this.goesOn = true;
+    try {
+      return await this.goOn(options, fuel);
+    } finally {
+      this.goesOn = false;
+    }
+  }
+
+  private async goOn(options: RunOptions, granted: number): Promise<Outcome> {
+    let fuel = granted;
     for (;;) {
       const before = this.paid;
       const outcome = this.run({ ...options, fuel });
@@ -140,7 +196,10 @@ export class VM implements Runner {
     }
   }
 
-  /** Runs the host function that the VM waits for, and delivers what it answers. */
+  /**
+   * Runs the host function that the VM waits for, and delivers what it answers. Rejects with UsageError where no call is
+   * pending, or one is being answered already.
+   */
   async answer(): Promise<void> {
     this.checkUsable();
     await this.driver.answer();
@@ -152,11 +211,13 @@ export class VM implements Runner {
    */
   invoke(func: Ref, args: readonly Value[] = []): Value[] {
     this.checkUsable();
+    aList(args, 'the arguments');
     return this.driver.invoke(this.funcAddr(func), args);
   }
 
   /** Gives the pending host call its results. Throws UsageError for another id and for results of the wrong type. */
   deliver(id: number, results: readonly Value[]): void {
+    aList(results, 'the results');
     this.driver.deliver(this.pendingCall(id), results);
   }
 
@@ -209,9 +270,11 @@ export class VM implements Runner {
     return new Snapshot(saveStore(this.store));
   }
 
-  /** A VM out of a snapshot. Throws SnapshotError, and LinkError for a host function that is missing. */
+  /** A VM out of a snapshot. Throws SnapshotError, LimitError, and LinkError for a host function that is missing. */
   static restore(from: Uint8Array | Snapshot, options: RestoreOptions): VM {
-    const snapshot = from instanceof Snapshot ? from : Snapshot.decode(from);
+    restoreOptions(options, theOptions);
+    const maxBytes = mostBytes(givenLimits(options.limits));
+    const snapshot = from instanceof Snapshot ? from : Snapshot.decode(from, { maxBytes });
     return VM.over(options, (where) => restoreStore(snapshot.data, where));
   }
 
@@ -243,7 +306,9 @@ export class VM implements Runner {
     return offerStore(this.store);
   }
 
-  static receive(message: SnapshotMessage, { trusted = false, ...options }: ReceiveOptions): VM {
+  static receive(message: SnapshotMessage, given: ReceiveOptions): VM {
+    receiveOptions(given, theOptions);
+    const { trusted = false, ...options } = given;
     return VM.over(options, (where) => receiveStore(message, { ...where, trusted }));
   }
 
@@ -251,7 +316,6 @@ export class VM implements Runner {
     { modules, imports = {}, ...options }: RestoreOptions,
     restored: (where: Surroundings) => Store,
   ): VM {
-    checkKeys(options, vmKeys);
     const sharedMemory = options.sharedMemory === true;
     const vm = new VM(options, restored({ modules, limits: givenLimits(options.limits), sharedMemory }));
     for (const { module } of vm.store.instances) vm.checkSupported(module);
@@ -301,11 +365,4 @@ export class VM implements Runner {
     if (func.store !== this.store) throw new UsageError('the function belongs to another VM');
     return func.payload;
   }
-}
-
-function isDeferred(options: InstantiateOptions): boolean {
-  checkKeys(options, ['start']);
-  const { start = 'run' } = options;
-  if (start !== 'run' && start !== 'defer') throw new UsageError(`start is "run" or "defer", not ${start}`);
-  return start === 'defer';
 }

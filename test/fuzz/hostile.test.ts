@@ -1,7 +1,9 @@
-// A short run over damaged modules; `npm run hostile` goes on for as long as you like.
+// A short run over damaged modules and forged snapshots; `npm run hostile` goes on for as long as you like.
 
+import test from 'ava';
 import { suiteModules } from '../binary/modules.ts';
 import { suiteTest } from '../spec/suite-test.ts';
+import { forgery, judgeForged, originals } from './forge.ts';
 import { damaged, judge } from './hostile.ts';
 import { Random } from './random.ts';
 
@@ -16,4 +18,12 @@ suiteTest(`${count} damaged modules are refused as they should be, or run`, asyn
   }
   t.log(tally);
   t.true(tally.refused > 0 && tally.ran > 0);
+});
+
+test(`${4 * count} forged snapshots are refused as they should be, or run`, async (t) => {
+  const list = await originals();
+  const tally = { refused: 0, ran: 0 };
+  for (let seed = 0; seed < 4 * count; seed++) tally[judgeForged(...forgery(list, new Random(seed)))]++;
+  t.log(tally);
+  t.true(tally.refused > count && tally.ran > count / 2);
 });

@@ -1,5 +1,6 @@
 // Damaged modules: each must be refused with the right error, or be as good as any other: instantiated, and its exports
-// called within a bound of fuel. `npm run hostile -- --count N --seed S` damages modules of the test suite.
+// called within a bound of fuel. `npm run hostile -- --count N --snapshots N --seed S` damages modules of the test suite, and
+// forges snapshots (forge.ts).
 
 import { parseArgs } from 'node:util';
 import {
@@ -15,6 +16,7 @@ import {
 } from '../../src/index.ts';
 import { InvalidError, MalformedError } from '../../src/spec/errors.ts';
 import { suiteModules } from '../binary/modules.ts';
+import { forgery, judgeForged, originals } from './forge.ts';
 import { Random } from './random.ts';
 
 const limits = { memory: 2 ** 24, frames: 200, stack: 2 ** 20, tables: 100_000, heap: 2 ** 22 };
@@ -73,33 +75,47 @@ function callExport(vm: VM, func: ReturnType<ReturnType<VM['instance']>['func']>
   if (outcome.status === 'trapped' && !(outcome.trap instanceof WasboxError)) throw outcome.trap;
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: { count: { type: 'string', default: '10000' }, seed: { type: 'string', default: '1' } },
-  });
-  const originals = (await suiteModules()).filter(({ type, bytes }) => type === 'module' && bytes.length > 8);
-  const tally = { refused: 0, unlinked: 0, ran: 0 };
+type Judge = (random: Random) => string;
+
+/** Judges by seed; tells what it finds, and how many that were. */
+function rounds(what: string, first: number, count: number, judgeOne: Judge): number {
+  const tally: Record<string, number> = {};
   let found = 0;
   let slowest = { ms: 0, seed: 0 };
-  const first = Number(values.seed);
-  for (let seed = first; seed < first + Number(values.count); seed++) {
-    const random = new Random(seed);
-    const { name, bytes } = random.pick(originals);
+  for (let seed = first; seed < first + count; seed++) {
     const start = performance.now();
     try {
-      tally[judge(damaged(bytes, random))]++;
+      const verdict = judgeOne(new Random(seed));
+      tally[verdict] = (tally[verdict] ?? 0) + 1;
     } catch (error) {
       found++;
-      console.log(
-        `seed ${seed} (${name}): ${error instanceof Error ? `${error.stack}\n${error.cause instanceof Error ? error.cause.stack : ''}` : error}`,
-      );
+      const cause = error instanceof Error && error.cause instanceof Error ? error.cause.stack : '';
+      console.log(`${what}, seed ${seed}: ${error instanceof Error ? `${error.stack}\n${cause}` : error}`);
     }
     const ms = performance.now() - start;
     if (ms > slowest.ms) slowest = { ms, seed };
   }
   console.log(
-    `${values.count} damaged modules: ${JSON.stringify(tally)}, ${found} findings; the slowest took ${Math.round(slowest.ms)} ms (seed ${slowest.seed})`,
+    `${count} ${what}: ${JSON.stringify(tally)}, ${found} findings; the slowest took ${Math.round(slowest.ms)} ms (seed ${slowest.seed})`,
   );
+  return found;
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      count: { type: 'string', default: '10000' },
+      snapshots: { type: 'string', default: '10000' },
+      seed: { type: 'string', default: '1' },
+    },
+  });
+  const modules = (await suiteModules()).filter(({ type, bytes }) => type === 'module' && bytes.length > 8);
+  const first = Number(values.seed);
+  const saved = await originals();
+  const found =
+    rounds('damaged modules', first, Number(values.count), (random) =>
+      judge(damaged(random.pick(modules).bytes, random)),
+    ) + rounds('forged snapshots', first, Number(values.snapshots), (random) => judgeForged(...forgery(saved, random)));
   if (found > 0) process.exitCode = 1;
 }
 

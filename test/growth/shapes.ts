@@ -360,7 +360,7 @@ const values: Shape[] = [
   },
   {
     name: 'runs of locals',
-    unit: 9000,
+    unit: 5000,
     make: (n) =>
       body(
         op.nop,

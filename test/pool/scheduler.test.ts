@@ -144,8 +144,3 @@ test('a job is in line once, however often it is put there', (t) => {
   t.is(scheduler.queued, 2);
   t.is(turns(scheduler, 4), 'baba');
 });
-
-test('a priority out of range is refused', (t) => {
-  t.throws(() => job('a', 21), { message: /priority/ });
-  t.throws(() => job('a', Number.NaN), { message: /priority/ });
-});

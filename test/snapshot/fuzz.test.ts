@@ -2,7 +2,7 @@
 // other. WASBOX_FUZZ=10 makes it ten times as many.
 
 import test, { type ExecutionContext } from 'ava';
-import { CrashError, LinkError, Snapshot, SnapshotError, VM, WasboxError } from '../../src/index.ts';
+import { CrashError, LimitError, LinkError, Snapshot, SnapshotError, VM, WasboxError } from '../../src/index.ts';
 import { restoreStore } from '../../src/snapshot/restore.ts';
 import { container, type Part, partsOf, unpacked } from './container.ts';
 import { guest, imports, limits, suspended, waiting } from './guest.ts';
@@ -55,7 +55,7 @@ async function check(t: ExecutionContext, tally: Tally, what: string, make: () =
     if (vm.status === 'suspended') vm.save().encode();
     vm.dispose();
   } catch (error) {
-    if (error instanceof SnapshotError) tally.refused++;
+    if (error instanceof SnapshotError || error instanceof LimitError) tally.refused++;
     else if (!(error instanceof LinkError))
       t.fail(`${what}: ${error instanceof WasboxError ? error.code : ''} ${(error as Error).stack}`);
     t.false(error instanceof CrashError, what);

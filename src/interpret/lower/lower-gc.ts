@@ -21,7 +21,7 @@ const onShape =
       l.v.reader.row.name,
       params,
       Array.from({ length: results }, () => 2),
-      [shapeAt(l).number, ...immediates(l)],
+      [l.code.shapeNumber(shapeAt(l)), ...immediates(l)],
     );
 
 const second = (l: Lowerer): readonly number[] => [l.v.reader.y];
@@ -29,12 +29,12 @@ const second = (l: Lowerer): readonly number[] => [l.v.reader.y];
 function get(l: Lowerer, name: string, params: number, immediates: readonly number[]): void {
   const shape = shapeAt(l);
   const field = shape.element ?? shape.fields[l.v.reader.y];
-  l.routine(name, params, [field?.slotWords ?? 2], [shape.number, ...immediates, isSigned(l)]);
+  l.routine(name, params, [field?.slotWords ?? 2], [l.code.shapeNumber(shape), ...immediates, isSigned(l)]);
 }
 
 function structNew(l: Lowerer): void {
   const shape = shapeAt(l);
-  l.routine('struct.new', shape.fields.length, [2], [shape.number]);
+  l.routine('struct.new', shape.fields.length, [2], [l.code.shapeNumber(shape)]);
 }
 
 /** The reference type that a cast is to. */

@@ -55,8 +55,7 @@ export function lower(code: ModuleCode, func: FuncIdx, form: Form): Lowered {
   const start = code.length;
   try {
     const lowered = body(new Lowerer(code, func, form));
-    code.lowered[form][func] = lowered;
-    code.entries[form][func] = lowered.entry;
+    code.add(func, form, lowered);
     return lowered;
   } catch (error) {
     code.length = start;

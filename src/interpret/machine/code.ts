@@ -1,8 +1,10 @@
 // Lowered code: words in the one array of the thread, and for each function where its code lies and how places in it
 // correspond to the canonical frame's pc.
 
+import { bounds } from '../../runtime/bounds.ts';
 import type { Module } from '../../runtime/module.ts';
-import type { HeapType, RefType } from '../../spec/types.ts';
+import type { Shape } from '../../runtime/shape.ts';
+import type { FuncIdx, HeapType, RefType } from '../../spec/types.ts';
 import { threadArrays } from './thread-arrays.ts';
 
 /**
@@ -65,10 +67,30 @@ export class ModuleCode {
   readonly refTypes: RefType[] = [];
   /** Places in `refTypes`, of types without null and with it. */
   private readonly typeNumbers = [new Map<HeapType, number>(), new Map<HeapType, number>()] as const;
+  /** Shapes that routines name by their place here. */
+  readonly shapes: Shape[] = [];
+  private readonly shapeNumbers = new Map<Shape, number>();
+
+  /** Outlasts this. */
+  readonly share: Share = { bytes: 0, codes };
 
   constructor(readonly module: Module) {
     const count = module.context.funcs.length;
     this.entries = { folded: new Int32Array(count).fill(-1), plain: new Int32Array(count).fill(-1) };
+    this.cost(16 * count);
+  }
+
+  /** Enters a function whose code was put. */
+  add(func: FuncIdx, form: Form, lowered: Lowered): void {
+    this.lowered[form][func] = lowered;
+    this.entries[form][func] = lowered.entry;
+    const { entry, end, pointOffsets, origins, regions } = lowered;
+    this.cost(4 * (end - entry) + 12 * pointOffsets.length + 4 * origins.length + 200 * regions.length + 600);
+  }
+
+  private cost(bytes: number): void {
+    this.share.bytes += bytes;
+    heldBytes += bytes;
   }
 
   /** All code of this thread, where its own is too. */
@@ -97,6 +119,13 @@ export class ModuleCode {
     return number;
   }
 
+  /** The place of a shape in `shapes`. */
+  shapeNumber(shape: Shape): number {
+    const number = this.shapeNumbers.get(shape) ?? this.shapes.push(shape) - 1;
+    this.shapeNumbers.set(shape, number);
+    return number;
+  }
+
   /** The lowered function that a code offset lies in, among the two forms of one function. */
   holding(func: number, offset: number): Lowered {
     const plain = this.lowered.plain[func];
@@ -105,15 +134,60 @@ export class ModuleCode {
   }
 }
 
+/** What one module's code takes, with what is known of it. */
+interface Share {
+  bytes: number;
+  readonly codes: WeakMap<Module, ModuleCode>;
+}
+
 let codes = new WeakMap<Module, ModuleCode>();
 /** Words of code in use; the first one is `noOp`. */
 let used = 1;
+/** Bytes that all code takes, and those of them whose module is gone. */
+let heldBytes = 0;
+let deadBytes = 0;
+const gone = new FinalizationRegistry<Share>(({ bytes, codes: among }) => {
+  if (among === codes) deadBytes += bytes;
+});
 
-/** Forgets all code if little room is left for more: it is lowered again when it is called. No frame may be in code. */
-export function spareCode(): void {
-  if (used < 0.75 * threadArrays.code.length) return;
+/** Bytes of code that this thread keeps, with what is known of it. */
+export const codeBytes = (): number => heldBytes;
+
+/** What code may take while runs are under way. */
+let limit = 0;
+const currentLimit = (): number => Math.max(limit, bounds.loweredCode);
+
+/** Whether all code has to be forgotten before more is lowered. */
+export const isCodeFull = (): boolean => heldBytes >= currentLimit();
+
+/**
+ * Forgets all code: it is lowered again when it is called. No frame may be in code. Runs that are under way may have twice
+ * as much from then on: those that need it all do not lower all of it with each call.
+ */
+export function forgetCode(): void {
+  limit = 2 * currentLimit();
+  if (2 * deadBytes > heldBytes || 4 * threadArrays.code.length > 2 * bounds.loweredCode) threadArrays.renewCode();
   codes = new WeakMap();
   used = 1;
+  heldBytes = 0;
+  deadBytes = 0;
+}
+
+/** What is dead below this is not worth lowering the rest again, in bytes. */
+const fewDead = 2 ** 20;
+
+/**
+ * Before a run while there is none: forgets all code if little room is left for more, unless half of it is of the modules
+ * that shall run, or if most of it is of modules that are gone. No frame may be in code.
+ */
+export function spareCode(modules: Iterable<Module> = []): void {
+  limit = 0;
+  const isScarce = used >= 0.75 * threadArrays.code.length || isCodeFull();
+  if (!isScarce && (deadBytes <= fewDead || 2 * deadBytes <= heldBytes)) return;
+  let own = 0;
+  for (const module of new Set(modules)) own += codes.get(module)?.share.bytes ?? 0;
+  if (2 * own > heldBytes) limit = 2 * heldBytes;
+  else forgetCode();
 }
 
 /** The code of a module, shared by all VMs of this thread. */
@@ -122,6 +196,7 @@ export function codeOf(module: Module): ModuleCode {
   if (known !== undefined) return known;
   const code = new ModuleCode(module);
   codes.set(module, code);
+  gone.register(module, code.share);
   return code;
 }
 

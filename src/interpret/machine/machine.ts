@@ -147,10 +147,11 @@ export class Machine {
   }
 
   enterInstance(instance: InstanceInst): void {
-    if (this.instance === instance) return;
+    const moduleCode = codeOf(instance.module);
+    if (this.instance === instance && this.moduleCode === moduleCode) return;
     const { tables, memories, globalAt, funcDelta } = placesOf(this.store, instance);
     this.instance = instance;
-    this.moduleCode = codeOf(instance.module);
+    this.moduleCode = moduleCode;
     this.tables = tables;
     this.memories = memories;
     this.globalAt = globalAt;

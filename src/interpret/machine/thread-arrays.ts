@@ -36,6 +36,11 @@ class ThreadArrays {
     this.stack = stackViews(most(stack.words.length, words.length), most(stack.frames.length, frames.length));
   }
 
+  /** Gives memory of code back that is more than there is to begin with. */
+  renewCode(): void {
+    if (this.code.length > codeWords) this.code = newCode(codeWords);
+  }
+
   widenCode(): void {
     const wider = newCode(this.code.length * 2);
     wider.set(this.code);

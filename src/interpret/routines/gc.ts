@@ -4,7 +4,7 @@
 import { newObject } from '../../runtime/collect.ts';
 import type { Heap } from '../../runtime/heap.ts';
 import { refKinds } from '../../runtime/ref.ts';
-import { type Field, type Shape, shapes } from '../../runtime/shape.ts';
+import type { Field, Shape } from '../../runtime/shape.ts';
 import { Trap } from '../../spec/errors.ts';
 import { type BulkName, bulk, grown } from '../../spec/fuel.ts';
 import type { RefType } from '../../spec/types.ts';
@@ -13,7 +13,7 @@ import { chunkOf, chunkStart, initialised, pay } from './bulk.ts';
 import { type BulkRoutine, dataBytes, imm, type Routine, u32, word } from './routine.ts';
 
 const heapOf = (m: Machine): Heap => m.store.heap;
-const shapeAt = (m: Machine, at: number): Shape => shapes[imm(m, at)] as Shape;
+const shapeAt = (m: Machine, at: number): Shape => m.moduleCode.shapes[imm(m, at)] as Shape;
 const elementOf = (shape: Shape): Field => shape.element as Field;
 
 /** An array that was made at once is paid for by its size. */

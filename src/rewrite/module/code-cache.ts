@@ -3,6 +3,7 @@
 
 import type { Module } from '../../runtime/module.ts';
 import { sha256 } from '../../runtime/sha256.ts';
+import { check } from '../../spec/options.ts';
 
 /** Where rewritten modules are kept. Keys are letters, digits and dashes. What it throws, callers see. */
 export interface CodeCache {
@@ -16,8 +17,14 @@ const hashBytes = 32;
 
 let cache: CodeCache | undefined;
 
-/** From now on modules that are rewritten in this thread are looked for there, and put there. */
+const isCache = check(
+  ({ get, set }: CodeCache) => typeof get === 'function' && typeof set === 'function',
+  'undefined, or an object with the functions get and set',
+);
+
+/** From now on modules that are rewritten in this thread are looked for there, and put there. Throws UsageError. */
 export function useCodeCache(chosen: CodeCache | undefined): void {
+  if (chosen !== undefined) isCache(chosen, 'the cache');
   cache = chosen;
 }
 

@@ -1,9 +1,11 @@
 // Continuations: for a function and a safe point a module whose one function is the rest of it. It takes the frame from
 // the scratch memory, has depth and fuel as parameters, and leaves its results in the scratch memory. Made when first
-// needed, kept as long as the guest's module.
+// needed, kept as long as the guest's module, and as long as there is room for it among those of the thread.
 
 import { Writer } from '../../binary/writer.ts';
+import { bounds, compiledBytes } from '../../runtime/bounds.ts';
 import { hostWasm } from '../../runtime/host-wasm.ts';
+import { Lru } from '../../runtime/lru.ts';
 import type { Module } from '../../runtime/module.ts';
 import { CrashError } from '../../spec/errors.ts';
 import type { FuncIdx, FuncType } from '../../spec/types.ts';
@@ -25,18 +27,27 @@ import { writeRest } from '../write/body.ts';
 import { BodyWriter, type Origins, type Written } from '../write/body-writer.ts';
 import { Op } from '../write/ops.ts';
 import { assemble, Code, type ImportEntry, type ImportKind } from '../write/sections.ts';
-import { byContent, keep, mostContinuations } from './cache.ts';
+import { byContent } from './cache.ts';
 import { codeName, funcTypeIndex, globalType, memoryImport } from './module.ts';
 
-export interface Continuation {
-  readonly compiled: WebAssembly.Module;
-  readonly imports: readonly ImportEntry[];
+/** What a continuation is of. */
+export interface Rest {
   readonly name: string;
   readonly func: FuncIdx;
   readonly pc: number;
   /** Where its function begins. */
   readonly offset: number;
 }
+
+export interface Continuation extends Rest {
+  readonly compiled: WebAssembly.Module;
+  readonly imports: readonly ImportEntry[];
+  /** What enters it, by the instance that it is linked with: gone with either of them. */
+  readonly enters: WeakMap<object, Enter>;
+}
+
+/** Depth and fuel in; the fuel that is left out, or what says why code was left. */
+export type Enter = (depth: number, fuel: number) => number;
 
 /** Numbers imports as they are first used. */
 class RestEnv implements Env {
@@ -105,8 +116,19 @@ class RestEnv implements Env {
   }
 }
 
-/** By place in the module's code, for memory of one's own and for shared memory. */
-const restsOf = byContent(() => [new Map<number, Continuation>(), new Map<number, Continuation>()] as const);
+/** Of all modules, by hash, kind of memory and place in the code. */
+const kept = new Lru<string, Continuation>(() => bounds.continuations);
+/** Notes that a module has some: they go when it does. */
+const noted = byContent(
+  () => ({}),
+  (hash) => {
+    for (const key of kept.keys()) if (key.startsWith(hash)) kept.delete(key);
+  },
+);
+
+/** How many this thread keeps, and what they cost in bytes. */
+export const keptContinuations = (): { count: number; bytes: number } => ({ count: kept.size, bytes: kept.bytes });
+
 const shapesOf = byContent(() => new Map<FuncIdx, FunctionShape>());
 
 /** The shape of a function that code goes on in. */
@@ -120,12 +142,17 @@ export function keptShape(module: Module, func: FuncIdx): FunctionShape {
 }
 
 export function continuation(module: Module, func: FuncIdx, pc: number, shared: boolean): Continuation {
-  const kept = restsOf(module)[shared ? 1 : 0];
-  const key = placeOf(module.context, func, pc);
-  return kept.get(key) ?? keep(kept, key, make(module, func, pc, shared), mostContinuations);
+  const key = `${module.hash}${shared ? '+' : ' '}${placeOf(module.context, func, pc)}`;
+  return kept.get(key) ?? made(key, module, func, pc, shared);
 }
 
-function make(module: Module, func: FuncIdx, pc: number, shared: boolean): Continuation {
+function made(key: string, module: Module, func: FuncIdx, pc: number, shared: boolean): Continuation {
+  noted(module);
+  const { rest, size } = make(module, func, pc, shared);
+  return kept.set(key, rest, compiledBytes(size));
+}
+
+function make(module: Module, func: FuncIdx, pc: number, shared: boolean): { rest: Continuation; size: number } {
   const name = `${codeName(module, shared)}.${func}.${pc}`;
   const env = new RestEnv(module, shared);
   const { bytes } = write(module, func, pc, env, false);
@@ -143,7 +170,8 @@ function make(module: Module, func: FuncIdx, pc: number, shared: boolean): Conti
     exports: [{ name: 'run', kind: 'func', index }],
   });
   const compiled = new hostWasm.Module(assembled.bytes);
-  return { compiled, imports, name, func, pc, offset: assembled.offsets[0] as number };
+  const offset = assembled.offsets[0] as number;
+  return { rest: { compiled, imports, name, func, pc, offset, enters: new WeakMap() }, size: assembled.bytes.length };
 }
 
 function write(module: Module, func: FuncIdx, pc: number, env: Env, tracing: boolean): Written {
@@ -180,5 +208,5 @@ function enter(shape: FunctionShape, env: Env): Uint8Array {
 }
 
 /** What stands where in a continuation. */
-export const restOrigins = (module: Module, { func, pc }: Continuation): Origins =>
+export const restOrigins = (module: Module, { func, pc }: Rest): Origins =>
   write(module, func, pc, new RestEnv(module, false), true).origins;

@@ -2,7 +2,9 @@
 // through the scratch memory and takes the results from there.
 
 import { Writer } from '../../binary/writer.ts';
+import { bounds, compiledBytes } from '../../runtime/bounds.ts';
 import { hostWasm } from '../../runtime/host-wasm.ts';
+import { Lru } from '../../runtime/lru.ts';
 import type { FuncType } from '../../spec/types.ts';
 import { type ScratchFunc, scratchFunc } from '../read/index-spaces.ts';
 import {
@@ -21,18 +23,24 @@ import { theScratch } from './scratch-memory.ts';
 /** Calls the host: depth and fuel of the caller in; out the fuel that is left, or what says why code is to leave. */
 export type CallHost = (depth: number, fuel: number) => number;
 
-const modules = new Map<string, WebAssembly.Module>();
+/** By the rewritten type. */
+const modules = new Lru<string, WebAssembly.Module>(() => bounds.hostWrappers);
+
+/** What this thread keeps of them, in bytes. */
+export const keptWrappers = (): number => modules.bytes;
 
 /** A function of the type that calls the host. */
 export function hostWrapper(type: FuncType, call: CallHost): CallableFunction {
   const params = lowAll(type.params);
   const results = lowAll(type.results);
   const key = `${params.join(' ')}>${results.join(' ')}`;
-  const module = modules.get(key) ?? new hostWasm.Module(wrapperModule(type, params, results));
-  modules.set(key, module);
+  const module = modules.get(key) ?? compiled(key, wrapperModule(type, params, results));
   const imports = { scratch: theScratch().exports, host: { call } };
   return new hostWasm.Instance(module, imports).exports.run as CallableFunction;
 }
+
+const compiled = (key: string, bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module =>
+  modules.set(key, new hostWasm.Module(bytes), compiledBytes(bytes.length));
 
 function wrapperModule(type: FuncType, params: LowTypes, results: LowTypes): Uint8Array<ArrayBuffer> {
   const types = new TypeSection();

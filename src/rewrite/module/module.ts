@@ -4,6 +4,7 @@
 
 import type { Func } from '../../binary/module.ts';
 import { hostWasm } from '../../runtime/host-wasm.ts';
+import { hostMaxPages } from '../../runtime/memory.ts';
 import type { Module } from '../../runtime/module.ts';
 import { CrashError } from '../../spec/errors.ts';
 import type { FuncType } from '../../spec/types.ts';
@@ -45,12 +46,7 @@ export const memoryImport = (module: Module, shared: boolean): ImportEntry[] =>
   module.context.memories.map(({ limits }, i) => ({
     module: 'memory',
     name: `${i}`,
-    is: {
-      kind: 'memory',
-      pages: Number(limits.min),
-      max: Math.min(65536, Number(limits.max ?? 65536n)),
-      shared,
-    },
+    is: { kind: 'memory', pages: Number(limits.min), max: hostMaxPages, shared },
   }));
 
 const scratchNames = [...scratchFuncs.keys()];

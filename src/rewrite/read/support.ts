@@ -78,6 +78,8 @@ function lacksInTypes({ context, syntax }: Module): string | undefined {
     if (!final || chain.length > 1) return 'subtypes';
     if (comp.params.length > mostValues || comp.results.length > mostValues) return 'very long lists of values';
   }
+  if (context.tables.some(({ limits }) => limits.min > mostElements))
+    return `tables of more than ${mostElements} elements`;
   const [first] = context.memories;
   if (context.memories.length > 1 && !hasMultipleMemories()) return 'multiple memories, as the host has none';
   for (const { shared, pageLog2 } of context.memories) {
@@ -86,6 +88,9 @@ function lacksInTypes({ context, syntax }: Module): string | undefined {
   }
   return undefined;
 }
+
+/** The host takes a second for ten million elements of a table, each time that an instance is made. */
+const mostElements = 1_000_000n;
 
 const isOfObjects = ({ ref }: TableType): boolean => hierarchyOf(ref) === 'any';
 /** Its rewritten form says less than it does: the engine has to compare it. */

@@ -9,9 +9,7 @@ import type { FuncInst, InstanceInst, Store } from '../../runtime/store.ts';
 import type { TableInst } from '../../runtime/table.ts';
 import type { FuncAddr, FuncType, GlobalAddr, TableAddr } from '../../spec/types.ts';
 import { slotsOfAll } from '../../spec/types.ts';
-import { placeOf } from '../../validate/context.ts';
-import { keep, mostContinuations } from '../module/cache.ts';
-import { type Continuation, continuation } from '../module/continuation.ts';
+import { type Continuation, continuation, type Enter, type Rest } from '../module/continuation.ts';
 import { GlobalMirror } from '../module/globals.ts';
 import { type CallHost, hostWrapper } from '../module/hosts.ts';
 import { type Rewritten, rewritten } from '../module/module.ts';
@@ -23,7 +21,9 @@ import type { ImportEntry } from '../write/sections.ts';
 import { Pace } from './quantum.ts';
 import { Flight } from './thrown.ts';
 
-export type Enter = (depth: number, fuel: number) => number;
+/** Continuations whose names a store knows. A name is small, and outlasts the code. */
+const mostNames = 2_000;
+
 type Exports = Record<string, never>;
 
 export interface NativeInstance {
@@ -32,8 +32,6 @@ export interface NativeInstance {
   readonly shared: boolean;
   readonly exports: WebAssembly.Exports;
   readonly thunks: ReturnType<typeof makeThunks>;
-  /** By place in the module's code. */
-  readonly entries: Map<number, Enter>;
   readonly fuel: WebAssembly.Global;
   readonly element: WebAssembly.Global;
 }
@@ -43,7 +41,7 @@ export interface Code {
   readonly module: Module;
   readonly rewritten: Rewritten;
   /** Undefined for the main module. */
-  readonly rest: Continuation | undefined;
+  readonly rest: Rest | undefined;
 }
 
 /** A run of native code, as code that calls the engine knows it. What belongs to a run is here, and not the store's. */
@@ -61,7 +59,7 @@ export interface Runner {
   refill(fuel: number): number;
   /** Charges what was done at once; says what is left of the fuel that code has. */
   owe(units: number, fuel: number): number;
-  /** Takes fuel from code that shall leave soon. */
+  /** Takes fuel from code that shall leave soon, so that what is dead can be found. */
   forgo(fuel: number): void;
 }
 
@@ -123,7 +121,7 @@ export class NativeStore {
       (func) => this.found.set(0, this.lowFunc(func, inst)),
       this.flight.of((forgo) => this.takeFuel(this.instances[inst.addr] as NativeInstance, forgo)),
     );
-    const draft = { inst, rewritten: form, shared, thunks, entries: new Map<number, Enter>() };
+    const draft = { inst, rewritten: form, shared, thunks };
     const imports = this.imports(mainImports(form), draft);
     const { exports } = new hostWasm.Instance(form.compiled, imports);
     const native: NativeInstance = {
@@ -283,6 +281,10 @@ export class NativeStore {
         return answer.thrown === undefined ? left : thrown;
       }
       copyWords(stack.words, base * 2, scratch.words, 0, resultSlots * 2);
+      if (store.hostValues.isFull && store.heap.pinned === 1) {
+        runner.forgo(answer.fuel);
+        return 0;
+      }
       return runner.refill(answer.fuel);
     };
   }
@@ -295,15 +297,24 @@ export class NativeStore {
     const native = this.instances[instance.addr] as NativeInstance;
     runner.entered = native;
     runner.fresh = pc === 0 ? addr : undefined;
-    const key = placeOf(instance.module.context, index, pc);
-    const known = native.entries.get(key);
-    if (known !== undefined) return known;
     const rest = continuation(instance.module, index, pc, native.shared);
+    return rest.enters.get(native) ?? this.link(rest, native);
+  }
+
+  private link(rest: Continuation, native: NativeInstance): Enter {
     const { exports } = new hostWasm.Instance(rest.compiled, this.imports(rest.imports, native));
     for (const mirror of this.mirrors) mirror?.update();
     const enter = exports.run as Enter;
-    keep(this.rests, rest.name, { module: instance.module, rewritten: native.rewritten, rest }, mostContinuations);
-    return keep(native.entries, key, enter, mostContinuations);
+    rest.enters.set(native, enter);
+    this.name(rest, native);
+    return enter;
+  }
+
+  /** Notes what a continuation is called, for traps in it. */
+  private name({ name, func, pc, offset }: Rest, { inst: { module }, rewritten }: NativeInstance): void {
+    this.rests.delete(name);
+    this.rests.set(name, { module, rewritten, rest: { name, func, pc, offset } });
+    if (this.rests.size > mostNames) this.rests.delete(this.rests.keys().next().value as string);
   }
 }
 

@@ -1,7 +1,7 @@
 // The rewriter as an engine: runs the top frame as native code until it returns or leaves, then the one below with what
 // it returned, and so on. The native stack is never rebuilt. When it stops, all frames are canonical.
 
-import { collect } from '../../runtime/collect.ts';
+import { collect, tidyHostValues } from '../../runtime/collect.ts';
 import { type Budget, type Engine, type HostPort, type Stop, Thrown } from '../../runtime/engine.ts';
 import type { Module } from '../../runtime/module.ts';
 import type { FuncInst, InstanceInst, Store } from '../../runtime/store.ts';
@@ -10,23 +10,17 @@ import { hostCall } from '../../spec/fuel.ts';
 import { withoutDeadline } from '../../spec/patience.ts';
 import { type FuncAddr, slotsOfAll } from '../../spec/types.ts';
 import { hasCodeCache } from '../module/code-cache.ts';
-import { keptShape } from '../module/continuation.ts';
+import { type Enter, keptShape } from '../module/continuation.ts';
 import { isRewritten, recall, rewritten } from '../module/module.ts';
 import { copyWords } from '../module/scratch-memory.ts';
 import { GrowthError } from '../read/growth.ts';
 import { left, thrown } from '../read/index-spaces.ts';
 import { isHandled, leastFrameBytes, pointOf } from '../read/shape.ts';
 import { supportOf } from '../read/support.ts';
-import {
-  type Enter,
-  type HostAnswer,
-  hasSharedMemory,
-  type NativeInstance,
-  NativeStore,
-  type Runner,
-} from './native.ts';
+import { type HostAnswer, hasSharedMemory, type NativeInstance, NativeStore, type Runner } from './native.ts';
 import { nativeStack } from './native-stack.ts';
 import { takeSpilled } from './spill.ts';
+import { spareWords } from './thrown.ts';
 import { entryCosts, instructionAfter, instructionBefore, type Place, placesOf, trapOf } from './traps.ts';
 
 /** With a bound and without a flag to look at, at most. */
@@ -71,8 +65,8 @@ class Run implements Runner {
   private lookedAt = performance.now();
   /** The top frame is to handle what is thrown. */
   private throwing = false;
-  /** Code that throws has found it so, and has left. */
-  private heapIsFull = false;
+  /** Code has left so that what is dead can be found. */
+  private isCrowded = false;
   entered: NativeInstance | undefined;
   fresh: FuncAddr | undefined;
   /** What was left when code called the host, while it does. */
@@ -123,15 +117,17 @@ class Run implements Runner {
     const { stack } = this.store;
     for (;;) {
       const stop = this.frame(stack.depth - 1);
-      if (this.heapIsFull && !this.throwing) this.collect();
+      if (this.isCrowded && !this.throwing) this.collect();
       if (stop !== undefined) return stop;
       if (stack.depth === this.floor) return 'returned';
     }
   }
 
   private collect(): void {
-    this.heapIsFull = false;
-    collect(this.store, this.store.stack.top * 2);
+    this.isCrowded = false;
+    const { store } = this;
+    tidyHostValues(store);
+    if (!store.heap.hasRoom(spareWords)) collect(store, store.stack.top * 2);
   }
 
   /** Tells the store what this run has charged, and what it owes. */
@@ -208,10 +204,10 @@ class Run implements Runner {
     return longestQuantum;
   }
 
-  /** The heap is full: it is collected once code has left. */
+  /** What is dead is looked for once code has left. */
   forgo(fuel: number): void {
     this.slice -= fuel;
-    this.heapIsFull = true;
+    this.isCrowded = true;
   }
 
   private charge(fuel: number): void {

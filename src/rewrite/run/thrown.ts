@@ -9,7 +9,7 @@ import type { Scratch } from '../module/scratch-memory.ts';
 import type { Exceptions } from '../module/thunks.ts';
 
 /** Words of the heap that must be free, or code leaves soon for a collection. */
-const spareWords = 4096;
+export const spareWords = 4096;
 
 export class Flight {
   /** What a host function threw, until it is caught. */

@@ -36,6 +36,7 @@ import {
   type PointShape,
 } from '../read/shape.ts';
 import { codeOfLow, type Local, type Low, type LowTypes, slotsOfLow, writeLocals } from '../read/types.ts';
+import { FreeLocals } from './free-locals.ts';
 import { Landings } from './landing.ts';
 import { code, Op } from './ops.ts';
 import { writeZero } from './sections.ts';
@@ -58,24 +59,12 @@ export interface Open {
   readonly guarded?: boolean;
   /** Which of the open blocks, outermost first, handles what is thrown right inside; -1 if none does. */
   readonly thrownTo: number;
-  /** Where its code begins, and how large the loops are that lie within each other in it, at most. */
+  /** Where its code begins; and of loops within each other in it the bytes of all, at most: a rest has them again. */
   readonly begun: number;
-  loops: LoopSizes;
+  loops: number;
   /** What it and the blocks around have stashed, once that was asked. */
   allStashes: readonly Local[] | undefined;
 }
-
-/** Of loops within each other: how many, and bytes of all of them together; a rest of the function has both again. */
-interface LoopSizes {
-  readonly depth: number;
-  readonly bytes: number;
-}
-const noLoops: LoopSizes = { depth: 0, bytes: 0 };
-
-const larger = (a: LoopSizes, b: LoopSizes): LoopSizes => ({
-  depth: Math.max(a.depth, b.depth),
-  bytes: Math.max(a.bytes, b.bytes),
-});
 
 /** What stands where in the code, for traps: (offset from the start of the function's body, pc), ascending. */
 export type Origins = readonly number[];
@@ -93,10 +82,10 @@ export class BodyWriter {
   /** Where the guest's first instruction is. */
   readonly bodyStart: number;
   private readonly extra: Low[] = [];
-  private readonly free = new Map<Low, Local[]>();
+  private readonly free = new Map<Low, FreeLocals>();
   private readonly groups: Groups;
   /** Of the loops in no other. */
-  private loops = noLoops;
+  loops = 0;
   /** Places where branches join. */
   private joins = 0;
   /** How much of what is written has been counted. */
@@ -142,7 +131,7 @@ export class BodyWriter {
     }
   }
 
-  push(open: Omit<Open, 'thrownTo' | 'begun' | 'loops' | 'allStashes'>, loops = noLoops): void {
+  push(open: Omit<Open, 'thrownTo' | 'begun' | 'loops' | 'allStashes'>, loops = 0): void {
     const { block } = open;
     const place = this.open.length;
     const outer = this.open[place - 1 - Math.max(0, block.delegate)]?.thrownTo ?? -1;
@@ -152,11 +141,9 @@ export class BodyWriter {
 
   /** A block, which is open no longer, has been written. */
   written({ block, begun, loops }: Open): void {
-    const isLoop = block.kind === 'loop';
-    const size = isLoop ? { depth: loops.depth + 1, bytes: loops.bytes + this.w.length - begun } : loops;
-    const around = this.open.at(-1);
-    if (around === undefined) this.loops = larger(this.loops, size);
-    else around.loops = larger(around.loops, size);
+    const size = block.kind === 'loop' ? loops + this.w.length - begun : loops;
+    const around = this.open.at(-1) ?? this;
+    around.loops = Math.max(around.loops, size);
   }
 
   // Reading
@@ -294,15 +281,15 @@ export class BodyWriter {
 
   /** A local that nobody else uses, until it is given back. */
   take(type: Low): Local {
-    return this.free.get(type)?.pop() ?? this.fresh(type);
+    return this.free.get(type)?.take() ?? this.fresh(type);
   }
   private fresh(type: Low): Local {
     return { index: this.shape.locals.length + 2 + this.extra.push(type) - 1, type };
   }
   give(local: Local): void {
-    const list = this.free.get(local.type) ?? [];
-    list.push(local);
-    this.free.set(local.type, list);
+    const free = this.free.get(local.type) ?? new FreeLocals();
+    free.give(local);
+    this.free.set(local.type, free);
   }
 
   /** Pops operands of the types into locals. */
@@ -508,7 +495,7 @@ export class BodyWriter {
     out.byte(Op.localGet);
     out.u32(this.fuelLocal);
     out.byte(Op.end);
-    this.growth.body(out.length + this.loops.bytes + this.loops.depth * (out.length - this.w.length));
+    this.growth.body(out.length + this.loops);
     return { bytes: out.view(), origins: this.origins.map((value, i) => (i % 2 === 0 ? value + at : value)) };
   }
 

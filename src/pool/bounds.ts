@@ -1,0 +1,24 @@
+// What a pool keeps that it could make again, each with its bound in bytes; what was used least recently goes first. All
+// else is a job's, and gone with it. What the engines and stores of each thread keep has its bounds there.
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** Not constant, so that tests need not fill them. */
+export const bounds = {
+  /** Modules that a thread keeps, with the native code that it was given or has made: in its memory, as estimated below. */
+  threadModules: 256 * MiB,
+  /** VMs that a thread keeps between their slices: stacks, tables, objects. Their memories are the job's anyway. */
+  warmVms: 64 * MiB,
+  /** How many of these: each has instances of the host besides. */
+  warmCount: 16,
+  /** Native code that the main thread keeps to give it to other threads. */
+  mainCode: 256 * MiB,
+};
+
+/** Counted for each in any case: of those that are small there are not more than a thousand, or the books would be long. */
+const least = 256 * KiB;
+/** What a decoded module takes: what is known of its functions comes to several times its bytes. */
+export const moduleCost = (bytes: number): number => Math.max(least, 8 * bytes);
+/** What a compiled module takes: its bytes, and code of both of V8's compilers. */
+export const codeCost = (bytes: number): number => Math.max(least, 10 * bytes);

@@ -1,0 +1,29 @@
+// Modules that nobody has decoded yet: a pool can be given bytes, which its threads decode and check within the job's own
+// time. The main thread only hashes them.
+
+import { Module } from '../runtime/module.ts';
+import { hashOf } from '../runtime/sha256.ts';
+import { check } from '../spec/options.ts';
+import { shareBytes } from './parcel.ts';
+
+/** What the main thread needs of a module. */
+export type Carried = Pick<Module, 'hash' | 'bytes'>;
+
+/** A module as users give it: bytes are copied, once for all threads. */
+export type ModuleLike = Module | Uint8Array | ArrayBuffer;
+
+class ModuleBytes implements Carried {
+  readonly bytes: Uint8Array;
+  readonly hash: string;
+  constructor(bytes: Uint8Array | ArrayBuffer) {
+    this.bytes = shareBytes(new Uint8Array(bytes));
+    this.hash = hashOf(this.bytes);
+  }
+}
+
+export const aModule = check(
+  (v: unknown) => v instanceof Module || v instanceof Uint8Array || v instanceof ArrayBuffer,
+  'a Module, or the bytes of one',
+);
+
+export const carried = (module: ModuleLike): Carried => (module instanceof Module ? module : new ModuleBytes(module));

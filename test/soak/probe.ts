@@ -1,0 +1,36 @@
+// What this thread holds once its garbage is gone. As a job module it tells so of the thread that the job is on.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { queryObjects, setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { threadId } from 'node:worker_threads';
+import { Module } from '../../src/runtime/module.ts';
+import { Store } from '../../src/runtime/store.ts';
+
+/** Bytes, and counts of objects. */
+export interface Held {
+  readonly heap: number;
+  /** Of buffers of this thread that are not shared. */
+  readonly buffers: number;
+  readonly memories: number;
+  readonly stores: number;
+  readonly modules: number;
+}
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+const count = (made: object): number => queryObjects(made as never, { format: 'count' });
+
+export async function held(): Promise<Held> {
+  collect();
+  // What finalizers let go of is found by the next collections; counting is one, too.
+  await sleep(2);
+  const [memories, stores] = [count(WebAssembly.Memory), count(Store)];
+  await sleep(2);
+  const modules = count(Module);
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return { heap: heapUsed, buffers: arrayBuffers, memories, stores, modules };
+}
+
+export const start = async () => ({ done: { thread: threadId, held: await held() } });
