@@ -3,7 +3,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { createWebAssembly } from '../../src/js-api/index.ts';
 import { heat } from '../../src/vm/engines.ts';
-import { type Api, exportsOf, interpreted, odd, whereHostCan } from './both.ts';
+import { type Api, exportsOf, interpreted, odd, ours, whereHostCan } from './both.ts';
 
 const both = (title: string, body: (t: ExecutionContext, api: Api) => void | Promise<void>): void =>
   whereHostCan((api) => api.promising !== undefined, title, body);
@@ -453,4 +453,25 @@ test.serial('a call that was interpreted when it came to wait goes on natively',
   } finally {
     Object.assign(heat, before);
   }
+});
+
+ours('values of JavaScript that only a call that waits refers to are not forgotten', async (t, api) => {
+  const fields = `
+    (import "m" "f" (func $f (param i32) (result i32)))
+    (import "m" "see" (func $see (param externref)))
+    (func (export "hold") (param externref) (result externref) (drop (call $f (i32.const 1))) (local.get 0))
+    (func (export "show") (param externref) (call $see (local.get 0)))`;
+  let resolve: (value: number) => void = () => undefined;
+  const f = new api.Suspending(
+    () =>
+      new Promise<number>((r) => {
+        resolve = r;
+      }),
+  );
+  const { hold, show } = await exportsOf(api, fields, { m: { f, see() {} } });
+  const object = { kept: true };
+  const held = api.promising(hold)(object);
+  for (let i = 0; i < 30_000; i++) show({ i });
+  resolve(1);
+  t.is(await held, object);
 });
