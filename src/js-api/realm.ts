@@ -3,7 +3,7 @@
 
 import type { Engine } from '../runtime/engine.ts';
 import type { ExternVal } from '../runtime/instance.ts';
-import type { MemoryInst } from '../runtime/memory.ts';
+import { hasResizableBuffers, type MemoryInst } from '../runtime/memory.ts';
 import type { Ref } from '../runtime/ref.ts';
 import { Store, type VmLimits } from '../runtime/store.ts';
 import { defineFunc } from '../spec/deftypes.ts';
@@ -49,6 +49,7 @@ export class Realm {
     readonly engine: Engine,
   ) {
     this.store = new Store(limits);
+    this.store.memoryBudget.ownMaxima = hasResizableBuffers;
     this.jsTag = this.store.addTag(defineFunc([externref], []));
   }
 

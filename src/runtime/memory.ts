@@ -17,6 +17,8 @@ const hostPage = 65536;
 export interface MemoryBudget {
   limit: number;
   used: number;
+  /** The host's memories have the maxima of their types, as their resizable buffers show; none of them is used again. */
+  ownMaxima?: boolean;
 }
 
 /** By their size in bytes; narrow ones give numbers without sign. */
@@ -165,7 +167,7 @@ export class MemoryInst {
   release(): void {
     this.budget.used -= this.size;
     if (this.seen && !this.shared) this.host.grow(0);
-    if (!this.lent && !(this.seen && this.shared)) giveBack(this.host);
+    if (!this.lent && !this.budget.ownMaxima && !(this.seen && this.shared)) giveBack(this.host);
   }
 
   /** Lets go of the memory without giving it back: another thread has it now. */
@@ -253,14 +255,21 @@ export function allocateMemory(
     });
   const initial = hostPages(size);
   const wanted = shared || type.shared;
-  const host = takeBack(wanted, initial) ?? newHost(initial, wanted, size);
+  const host = budget.ownMaxima
+    ? newHost(
+        initial,
+        wanted,
+        size,
+        Math.max(initial, Math.min(hostMaxPages, hostPages(maxPages(type) * 2 ** type.pageLog2))),
+      )
+    : (takeBack(wanted, initial) ?? newHost(initial, wanted, size, hostMaxPages));
   budget.used += size;
   return new MemoryInst(type, host, size, budget);
 }
 
-function newHost(initial: number, shared: boolean, size: number): WebAssembly.Memory {
+function newHost(initial: number, shared: boolean, size: number, maximum: number): WebAssembly.Memory {
   try {
-    return hostMemory(initial, shared);
+    return hostMemory(initial, shared, maximum);
   } catch {
     // The host has collected its garbage by now, where it can; what stands in reserve was none.
     spare.length = 0;
@@ -268,14 +277,14 @@ function newHost(initial: number, shared: boolean, size: number): WebAssembly.Me
     collectHost?.();
   }
   try {
-    return hostMemory(initial, shared);
+    return hostMemory(initial, shared, maximum);
   } catch (cause) {
     throw new LimitError(`the host has no memory of ${size} bytes left`, { limit: 'memory of the host', cause });
   }
 }
 
-const hostMemory = (initial: number, shared: boolean): WebAssembly.Memory =>
-  new hostWasm.Memory({ initial, maximum: hostMaxPages, shared });
+const hostMemory = (initial: number, shared: boolean, maximum: number): WebAssembly.Memory =>
+  new hostWasm.Memory({ initial, maximum, shared });
 
 /** There only where a host was asked for it, as Node is with `--expose-gc`. */
 const { gc: collectHost } = globalThis as { gc?: () => void };
