@@ -8,22 +8,23 @@ import { type SectionName, sections } from '../spec/sections.ts';
 import { funcref, type RecType, type RefType, type TypeIdx, type ValType } from '../spec/types.ts';
 import { ExprReader } from './expr.ts';
 import { type Counted, limits, maxBodyBytes, maxModuleBytes, maxSubtypeDepth } from './limits.ts';
-import type {
-  Custom,
-  Data,
-  DataMode,
-  Elem,
-  ElemMode,
-  Export,
-  Expr,
-  Func,
-  Global,
-  Import,
-  ImportDesc,
-  Memory,
-  ModuleSyntax,
-  Table,
-  Tag,
+import {
+  type Custom,
+  compactCodes,
+  type Data,
+  type DataMode,
+  type Elem,
+  type ElemMode,
+  type Export,
+  type Expr,
+  type Func,
+  type Global,
+  type Import,
+  type ImportDesc,
+  type Memory,
+  type ModuleSyntax,
+  type Table,
+  type Tag,
 } from './module.ts';
 import { readNames } from './names.ts';
 import {
@@ -140,7 +141,7 @@ function readCustom(r: ExprReader, end: number, place: number): Custom {
 const readers: Record<SectionName, (r: ExprReader, draft: Draft) => void> = {
   type: readTypes,
   import: (r, draft) => {
-    draft.imports = r.list('imports', readImport);
+    for (let left = r.count('imports'); left > 0; left--) readImports(r, draft.imports);
   },
   function: (r, draft) => {
     draft.funcDecls = r.list('functions', (r) => ({ offset: r.pos, type: r.u32() }));
@@ -198,8 +199,30 @@ function readKind(r: ExprReader, what: string): Import['desc']['kind'] {
   return externKinds[r.byte()] ?? r.fail(`malformed ${what} kind`, r.pos - 1);
 }
 
-function readImport(r: ExprReader): Import {
-  return { offset: r.pos, module: r.name(), name: r.name(), desc: readDesc(r) };
+/** One import, or a compact group of them. */
+function readImports(r: ExprReader, imports: Import[]): void {
+  const offset = r.pos;
+  const module = r.name();
+  const name = r.name();
+  const compact = name === '' ? readCompact(r) : undefined;
+  if (compact === undefined) imports.push({ offset, module, name, desc: readDesc(r) });
+  else readGroup(r, imports, module, compact);
+  if (imports.length > limits.imports)
+    r.fail(`too many imports: ${imports.length}, the limit is ${limits.imports}`, offset);
+}
+
+function readCompact(r: ExprReader): Import['compact'] {
+  const found = compactForms.find((form) => r.pos < r.end && r.bytes[r.pos] === compactCodes[form]);
+  if (found !== undefined) r.pos++;
+  return found;
+}
+
+const compactForms = Object.keys(compactCodes) as (keyof typeof compactCodes)[];
+
+function readGroup(r: ExprReader, imports: Import[], module: string, compact: keyof typeof compactCodes): void {
+  const alike = compact === 'alike' ? readDesc(r) : undefined;
+  for (let left = r.count('imports'); left > 0; left--)
+    imports.push({ offset: r.pos, module, name: r.name(), desc: alike ?? readDesc(r), compact });
 }
 
 function readDesc(r: ExprReader): ImportDesc {

@@ -6,7 +6,19 @@ import { funcref, type RefType, type ValType } from '../spec/types.ts';
 import { dataKinds, elemFlags, externKinds, magic, tableInitCode, version } from './decode.ts';
 import { encodeInstruction } from './encode-instruction.ts';
 import { InstructionReader } from './instruction.ts';
-import type { Custom, Data, Elem, Export, Expr, Func, Import, ImportDesc, ModuleSyntax, Table } from './module.ts';
+import {
+  type Custom,
+  compactCodes,
+  type Data,
+  type Elem,
+  type Export,
+  type Expr,
+  type Func,
+  type Import,
+  type ImportDesc,
+  type ModuleSyntax,
+  type Table,
+} from './module.ts';
 import { writeGlobalType, writeMemType, writeRecType, writeTableType, writeTagType, writeValType } from './types.ts';
 import { Writer } from './writer.ts';
 
@@ -45,7 +57,7 @@ function writeCustom(w: Writer, bytes: Uint8Array, { name, data }: Custom): void
 
 const writers: Record<SectionName, (w: Writer, module: ModuleSyntax) => void> = {
   type: (w, { types }) => writeList(w, types, writeRecType),
-  import: (w, { imports }) => writeList(w, imports, writeImport),
+  import: (w, { imports }) => writeList(w, grouped(imports), writeImports),
   function: (w, { funcs }) => writeList(w, funcs, (w, { type }) => w.u32(type)),
   table: (w, { tables, bytes }) => writeList(w, tables, (w, table) => writeTable(w, bytes, table)),
   memory: (w, { memories }) => writeList(w, memories, (w, { type }) => writeMemType(w, type)),
@@ -72,14 +84,45 @@ function writeList<T>(w: Writer, list: readonly T[], write: (w: Writer, item: T)
   if (list.length > 0) w.list(list, write);
 }
 
-function writeImport(w: Writer, { module, name, desc }: Import): void {
+/** At least one; more only in a compact group. */
+type Group = [Import, ...Import[]];
+
+/** Neighbours that can stand in one compact group do. */
+function grouped(imports: readonly Import[]): Group[] {
+  const groups: Group[] = [];
+  for (const one of imports) {
+    const last = groups.at(-1);
+    if (last !== undefined && joins(last[0], one)) last.push(one);
+    else groups.push([one]);
+  }
+  return groups;
+}
+
+const joins = (first: Import, { module, desc, compact }: Import): boolean =>
+  compact !== undefined &&
+  compact === first.compact &&
+  module === first.module &&
+  (compact === 'each' || desc === first.desc);
+
+function writeImports(w: Writer, group: Group): void {
+  const [{ module, name, desc, compact }] = group;
   w.name(module);
-  w.name(name);
-  w.byte(externKinds.indexOf(desc.kind));
-  writeDesc(w, desc);
+  if (compact === undefined) {
+    w.name(name);
+    writeDesc(w, desc);
+    return;
+  }
+  w.name('');
+  w.byte(compactCodes[compact]);
+  if (compact === 'alike') writeDesc(w, desc);
+  w.list(group, (w, { name, desc }) => {
+    w.name(name);
+    if (compact === 'each') writeDesc(w, desc);
+  });
 }
 
 function writeDesc(w: Writer, desc: ImportDesc): void {
+  w.byte(externKinds.indexOf(desc.kind));
   switch (desc.kind) {
     case 'func':
       w.u32(desc.type);

@@ -28,9 +28,16 @@ export interface Import {
   readonly module: string;
   readonly name: string;
   readonly desc: ImportDesc;
+  /** How it stands in a compact group with its neighbours of the same module; absent for one that stands by itself. */
+  readonly compact?: keyof typeof compactCodes;
   /** Byte offset of the import, for errors. */
   readonly offset: number;
 }
+/**
+ * What follows an empty name where a group of imports of one module begins: each has its own description, or all have
+ * the first one's. https://github.com/WebAssembly/compact-import-section
+ */
+export const compactCodes = { each: 0x7f, alike: 0x7e } as const;
 export type ImportDesc =
   | { readonly kind: 'func'; readonly type: TypeIdx }
   | { readonly kind: 'table'; readonly type: TableType }

@@ -69,10 +69,10 @@ class Run {
     this.reserve = budget.fuel - store.debt;
   }
 
-  run(): Stop {
+  run(thrown?: Thrown): Stop {
     underWay.push(this);
     try {
-      return this.begin() ?? this.loop();
+      return this.begin(thrown) ?? this.loop();
     } catch (error) {
       this.fault();
       throw error;
@@ -82,12 +82,13 @@ class Run {
     }
   }
 
-  private begin(): Stop | undefined {
+  private begin(thrown?: Thrown): Stop | undefined {
     if (this.store.stack.depth === this.floor) return 'returned';
     if (this.reserve < 0) return 'fuel';
     if (this.paused()) return 'pause';
     this.refill();
     this.takeOver();
+    if (thrown !== undefined) this.receive(thrown);
     return undefined;
   }
 
@@ -549,6 +550,12 @@ class Run {
     this.throwException(this.m.I[at] as number);
   }
 
+  /** The call that the top frame waits for threw. */
+  private receive(thrown: Thrown): void {
+    if (thrown.tag === undefined) throw thrown;
+    this.unwind(thrown.tag, thrown.exception, () => thrown, this.m.pc - 1);
+  }
+
   private throwException(addr: number): void {
     this.unwind(
       this.store.heap.tag(addr),
@@ -638,5 +645,5 @@ const tailOps = {
 /** Runs guests by interpreting them. */
 export const interpreter: Engine = {
   supports: () => true,
-  run: (store, floor, budget, host) => new Run(store, floor, budget, host).run(),
+  run: (store, floor, budget, host, thrown) => new Run(store, floor, budget, host).run(thrown),
 };

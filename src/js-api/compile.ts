@@ -1,9 +1,11 @@
 // The functions of the namespace that compile and instantiate. Those that answer later do their work in one go, too, but
 // not before the caller has gone on. https://webassembly.github.io/spec/js-api/#webassembly-namespace
 
+import { type CompileOptions, compileOptions } from './builtins.ts';
+import { compiled } from './compiled.ts';
 import { CompileError } from './errors.ts';
 import { Exports, type Instantiation } from './instance.ts';
-import { compiled } from './module.ts';
+import { Ready } from './module.ts';
 import type { Realm } from './realm.ts';
 import { bufferSource } from './webidl.ts';
 
@@ -11,6 +13,7 @@ interface Classes {
   readonly Module: typeof WebAssembly.Module;
   readonly Instance: typeof WebAssembly.Instance;
 }
+type Optional = [options?: unknown];
 type Source = Response | PromiseLike<Response>;
 
 /** The functions, ready to stand in a namespace. */
@@ -21,10 +24,10 @@ export type Functions = Pick<
 
 export function functions(realm: Realm, { Module, Instance }: Classes, instantiation: Instantiation): Functions {
   /** The bytes as they are now, compiled later. */
-  const moduleOf = async (bytes: unknown): Promise<WebAssembly.Module> => {
+  const moduleOf = async (bytes: unknown, options: CompileOptions): Promise<WebAssembly.Module> => {
     const copy = bufferSource(bytes).slice();
     await undefined;
-    return new Module(compiled(copy) as never);
+    return new Module(new Ready(compiled(copy, options)) as never);
   };
   const instanceOf = async (module: WebAssembly.Module, imports: unknown): Promise<WebAssembly.Instance> => {
     const source = realm.module(module);
@@ -36,23 +39,25 @@ export function functions(realm: Realm, { Module, Instance }: Classes, instantia
     const module = await made;
     return { module, instance: await instanceOf(module, imports) };
   };
+  const streamed = async (source: Source, options: CompileOptions) => moduleOf(await bodyOf(source), options);
   const named = {
-    validate: (bytes: BufferSource): boolean => isValid(bufferSource(bytes)),
-    compile: async (bytes: BufferSource) => moduleOf(bytes),
-    instantiate: async (source: unknown, ...imports: [importObject?: unknown]) =>
-      realm.modules.has(source as object)
-        ? instanceOf(source as WebAssembly.Module, imports[0])
-        : both(moduleOf(source), imports[0]),
-    compileStreaming: async (source: Source) => moduleOf(await bodyOf(source)),
-    instantiateStreaming: async (source: Source, ...imports: [importObject?: unknown]) =>
-      both(bodyOf(source).then(moduleOf), imports[0]),
+    validate: (bytes: BufferSource, ...[options]: Optional): boolean =>
+      isValid(bufferSource(bytes), compileOptions(options)),
+    compile: async (bytes: BufferSource, ...[options]: Optional) => moduleOf(bytes, compileOptions(options)),
+    instantiate: async (source: unknown, ...[imports, options]: [importObject?: unknown, options?: unknown]) =>
+      realm.isModule(source)
+        ? instanceOf(source as WebAssembly.Module, imports)
+        : both(moduleOf(source, compileOptions(options)), imports),
+    compileStreaming: async (source: Source, ...[options]: Optional) => streamed(source, compileOptions(options)),
+    instantiateStreaming: async (source: Source, ...[imports, options]: [importObject?: unknown, options?: unknown]) =>
+      both(streamed(source, compileOptions(options)), imports),
   };
   return named as unknown as Functions;
 }
 
-function isValid(bytes: Uint8Array): boolean {
+function isValid(bytes: Uint8Array, options: CompileOptions): boolean {
   try {
-    compiled(bytes);
+    compiled(bytes, options);
     return true;
   } catch (error) {
     if (error instanceof CompileError) return false;

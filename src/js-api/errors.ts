@@ -32,6 +32,7 @@ function errorClass(name: string): ErrorClass {
 export const CompileError = errorClass('CompileError');
 export const LinkError = errorClass('LinkError');
 export const RuntimeError = errorClass('RuntimeError');
+export const SuspendError = errorClass('SuspendError');
 
 /** What a failure of the guest is to JavaScript. https://webassembly.github.io/spec/js-api/#stack-overflow */
 export function trapped(cause: Trap): Error {

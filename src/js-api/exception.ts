@@ -8,7 +8,7 @@ import type { TagInst } from '../runtime/store.ts';
 import { readValues, writeValues } from '../runtime/value.ts';
 import { defineFunc } from '../spec/deftypes.ts';
 import { externref, type FuncType, slotsOfAll, type TagAddr, type ValType } from '../spec/types.ts';
-import { attempt } from './errors.ts';
+import { attempt, isHostOverflow } from './errors.ts';
 import { checkHostStack } from './host-stack.ts';
 import { Address, type Realm } from './realm.ts';
 import { checkCrossing, toJs, toWasm, valueType } from './values.ts';
@@ -16,7 +16,7 @@ import { asInterface, dictionary, unsignedLong } from './webidl.ts';
 
 /** What JavaScript threw, as it goes through the guest. */
 export function thrown(realm: Realm, value: unknown): Thrown {
-  if (realm.isUncatchable(value)) return new Thrown(value, undefined, () => 0);
+  if (realm.isUncatchable(value) || isHostOverflow(value)) return new Thrown(value, undefined, () => 0);
   const exception = realm.exceptions.ref(value)?.payload;
   if (exception !== undefined) return new Thrown(value, realm.store.heap.tag(exception), () => exception);
   return new Thrown(value, realm.jsTag, () => allocate(realm, realm.jsTag, [toWasm(realm, value, externref)]));

@@ -1,6 +1,6 @@
 // Memory objects. https://webassembly.github.io/spec/js-api/#memories
 
-import { allocateMemory, type MemoryInst } from '../runtime/memory.ts';
+import { allocateMemory, hasResizableBuffers, type MemoryInst, type ResizableMemory } from '../runtime/memory.ts';
 import type { MemAddr, MemType } from '../spec/types.ts';
 import { attempt } from './errors.ts';
 import { addressType, fromSize, given, index, limits } from './limits.ts';
@@ -9,9 +9,18 @@ import { asInterface, dictionary } from './webidl.ts';
 
 const pageLog2 = 16;
 
-/** Its memories have no resizable buffers: those of the hosts that we run on have none. */
+/** What memories have where the host's have it. */
+const resizing = ['toFixedLengthBuffer', 'toResizableBuffer'] as const satisfies (keyof ResizableMemory)[];
+
 export function memoryClass(realm: Realm): typeof WebAssembly.Memory {
   const inst = (self: unknown): MemoryInst => realm.store.memories[realm.addr(self, 'memory', 'Memory')] as MemoryInst;
+  const resized = (self: unknown, resizable: boolean): ArrayBufferLike => {
+    const memory = inst(self);
+    memory.setResizable(resizable);
+    if (resizable) realm.resizable.add(memory);
+    else realm.resizable.delete(memory);
+    return memory.buffer;
+  };
   class Memory {
     constructor(descriptor: WebAssembly.MemoryDescriptor) {
       const from: unknown = descriptor;
@@ -28,7 +37,14 @@ export function memoryClass(realm: Realm): typeof WebAssembly.Memory {
       if (old < 0) throw new RangeError(`the memory cannot grow by ${delta} pages`);
       return fromSize(old, memory.type.addr);
     }
+    toFixedLengthBuffer(): ArrayBufferLike {
+      return resized(this, false);
+    }
+    toResizableBuffer(): ArrayBufferLike {
+      return resized(this, true);
+    }
   }
+  if (!hasResizableBuffers) for (const name of resizing) Reflect.deleteProperty(Memory.prototype, name);
   return asInterface(Memory) as never;
 }
 

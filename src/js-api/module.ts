@@ -1,51 +1,46 @@
 // Module objects. https://webassembly.github.io/spec/js-api/#modules
 
-import { Module as Compiled } from '../runtime/module.ts';
-import { hashOf } from '../runtime/sha256.ts';
-import { WasboxError } from '../spec/errors.ts';
 import type { ExternKind } from '../spec/types.ts';
-import { CompileError } from './errors.ts';
+import { type Compiled, compileOptions } from './builtins.ts';
+import { cloneable } from './clone.ts';
+import { compiled } from './compiled.ts';
 import type { Realm } from './realm.ts';
 import { asInterface, bufferSource } from './webidl.ts';
 
 const kindName = (kind: ExternKind): WebAssembly.ImportExportKind => (kind === 'func' ? 'function' : kind);
 
-/** By hash, those of this thread that are still in use: scripts compile the same bytes again for each instance. */
-const known = new Map<string, WeakRef<Compiled>>();
-const forgotten = new FinalizationRegistry<string>((hash) => {
-  if (known.get(hash)?.deref() === undefined) known.delete(hash);
-});
-
-/** Decodes and validates. Throws CompileError. */
-export function compiled(bytes: Uint8Array): Compiled {
-  const hash = hashOf(bytes);
-  const same = known.get(hash)?.deref();
-  if (same !== undefined) return same;
-  try {
-    const made = Compiled.from(bytes);
-    known.set(hash, new WeakRef(made));
-    forgotten.register(made, hash);
-    return made;
-  } catch (error) {
-    throw error instanceof WasboxError ? new CompileError(error.message, { cause: error }) : error;
-  }
+/** Given to the constructor in place of bytes, for a module that is compiled. */
+export class Ready {
+  constructor(readonly compiled: Compiled) {}
 }
 
 export function moduleClass(realm: Realm): typeof WebAssembly.Module {
   class Module {
-    constructor(bytes: BufferSource) {
+    constructor(bytes: BufferSource, ...options: [options?: unknown]) {
       const from: unknown = bytes;
-      realm.modules.set(this, from instanceof Compiled ? from : compiled(bufferSource(from)));
+      const made = from instanceof Ready ? from.compiled : compiled(bufferSource(from), compileOptions(options[0]));
+      const self = cloneable(made, new.target.prototype);
+      realm.modules.set(self, made);
+      // biome-ignore lint/correctness/noConstructorReturn: the host clones this object, and not what the class makes
+      return self as Module;
+    }
+    /** A clone is one from the moment on that anybody asks. */
+    static [Symbol.hasInstance](value: unknown): boolean {
+      realm.isModule(value);
+      // biome-ignore lint/complexity/noThisInStatic: of a derived class, that one
+      return Function.prototype[Symbol.hasInstance].call(this, value);
     }
     static exports(moduleObject: WebAssembly.Module): WebAssembly.ModuleExportDescriptor[] {
-      return realm.module(moduleObject).syntax.exports.map(({ name, kind }) => ({ name, kind: kindName(kind) }));
+      return realm.module(moduleObject).module.syntax.exports.map(({ name, kind }) => ({ name, kind: kindName(kind) }));
     }
     static imports(moduleObject: WebAssembly.Module): WebAssembly.ModuleImportDescriptor[] {
-      const { imports } = realm.module(moduleObject).syntax;
-      return imports.map(({ module, name, desc }) => ({ module, name, kind: kindName(desc.kind) }));
+      const { module, provided } = realm.module(moduleObject);
+      return module.syntax.imports
+        .filter((_, i) => provided[i] === undefined)
+        .map(({ module, name, desc }) => ({ module, name, kind: kindName(desc.kind) }));
     }
     static customSections(moduleObject: WebAssembly.Module, sectionName: string): ArrayBuffer[] {
-      const { customs, bytes } = realm.module(moduleObject).syntax;
+      const { customs, bytes } = realm.module(moduleObject).module.syntax;
       if (sectionName === undefined) throw new TypeError('the name of a section is expected');
       const wanted = `${sectionName}`;
       return customs
@@ -53,5 +48,6 @@ export function moduleClass(realm: Realm): typeof WebAssembly.Module {
         .map(({ data }) => new Uint8Array(bytes.subarray(data.start, data.end)).buffer);
     }
   }
+  realm.modulePrototype = Module.prototype;
   return asInterface(Module);
 }

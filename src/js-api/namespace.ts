@@ -5,13 +5,14 @@ import { type EngineName, engineNamed, engineOption } from '../vm/engines.ts';
 import { givenLimits, type LimitOptions, limitOptions, vmLimits } from '../vm/options.ts';
 import { Caller } from './call.ts';
 import { type Functions, functions } from './compile.ts';
-import { CompileError, LinkError, RuntimeError } from './errors.ts';
+import { CompileError, LinkError, RuntimeError, SuspendError } from './errors.ts';
 import { exceptionClass, tagClass } from './exception.ts';
 import { globalClass } from './global.ts';
 import { Instantiation, instanceClass } from './instance.ts';
 import { memoryClass } from './memory.ts';
 import { moduleClass } from './module.ts';
 import { Port } from './port.ts';
+import { type PromiseIntegration, promisingFunction, suspendingClass } from './promising.ts';
 import { Address, Realm } from './realm.ts';
 import { tableClass } from './table.ts';
 import { tag } from './webidl.ts';
@@ -45,25 +46,28 @@ type Name =
   | 'CompileError'
   | 'LinkError'
   | 'RuntimeError';
-/** What the namespace has of the host's. */
+/** What every host's namespace has. */
 export type WebAssemblyNamespace = Pick<typeof WebAssembly, Name>;
+/** What ours has: that, and what only newer hosts have. */
+export type WasboxNamespace = WebAssemblyNamespace & PromiseIntegration;
 
 const namespaceOptions = optionsOf<WebAssemblyOptions>({ limits: limitOptions, engine: engineOption });
 
 /** A namespace with a store of its own: what it makes is foreign to every other one. Throws UsageError for its options. */
-export function createWebAssembly(options: WebAssemblyOptions = {}): WebAssemblyNamespace {
+export function createWebAssembly(options: WebAssemblyOptions = {}): WasboxNamespace {
   namespaceOptions(options, theOptions);
   return namespaceOf(new Realm({ ...vmLimits(roomy), ...givenLimits(options.limits) }, engineNamed(options.engine)));
 }
 
 /** A namespace over what was made for it. */
-export function namespaceOf(realm: Realm): WebAssemblyNamespace {
+export function namespaceOf(realm: Realm): WasboxNamespace {
   const port = new Port(realm);
   const caller = new Caller(realm, port);
   const instantiation = new Instantiation(realm, port, caller);
   const classes = classesOf(realm, instantiation);
   fillMakers(realm, caller, classes);
-  return assemble(classes, functions(realm, classes, instantiation), realm.object('tag', realm.jsTag));
+  const callable = { ...functions(realm, classes, instantiation), promising: promisingFunction(realm, caller) };
+  return assemble(classes, callable, realm.object('tag', realm.jsTag));
 }
 
 type Classes = ReturnType<typeof classesOf>;
@@ -76,9 +80,11 @@ const classesOf = (realm: Realm, instantiation: Instantiation) => ({
   Global: globalClass(realm),
   Tag: tagClass(realm),
   Exception: exceptionClass(realm),
+  Suspending: suspendingClass(realm),
   CompileError,
   LinkError,
   RuntimeError,
+  SuspendError,
 });
 
 function fillMakers(realm: Realm, caller: Caller, { Memory, Table, Global, Tag }: Classes): void {
@@ -91,11 +97,11 @@ function fillMakers(realm: Realm, caller: Caller, { Memory, Table, Global, Tag }
 }
 
 /** As in the host's namespace, functions can be enumerated and classes cannot. */
-function assemble(classes: Classes, functions: Functions, jsTag: object): WebAssemblyNamespace {
+function assemble(classes: Classes, functions: object, jsTag: object): WasboxNamespace {
   const namespace = { ...functions };
   for (const [name, value] of Object.entries(classes))
     Object.defineProperty(namespace, name, { value, writable: true, configurable: true });
-  Object.defineProperty(namespace, 'JSTag', { value: jsTag });
+  Object.defineProperty(namespace, 'JSTag', { value: jsTag, configurable: true });
   tag(namespace, 'WebAssembly');
-  return namespace as unknown as WebAssemblyNamespace;
+  return namespace as unknown as WasboxNamespace;
 }

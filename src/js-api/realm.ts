@@ -3,16 +3,22 @@
 
 import type { Engine } from '../runtime/engine.ts';
 import type { ExternVal } from '../runtime/instance.ts';
-import type { Module } from '../runtime/module.ts';
+import { hasResizableBuffers, type MemoryInst } from '../runtime/memory.ts';
 import type { Ref } from '../runtime/ref.ts';
 import { Store, type VmLimits } from '../runtime/store.ts';
 import { defineFunc } from '../spec/deftypes.ts';
 import { type ExternKind, externref, type TagAddr } from '../spec/types.ts';
+import type { Compiled } from './builtins.ts';
+import { carried } from './clone.ts';
+import { compiled } from './compiled.ts';
 
 /** What a constructor of the namespace is given in place of a descriptor, for an object that the store has already. */
 export class Address {
   constructor(readonly addr: number) {}
 }
+
+/** A function of JavaScript. */
+export type Callable = (...args: unknown[]) => unknown;
 
 type Makers = Record<ExternKind, (addr: number) => object>;
 
@@ -22,8 +28,13 @@ export class Realm {
   readonly jsTag: TagAddr;
   /** How each kind of object is made; the namespace fills it in. */
   readonly makers = {} as Makers;
+  /** Memories whose buffers JavaScript may resize. */
+  readonly resizable = new Set<MemoryInst>();
   exceptionPrototype: object = Object.prototype;
-  readonly modules = new WeakMap<object, Module>();
+  modulePrototype: object = Object.prototype;
+  readonly modules = new WeakMap<object, Compiled>();
+  /** `Suspending` objects, and the functions that they stand for. */
+  readonly suspending = new WeakMap<object, Callable>();
   /** Exception objects, and what they stand for. */
   readonly exceptions = new Pairs();
   /** Objects that stand for structures and arrays of the guest. */
@@ -38,6 +49,7 @@ export class Realm {
     readonly engine: Engine,
   ) {
     this.store = new Store(limits);
+    this.store.memoryBudget.ownMaxima = hasResizableBuffers;
     this.jsTag = this.store.addTag(defineFunc([externref], []));
   }
 
@@ -49,6 +61,11 @@ export class Realm {
   /** Lets an object stand for what is at an address. */
   bind<T extends object>(object: T, kind: ExternKind, addr: number): T {
     this.objects[kind][addr] = object;
+    return this.bindToo(object, kind, addr);
+  }
+
+  /** Lets an object stand for what is at an address beside the one that is given out for it. */
+  bindToo<T extends object>(object: T, kind: ExternKind, addr: number): T {
     this.addresses.set(object, { kind, addr });
     return object;
   }
@@ -66,10 +83,30 @@ export class Realm {
     return addr;
   }
 
-  module(value: unknown): Module {
-    const module = this.modules.get(value as object);
+  /** Whether it is a module of this namespace, or a clone of one of any. */
+  isModule(value: unknown): boolean {
+    return this.modules.has(value as object) || this.adopt(value) !== undefined;
+  }
+
+  /** A clone of a module becomes one of this namespace. */
+  private adopt(value: unknown): Compiled | undefined {
+    const found = carried(value);
+    if (found === undefined) return undefined;
+    const made = compiled(found.bytes, found.options);
+    Object.setPrototypeOf(value, this.modulePrototype);
+    this.modules.set(value as object, made);
+    return made;
+  }
+
+  module(value: unknown): Compiled {
+    const module = this.modules.get(value as object) ?? this.adopt(value);
     if (module === undefined) throw new TypeError('a WebAssembly.Module of this namespace is expected');
     return module;
+  }
+
+  /** Sees what JavaScript has resized. */
+  refresh(): void {
+    for (const memory of this.resizable) memory.refresh();
   }
 
   uncatchable<T extends Error>(error: T): T {

@@ -69,7 +69,7 @@ type Visit = (words: Int32Array, from: number, to: number) => void;
 
 /** Shows all words outside the heap in which references may stand, in pairs; returns how many they were. */
 function eachRow(
-  { stack, globals, globalWords: values, tables, instances }: Store,
+  { stack, lifted, globals, globalWords: values, tables, instances }: Store,
   slotWords: number,
   visit: Visit,
 ): number {
@@ -79,6 +79,7 @@ function eachRow(
     scanned += length;
   };
   row(stack.words, slotWords);
+  for (const words of lifted.live()) row(words, words.length);
   row(values, globals.length * globalWords);
   for (const { type, elements, size } of tables) if (hierarchyOf(type.ref) !== 'func') row(elements, size * 2);
   for (const { elems } of instances) for (const words of elems) row(words, words.length);

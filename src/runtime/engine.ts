@@ -72,6 +72,7 @@ export interface Engine {
   /**
    * Runs the store's top frame, and those below it, until only `floor` frames are left: the results of the last one
    * then stand in the slots from its base on. On any other stop, and on a throw, the stack is canonical again.
+   * `thrown` is what the call threw that the top frame waits for, and what guests can catch; only where fuel has no bound.
    */
-  run(store: Store, floor: number, budget: Budget, host: HostPort): Stop;
+  run(store: Store, floor: number, budget: Budget, host: HostPort, thrown?: Thrown): Stop;
 }

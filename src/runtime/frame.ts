@@ -52,6 +52,12 @@ export function stackViews(words: number, frames: number): StackViews {
 const firstWords = 2048;
 const firstFrames = 64;
 
+/** Frames and slots that were taken off a stack, canonical; the frames' bases count from the first of the slots. */
+export interface Lifted {
+  readonly words: Int32Array;
+  readonly frames: Int32Array;
+}
+
 export class Stack {
   /** Its arrays now; they change when it grows, and when it moves. */
   views: StackViews = stackViews(firstWords, firstFrames * frameWords);
@@ -135,8 +141,35 @@ export class Stack {
     this.frames.set(frames);
   }
 
+  /** Takes off all but `depth` frames and `top` slots. Between runs of an engine only, as `put`. */
+  lift(depth: number, top: number): Lifted {
+    const words = this.words.slice(top * 2, this.top * 2);
+    const frames = this.frames.slice(depth * frameWords, this.depth * frameWords);
+    moveBases(frames, -top);
+    this.depth = depth;
+    this.top = top;
+    return { words, frames };
+  }
+
+  /** Puts it on top of what is there. Throws ExhaustionError. */
+  put({ words, frames }: Lifted): void {
+    const { depth, top } = this;
+    this.reserveFrames(depth + frames.length / frameWords);
+    this.reserveSlots(top + words.length / 2);
+    this.words.set(words, top * 2);
+    const moved = frames.slice();
+    moveBases(moved, top);
+    this.frames.set(moved, depth * frameWords);
+    this.depth = depth + frames.length / frameWords;
+    this.top = top + words.length / 2;
+  }
+
   clear(): void {
     this.depth = 0;
     this.top = 0;
   }
+}
+
+function moveBases(frames: Int32Array, by: number): void {
+  for (let at = 2; at < frames.length; at += frameWords) frames[at] = (frames[at] as number) + by;
 }

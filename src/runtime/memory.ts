@@ -17,6 +17,8 @@ const hostPage = 65536;
 export interface MemoryBudget {
   limit: number;
   used: number;
+  /** The host's memories have the maxima of their types, as their resizable buffers show; none of them is used again. */
+  ownMaxima?: boolean;
 }
 
 /** By their size in bytes; narrow ones give numbers without sign. */
@@ -46,6 +48,8 @@ export class MemoryInst {
   private madeCells: Cells | undefined;
   /** Others may hold the host's memory too. */
   private lent = false;
+  /** Whoever holds the buffer may resize it. */
+  private resizable = false;
 
   constructor(
     readonly type: MemType,
@@ -122,9 +126,25 @@ export class MemoryInst {
     return this.seen;
   }
 
-  /** Sees what another VM has grown. */
+  /**
+   * Makes the buffer one that whoever holds it can resize, or again one of fixed length: a new one, where it was not so
+   * before, and the old one is detached. Throws TypeError where the type has no maximum. Not every host has it.
+   */
+  setResizable(resizable: boolean): void {
+    if (resizable && this.type.limits.max === undefined)
+      throw new TypeError('a memory needs a maximum to have a resizable buffer');
+    const host = this.host as WebAssembly.Memory & ResizableMemory;
+    if (resizable) host.toResizableBuffer();
+    else host.toFixedLengthBuffer();
+    this.refresh();
+    this.resizable = resizable;
+    this.resize(this.size);
+  }
+
+  /** Sees what another VM has grown, or who resized the buffer. */
   refresh(): void {
-    if (!this.lent) return;
+    if (!this.lent && !this.resizable) return;
+    // A shared buffer's length is news only after this; one that is resizable is not detached by it.
     this.host.grow(0);
     const { byteLength } = this.host.buffer;
     if (byteLength === this.size) return;
@@ -147,7 +167,7 @@ export class MemoryInst {
   release(): void {
     this.budget.used -= this.size;
     if (this.seen && !this.shared) this.host.grow(0);
-    if (!this.lent && !(this.seen && this.shared)) giveBack(this.host);
+    if (!this.lent && !this.budget.ownMaxima && !(this.seen && this.shared)) giveBack(this.host);
   }
 
   /** Lets go of the memory without giving it back: another thread has it now. */
@@ -155,6 +175,15 @@ export class MemoryInst {
     this.budget.used -= this.size;
   }
 }
+
+/** What newer hosts' memories have. */
+export interface ResizableMemory {
+  toResizableBuffer(): ArrayBufferLike;
+  toFixedLengthBuffer(): ArrayBufferLike;
+}
+
+/** Whether this host knows resizable buffers of memories. */
+export const hasResizableBuffers = 'toResizableBuffer' in hostWasm.Memory.prototype;
 
 const isShared = (buffer: ArrayBufferLike): boolean => !(buffer instanceof ArrayBuffer);
 
@@ -226,14 +255,21 @@ export function allocateMemory(
     });
   const initial = hostPages(size);
   const wanted = shared || type.shared;
-  const host = takeBack(wanted, initial) ?? newHost(initial, wanted, size);
+  const host = budget.ownMaxima
+    ? newHost(
+        initial,
+        wanted,
+        size,
+        Math.max(initial, Math.min(hostMaxPages, hostPages(maxPages(type) * 2 ** type.pageLog2))),
+      )
+    : (takeBack(wanted, initial) ?? newHost(initial, wanted, size, hostMaxPages));
   budget.used += size;
   return new MemoryInst(type, host, size, budget);
 }
 
-function newHost(initial: number, shared: boolean, size: number): WebAssembly.Memory {
+function newHost(initial: number, shared: boolean, size: number, maximum: number): WebAssembly.Memory {
   try {
-    return hostMemory(initial, shared);
+    return hostMemory(initial, shared, maximum);
   } catch {
     // The host has collected its garbage by now, where it can; what stands in reserve was none.
     spare.length = 0;
@@ -241,14 +277,14 @@ function newHost(initial: number, shared: boolean, size: number): WebAssembly.Me
     collectHost?.();
   }
   try {
-    return hostMemory(initial, shared);
+    return hostMemory(initial, shared, maximum);
   } catch (cause) {
     throw new LimitError(`the host has no memory of ${size} bytes left`, { limit: 'memory of the host', cause });
   }
 }
 
-const hostMemory = (initial: number, shared: boolean): WebAssembly.Memory =>
-  new hostWasm.Memory({ initial, maximum: hostMaxPages, shared });
+const hostMemory = (initial: number, shared: boolean, maximum: number): WebAssembly.Memory =>
+  new hostWasm.Memory({ initial, maximum, shared });
 
 /** There only where a host was asked for it, as Node is with `--expose-gc`. */
 const { gc: collectHost } = globalThis as { gc?: () => void };

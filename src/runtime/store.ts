@@ -27,6 +27,7 @@ import { Ref, refKinds, type Value } from './ref.ts';
 import { References } from './references.ts';
 import type { TableInst } from './table.ts';
 import type { PendingWait } from './wait.ts';
+import { WeakRows } from './weak-rows.ts';
 
 /** What one VM may use. All are counts or bytes over the VM's whole life, not per call. */
 export interface VmLimits {
@@ -123,6 +124,8 @@ export class Store {
   /** Values of the host that the guest holds as externref. */
   readonly hostValues = new HostValues();
   readonly stack: Stack;
+  /** Slots that were lifted off the stack: what they refer to is in use. */
+  readonly lifted = new WeakRows();
   pending: PendingCall | null = null;
   /** The wait at a cell of a memory that the VM is in. */
   wait: PendingWait | null = null;

@@ -189,9 +189,15 @@ export function compMatches(a: CompType, b: CompType): boolean {
 /** Defined type `a` <= `b`. */
 export const defMatches = (a: DefType, b: DefType): boolean => a.chain[b.chain.length - 1] === b;
 
-/** The canonical type of a function that is no part of a recursive group, as host functions are. */
-export function defineFunc(params: readonly ValType[], results: readonly ValType[]): DefType {
+function defineAlone(comp: CompType): DefType {
   const types: DefType[] = [];
-  defineGroup([{ final: true, supers: [], comp: { kind: 'func', params, results } }], types);
+  defineGroup([{ final: true, supers: [], comp }], types);
   return types[0] as DefType;
 }
+
+/** The canonical type of a function that is no part of a recursive group, as host functions are. */
+export const defineFunc = (params: readonly ValType[], results: readonly ValType[]): DefType =>
+  defineAlone({ kind: 'func', params, results });
+
+/** That of an array. */
+export const defineArray = (field: FieldType): DefType => defineAlone({ kind: 'array', field });

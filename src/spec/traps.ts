@@ -1,4 +1,5 @@
-// Trap kinds. The kind is the message of the specification's test suite, which has none for a heap that is full.
+// Trap kinds. The kind is the message of the specification's test suite, which has none for a heap that is full,
+// nor for functions on strings.
 
 export const trapKinds = [
   'unreachable',
@@ -20,6 +21,8 @@ export const trapKinds = [
   'null exception reference',
   'out of bounds array access',
   'cast failure',
+  'out of bounds string access',
+  'invalid code point',
   'unaligned atomic',
   'expected shared memory',
   'uncaught exception',

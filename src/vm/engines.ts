@@ -3,7 +3,7 @@
 
 import { interpreter } from '../interpret/interpreter.ts';
 import { bytesToRecall, bytesToRewrite, canEnter, canRun, recallAll, rewriter } from '../rewrite/run/rewriter.ts';
-import type { Budget, Engine, HostPort, Stop } from '../runtime/engine.ts';
+import type { Budget, Engine, HostPort, Stop, Thrown } from '../runtime/engine.ts';
 import type { Module } from '../runtime/module.ts';
 import type { Store } from '../runtime/store.ts';
 import { oneOf } from '../spec/options.ts';
@@ -14,9 +14,10 @@ const paid = ({ fuelUsed, debt }: Store): number => fuelUsed - debt;
 /** Runs natively; interprets where instructions are counted, and up to the next safe point. */
 const native: Engine = {
   supports: (module, shared) => rewriter.supports(module, shared),
-  run(store, floor, budget, host) {
-    if (budget.steps !== undefined) return interpreter.run(store, floor, budget, host);
-    return canEnter(store) ? rewriter.run(store, floor, budget, host) : toSafePoint(store, floor, budget, host);
+  run(store, floor, budget, host, thrown) {
+    if (budget.steps !== undefined) return interpreter.run(store, floor, budget, host, thrown);
+    if (canEnter(store)) return rewriter.run(store, floor, budget, host, thrown);
+    return toSafePoint(store, floor, budget, host, thrown);
   },
 };
 
@@ -24,10 +25,10 @@ const native: Engine = {
  * Interprets with what is owed, which is used up at the next safe point; from there on native code runs. Who is granted
  * less than is owed goes nowhere.
  */
-function toSafePoint(store: Store, floor: number, budget: Budget, host: HostPort): Stop {
+function toSafePoint(store: Store, floor: number, budget: Budget, host: HostPort, thrown?: Thrown): Stop {
   const before = paid(store);
   const owed = store.debt;
-  const stop = interpreter.run(store, floor, { ...budget, fuel: Math.min(budget.fuel, owed) }, host);
+  const stop = interpreter.run(store, floor, { ...budget, fuel: Math.min(budget.fuel, owed) }, host, thrown);
   if (stop !== 'fuel' || budget.fuel < owed) return stop;
   return native.run(store, floor, { ...budget, fuel: budget.fuel - (paid(store) - before) }, host);
 }
@@ -64,14 +65,14 @@ const sumOf = (store: Store, bytesOf: (module: Module) => number): number =>
 /** Interprets what is short, and goes on natively, where all of the VM's code can be, with what is long. */
 const auto: Engine = {
   supports: () => true,
-  run(store, floor, budget, host) {
-    if (budget.steps !== undefined) return interpreter.run(store, floor, budget, host);
+  run(store, floor, budget, host, thrown) {
+    if (budget.steps !== undefined) return interpreter.run(store, floor, budget, host, thrown);
     const cold = untilHot(store);
-    if (cold <= 0) return (canRun(store) ? native : interpreter).run(store, floor, budget, host);
+    if (cold <= 0) return (canRun(store) ? native : interpreter).run(store, floor, budget, host, thrown);
     const fuel = cold + store.debt;
-    if (budget.fuel <= fuel) return interpreter.run(store, floor, budget, host);
+    if (budget.fuel <= fuel) return interpreter.run(store, floor, budget, host, thrown);
     const before = paid(store);
-    const stop = interpreter.run(store, floor, { ...budget, fuel }, host);
+    const stop = interpreter.run(store, floor, { ...budget, fuel }, host, thrown);
     if (stop !== 'fuel') return stop;
     return auto.run(store, floor, { ...budget, fuel: budget.fuel - (paid(store) - before) }, host);
   },

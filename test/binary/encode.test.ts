@@ -1,4 +1,5 @@
 import test from 'ava';
+import binaryen from 'binaryen';
 import { decode } from '../../src/binary/decode.ts';
 import { encode } from '../../src/binary/encode.ts';
 import type { DataMode, ElemMode, Expr, ModuleSyntax, Span } from '../../src/binary/module.ts';
@@ -94,4 +95,71 @@ test('element and data segments take their shortest kinds', (t) => {
 
 test('a module without sections is its header', (t) => {
   t.deepEqual(encode(decode(unhex('00 61 73 6d 01 00 00 00'))), unhex('00 61 73 6d 01 00 00 00'));
+});
+
+const twoAlike = '01 61 00 7e 00 00 02 01 62 01 63';
+const twoEach = '01 61 00 7f 02 01 62 00 00 01 63 03 7f 00';
+
+test('compact groups of imports stay groups, and what stands by itself stays so', (t) => {
+  const plain = '01 61 00 00 00';
+  const bytes = moduleOf(
+    [1, '01 60 00 00'],
+    [2, `05 ${twoAlike} ${plain} ${twoEach} 01 62 00 7f 01 01 63 00 00 ${plain}`],
+  );
+  const module = decode(bytes);
+  t.deepEqual(
+    module.imports.map(({ module, name, desc, compact }) => [module, name, desc.kind, compact]),
+    [
+      ['a', 'b', 'func', 'alike'],
+      ['a', 'c', 'func', 'alike'],
+      ['a', '', 'func', undefined],
+      ['a', 'b', 'func', 'each'],
+      ['a', 'c', 'global', 'each'],
+      ['b', 'c', 'func', 'each'],
+      ['a', '', 'func', undefined],
+    ],
+  );
+  t.deepEqual(encode(module), bytes);
+});
+
+test('empty groups go, neighbours that can be one group are, and others are not', (t) => {
+  const empty = ['01 61 00 7e 00 00 00', '01 78 00 7f 00'];
+  const bytes = moduleOf(
+    [1, '02 60 00 00 60 01 7f 00'],
+    [
+      2,
+      `08 ${empty.join(' ')} ${twoEach} 01 61 00 7f 01 01 64 00 00 ${empty[1]} ${twoAlike} 01 61 00 7e 00 01 01 00 ${empty[0]}`,
+    ],
+  );
+  const expected = moduleOf(
+    [1, '02 60 00 00 60 01 7f 00'],
+    [2, `03 01 61 00 7f 03 01 62 00 00 01 63 03 7f 00 01 64 00 00 ${twoAlike} 01 61 00 7e 00 01 01 00`],
+  );
+  t.deepEqual(encode(decode(bytes)), expected);
+  t.deepEqual(encode(decode(expected)), expected);
+});
+
+test('what Binaryen writes with all of its features decodes, its compact imports too', (t) => {
+  const module = binaryen.parseText(`(module
+    (import "a" "f" (func $f (param i32)))
+    (import "a" "g" (func $g (param i32)))
+    (import "a" "h" (func $h (result i64)))
+    (import "b" "m" (memory 1))
+    (import "b" "t" (table 1 funcref))
+    (import "b" "v" (global (mut i32)))
+    (func (export "run") (call $f (i32.const 1)) (call $g (i32.const 2)) (drop (call $h))))`);
+  module.setFeatures(binaryen.Features.All);
+  const bytes = module.emitBinary();
+  module.dispose();
+  const { imports } = decode(bytes);
+  t.true(imports.some(({ compact }) => compact !== undefined));
+  t.deepEqual(imports.map(({ module, name }) => `${module}.${name}`).sort(), [
+    'a.f',
+    'a.g',
+    'a.h',
+    'b.m',
+    'b.t',
+    'b.v',
+  ]);
+  t.deepEqual(encode(decode(bytes)), bytes);
 });

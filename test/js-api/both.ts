@@ -1,10 +1,10 @@
 // Runs a test on each engine of wasbox, and on the host's own `WebAssembly`, which keeps the expectations honest.
 
 import test, { type ExecutionContext } from 'ava';
-import { createWebAssembly, type WebAssemblyNamespace } from '../../src/js-api/index.ts';
+import { createWebAssembly, type WasboxNamespace } from '../../src/js-api/index.ts';
 import { bytesOf } from '../wat.ts';
 
-export type Api = WebAssemblyNamespace;
+export type Api = WasboxNamespace;
 const host = WebAssembly as unknown as Api;
 const engines = (['interpreter', 'native'] as const).map((engine) => ({ engine, api: createWebAssembly({ engine }) }));
 
@@ -14,6 +14,12 @@ type Body = (t: ExecutionContext, api: Api) => void | Promise<void>;
 export function both(title: string, body: Body): void {
   ours(title, body);
   test(`${title} (host)`, (t) => body(t, host));
+}
+
+/** For what only newer hosts can do: on this one too where it can. */
+export function whereHostCan(can: (api: Api) => boolean, title: string, body: Body): void {
+  ours(title, body);
+  if (can(host)) test(`${title} (host)`, (t) => body(t, host));
 }
 
 /** For what only newer hosts can do, and no native code of ours. */

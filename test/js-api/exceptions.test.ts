@@ -156,6 +156,24 @@ both('traps are never caught by the guest, not even through JavaScript', async (
   t.throws(overflowing, { instanceOf: RangeError });
 });
 
+/** Legacy exceptions, which every host has. */
+both('neither a trap that JavaScript throws again is caught, nor that its own stack is used up', async (t, api) => {
+  const { trap } = await exportsOf(api, '(func (export "trap") unreachable)');
+  const again = (act: () => unknown) => () => {
+    throw thrownBy(act);
+  };
+  const endless = (): number => 1 + endless();
+  const old = thrownBy(trap);
+  const overflow = thrownBy(endless);
+  for (const f of [trap, again(trap), throwing(old), endless, again(endless), throwing(overflow)]) {
+    const { swallow, cleanup } = await exportsOf(api, legacy, { m: { f } });
+    for (const run of [swallow, cleanup])
+      t.true(thrownBy(run) instanceof (f === endless || String(f).includes('endless') ? RangeError : Error));
+  }
+  const { swallow } = await exportsOf(api, legacy, { m: { f: throwing(new api.RuntimeError('unreachable')) } });
+  t.is(swallow(), 1);
+});
+
 const withTag = `
   (import "m" "tag" (tag $tag (param i32)))
   (import "m" "f" (func $f))

@@ -1,6 +1,7 @@
 import test from 'ava';
+import { noOptions } from '../../src/js-api/builtins.ts';
+import { compiled } from '../../src/js-api/compiled.ts';
 import { CompileError } from '../../src/js-api/errors.ts';
-import { compiled } from '../../src/js-api/module.ts';
 import { bytesOf } from '../wat.ts';
 import { type Api, both, type Exports, exportsOf, odd, ours } from './both.ts';
 
@@ -46,16 +47,18 @@ both('equal bytes make modules of their own', async (t, api) => {
   t.is((second as Exports).g.value, 1);
 });
 
+const decoded = (bytes: Uint8Array) => compiled(bytes, noOptions).module;
+
 test('equal bytes are decoded once, and bytes that were changed again', async (t) => {
   const bytes = await bytesOf('(func (export "f") (result i32) (i32.const 1))');
-  const module = compiled(bytes);
-  t.is(compiled(bytes.slice()), module);
+  const module = decoded(bytes);
+  t.is(decoded(bytes.slice()), module);
   const at = bytes.lastIndexOf(0x41) + 1;
   bytes[at] = 2;
-  t.not(compiled(bytes), module);
+  t.not(decoded(bytes), module);
   bytes[at] = 1;
-  t.is(compiled(bytes), module);
-  t.throws(() => compiled(bytes.subarray(0, at)), { instanceOf: CompileError });
+  t.is(decoded(bytes), module);
+  t.throws(() => decoded(bytes.subarray(0, at)), { instanceOf: CompileError });
 });
 
 both('modules are made from any buffer source', async (t, api) => {
@@ -249,4 +252,16 @@ ours('streams are compiled from a Response of the right type', async (t, api) =>
   await t.throwsAsync(api.compileStreaming(response('text/plain')), { instanceOf: TypeError });
   await t.throwsAsync(api.compileStreaming(response('application/wasm', 404)), { instanceOf: TypeError });
   await t.throwsAsync(api.compileStreaming(odd({})), { instanceOf: TypeError });
+});
+
+both('a function of JavaScript that is exported again is called by its index', async (t, api) => {
+  const fields = `
+    (import "m" "g" (global i32)) (import "m" "x" (func)) (import "m" "f" (func $f (param i32 i32)))
+    (func) (export "f" (func $f)) (export "again" (func $f))`;
+  const f = function named(this: unknown) {};
+  const first = await exportsOf(api, fields, { m: { f, x: f, g: 1 } });
+  const second = await exportsOf(api, fields, { m: { f, x: f, g: 1 } });
+  t.deepEqual([first.f.name, first.f.length], ['1', 2]);
+  t.is(first.f, first.again);
+  t.not(first.f, second.f);
 });

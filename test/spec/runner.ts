@@ -11,7 +11,7 @@ import { branchHints } from '../../src/validate/hints.ts';
 import type { EngineName } from '../../src/vm/engines.ts';
 import { AssembleError, assemble, takenAnyway } from './assemble.ts';
 import { resultsMatch, showExpected, showResults } from './expect.ts';
-import { overtaken } from './files.ts';
+import { otherwise, overtaken } from './files.ts';
 import { testsuite } from './locate.ts';
 import type { Mode } from './pace.ts';
 import { type Action, type Command, type ModuleSource, parseScript } from './script.ts';
@@ -295,12 +295,6 @@ const isTrapped = ({ value, error }: { value?: Ending | number; error?: unknown 
   error !== undefined || (typeof value === 'object' && value.status === 'trapped');
 
 const isAssertion = (type: string): boolean => type.startsWith('assert_');
-
-/**
- * Malformed modules that we refuse in other words. Custom page sizes give the flag in this one a meaning, so that it is
- * what follows that is wrong; the proposal's own copy of the file has another flag there.
- */
-const otherwise: ReadonlySet<string> = new Set(['binary.wast:660']);
 
 /** The suite has the number of an element right after the trap's name. */
 const trapMessage = (error: Error): string => error.message.replace(/: (?=\d+$)/, ' ');

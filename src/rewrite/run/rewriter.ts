@@ -85,7 +85,7 @@ class Run implements Runner {
     this.untilLook = quantumOf(this.native, budget);
   }
 
-  run(): Stop {
+  run(thrown?: Thrown): Stop {
     const { store, native } = this;
     if (store.stack.depth === this.floor) return 'returned';
     if (this.fuel < 0) return this.settled('fuel');
@@ -95,12 +95,22 @@ class Run implements Runner {
     try {
       native.follow();
       Error.stackTraceLimit = tracedFrames;
+      if (thrown !== undefined) this.begin(thrown);
       return this.loop();
     } finally {
       Error.stackTraceLimit = this.traced;
       native.runner = outer;
       this.settled('fuel');
     }
+  }
+
+  /** The call that the top frame waits for threw. */
+  private begin(thrown: Thrown): void {
+    if (thrown.tag === undefined) throw thrown;
+    const { native } = this;
+    native.flight.host = thrown;
+    native.scratch.thrown = thrown.exception();
+    this.seekHandler(undefined);
   }
 
   private loop(): Stop {
@@ -262,11 +272,15 @@ class Run implements Runner {
 
   /** Native code threw: the frames below go, down to one that handles exceptions. */
   private unwind(): undefined {
-    const { stack } = this.store;
     const { scratch } = this.native;
     this.charge(this.slice - scratch.held);
     const [inst, index, after] = scratch.passed;
-    let last: [FuncAddr, number] = [this.store.instances[inst]?.funcs[index] as FuncAddr, after];
+    this.seekHandler([this.store.instances[inst]?.funcs[index] as FuncAddr, after]);
+  }
+
+  /** Frames go, down to one that handles exceptions; throws where none does. `last` is what went before, if anything. */
+  private seekHandler(last: [FuncAddr, number] | undefined): void {
+    const { stack } = this.store;
     while (stack.depth > this.floor) {
       const i = stack.depth - 1;
       if (this.handles(i)) {
@@ -277,7 +291,7 @@ class Run implements Runner {
       stack.depth = i;
       stack.top = stack.base(i);
     }
-    stack.push(last[0], last[1], stack.top);
+    if (last !== undefined) stack.push(...last, stack.top);
     this.markCaller();
     const { exception, host } = this.native.flight.land();
     throw host ?? new UncaughtError(exception);
@@ -417,5 +431,5 @@ function examine(module: Module, shared: boolean): string | undefined {
 /** Runs guests as native code. It counts no instructions, and begins at safe points. */
 export const rewriter: Engine = {
   supports,
-  run: (store, floor, budget, host) => new Run(store, floor, budget, host).run(),
+  run: (store, floor, budget, host, thrown) => new Run(store, floor, budget, host).run(thrown),
 };
