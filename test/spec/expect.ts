@@ -1,6 +1,7 @@
 // Do results have the bits that a script expects? And how both are told to people.
 // https://github.com/WebAssembly/spec/tree/main/interpreter#scripts
 
+import { inspect } from 'node:util';
 import { refKinds } from '../../src/runtime/ref.ts';
 import type { Store } from '../../src/runtime/store.ts';
 import { isRef, slotsOf, typeName, type ValType } from '../../src/spec/types.ts';
@@ -120,9 +121,10 @@ function showResult(type: ValType, words: Int32Array, slot: number, store: Store
   return `v128 i32x4 ${[0, 4, 8, 12].map((at) => hex(32, view.getInt32(at, true))).join(' ')}`;
 }
 
-/** Addresses in the heap are not told: they change when a VM is saved and restored. */
-function showRef(lo: number, hi: number, store: Store): string {
+/** Addresses in the heap and places of host values are not told: they change when a VM is saved and restored. */
+export function showRef(lo: number, hi: number, store: Store): string {
   if (hi === kinds.object || hi === kinds.exn) return `ref.${store.heap.shape(lo).kind}`;
+  if (hi === kinds.extern) return `ref.extern ${inspect(store.externs[lo])}`;
   return `ref.${kindNames.get(hi)} ${lo}`;
 }
 

@@ -1,8 +1,8 @@
 // Tells where two VMs that should be in the same state are not.
 
-import { refKinds } from '../../src/runtime/ref.ts';
 import { globalWords, type Store } from '../../src/runtime/store.ts';
 import { isRef, type ValType } from '../../src/spec/types.ts';
+import { showRef } from './expect.ts';
 
 /** The first difference of two stores in fuel, sizes, memories, globals and tables; undefined if there is none. */
 export function difference(a: Store, b: Store): string | undefined {
@@ -34,7 +34,7 @@ function compareMemories(a: Store, b: Store): string | undefined {
 
 function compareGlobals(a: Store, b: Store): string | undefined {
   const at = a.globals.findIndex(({ type: { type } }, i) => {
-    const words = (s: Store) => meaning(type, s.globalWords.subarray(i * globalWords, (i + 1) * globalWords));
+    const words = (s: Store) => meaning(type, s.globalWords.subarray(i * globalWords, (i + 1) * globalWords), s);
     return words(a) !== words(b);
   });
   return at < 0 ? undefined : `global ${at}`;
@@ -43,20 +43,17 @@ function compareGlobals(a: Store, b: Store): string | undefined {
 function compareTables(a: Store, b: Store): string | undefined {
   const at = a.tables.findIndex(({ elements, size }, t) => {
     const others = b.tables[t]?.elements as Int32Array;
-    for (let i = 0; i < size * 2; i += 2) {
-      if (elements[i + 1] !== others[i + 1]) return true;
-      if (elements[i] !== others[i] && !renumbered(elements[i + 1] as number)) return true;
-    }
+    for (let i = 0; i < size * 2; i += 2) if (refOf(elements, i, a) !== refOf(others, i, b)) return true;
     return false;
   });
   return at < 0 ? undefined : `table ${at}`;
 }
 
 /** A value's words that mean something. */
-function meaning(type: ValType, words: Int32Array): string {
-  if (isRef(type)) return renumbered(words[1] as number) ? `kind ${words[1]}` : words.slice(0, 2).join();
+function meaning(type: ValType, words: Int32Array, store: Store): string {
+  if (isRef(type)) return refOf(words, 0, store);
   return words.slice(0, type === 'v128' ? 4 : type === 'i32' || type === 'f32' ? 1 : 2).join();
 }
 
-/** A restored store may have its objects at other addresses. */
-const renumbered = (kind: number): boolean => kind === refKinds.object || kind === refKinds.exn;
+const refOf = (words: Int32Array, i: number, store: Store): string =>
+  showRef(words[i] as number, words[i + 1] as number, store);
