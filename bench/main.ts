@@ -6,6 +6,7 @@
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { corpus } from './corpus/section.ts';
+import { deadlines } from './deadlines.ts';
 import { execution } from './execution.ts';
 import { hostileGrowth } from './growth.ts';
 import { latency } from './latency.ts';
@@ -31,6 +32,7 @@ const parts = {
   moving: [moving],
   latency: [latency],
   prices: [prices],
+  deadlines: [deadlines],
 };
 type Part = keyof typeof parts;
 

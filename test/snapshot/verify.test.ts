@@ -164,7 +164,7 @@ const lies: readonly Lie[] = [
     (d) => {
       d.made.func[0] = { module: 'env', name: 'ask', type: { params: ['i3'], results: [] } };
     },
-    /i3 is no type/,
+    /"i3" is no type/,
   ],
   [
     'a host function of another type',

@@ -102,8 +102,9 @@ function originAt(origins: Origins, offset: number): number {
 const wholeTrace = 40;
 
 /**
- * What the frames of a trap were charged beyond the entered one's own entry, where they tell that: no loop and no call
- * came before in any of them, so that there was nothing to charge but entries. A tail call leaves no frame to tell.
+ * What the frames of a trap were charged beyond the entered one's own entry, where they tell that: no loop, no call and no
+ * bulk work came before in any of them, so that there was nothing to charge but entries. What is out of bounds is so
+ * before any of the work. A tail call leaves no frame to tell.
  */
 export function entryCosts(native: NativeStore, places: readonly Place[]): number | undefined {
   const { instances } = native.store;
@@ -114,7 +115,7 @@ export function entryCosts(native: NativeStore, places: readonly Place[]): numbe
   let cost = 0;
   for (const place of places) {
     const { entryCost, points } = planOf(place.native.inst.module.context, place.func);
-    if (points.some(({ pc }) => pc > 0 && pc <= place.pc)) return undefined;
+    if (points.some(({ pc, kind }) => pc > 0 && (pc < place.pc || (pc === place.pc && kind !== 'bulk')))) return undefined;
     if (place !== bottom) cost += entryCost;
   }
   return cost;
