@@ -2,7 +2,15 @@
 // only and counts no instructions: for all else there is the interpreter, which can begin and stop anywhere.
 
 import { interpreter } from '../interpret/interpreter.ts';
-import { bytesToRecall, bytesToRewrite, canEnter, canRun, recallAll, rewriter } from '../rewrite/run/rewriter.ts';
+import {
+  bytesToRecall,
+  bytesToRewrite,
+  canEnter,
+  canRun,
+  isHandy,
+  recallAll,
+  rewriter,
+} from '../rewrite/run/rewriter.ts';
 import type { Budget, Engine, HostPort, Stop, Thrown } from '../runtime/engine.ts';
 import type { Module } from '../runtime/module.ts';
 import type { Store } from '../runtime/store.ts';
@@ -68,7 +76,8 @@ const auto: Engine = {
   run(store, floor, budget, host, thrown) {
     if (budget.steps !== undefined) return interpreter.run(store, floor, budget, host, thrown);
     const cold = untilHot(store);
-    if (cold <= 0) return (canRun(store) ? native : interpreter).run(store, floor, budget, host, thrown);
+    if (cold <= 0)
+      return (isHandy(store) && canRun(store) ? native : interpreter).run(store, floor, budget, host, thrown);
     const fuel = cold + store.debt;
     if (budget.fuel <= fuel) return interpreter.run(store, floor, budget, host, thrown);
     const before = paid(store);

@@ -25,6 +25,13 @@ export function theMisfit(): CallableFunction {
   return misfit;
 }
 
+/** A function of the store as native code sees it. */
+interface Shown {
+  readonly addr: FuncAddr;
+  readonly func: CallableFunction | null;
+}
+const nothing: Shown = { addr: -1, func: null };
+
 export class TableMirror {
   readonly host: WebAssembly.Table;
   /** The elements that the host's table shows. */
@@ -42,28 +49,48 @@ export class TableMirror {
     const { table } = this;
     const { start, end } = table.changed;
     if (start === end && this.host.length === table.size) return;
+    if (hierarchyOf(table.type.ref) === 'func') this.show(start, end);
     table.changed = { start: 0, end: 0 };
-    if (hierarchyOf(table.type.ref) !== 'func') return;
-    this.widen(table.size);
-    const { elements } = table;
-    const { shown, host } = this;
+  }
+
+  private show(start: number, end: number): void {
+    const { shown, host } = this.widened();
+    const { elements } = this.table;
+    let of = nothing;
     for (let i = start; i < end; i++) {
       const lo = elements[2 * i] as number;
       const hi = elements[2 * i + 1] as number;
       if (shown[2 * i] === lo && shown[2 * i + 1] === hi) continue;
+      if (hi === refKinds.null) host.set(i, null);
+      else {
+        // Those that follow each other are often the same.
+        if (of.addr !== lo) of = { addr: lo, func: this.funcOf(lo) };
+        host.set(i, of.func);
+      }
       shown[2 * i] = lo;
       shown[2 * i + 1] = hi;
-      host.set(i, hi === refKinds.null ? null : this.funcOf(lo));
     }
   }
 
-  private widen(size: number): void {
-    const missing = size - this.host.length;
-    if (missing <= 0) return;
-    this.host.grow(missing);
-    if (size * 2 <= this.shown.length) return;
-    const wider = new Int32Array(Math.max(size, this.shown.length) * 2);
-    wider.set(this.shown);
-    this.shown = wider;
+  /** With room for all elements. New ones are like the first of them: a table grows by many of one. */
+  private widened(): { readonly shown: Int32Array; readonly host: WebAssembly.Table } {
+    const { host, table } = this;
+    const { elements, size } = table;
+    const old = host.length;
+    if (size * 2 > this.shown.length) {
+      const wider = new Int32Array(Math.max(size, this.shown.length) * 2);
+      wider.set(this.shown);
+      this.shown = wider;
+    }
+    if (size > old) {
+      const lo = elements[2 * old] as number;
+      const hi = elements[2 * old + 1] as number;
+      host.grow(size - old, hi === refKinds.null ? null : this.funcOf(lo));
+      for (let i = old; i < size; i++) {
+        this.shown[2 * i] = lo;
+        this.shown[2 * i + 1] = hi;
+      }
+    }
+    return { shown: this.shown, host };
   }
 }

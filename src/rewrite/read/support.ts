@@ -90,7 +90,7 @@ function lacksInTypes({ context, syntax }: Module): string | undefined {
 }
 
 /** The host takes a second for ten million elements of a table, each time that an instance is made. */
-const mostElements = 1_000_000n;
+export const mostElements = 1_000_000n;
 
 const isOfObjects = ({ ref }: TableType): boolean => hierarchyOf(ref) === 'any';
 /** Its rewritten form says less than it does: the engine has to compare it. */

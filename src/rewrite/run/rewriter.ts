@@ -5,6 +5,7 @@ import { collect, tidyHostValues } from '../../runtime/collect.ts';
 import { type Budget, type Engine, type HostPort, type Stop, Thrown } from '../../runtime/engine.ts';
 import type { Module } from '../../runtime/module.ts';
 import type { FuncInst, InstanceInst, Store } from '../../runtime/store.ts';
+import { hierarchyOf } from '../../runtime/value.ts';
 import { LimitError, UncaughtError } from '../../spec/errors.ts';
 import { hostCall } from '../../spec/fuel.ts';
 import { withoutDeadline } from '../../spec/patience.ts';
@@ -16,7 +17,7 @@ import { copyWords } from '../module/scratch-memory.ts';
 import { GrowthError } from '../read/growth.ts';
 import { left, thrown } from '../read/index-spaces.ts';
 import { isHandled, leastFrameBytes, pointOf } from '../read/shape.ts';
-import { supportOf } from '../read/support.ts';
+import { mostElements, supportOf } from '../read/support.ts';
 import { type HostAnswer, hasSharedMemory, type NativeInstance, NativeStore, type Runner } from './native.ts';
 import { nativeStack } from './native-stack.ts';
 import { takeSpilled } from './spill.ts';
@@ -380,6 +381,10 @@ export function canEnter(store: Store): boolean {
 /** Whether all code of the store can be rewritten. It is then, where it was not yet. */
 export const canRun = (store: Store): boolean =>
   store.instances.every((inst) => supports(inst.module, hasSharedMemory(store, inst)) === true);
+
+/** Whether native code can begin at once: a table that has grown long takes the host long to follow, in each thread anew. */
+export const isHandy = ({ tables }: Store): boolean =>
+  tables.every(({ type, size }) => size <= mostElements || hierarchyOf(type.ref) !== 'func');
 
 /** Bytes of code that are not rewritten yet, and can be as far as that is known. */
 export function bytesToRewrite(module: Module): number {
