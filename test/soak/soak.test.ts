@@ -1,28 +1,25 @@
 // Nothing of what jobs leave behind stays, on the main thread and on the pool's threads: all kinds of jobs, again and
-// again, and what is held in between. `npm run soak` does the same for as long as you like.
+// again, and what is held in between. In a process of its own, for other tests take memory, too; `npm run soak` does the
+// same for as long as you like.
 
+import { spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { bounds, moduleCost } from '../../src/pool/bounds.ts';
-import { Pool } from '../../src/pool/index.ts';
-import { kindNames, kinds } from './kinds.ts';
-import { changes, isFlat, type Sample, sample, toText } from './measure.ts';
 
-const warmUps = 3;
-const rounds = 8;
-/** So few that the threads have as many of them after the warm-up as they may. */
-const modules = 60;
+const main = fileURLToPath(new URL('./main.ts', import.meta.url));
+const root = fileURLToPath(new URL('../../', import.meta.url));
+/** So few modules are kept that threads have as many as they may from the beginning. */
+const options = ['--seconds', '30', '--samples', '8', '--modules', '6'];
 
 test('memory is flat, whatever kinds of jobs come and go', async (t) => {
-  bounds.threadModules = modules * moduleCost(1000);
-  await using pool = new Pool({ threads: 2 });
-  const samples: Sample[] = [];
-  for (let round = 0; round < warmUps + rounds; round++) {
-    for (const name of kindNames) t.true((await kinds[name](pool, round)) > 0, name);
-    if (round >= warmUps) samples.push(await sample(pool));
-  }
-  t.is(pool.stats.jobs, 0);
-  for (const change of changes(samples)) {
-    t.log(toText(change));
-    t.true(isFlat(change), toText(change));
-  }
+  const child = spawn(process.execPath, ['--import=./test/tsx.mjs', main, ...options], { cwd: root });
+  const [out, errors, code] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    new Promise((resolve) => child.once('exit', resolve)),
+  ]);
+  t.log(out);
+  t.is(code, 0, `${out}${errors}`);
+  t.true(out.split('\n').filter((line) => line.startsWith('flat')).length === 11, out);
 });
