@@ -40,7 +40,8 @@ for (const [name, bytes] of Object.entries(hostileModules))
       const took = performance.now() - begun;
       over = true;
       // Native code refuses what would grow too large.
-      const isRefused = engine === 'native' && error instanceof UsageError && /cannot run the module/.test(error.message);
+      const isRefused =
+        engine === 'native' && error instanceof UsageError && /cannot run the module/.test(error.message);
       t.true(isRefused || isExpected(error), String(error));
       t.true(took < generous);
       t.true((await beside) > 0);

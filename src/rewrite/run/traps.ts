@@ -115,7 +115,8 @@ export function entryCosts(native: NativeStore, places: readonly Place[]): numbe
   let cost = 0;
   for (const place of places) {
     const { entryCost, points } = planOf(place.native.inst.module.context, place.func);
-    if (points.some(({ pc, kind }) => pc > 0 && (pc < place.pc || (pc === place.pc && kind !== 'bulk')))) return undefined;
+    if (points.some(({ pc, kind }) => pc > 0 && (pc < place.pc || (pc === place.pc && kind !== 'bulk'))))
+      return undefined;
     if (place !== bottom) cost += entryCost;
   }
   return cost;
