@@ -19,7 +19,7 @@ export interface Bulk {
 /** 16 bytes a unit. */
 const ofBytes: Bulk = { chunk: 65_536, price: 1, shift: 4 };
 /** The host's own table follows, element by element. */
-const ofTable: Bulk = { chunk: 256, price: 16, shift: 0 };
+const ofTable: Bulk = { chunk: 256, price: 20, shift: 0 };
 const ofArray: Bulk = { chunk: 4_096, price: 1, shift: 1 };
 
 export const bulk = {
@@ -56,7 +56,9 @@ export const isGrown = (name: string): boolean => atOnce.has(name);
 export const grown = { page: 256, element: ofTable.price, word: 1 } as const;
 
 /** Units for a call of a host function, whatever it does. */
-export const hostCall = 100;
+export const hostCall = 800;
+/** More for a call of an import: it leaves the instance. */
+export const importedCall = 8;
 
 /** Values beyond these that a call, a return or a branch carries along cost a unit for each group of so many. */
 const carried = 8;
@@ -73,27 +75,27 @@ export const localsCost = (slots: number): number => Math.max(0, Math.ceil((slot
 /** More for so many clauses. */
 export const clausesCost = (clauses: number): number => clause * clauses;
 /** More for a call through a table by a type that names types: the native engine compares them itself. */
-export const resolveCost = 60;
+export const resolveCost = 120;
 
 /** Of instructions by name. */
 const prices: Readonly<Record<string, number>> = {
   'memory.grow': 400,
-  'memory.init': 40,
-  'data.drop': 20,
+  'memory.init': 80,
+  'data.drop': 40,
   'table.get': 60,
-  'table.set': 60,
+  'table.set': 130,
   'table.size': 20,
   'table.grow': 200,
-  'table.fill': 60,
-  'table.copy': 60,
-  'table.init': 60,
-  'elem.drop': 20,
-  'ref.func': 20,
-  call_ref: 60,
-  return_call_ref: 60,
-  throw: 200,
-  throw_ref: 200,
-  rethrow: 200,
+  'table.fill': 130,
+  'table.copy': 130,
+  'table.init': 130,
+  'elem.drop': 40,
+  'ref.func': 30,
+  call_ref: 120,
+  return_call_ref: 120,
+  throw: 300,
+  throw_ref: 300,
+  rethrow: 300,
 };
 
 /** Units that an instruction costs, whatever its operands are. */

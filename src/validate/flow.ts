@@ -4,7 +4,16 @@
 
 import { InstructionReader } from '../binary/instruction.ts';
 import type { DefType } from '../spec/deftypes.ts';
-import { carriedCost, clausesCost, grown, isBulk, localsCost, priceOf, resolveCost } from '../spec/fuel.ts';
+import {
+  carriedCost,
+  clausesCost,
+  grown,
+  importedCall,
+  isBulk,
+  localsCost,
+  priceOf,
+  resolveCost,
+} from '../spec/fuel.ts';
 import { instructions, type Special } from '../spec/instructions.ts';
 import { checkDeadline } from '../spec/patience.ts';
 import { type FuncIdx, type FuncType, slotsOf } from '../spec/types.ts';
@@ -232,8 +241,11 @@ export class FlowReader implements Flow {
   carryCall({ params, results }: FuncType): void {
     this.spend(carriedCost(params.length + results.length));
   }
-  get callee(): FuncType {
-    return funcType(this.context, this.reader.x);
+  /** The type of the function that a `call` names. */
+  callee(): FuncType {
+    const { x } = this.reader;
+    if (x < this.context.importedFuncs) this.spend(importedCall);
+    return funcType(this.context, x);
   }
   typeAt(index: number): FuncType {
     return this.context.types[index]?.comp as FuncType;
@@ -401,11 +413,11 @@ const effects = {
     f.carry();
     f.stop();
   },
-  call: (f) => f.call(f.callee),
+  call: (f) => f.call(f.callee()),
   call_indirect: (f) => f.callIndirect((type) => f.call(type)),
   call_ref: (f) => f.call(f.typeAt(f.reader.x)),
   return_call: (f) => {
-    f.carryCall(f.callee);
+    f.carryCall(f.callee());
     f.stop();
   },
   return_call_indirect: (f) => {
