@@ -1,5 +1,5 @@
 // What instructions cost in units of fuel: one each, but for those named here, whose work is longer. Prices are of the
-// slower engine, so that a unit takes about as long whatever it is spent on; bench/prices.ts shows how long.
+// slower engine, so that a unit takes about as long whatever it is spent on; `npm run bench -- prices` shows how long.
 //
 // An instruction whose work has a length costs more by it. Those in `bulk` do it in chunks, pay each one when it is done,
 // and can be left between two of them: the frame then stands at the instruction, whose operands say what is left to do.
