@@ -3,7 +3,7 @@
 //
 // An instruction whose work has a length costs more by it. Those in `bulk` do it in chunks, pay each one when it is done,
 // and can be left between two of them: the frame then stands at the instruction, whose operands say what is left to do.
-// Those in `grown` do all at once, and pay when it is done; code stops at its next charge if that was too much.
+// Those in `atOnce` do all at once, and pay when it is done; code stops at its next charge if that was too much.
 
 import type { Instruction } from './instructions.ts';
 
