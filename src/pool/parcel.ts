@@ -1,16 +1,20 @@
-// Values in transit: packed once into shared bytes, so that handing them from thread to thread costs nothing however
-// big they are, and however often a job moves. Packing is also the one place where a value turns out not to be one
-// that can travel.
+// Values in transit: packed once, into shared bytes where they are long, so that handing them from thread to thread costs
+// next to nothing however big they are, and however often a job moves. Packing is also the one place where a value turns
+// out not to be one that can travel.
 
 import { Deserializer, Serializer } from 'node:v8';
 import { SnapshotError, UsageError } from '../spec/errors.ts';
 import { messageOf } from '../spec/told.ts';
 
 /** A packed value: what structured clone can copy, as V8 serializes it. The bytes never change once packed. */
-export type Parcel = Uint8Array<SharedArrayBuffer>;
+export type Parcel = Uint8Array<ArrayBufferLike>;
 
-/** A copy of the bytes that every thread can see. */
+/** So few bytes are cheaper to copy each time than shared memory is to make and to let go of. */
+const fewBytes = 1024;
+
+/** A copy of the bytes that goes to other threads without being copied again, where they are many. */
 export function shareBytes(bytes: Uint8Array): Parcel {
+  if (bytes.length <= fewBytes) return new Uint8Array(bytes);
   const shared = new Uint8Array(new SharedArrayBuffer(bytes.length));
   shared.set(bytes);
   return shared;

@@ -332,7 +332,6 @@ export class Pool {
 
   private finish(run: Run, status: RunStatus): void {
     run.status = status;
-    run.over.abort();
     run.suspended?.reject(new UsageError('the job ended before it could be suspended'));
     for (const cleanup of run.cleanups.splice(0)) cleanup();
     this.scheduler.remove(run);
@@ -390,7 +389,7 @@ export class Pool {
   private async ask(run: Run, { id, module, name, args }: SliceEnd & { kind: 'called' }): Promise<unknown> {
     const service = run.services.get(module) as BoundService;
     const { identity, serviceTimeout } = run.spec;
-    const which = { id, job: identity, signal: run.over.signal };
+    const which = { id, job: identity, signal: run.signal };
     const call = service.call(name, unpack(args) as Value[], which, serviceTimeout);
     run.giveUp = call.giveUp;
     return call.answer;

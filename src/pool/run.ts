@@ -83,14 +83,14 @@ export class Run implements Ticket {
   warm = false;
   /** Ends the thread of a slice that does not stop when it is asked to. */
   grace: NodeJS.Timeout | undefined;
-  /** Aborted once the job has ended, or will not take an answer any more. */
-  readonly over = new AbortController();
   /** Undo what was set up for the job outside of it: timers, listeners. */
   readonly cleanups: (() => void)[] = [];
   /** Gives up what the guest waits for, a timer or a service; there while it waits. */
   giveUp: (() => void) | undefined;
 
   private readonly bornAt = clock();
+  /** Made for the first service that is called: few jobs call any. */
+  private over: AbortController | undefined;
   /** What its shared memories count for here, where it is between slices. */
   private weight: ArrayBuffer | undefined;
   private checkpoint: Place;
@@ -112,8 +112,15 @@ export class Run implements Ticket {
     this.answer = origin.answer;
   }
 
+  /** Aborted once the job has ended, or will not take an answer any more. */
+  get signal(): AbortSignal {
+    this.over ??= new AbortController();
+    return this.over.signal;
+  }
+
   /** Lets go of the VM and all that served it: a job may be held long after it has ended. */
   forget(): void {
+    this.over?.abort();
     this.place = nowhere;
     this.checkpoint = nowhere;
     this.weight = undefined;
