@@ -1,7 +1,10 @@
 // The public names of wasbox. Nothing here needs Node; thread pools are in `wasbox/pool`.
 
 export type { HostBody, HostContext, HostFunction, TypeLike } from './host/define.ts';
-export { asyncHostFunction, hostFunction } from './host/define.ts';
+export { asyncHostFunction, hostFunction, notYet, retryHostFunction } from './host/define.ts';
+export { HostModule, type HostModuleOptions, hostModule } from './host/module.ts';
+export type { NotYet, Waiting } from './host/not-yet.ts';
+export type { StateData, StateKind, WholeState } from './host/state.ts';
 export { type CodeCache, useCodeCache } from './rewrite/module/code-cache.ts';
 export type { Outcome, SuspendReason } from './runtime/engine.ts';
 export { Module } from './runtime/module.ts';
@@ -12,6 +15,7 @@ export {
   CrashError,
   type ErrorCode,
   ExhaustionError,
+  ExitError,
   HostError,
   InvalidError,
   LimitError,

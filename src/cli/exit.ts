@@ -27,6 +27,7 @@ const exitOf: Record<ErrorCode, Exit> = {
   exhaustion: 'failed',
   exception: 'failed',
   host: 'failed',
+  exit: 'failed',
   snapshot: 'snapshot',
   limit: 'limit',
   usage: 'usage',

@@ -10,9 +10,9 @@ import { useStack } from '../rewrite/run/native-stack.ts';
 import type { Outcome, SuspendReason } from '../runtime/engine.ts';
 import { Module } from '../runtime/module.ts';
 import type { Value } from '../runtime/ref.ts';
-import { mostBytes } from '../snapshot/restore.ts';
+import { mostOfSnapshot } from '../snapshot/restore.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
-import { CrashError, LimitError, SnapshotError, UsageError } from '../spec/errors.ts';
+import { CrashError, ExitError, LimitError, SnapshotError, UsageError } from '../spec/errors.ts';
 import { withDeadline } from '../spec/patience.ts';
 import { cut, isA, messageOf } from '../spec/told.ts';
 import type { FuncType } from '../spec/types.ts';
@@ -141,6 +141,7 @@ class Slice {
       }
       const outcome = this.guest(() => this.go(vm, Math.max(0, fuel - account().paid)));
       if (outcome.status === 'trapped') throw outcome.trap;
+      if (outcome.status === 'exited') throw new ExitError(outcome.code);
       if (outcome.status === 'returned') {
         results = outcome.values;
         continue;
@@ -304,7 +305,7 @@ function takeWarm(job: number): VM {
 
 /** No more is unpacked than the job's limits allow. */
 const decoded = (bytes: Parcel, limits: Order['limits']): Snapshot =>
-  Snapshot.decode(bytes.slice(), { maxBytes: mostBytes(limits) });
+  Snapshot.decode(bytes.slice(), mostOfSnapshot(limits));
 
 /** A VM from outside of the pool must be in a call, or be told one, but not both. */
 function checkBusy(vm: VM, { program, progress }: Order): void {

@@ -28,6 +28,8 @@ export type SuspendReason =
 export type Outcome =
   | { readonly status: 'returned'; readonly values: Value[]; readonly words: Int32Array }
   | { readonly status: 'trapped'; readonly trap: Trap | HostError }
+  /** A host function ended the program (`HostContext.exit`). */
+  | { readonly status: 'exited'; readonly code: number }
   | { readonly status: 'suspended'; readonly reason: SuspendReason };
 
 export interface Budget {

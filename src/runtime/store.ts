@@ -52,6 +52,8 @@ export interface VmLimits {
    * ten to a hundred bytes.
    */
   readonly entities: number;
+  /** Bytes of the blocks that host modules keep for the VM, together. */
+  readonly hostState: number;
 }
 
 export const defaultLimits: VmLimits = {
@@ -65,6 +67,7 @@ export const defaultLimits: VmLimits = {
   memoryCount: 100,
   tableCount: 10_000,
   entities: 2_000_000,
+  hostState: 1024 ** 3,
 };
 
 export const limitNames = Object.keys(defaultLimits) as readonly (keyof VmLimits)[];

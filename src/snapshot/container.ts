@@ -14,10 +14,13 @@
 //             `pages` empty; and the fingerprint of the base snapshot, or null
 //   words     all rows of words, in the order of mapWords
 //   pages     the different pages of all memories
+//   blocks    the different pages of the blocks of bytes that host modules keep
 
 import { deflateSync, inflateSync } from 'fflate';
 import { SnapshotError } from '../spec/errors.ts';
 import { checkDeadlineNow } from '../spec/patience.ts';
+import { cut } from '../spec/told.ts';
+import { blockPagesNamed, shareBlocks, unshareBlocks } from './blocks.ts';
 import { crc32 } from './checksum.ts';
 import { bad, checkFormOfLengths } from './form.ts';
 import { formatVersion, mapWords, pageBytes, type Saved, type SavedMemory, type SnapshotData } from './format.ts';
@@ -31,7 +34,7 @@ const blockBytes = 2 ** 18;
 /** Deflate makes at most this many bytes of one. */
 const mostExpansion = 1032;
 
-const partKinds = ['metadata', 'words', 'pages'] as const;
+const partKinds = ['metadata', 'words', 'pages', 'blocks'] as const;
 type PartKind = (typeof partKinds)[number];
 const codings = { stored: 0, deflate: 1 } as const;
 
@@ -42,11 +45,14 @@ export interface DecodeOptions {
   readonly maxBytes?: number | undefined;
   /** The most bytes that what is neither words nor pages may take once it is read. */
   readonly maxMetadata?: number | undefined;
+  /** The most bytes that blocks of host modules may take. */
+  readonly maxState?: number | undefined;
 }
 /** All memory that a VM has by default, and as much again as its stack and tables may take. */
 const defaultMaxBytes = 5 * 2 ** 30;
 /** Ten thousand instances, or as much of the host's values. */
 const defaultMaxMetadata = 2 ** 24;
+const defaultMaxState = 2 ** 30;
 
 // Writing.
 
@@ -62,10 +68,13 @@ export function encodeSnapshot(data: SnapshotData, base?: SnapshotData): Uint8Ar
   data.externs.forEach((value, i) => {
     checkKept(value, `extern ${i}`);
   });
+  for (const { name, data: kept } of data.states ?? []) checkKept(kept, `state of ${cut(name)}`);
   const shared = sharePages(data, base);
   const memories = data.memories.map(({ size }, i) => ({ size, runs: shared.runs[i] }) as SavedMemory<Int32Array>);
+  const blocks = shareBlocks(data.blocks ?? [], base?.blocks);
+  const states = data.states && { blocks: [], blockRuns: blocks.blockRuns };
   const words: Int32Array[] = [];
-  const saved = mapWords({ ...data, memories, pages: new Uint8Array(0) }, (row) => {
+  const saved = mapWords({ ...data, ...states, memories, pages: new Uint8Array(0) }, (row) => {
     words.push(row);
     return row.length;
   });
@@ -75,6 +84,9 @@ export function encodeSnapshot(data: SnapshotData, base?: SnapshotData): Uint8Ar
     ...partsOf('words', sizeOf(words), reader(words)),
     ...partsOf('pages', shared.different.length * pageBytes, (start, end) =>
       pagesAt(data.pages, shared.different.slice(start / pageBytes, end / pageBytes)),
+    ),
+    ...partsOf('blocks', blocks.pages.length * pageBytes, (start, end) =>
+      joinPages(blocks.pages.slice(start / pageBytes, end / pageBytes)),
     ),
   ];
   return join(parts, data.version);
@@ -98,6 +110,14 @@ function pagesAt(pages: Uint8Array, places: readonly number[]): Uint8Array {
   const block = new Uint8Array(places.length * pageBytes);
   places.forEach((place, i) => {
     block.set(pages.subarray(place * pageBytes, (place + 1) * pageBytes), i * pageBytes);
+  });
+  return block;
+}
+
+function joinPages(pages: readonly Uint8Array[]): Uint8Array {
+  const block = new Uint8Array(pages.length * pageBytes);
+  pages.forEach((page, i) => {
+    block.set(page, i * pageBytes);
   });
   return block;
 }
@@ -165,7 +185,7 @@ function join(parts: readonly Part[], version: number): Uint8Array<ArrayBuffer> 
  * those before asks for.
  */
 export function decodeSnapshot(bytes: Uint8Array, options: DecodeOptions = {}): SnapshotData {
-  const { base, maxBytes = defaultMaxBytes, maxMetadata = defaultMaxMetadata } = options;
+  const { base, maxBytes = defaultMaxBytes, maxMetadata = defaultMaxMetadata, maxState = defaultMaxState } = options;
   const parts = readParts(bytes, maxBytes);
   const metadata = readMetadata(unpackAll(parts, 'metadata', maxMetadata), maxMetadata);
   const { saved, base: wanted } = (metadata ?? {}) as Partial<Metadata>;
@@ -175,7 +195,9 @@ export function decodeSnapshot(bytes: Uint8Array, options: DecodeOptions = {}): 
   const data = mapWords(saved, taker(rows));
   const pages = unpackAll(parts, 'pages', pageBytes * pagesNamed(data));
   if (pages.length % pageBytes !== 0) bad('its size is not one of whole pages', 'pages');
-  return { ...data, ...unsharePages({ ...data, pages }, wanted === null ? undefined : base) };
+  const blocks = unpackAll(parts, 'blocks', pageBytes * blockPagesNamed(data, maxState));
+  const from = wanted === null ? undefined : base;
+  return { ...data, ...unsharePages({ ...data, pages }, from), ...unshareBlocks(data, blocks, from?.blocks) };
 }
 
 /** Of all rows. */

@@ -15,10 +15,12 @@ export interface DecodeOptions extends EncodeOptions {
   /** The most bytes that it may take when it is unpacked; 5 GiB unless told. */
   readonly maxBytes?: number | undefined;
   /**
-   * The most bytes that its lists of instances and host functions, and the values of the host that the guest holds, may
-   * take once they are read; 16 MiB unless told.
+   * The most bytes that its lists of instances and host functions, the values of the host that the guest holds, and what
+   * host modules keep besides blocks, may take once they are read; 16 MiB unless told.
    */
   readonly maxMetadata?: number | undefined;
+  /** The most bytes that blocks of host modules may take once they are read; 1 GiB unless told. */
+  readonly maxState?: number | undefined;
 }
 
 /** What is in a snapshot, for people. Nothing of it is verified. */
@@ -37,6 +39,8 @@ export interface SnapshotSummary {
   readonly pages: number;
   readonly zeroPages: number;
   readonly externs: number;
+  /** Host modules that keep something for the VM, and bytes of their blocks; names are cut. */
+  readonly states: readonly { readonly name: string; readonly bytes: number }[];
   /** The host call that is waited for; names are cut. */
   readonly pending: { readonly id: number; readonly module: string; readonly name: string } | null;
   readonly fuelUsed: number;
@@ -75,6 +79,10 @@ export class Snapshot {
       memories: data.memories.map(({ size }) => size),
       ...countPages(data),
       externs: data.externs.length,
+      states: (data.states ?? []).map(({ name, blocks }) => ({
+        name: cut(name),
+        bytes: blocks.reduce((sum, place) => sum + (data.blocks?.[place]?.length ?? 0), 0),
+      })),
       pending: pending && { id: pending.id, module: cut(host?.module ?? '?'), name: cut(host?.name ?? '?') },
       fuelUsed: data.fuelUsed,
     };
@@ -93,6 +101,11 @@ function countPages({ memories }: SnapshotData): { pages: number; zeroPages: num
 
 const base = instanceOf(Snapshot, 'a Snapshot');
 const encodeOptions = optionsOf<EncodeOptions>({ base });
-const decodeOptions = optionsOf<DecodeOptions>({ base, maxBytes: aNumber(0), maxMetadata: aNumber(0) });
+const decodeOptions = optionsOf<DecodeOptions>({
+  base,
+  maxBytes: aNumber(0),
+  maxMetadata: aNumber(0),
+  maxState: aNumber(0),
+});
 /** What bytes are read from. */
 export const snapshotBytes = instanceOf(Uint8Array, 'given as a Uint8Array');

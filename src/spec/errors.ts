@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'exhaustion'
   | 'exception'
   | 'host'
+  | 'exit'
   | 'snapshot'
   | 'limit'
   | 'usage'
@@ -127,6 +128,17 @@ export class HostError extends WasboxError {
   frames: readonly TraceFrame[] = [];
   /** How many outer frames are not told in `frames`. */
   omitted = 0;
+}
+
+/** The guest ended its program by a call of the host, where that can be no outcome: in a call that cannot be suspended. */
+export class ExitError extends WasboxError {
+  readonly code = 'exit';
+  constructor(
+    /** As the guest said it: 32 bits without a sign. */
+    readonly exitCode: number,
+  ) {
+    super(`the guest exited with code ${exitCode}`);
+  }
 }
 
 /** Bytes or data that are not a snapshot this VM can resume. */
