@@ -20,6 +20,7 @@ const rooms = [
   'snapshot',
   'vm',
   'vm.ts',
+  'wasi',
   'js-api',
   'index.ts',
   'pool',

@@ -2,7 +2,7 @@
 // Linux, for that is what programs were tried on.
 
 import { ErrnoError, fail } from '../errno.ts';
-import { isTarget } from './names.ts';
+import { checkPath } from './names.ts';
 import type { Access, FileNode, FileStat, FileTimes } from './types.ts';
 import { type Place, visit } from './walk.ts';
 
@@ -126,7 +126,7 @@ export function linkAt(fromBase: FileNode, fromPath: string, toBase: FileNode, t
 /** A target that is absolute can only lead out, so it is refused. */
 export function symlinkAt(target: string, base: FileNode, path: string): void {
   if (target === '') fail('noent');
-  if (!isTarget(target)) fail(target.includes('\0') ? 'inval' : 'nametoolong');
+  checkPath(target);
   if (target.startsWith('/')) fail('notcapable');
   visit(base, path, false, ({ dir, name, node, slash }) => {
     if (node !== undefined || name === undefined) fail('exist');

@@ -38,7 +38,7 @@ export interface SavedFiles {
 export interface FileSystem {
   /** Held by the file system itself: whoever hands it on holds it once more. */
   readonly root: FileNode;
-  /** For a snapshot. Equal contents give equal data and pages, whatever came before; what is shared is not copied. */
+  /** For a snapshot. Equal states give equal data and pages, wherever the bytes stand; nothing else is in them. */
   save(): SavedFiles;
   /** For another thread or a fork: as `save`, but in as few blocks as there are, and at no cost for their size. */
   send(): SavedFiles;
