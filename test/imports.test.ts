@@ -21,6 +21,7 @@ const rooms = [
   'vm',
   'vm.ts',
   'wasi',
+  'wasi',
   'js-api',
   'index.ts',
   'pool',

@@ -33,10 +33,14 @@ export interface Call {
   readonly act: (scene: Scene, ...args: never[]) => Result;
 }
 
-export const call = <const P extends string>(
-  params: P,
-  act: (scene: Scene, ...args: Args<P>) => Result | void,
-): Call => ({ params, act: (scene, ...args) => act(scene, ...(args as Args<P>)) ?? undefined });
+/** Of what the act returns, only that it waits for something counts. */
+export const call = <const P extends string>(params: P, act: (scene: Scene, ...args: Args<P>) => unknown): Call => ({
+  params,
+  act(scene, ...args) {
+    const result = act(scene, ...(args as Args<P>));
+    return result instanceof NotYet ? result : undefined;
+  },
+});
 
 /** What a guest waits for that must not wait: a descriptor with the flag `nonblock`. */
 export const later = (event: PromiseLike<unknown> | undefined, mustWait: boolean): NotYet =>

@@ -2,8 +2,8 @@
 
 import { allFdFlags, dirent, fdFlags, preopenDirectory, timeFlags, writeFdstat } from '../abi.ts';
 import { ErrnoError, fail } from '../errno.ts';
-import { fileTypes } from '../files/kinds.ts';
 import type { FileKind } from '../files/kinds.ts';
+import { fileTypes } from '../files/kinds.ts';
 import type { FileStat, FileTimes } from '../files/types.ts';
 import { allRights, type Right, rights } from '../rights.ts';
 import type { Descriptor, FileDescriptor, InputDescriptor, OutputDescriptor } from '../system/descriptors.ts';
@@ -145,7 +145,14 @@ function seek({ system, memory, form }: Scene, fd: number, offset: bigint, whenc
   memory.setU64(result, BigInt(descriptor.offset));
 }
 
-function listDirectory({ system, memory }: Scene, fd: number, at: number, size: number, cookie: bigint, result: number) {
+function listDirectory(
+  { system, memory }: Scene,
+  fd: number,
+  at: number,
+  size: number,
+  cookie: bigint,
+  result: number,
+) {
   const { node } = system.descriptors.directory(fd, 'fd_readdir');
   const into = memory.range(at, size);
   memory.check(result, 4);

@@ -114,8 +114,11 @@ export const pathCalls = {
     const base = baseOf(scene, fd, 'path_filestat_get');
     scene.form.writeFilestat(scene.memory, result, statAt(base, scene.memory.text(at, size), follows(flags)));
   }),
-  path_filestat_set_times: call('i32 i32 i32 i32 i64 i64 i32', (scene, fd, flags, at, size, accessed, modified, set) => {
-    const base = baseOf(scene, fd, 'path_filestat_set_times');
-    setTimesAt(base, scene.memory.text(at, size), follows(flags), timesOf(scene, accessed, modified, set));
-  }),
+  path_filestat_set_times: call(
+    'i32 i32 i32 i32 i64 i64 i32',
+    (scene, fd, flags, at, size, accessed, modified, set) => {
+      const base = baseOf(scene, fd, 'path_filestat_set_times');
+      setTimesAt(base, scene.memory.text(at, size), follows(flags), timesOf(scene, accessed, modified, set));
+    },
+  ),
 };

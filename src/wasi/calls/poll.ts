@@ -2,7 +2,15 @@
 // when its time has come or something has arrived; so what it waits for is told by its state, and not by a timer.
 
 import { NotYet } from '../../host/not-yet.ts';
-import { type Event, eventFlags, eventSize, eventTypes, readSubscription, type Subscription, writeEvent } from '../abi.ts';
+import {
+  type Event,
+  eventFlags,
+  eventSize,
+  eventTypes,
+  readSubscription,
+  type Subscription,
+  writeEvent,
+} from '../abi.ts';
 import { ErrnoError, errnos, fail } from '../errno.ts';
 import { call, type Result, type Scene } from './call.ts';
 import { timeOf } from './process.ts';
@@ -71,7 +79,8 @@ type Ready = Pick<Event, 'bytes' | 'flags'> | undefined;
 
 /** A relative time counts from when the wait began, on the clock that never goes back. */
 function clockEvent(scene: Scene, { id, timeout, absolute }: Of<'clock'>, began: bigint, waiting: Waiting): Ready {
-  const now = absolute ? timeOf(scene, id) : (timeOf(scene, id), scene.system.clock.monotonic());
+  const told = timeOf(scene, id);
+  const now = absolute ? told : scene.system.clock.monotonic();
   const left = (absolute ? timeout : began + timeout) - now;
   if (left <= 0n) return {};
   if (waiting.left === undefined || left < waiting.left) waiting.left = left;

@@ -57,7 +57,7 @@ export class Source {
     return new Source(
       () => {
         const step = iterator.next();
-        return isPromise(step) ? step.then(valueOf) : valueOf(step);
+        return isPromise(step) ? step.then(chunkOf) : chunkOf(step);
       },
       () => iterator.return?.(),
     );
@@ -101,7 +101,8 @@ export class Source {
 
   private came(chunk: Chunk | null | undefined): void {
     if (chunk === null || chunk === undefined) this.ended = true;
-    else if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) this.failed(new TypeError('neither text nor bytes'));
+    else if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array))
+      this.failed(new TypeError('neither text nor bytes'));
     else if (chunk.length > 0) this.ready = encoded(chunk);
   }
 
@@ -120,7 +121,7 @@ export class Source {
 const isPromise = <T>(value: T | PromiseLike<T>): value is PromiseLike<T> =>
   typeof (value as Partial<PromiseLike<T>> | null | undefined)?.then === 'function';
 
-const valueOf = ({ done, value }: IteratorResult<Chunk>): Chunk | null => (done === true ? null : value);
+const chunkOf = ({ done, value }: IteratorResult<Chunk>): Chunk | null => (done === true ? null : value);
 
 type AnyIterator = Iterator<Chunk> | AsyncIterator<Chunk>;
 
