@@ -1,6 +1,6 @@
 // What a node cannot do because of its kind. Each class of nodes has its own for the rest.
 
-import { fail } from '../errno.ts';
+import { type Errno, fail } from '../errno.ts';
 import type { FileKind } from './kinds.ts';
 import type { Access, DirEntry, FileNode, FileStat, FileSystem, FileTimes } from './types.ts';
 
@@ -15,8 +15,13 @@ export abstract class NodeBase implements FileNode {
   abstract open(access: Access): void;
   abstract sync(dataOnly: boolean): void;
 
+  /** How what is not for this node fails. */
+  protected refuse(errno: Errno): never {
+    return fail(errno);
+  }
+
   private noFile(): never {
-    return fail(this.kind === 'directory' ? 'isdir' : 'inval');
+    return this.refuse(this.kind === 'directory' ? 'isdir' : 'inval');
   }
   size(): number {
     return this.noFile();
@@ -38,34 +43,34 @@ export abstract class NodeBase implements FileNode {
   }
 
   lookup(_name: string): FileNode {
-    return fail('notdir');
+    return this.refuse('notdir');
   }
   create(_name: string): FileNode {
-    return fail('notdir');
+    return this.refuse('notdir');
   }
   mkdir(_name: string): void {
-    fail('notdir');
+    this.refuse('notdir');
   }
   unlink(_name: string): void {
-    fail('notdir');
+    this.refuse('notdir');
   }
   rmdir(_name: string): void {
-    fail('notdir');
+    this.refuse('notdir');
   }
   rename(_name: string, _toDir: FileNode, _toName: string): void {
-    fail('notdir');
+    this.refuse('notdir');
   }
   link(_name: string, _toDir: FileNode, _toName: string): void {
-    fail('notdir');
+    this.refuse('notdir');
   }
   symlink(_name: string, _target: string): void {
-    fail('notdir');
+    this.refuse('notdir');
   }
   list(_cookie: bigint): Iterable<DirEntry> {
-    return fail('notdir');
+    return this.refuse('notdir');
   }
 
   readlink(): string {
-    return fail('inval');
+    return this.refuse('inval');
   }
 }

@@ -125,7 +125,8 @@ export interface FileNode {
   symlink(name: string, target: string): void;
   /**
    * The entries after a cookie, `.` and `..` first; a listing begins with cookie 0. A cookie is good for ever: after other
-   * changes of the directory, and after a restore. The entries are read as the iterator goes on.
+   * changes of the directory, and after a restore. The entries are read as the iterator goes on. A directory that was
+   * removed has none.
    */
   list(cookie: bigint): Iterable<DirEntry>;
 

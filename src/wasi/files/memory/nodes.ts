@@ -327,6 +327,7 @@ export class MemoryDirectory extends Base {
     if (node.kind === 'directory' && target.isWithin(node)) fail('inval');
     const replaced = target.entries.get(toName);
     if (replaced === node) return;
+    if (replaced?.kind === 'directory' && this.isWithin(replaced)) fail('notempty');
     if (replaced !== undefined) checkReplaced(node, replaced);
     else {
       target.checkFree(toName);
@@ -365,7 +366,7 @@ export class MemoryDirectory extends Base {
   }
 
   override *list(cookie: bigint): Iterable<DirEntry> {
-    if (this.links === 0) fail('noent');
+    if (this.links === 0) return;
     yield* dots(cookie, BigInt(this.inode));
     const first = cookie > Number.MAX_SAFE_INTEGER ? Number.MAX_SAFE_INTEGER : Number(cookie);
     for (let entry = this.entries.from(first); entry !== undefined; entry = this.entries.from(entry.cookie + 1)) {

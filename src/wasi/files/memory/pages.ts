@@ -2,7 +2,10 @@
 // frozen: then others may have them too, in other file systems and on other threads, and whoever wants to write to one
 // takes a new page instead. Buffers hold many pages, so that there are few to hand over.
 
-export const pageBytes = 4096;
+import { pageBytes } from '../../../snapshot/format.ts';
+
+/** As large as those of snapshots, which look for equal ones. */
+export { pageBytes } from '../../../snapshot/format.ts';
 /** In a file's table: nothing was ever written there, so it reads as zeros. */
 export const hole = -1;
 
