@@ -21,7 +21,6 @@ const rooms = [
   'vm',
   'vm.ts',
   'wasi',
-  'wasi',
   'js-api',
   'index.ts',
   'pool',
@@ -35,7 +34,7 @@ const innerRooms: Readonly<Record<string, readonly string[]>> = {
 /** The engines stand side by side: each is complete without the other. */
 const strangers = ['interpret', 'rewrite'];
 /** Rooms that run in Node alone. */
-const nodeRooms = ['pool', 'cli', 'wasi/folder'];
+const nodeRooms = ['pool', 'cli', 'wasi/folder', 'wasi/node'];
 const knowsNode = (file: string) => nodeRooms.some((room) => file.startsWith(`${room}/`));
 /** Packages that run in a browser, too. */
 const portablePackages = ['@noble/hashes', 'fflate', 'structured-clone-es'];

@@ -24,7 +24,7 @@ const moduleOptions = optionsOf<HostModuleOptions<unknown>>(
       aName(value, what);
     },
     state: optionsOf<StateKind<unknown>>(
-      { create: aFunction, save: aFunction, send: aFunction, restore: aFunction },
+      { create: aFunction, save: aFunction, send: aFunction, restore: aFunction, dispose: aFunction },
       'create',
       'save',
       'restore',

@@ -100,6 +100,12 @@ export class Port implements HostPort {
     return this.states.save(new Set(this.owners.values()), how);
   }
 
+  /** The VM is gone: nothing is pending, and nothing is kept. */
+  dispose(): void {
+    this.settled();
+    this.states.dispose();
+  }
+
   /** Throws LinkError where the host module of one is not bound, SnapshotError. */
   restoreStates(saved: readonly NamedState[]): void {
     this.states.restore(saved, new Set(this.owners.values()));

@@ -29,6 +29,8 @@ export interface StateKind<S> {
    * others.
    */
   restore(saved: WholeState, most: number): S;
+  /** The VM is gone: what the host has lent is given back. It need not be called: a VM may be forgotten. */
+  dispose?(state: S): void;
 }
 
 /** Whose state a host function works on. */

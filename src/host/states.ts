@@ -32,6 +32,12 @@ export class HostStates {
     return named.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  /** The VM is gone. */
+  dispose(): void {
+    for (const [owner, state] of this.held) owner.state.dispose?.(state);
+    this.held.clear();
+  }
+
   /**
    * Gives them back, each to its owner. Throws LinkError where the owner of one is not among those given, and what
    * owners throw.

@@ -320,7 +320,7 @@ export class VM implements Runner {
   send(): Sent {
     this.checkSavable('send');
     const sent = sendStore(this.store, this.driver.port.saveStates('send'));
-    this.driver.port.settled();
+    this.driver.port.dispose();
     this.gone = 'sent away';
     return sent;
   }
@@ -363,7 +363,7 @@ export class VM implements Runner {
     this.checkNoHost('dispose');
     forgetWait(this.store);
     this.store.pending = null;
-    this.driver.port.settled();
+    this.driver.port.dispose();
     for (const memory of this.store.memories.splice(0)) memory.release();
     this.store.stack.clear();
     this.gone = 'disposed of';

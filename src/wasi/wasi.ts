@@ -46,6 +46,7 @@ export class Wasi {
         save: (system) => saveSystem(system, names, 'save'),
         send: (system) => saveSystem(system, names, 'send'),
         restore: (saved) => restoreSystem(saved, giver),
+        dispose: (system) => system.dispose(),
       },
       functions: functionsOf(preview1, options.calls),
       keepsViews: false,

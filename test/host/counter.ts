@@ -43,6 +43,7 @@ export const counterModule = (name = 'counter', ready?: () => Promise<unknown> |
         if (blocks.length * blockBytes > most) throw new SnapshotError('too many blocks', 'state of the counter');
         return { count: count as number, blocks: [...blocks], given: new Set(blocks) };
       },
+      dispose: ({ blocks }) => void blocks.splice(0),
     },
     functions: {
       next: hostFunction([], ['i32'], (context: Context) => ++context.state.count),

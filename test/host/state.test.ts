@@ -296,6 +296,19 @@ test('a function that cannot answer yet is asked again, wherever the VM is by th
   }
 });
 
+test('a module is told when its VM is gone', async (t) => {
+  for (const end of ['dispose', 'send'] as const) {
+    const vm = await counting('interpreter', counter);
+    calls(vm, 'fill', 0, 10, 1);
+    const state = vm.state(counter);
+    t.is(state.blocks.length, 1);
+    if (end === 'send') vm.offer();
+    t.is(state.blocks.length, 1);
+    vm[end]();
+    t.is(state.blocks.length, 0);
+  }
+});
+
 test('time ends a wait, too; whoever waits is told when the VM is gone', async (t) => {
   const vm = await counting('interpreter', counter);
   vm.start(vm.instance().func('ask'), [1]);
