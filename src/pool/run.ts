@@ -52,6 +52,7 @@ export function wordBytes({ message }: MovingVm): number {
 }
 
 const sharedBytes = ({ message }: MovingVm): number =>
+  (message.data.blocks ?? []).reduce((sum, { length }) => sum + length, 0) +
   message.memories.reduce(
     (sum, memory) => sum + ('buffer' in memory && !(memory instanceof Uint8Array) ? memory.buffer.byteLength : 0),
     0,
@@ -155,7 +156,7 @@ export class Run implements Ticket {
 
   /** The order for the next slice. */
   order({ warm, ...part }: ThreadPart, sliceMs: number): Order {
-    const { program, host, limits, engine } = this.spec;
+    const { program, wasi, host, limits, engine } = this.spec;
     const { vm, progress } = this.place;
     const { answer } = this;
     const services = [...this.services.keys()];
@@ -166,6 +167,7 @@ export class Run implements Ticket {
       vm: warm ? { kind: 'warm' } : vm,
       progress,
       program,
+      wasi: wasi && { ...wasi, given: vm.kind === 'new' ? wasi.given : undefined },
       host,
       services,
       limits,

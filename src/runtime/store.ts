@@ -67,7 +67,7 @@ export const defaultLimits: VmLimits = {
   memoryCount: 100,
   tableCount: 10_000,
   entities: 2_000_000,
-  hostState: 1024 ** 3,
+  hostState: 2 * 1024 ** 3,
 };
 
 export const limitNames = Object.keys(defaultLimits) as readonly (keyof VmLimits)[];

@@ -48,11 +48,11 @@ export interface DecodeOptions {
   /** The most bytes that blocks of host modules may take. */
   readonly maxState?: number | undefined;
 }
-/** All memory that a VM has by default, and as much again as its stack and tables may take. */
-const defaultMaxBytes = 5 * 2 ** 30;
+/** All memory that a VM has by default, what host modules keep, and what its stack and tables may take. */
+const defaultMaxBytes = 7 * 2 ** 30;
 /** Ten thousand instances, or as much of the host's values. */
 const defaultMaxMetadata = 2 ** 24;
-const defaultMaxState = 2 ** 30;
+const defaultMaxState = 2 ** 31;
 
 // Writing.
 

@@ -12,14 +12,14 @@ export interface EncodeOptions {
 }
 
 export interface DecodeOptions extends EncodeOptions {
-  /** The most bytes that it may take when it is unpacked; 5 GiB unless told. */
+  /** The most bytes that it may take when it is unpacked; 7 GiB unless told. */
   readonly maxBytes?: number | undefined;
   /**
    * The most bytes that its lists of instances and host functions, the values of the host that the guest holds, and what
    * host modules keep besides blocks, may take once they are read; 16 MiB unless told.
    */
   readonly maxMetadata?: number | undefined;
-  /** The most bytes that blocks of host modules may take once they are read; 1 GiB unless told. */
+  /** The most bytes that blocks of host modules may take once they are read; 2 GiB unless told. */
   readonly maxState?: number | undefined;
 }
 

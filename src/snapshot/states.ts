@@ -2,7 +2,7 @@
 // many places name it. How blocks stand in a container is in blocks.ts.
 
 import type { NamedState } from '../host/state.ts';
-import { LimitError } from '../spec/errors.ts';
+import { overLimit } from '../host/states.ts';
 import { cut } from '../spec/told.ts';
 import { bad } from './form.ts';
 import type { SnapshotData } from './format.ts';
@@ -44,9 +44,5 @@ export function checkStates({ states = [], blocks = [], blockRuns }: States, mos
       sum += block.length;
     });
   }
-  if (sum > most)
-    throw new LimitError(`host modules keep ${sum} bytes, over the limit hostState of ${most}`, {
-      limit: 'hostState',
-      value: most,
-    });
+  if (sum > most) throw overLimit(sum, most);
 }

@@ -45,7 +45,7 @@ export interface WasiOptions {
   /** `live` unless told. */
   readonly clock?: ClockOption | undefined;
   readonly random?: RandomOption | undefined;
-  /** Output: 64 MiB where it is kept, else no bound. Descriptors: 1,024. What is in files is limited where they are made. */
+  /** Output: 64 MiB where it is kept, else no bound. Descriptors: 1,024. Bytes of files: 1 GiB. */
   readonly limits?: Partial<WasiLimits> | undefined;
   /** Host functions in the place of calls, such as those on sockets. */
   readonly calls?: Readonly<Record<string, HostFunction>> | undefined;
@@ -77,13 +77,14 @@ const wasiOptions = optionsOf<WasiOptions>({
     (v: RandomOption) => v === 'live' || typeof v === 'bigint' || Number.isInteger(v),
     "'live', or an integer to begin with",
   ),
-  limits: optionsOf<WasiLimits>({ output: aCount, descriptors: aCount }),
+  limits: optionsOf<WasiLimits>({ output: aCount, descriptors: aCount, fileBytes: aCount }),
   calls: anObject,
   onNote: aFunction,
 });
 
 const mostKept = 64 * 1024 ** 2;
 const mostDescriptors = 1024;
+const mostFileBytes = 1024 ** 3;
 
 /** What VMs are made of. Throws UsageError. */
 export function giverOf(options: WasiOptions): Giver {
@@ -97,15 +98,17 @@ export function giverOf(options: WasiOptions): Giver {
   return {
     ...{ args: [...args], env: { ...env }, stdin, source: Source.of(stdin), stdout, stderr, terminals },
     ...{ preopens: preopensOf(options), clock, random },
-    limits: { output: options.limits?.output ?? output, descriptors: options.limits?.descriptors ?? mostDescriptors },
+    limits: { output, descriptors: mostDescriptors, fileBytes: mostFileBytes, ...options.limits },
     note: options.onNote ?? (() => {}),
   };
 }
 
-function preopensOf({ files, preopens = {} }: WasiOptions): Giver['preopens'] {
+function preopensOf({ files, preopens = {}, limits }: WasiOptions): Giver['preopens'] {
   const named = Object.entries(preopens).map(([name, source]) => ({ name, source }));
   if (files === undefined) return named;
-  const source = isSource(files) ? files : memoryFiles({ contents: files });
+  const source = isSource(files)
+    ? files
+    : memoryFiles({ contents: files, limits: { bytes: limits?.fileBytes ?? mostFileBytes } });
   if (named.some(({ name }) => name === '/')) throw new UsageError('both `files` and `preopens` give `/`');
   return [{ name: '/', source }, ...named];
 }

@@ -6,10 +6,10 @@ import type { Call, Scene } from './call.ts';
 import { descriptorCalls } from './descriptor.ts';
 import { pathCalls } from './path.ts';
 import { pollCalls } from './poll.ts';
-import { processCalls, socketCalls } from './process.ts';
+import { programCalls, socketCalls } from './program.ts';
 
 export const calls: Readonly<Record<string, Call>> = {
-  ...processCalls,
+  ...programCalls,
   ...descriptorCalls,
   ...pathCalls,
   ...pollCalls,
@@ -17,7 +17,7 @@ export const calls: Readonly<Record<string, Call>> = {
 };
 
 /** Calls that come back to nobody. */
-export const endings: readonly string[] = ['proc_exit'] satisfies (keyof typeof processCalls)[];
+export const endings: readonly string[] = ['proc_exit'] satisfies (keyof typeof programCalls)[];
 
 const unsigned = (value: unknown): number | bigint =>
   typeof value === 'bigint' ? BigInt.asUintN(64, value) : (value as number) >>> 0;

@@ -13,7 +13,7 @@ import {
 } from '../abi.ts';
 import { ErrnoError, errnos, fail } from '../errno.ts';
 import { call, type Result, type Scene } from './call.ts';
-import { timeOf } from './process.ts';
+import { timeOf } from './program.ts';
 
 /** More are hardly meant. */
 const mostSubscriptions = 4096;

@@ -13,6 +13,8 @@ export interface WasiLimits {
   readonly output: number;
   /** Descriptors that may be open at a time. */
   readonly descriptors: number;
+  /** Bytes of the files that `files` gives by path, with what it takes to keep track of them. */
+  readonly fileBytes: number;
 }
 
 /** What the host gives; one may serve several VMs. Of it no VM keeps anything but what is here. */

@@ -31,7 +31,7 @@ export function timeOf({ system: { clock } }: Pick<Scene, 'system'>, id: number)
   return fail('inval');
 }
 
-export const processCalls = {
+export const programCalls = {
   args_get: call('i32 i32', (scene, pointers, bytes) => writeTexts(scene, scene.system.args, pointers, bytes)),
   args_sizes_get: call('i32 i32', (scene, count, size) => writeSizes(scene, scene.system.args, count, size)),
   environ_get: call('i32 i32', (scene, pointers, bytes) => writeTexts(scene, scene.system.env, pointers, bytes)),
