@@ -57,6 +57,9 @@ export abstract class NodeBase implements FileNode {
   rmdir(_name: string): void {
     this.refuse('notdir');
   }
+  entryDir(_name: string): FileNode {
+    return this;
+  }
   rename(_name: string, _toDir: FileNode, _toName: string): void {
     this.refuse('notdir');
   }

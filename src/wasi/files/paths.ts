@@ -104,7 +104,7 @@ export function renameAt(fromBase: FileNode, fromPath: string, toBase: FileNode,
       if (from.name === undefined || to.name === undefined) fail('busy');
       if (from.node === undefined) fail('noent');
       if ((from.slash || to.slash) && from.node.kind !== 'directory') fail('notdir');
-      from.dir.rename(from.name, to.dir, to.name);
+      from.dir.rename(from.name, to.dir.entryDir(to.name), to.name);
     }),
   );
 }
@@ -118,7 +118,7 @@ export function linkAt(fromBase: FileNode, fromPath: string, toBase: FileNode, t
       if (to.node !== undefined || to.name === undefined) fail('exist');
       if (to.slash) fail('noent');
       if (from.node.kind === 'directory' || from.name === undefined) fail('perm');
-      from.dir.link(from.name, to.dir, to.name);
+      from.dir.link(from.name, to.dir.entryDir(to.name), to.name);
     }),
   );
 }

@@ -6,11 +6,20 @@ import { ErrnoError, fail } from '../errno.ts';
 import { mkdirAt, openAt, setTimesAt, symlinkAt } from './paths.ts';
 import type { FileNode } from './types.ts';
 
-export interface SymbolicLink {
+/** A text stands for its UTF-8. */
+type Data = string | Uint8Array | ArrayBuffer;
+
+/** Nanoseconds since 1970; without it, the time that all is given. */
+interface Dated {
+  readonly modified?: bigint | undefined;
+}
+export interface SymbolicLink extends Dated {
   readonly symlink: string;
 }
-/** A text stands for its UTF-8. */
-export type Content = string | Uint8Array | ArrayBuffer | SymbolicLink;
+export interface DatedFile extends Dated {
+  readonly data: Data;
+}
+export type Content = Data | SymbolicLink | DatedFile;
 
 /**
  * By path, `lib/a.txt` or `/lib/a.txt`; what ends with a slash is a directory, whose content is empty. Directories on the
@@ -21,24 +30,36 @@ export type Contents = Readonly<Record<string, Content>> | Iterable<readonly [pa
 const isIterable = (contents: Contents): contents is Iterable<readonly [string, Content]> =>
   Symbol.iterator in contents;
 
-/** Throws UsageError, which tells the path. `time`: nanoseconds since 1970, when all of it was changed last. */
+/** Throws UsageError, which tells the path. `time`: nanoseconds since 1970, when all was changed that says nothing else. */
 export function populate(root: FileNode, contents: Contents, time: bigint): void {
-  for (const [path, content] of isIterable(contents) ? contents : Object.entries(contents)) {
-    try {
-      put(root, path.replace(/^\/+/, ''), content, time);
-    } catch (thrown) {
-      if (!(thrown instanceof ErrnoError)) throw thrown;
-      throw new UsageError(`the file ${quoted(path)} cannot be made: ${thrown.errno}`, { cause: thrown });
-    }
+  const list = isIterable(contents) ? [...contents] : Object.entries(contents);
+  for (const [path, content] of list) at(path, () => put(root, relative(path), content));
+  // In the end, for whatever is put into a directory changes it.
+  for (const [path, content] of list) at(path, () => setTime(root, relative(path) || '.', content, time));
+  root.setTimes({ accessed: time, modified: time });
+}
+
+const relative = (path: string): string => path.replace(/^\/+/, '');
+
+function at(path: string, act: () => void): void {
+  try {
+    act();
+  } catch (thrown) {
+    if (!(thrown instanceof ErrnoError)) throw thrown;
+    throw new UsageError(`the file ${quoted(path)} cannot be made: ${thrown.errno}`, { cause: thrown });
   }
 }
 
-function put(root: FileNode, path: string, content: Content, time: bigint): void {
+function put(root: FileNode, path: string, content: Content): void {
   makeDirectories(root, path);
-  if (path.endsWith('/') || path === '') return;
+  if (path === '' || path.endsWith('/')) return;
   if (isLink(content)) symlinkAt(content.symlink, root, path);
-  else putFile(root, path, bytesOf(content, path));
-  setTimesAt(root, path, false, { accessed: time, modified: time });
+  else putFile(root, path, bytesOf(isDated(content) ? content.data : content, path));
+}
+
+function setTime(root: FileNode, path: string, content: Content, time: bigint): void {
+  const { modified = time } = isLink(content) || isDated(content) ? content : {};
+  setTimesAt(root, path, false, { accessed: modified, modified });
 }
 
 /** All that end with a slash. */
@@ -61,14 +82,14 @@ function putFile(root: FileNode, path: string, bytes: Uint8Array): void {
   }
 }
 
-const isLink = (content: Content): content is SymbolicLink =>
-  Object(content) === content && typeof (content as SymbolicLink).symlink === 'string';
+const isLink = (content: Content): content is SymbolicLink => Object.hasOwn(Object(content), 'symlink');
+const isDated = (content: Content): content is DatedFile => Object.hasOwn(Object(content), 'data');
 
-function bytesOf(content: Exclude<Content, SymbolicLink>, path: string): Uint8Array {
-  if (typeof content === 'string') return new TextEncoder().encode(content);
-  if (content instanceof Uint8Array) return content;
-  if (content instanceof ArrayBuffer) return new Uint8Array(content);
-  throw new UsageError(`the file ${quoted(path)} must be a text, bytes or a link, not ${told(content)}`);
+function bytesOf(data: Data, path: string): Uint8Array {
+  if (typeof data === 'string') return new TextEncoder().encode(data);
+  if (data instanceof Uint8Array) return data;
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  throw new UsageError(`the file ${quoted(path)} must be a text, bytes or a link, not ${told(data)}`);
 }
 
 /** Files and links below a directory, with their paths from there on; of directories those that are empty. */

@@ -14,6 +14,8 @@ export interface Surroundings {
   now(): bigint;
   /** Something that the host should know, and the guest cannot tell: a file that was open is gone after a restore. */
   note(text: string): void;
+  /** Where the file system is part of another one: what that one has to be given for a node that is saved so. */
+  nodeData?(saved: unknown): unknown;
 }
 
 /** Given by the host, for as many VMs as it likes; it is never changed by them. */
@@ -119,6 +121,12 @@ export interface FileNode {
   /** Anything but a directory. */
   unlink(name: string): void;
   rmdir(name: string): void;
+  /**
+   * The directory that an entry of this name would be in, where one is renamed or linked to it: itself, except for mounts.
+   * `busy` where something is mounted.
+   */
+  entryDir(name: string): FileNode;
+  /** `toDir`: what `entryDir` gives. */
   rename(name: string, toDir: FileNode, toName: string): void;
   /** Another name for what `name` is here, which may be a symbolic link but no directory. */
   link(name: string, toDir: FileNode, toName: string): void;

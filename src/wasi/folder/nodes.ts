@@ -79,7 +79,12 @@ export class FolderNode extends NodeBase {
     if (this.folder.fds.delete(fd)) fs.closeSync(fd);
   }
 
-  save(): SavedNode {
+  save(): unknown {
+    const saved = this.data();
+    return this.folder.around.nodeData?.(saved) ?? saved;
+  }
+
+  private data(): SavedNode {
     const { found, folder, kind, access } = this;
     const { stat } = found;
     const path = this.isGone() ? undefined : folder.reach.pathOf(folder.root, found);

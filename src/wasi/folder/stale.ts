@@ -9,6 +9,7 @@ export class StaleNode extends NodeBase {
   constructor(
     readonly system: FileSystem,
     readonly kind: FileKind,
+    /** As it was before it became stale. */
     private readonly saved: unknown,
   ) {
     super();

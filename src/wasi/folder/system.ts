@@ -98,7 +98,8 @@ export class FolderFileSystem implements FileSystem {
       this.folder.around.note(
         `${what} was open when the program was saved, and ${path === undefined ? 'is gone' : why}`,
       );
-      return new StaleNode(this, node.kind, node);
+      const { around } = this.folder;
+      return new StaleNode(this, node.kind, around.nodeData?.(saved) ?? saved);
     }
   }
 

@@ -58,7 +58,7 @@ abstract class Base extends NodeBase {
   protected abstract end(): void;
 
   save(): unknown {
-    return this.inode;
+    return this.volume.around.nodeData?.(this.inode) ?? this.inode;
   }
 
   stat(): FileStat {

@@ -71,21 +71,31 @@ function emptyRoot(volume: MemoryVolume): MemoryDirectory {
 class Compact implements Row {
   private readonly views: Uint8Array[] = [];
   private count = 0;
+  /** What the last block begins with, and how long it is. */
+  private from: Uint8Array | undefined;
+  private start = 0;
+  private length = 0;
 
   constructor(private readonly volume: MemoryVolume) {}
 
   placeOf(page: number): number {
     const { pages } = this.volume.room;
     const [buffer, place] = [pages.buffer(page), pages.place(page)];
-    const last = this.views.at(-1);
-    const start = buffer.byteOffset + place;
-    if (last?.buffer === buffer.buffer && last.byteOffset + last.length === start)
-      this.views[this.views.length - 1] = new Uint8Array(last.buffer, last.byteOffset, last.length + pageBytes);
-    else this.views.push(buffer.subarray(place, place + pageBytes));
+    if (buffer !== this.from || place !== this.start + this.length) {
+      this.end();
+      [this.from, this.start, this.length] = [buffer, place, 0];
+    }
+    this.length += pageBytes;
     return this.count++;
   }
 
+  private end(): void {
+    if (this.from !== undefined) this.views.push(this.from.subarray(this.start, this.start + this.length));
+  }
+
   blocks(): readonly Uint8Array[] {
+    this.end();
+    this.from = undefined;
     return this.views;
   }
 }
