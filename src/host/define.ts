@@ -27,6 +27,8 @@ export interface HostContext<S = unknown> {
    * ExitError.
    */
   exit(code: number): never;
+  /** Charges the guest so many units of fuel, whole ones, for what the function does besides being called. */
+  spend(units: number): void;
   /** Ends the guest's call with LimitError: it is over a limit of the host module's own. */
   overLimit(limit: string, value: number): never;
 }

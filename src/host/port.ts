@@ -316,6 +316,13 @@ class Context implements HostContext {
     throw this.end(new LimitError(`the guest is over the limit ${limit} of ${value}`, { limit, value }));
   }
 
+  /** What is charged while no engine waits for the function is owed. */
+  spend(units: number): void {
+    const more = Math.max(0, Math.floor(units));
+    this.store.fuelUsed += more;
+    if (this.callId !== undefined) this.store.debt += more;
+  }
+
   private end(error: WasboxError): WasboxError {
     this.ending = error;
     return error;

@@ -119,11 +119,15 @@ function functionOf(call: Call, form: Form, isEnding: boolean): HostFunction {
   });
 }
 
+/** As for what a guest copies itself. */
+const bytesPerUnit = 16;
+
 const sceneOf = (context: HostContext<System>, form: Form): Scene => ({
   system: context.state,
   memory: memoryOf(context),
   form,
   again: context.callId !== undefined,
+  copied: (bytes) => context.spend(bytes / bytesPerUnit),
   exit: (code) => context.exit(code),
   overLimit: (limit, value) => context.overLimit(limit, value),
 });

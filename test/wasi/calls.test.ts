@@ -592,3 +592,25 @@ test('forged states are refused', (t) => {
   const few = new Guest({ files: {}, limits: { descriptors: 4 } });
   t.throws(() => few.restore({ data, blocks }), { instanceOf: SnapshotError, message: /one too many/ });
 });
+
+test('what takes long is charged for by its length', (t) => {
+  const g = guest({ a: 'x'.repeat(1000) });
+  const cost = (...args: Parameters<Guest['call']>) => {
+    const before = g.copied;
+    t.is(g.call(...args), 'success');
+    return g.copied - before;
+  };
+  t.true(cost('random_get', 0, 100_000) >= 100_000);
+  const fd = opened(g, 'a', { base: rw | rights.allocate });
+  g.memory.setU32(16, 4096);
+  g.memory.setU32(20, 1000);
+  t.is(cost('fd_pread', fd, 16, 1, 0n, 0), 1000);
+  t.is(cost('fd_pwrite', fd, 16, 1, 500n, 0), 1000);
+  t.is(cost('fd_read', fd, 16, 1, 0), 1000);
+  t.is(cost('fd_write', 1, 16, 1, 0), 1000);
+  t.is(cost('fd_allocate', fd, 0n, 50_000n), 48_500);
+  t.true(cost('fd_readdir', 3, 8192, 4096, 0n, 0) > 1000);
+  t.true(cost('path_filestat_get', 3, 0, ...g.text('./'.repeat(500)), 64) > 1000);
+  subscribe(g, 0x1000, { userdata: 1n, fd: 1, type: 'write' });
+  t.true(cost('poll_oneoff', 0x1000, 0x3000, 1, 0) > 1000);
+});

@@ -20,6 +20,8 @@ export class Guest {
   system: System;
   private readonly giver: ReturnType<typeof giverOf>;
   form: Form = preview1;
+  /** Bytes that were charged for. */
+  copied = 0;
 
   constructor(options: WasiOptions = {}) {
     this.giver = giverOf(options);
@@ -32,6 +34,9 @@ export class Guest {
     if (call === undefined) throw new Error(`there is no call ${name}`);
     const scene = {
       ...{ system: this.system, memory: this.memory, form: this.form, again },
+      copied: (bytes: number) => {
+        this.copied += bytes;
+      },
       exit: (code: number): never => {
         throw new Exit(`${code}`);
       },

@@ -102,3 +102,17 @@ test('hundreds sleep at once, on no thread of their own', async (t) => {
   t.deepEqual(new Set(codes), new Set([0]));
   for (const vm of vms) vm.dispose();
 });
+
+test('equal programs use equal fuel on both engines, also hopping; what a call copies is paid for', async (t) => {
+  const used = (more: object) =>
+    Promise.all(
+      ways.map(async (way) => {
+        const options = { args: ['words', 'a'], clock: { start: 0n }, random: 1, ...more };
+        return (await run(words, options, way)).vm.fuelUsed;
+      }),
+    );
+  const [small, large] = [await used({ files: { a: 'b' } }), await used({ files: { a: `b${' '.repeat(100_000)}` } })];
+  t.is(new Set(small).size, 1, `${small}`);
+  t.is(new Set(large).size, 1, `${large}`);
+  t.true((large[0] as number) - (small[0] as number) > 100_000 / 16);
+});

@@ -13,6 +13,8 @@ export interface Scene {
   readonly form: Form;
   /** It was asked before, and could not answer. */
   readonly again: boolean;
+  /** Charges the guest for so many bytes that are copied. */
+  copied(bytes: number): void;
   exit(code: number): never;
   overLimit(limit: string, value: number): never;
 }

@@ -33,16 +33,23 @@ function read(scene: Scene, fd: number, at: number, count: number, result: numbe
   if (descriptor.kind === 'input') return readStream(scene, descriptor, ranges, result);
   const got = readFile(descriptor, descriptor.offset, ranges);
   descriptor.offset += got;
+  scene.copied(got);
   memory.setU32(result, got);
   return undefined;
 }
 
-function readStream({ memory }: Scene, descriptor: InputDescriptor, ranges: readonly Uint8Array[], at: number): Result {
+function readStream(
+  { memory, copied }: Scene,
+  descriptor: InputDescriptor,
+  ranges: readonly Uint8Array[],
+  at: number,
+): Result {
   const { stream, flags } = descriptor;
   if (ranges.length > 0 && stream.available === undefined)
     return later(stream.coming, (flags & fdFlags.nonblock) === 0);
   let sum = 0;
   for (const range of ranges) sum += stream.read(range);
+  copied(sum);
   memory.setU32(at, sum);
   return undefined;
 }
@@ -69,6 +76,7 @@ function write(scene: Scene, fd: number, at: number, count: number, result: numb
   if (descriptor.kind === 'output') return writeStream(scene, descriptor, ranges, result);
   const isAppending = (descriptor.flags & fdFlags.append) !== 0;
   const put = writeFile(descriptor, isAppending ? undefined : descriptor.offset, ranges);
+  scene.copied(put);
   descriptor.offset = isAppending ? descriptor.node.size() : descriptor.offset + put;
   memory.setU32(result, put);
   return undefined;
@@ -88,6 +96,7 @@ function writeStream(scene: Scene, descriptor: OutputDescriptor, ranges: readonl
     bytes.set(range, to);
     to += range.length;
   }
+  scene.copied(size);
   stream.write(bytes);
   memory.setU32(at, size);
   return undefined;
@@ -145,8 +154,11 @@ function seek({ system, memory, form }: Scene, fd: number, offset: bigint, whenc
   memory.setU64(result, BigInt(descriptor.offset));
 }
 
+/** An entry takes longer than a copy of its bytes. */
+const entryWeight = 64;
+
 function listDirectory(
-  { system, memory }: Scene,
+  { system, memory, copied }: Scene,
   fd: number,
   at: number,
   size: number,
@@ -164,6 +176,7 @@ function listDirectory(
     // A listing that fills the buffer is not known to be over, whatever the last entry is cut to.
     if (used === size) break;
   }
+  copied(entryWeight * used);
   memory.setU32(result, used);
 }
 
@@ -199,19 +212,23 @@ export const descriptorCalls = {
   fd_read: call('i32 i32 i32 i32', read),
   fd_write: call('i32 i32 i32 i32', write),
 
-  fd_pread: call('i32 i32 i32 i64 i32', ({ system, memory }, fd, at, count, offset, result) => {
+  fd_pread: call('i32 i32 i32 i64 i32', ({ system, memory, copied }, fd, at, count, offset, result) => {
     const descriptor = system.descriptors.file(fd, 'fd_read');
     opened(descriptor, 'fd_read');
     const ranges = memory.vectors(at, count);
     memory.check(result, 4);
-    memory.setU32(result, readFile(descriptor, safe(offset, 'inval'), ranges));
+    const got = readFile(descriptor, safe(offset, 'inval'), ranges);
+    copied(got);
+    memory.setU32(result, got);
   }),
-  fd_pwrite: call('i32 i32 i32 i64 i32', ({ system, memory }, fd, at, count, offset, result) => {
+  fd_pwrite: call('i32 i32 i32 i64 i32', ({ system, memory, copied }, fd, at, count, offset, result) => {
     const descriptor = system.descriptors.file(fd, 'fd_write');
     opened(descriptor, 'fd_write');
     const ranges = memory.vectors(at, count);
     memory.check(result, 4);
-    memory.setU32(result, writeFile(descriptor, safe(offset, 'inval'), ranges));
+    const put = writeFile(descriptor, safe(offset, 'inval'), ranges);
+    copied(put);
+    memory.setU32(result, put);
   }),
 
   fd_seek: call('i32 i64 i32 i32', seek),
@@ -239,8 +256,10 @@ export const descriptorCalls = {
   fd_allocate: call('i32 i64 i64', (scene, fd, offset, size) => {
     const node = resized(scene, fd, 'fd_allocate');
     if (size === 0n) fail('inval');
-    safe(offset + size, 'fbig');
+    const end = safe(offset + size, 'fbig');
+    const before = node.size();
     node.allocate(Number(offset), Number(size));
+    scene.copied(Math.max(0, end - before));
   }),
 
   fd_fdstat_get: call('i32 i32', ({ system, memory }, fd, result) => {

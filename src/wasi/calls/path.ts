@@ -20,6 +20,13 @@ import type { FileDescriptor } from '../system/descriptors.ts';
 import { call, type Scene } from './call.ts';
 import { timesOf, writing } from './descriptor.ts';
 
+/** A path, or what a link is to lead to; each of its bytes may be a step. */
+function textOf({ memory, copied }: Scene, at: number, size: number): string {
+  copied(pathWeight * size);
+  return memory.text(at, size);
+}
+const pathWeight = 64;
+
 const follows = (flags: number): boolean => (flags & lookupFlags.symlinkFollow) !== 0;
 
 /** The directory that a path begins in. */
@@ -74,37 +81,37 @@ export const pathCalls = {
     'i32 i32 i32 i32 i32 i64 i64 i32 i32',
     (scene, fd, dirFlags, at, size, flags, base, inheriting, fdFlags, result) => {
       const { memory } = scene;
-      const path = memory.text(at, size);
+      const path = textOf(scene, at, size);
       memory.check(result, 4);
       const wanted = { base: toRights(base), inheriting: toRights(inheriting) };
       memory.setU32(result, open(scene, fd, { dirFlags, path, flags, fdFlags, ...wanted }));
     },
   ),
   path_create_directory: call('i32 i32 i32', (scene, fd, at, size) => {
-    mkdirAt(baseOf(scene, fd, 'path_create_directory'), scene.memory.text(at, size));
+    mkdirAt(baseOf(scene, fd, 'path_create_directory'), textOf(scene, at, size));
   }),
   path_remove_directory: call('i32 i32 i32', (scene, fd, at, size) => {
-    rmdirAt(baseOf(scene, fd, 'path_remove_directory'), scene.memory.text(at, size));
+    rmdirAt(baseOf(scene, fd, 'path_remove_directory'), textOf(scene, at, size));
   }),
   path_unlink_file: call('i32 i32 i32', (scene, fd, at, size) => {
-    unlinkAt(baseOf(scene, fd, 'path_unlink_file'), scene.memory.text(at, size));
+    unlinkAt(baseOf(scene, fd, 'path_unlink_file'), textOf(scene, at, size));
   }),
   path_rename: call('i32 i32 i32 i32 i32 i32', (scene, fd, at, size, toFd, toAt, toSize) => {
-    const [from, to] = [scene.memory.text(at, size), scene.memory.text(toAt, toSize)];
+    const [from, to] = [textOf(scene, at, size), textOf(scene, toAt, toSize)];
     renameAt(baseOf(scene, fd, 'path_rename_source'), from, baseOf(scene, toFd, 'path_rename_target'), to);
   }),
   path_link: call('i32 i32 i32 i32 i32 i32 i32', (scene, fd, flags, at, size, toFd, toAt, toSize) => {
-    const [from, to] = [scene.memory.text(at, size), scene.memory.text(toAt, toSize)];
+    const [from, to] = [textOf(scene, at, size), textOf(scene, toAt, toSize)];
     if (follows(flags)) fail('inval');
     linkAt(baseOf(scene, fd, 'path_link_source'), from, baseOf(scene, toFd, 'path_link_target'), to);
   }),
   path_symlink: call('i32 i32 i32 i32 i32', (scene, at, size, fd, toAt, toSize) => {
-    const [target, path] = [scene.memory.text(at, size), scene.memory.text(toAt, toSize)];
+    const [target, path] = [textOf(scene, at, size), textOf(scene, toAt, toSize)];
     symlinkAt(target, baseOf(scene, fd, 'path_symlink'), path);
   }),
   path_readlink: call('i32 i32 i32 i32 i32 i32', (scene, fd, at, size, into, most, result) => {
     const { memory } = scene;
-    const target = readlinkAt(baseOf(scene, fd, 'path_readlink'), memory.text(at, size));
+    const target = readlinkAt(baseOf(scene, fd, 'path_readlink'), textOf(scene, at, size));
     const bytes = new TextEncoder().encode(target).subarray(0, most);
     memory.check(result, 4);
     memory.set(into, bytes);
@@ -112,13 +119,13 @@ export const pathCalls = {
   }),
   path_filestat_get: call('i32 i32 i32 i32 i32', (scene, fd, flags, at, size, result) => {
     const base = baseOf(scene, fd, 'path_filestat_get');
-    scene.form.writeFilestat(scene.memory, result, statAt(base, scene.memory.text(at, size), follows(flags)));
+    scene.form.writeFilestat(scene.memory, result, statAt(base, textOf(scene, at, size), follows(flags)));
   }),
   path_filestat_set_times: call(
     'i32 i32 i32 i32 i64 i64 i32',
     (scene, fd, flags, at, size, accessed, modified, set) => {
       const base = baseOf(scene, fd, 'path_filestat_set_times');
-      setTimesAt(base, scene.memory.text(at, size), follows(flags), timesOf(scene, accessed, modified, set));
+      setTimesAt(base, textOf(scene, at, size), follows(flags), timesOf(scene, accessed, modified, set));
     },
   ),
 };

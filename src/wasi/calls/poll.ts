@@ -17,6 +17,8 @@ import { timeOf } from './program.ts';
 
 /** More are hardly meant. */
 const mostSubscriptions = 4096;
+/** Of a subscription: it is looked at as long as it takes to copy so many bytes. */
+const pollWeight = 4096;
 
 interface Waiting {
   /** Nanoseconds until the first time that is waited for; undefined where none is. */
@@ -31,6 +33,7 @@ function poll(scene: Scene, from: number, to: number, count: number, result: num
   memory.check(result, 4);
   const { size } = form.subscription;
   const subscriptions = Array.from({ length: count }, (_, i) => readSubscription(memory, from + size * i, form));
+  scene.copied(pollWeight * count);
   const began = scene.again ? system.pollBegan : undefined;
   const beganNow = began ?? system.clock.monotonic();
   const waiting: Waiting = { left: undefined, events: [] };

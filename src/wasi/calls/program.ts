@@ -4,6 +4,9 @@ import { clockIds } from '../abi.ts';
 import { fail } from '../errno.ts';
 import { call, type Scene } from './call.ts';
 
+/** A random byte takes longer than a copied one. */
+const randomWeight = 4;
+
 const bytesOf = (texts: readonly string[]): Uint8Array[] => texts.map((text) => new TextEncoder().encode(`${text}\0`));
 
 function writeSizes({ memory }: Scene, texts: readonly string[], count: number, size: number): void {
@@ -46,7 +49,10 @@ export const programCalls = {
     scene.memory.setU64(result, timeOf(scene, id));
   }),
 
-  random_get: call('i32 i32', ({ system, memory }, at, size) => system.random.fill(memory.range(at, size))),
+  random_get: call('i32 i32', ({ system, memory, copied }, at, size) => {
+    system.random.fill(memory.range(at, size));
+    copied(randomWeight * size);
+  }),
 
   proc_exit: call('i32', (scene, code) => scene.exit(code)),
   proc_raise: call('i32', () => fail('notsup')),
