@@ -2,3 +2,4 @@
 
 export { type FolderOptions, folderFiles } from '../folder/system.ts';
 export * from '../index.ts';
+export { WASI, type WASIOptions } from './class.ts';
