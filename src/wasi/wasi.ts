@@ -115,22 +115,37 @@ function functionOf(call: Call, form: Form, isEnding: boolean): HostFunction {
   const params = call.params === '' ? [] : call.params.split(' ');
   return retryHostFunction(params, isEnding ? [] : ['i32'], (...args: unknown[]) => {
     const context = args.pop() as HostContext<System>;
-    return perform(call, sceneOf(context, form), args);
+    return perform(call, new VmScene(context, form), args);
   });
 }
 
 /** As for what a guest copies itself. */
 const bytesPerUnit = 16;
 
-const sceneOf = (context: HostContext<System>, form: Form): Scene => ({
-  system: context.state,
-  memory: memoryOf(context),
-  form,
-  again: context.callId !== undefined,
-  copied: (bytes) => context.spend(bytes / bytesPerUnit),
-  exit: (code) => context.exit(code),
-  overLimit: (limit, value) => context.overLimit(limit, value),
-});
+class VmScene implements Scene {
+  readonly system: System;
+  readonly memory: GuestMemory;
+  readonly again: boolean;
+
+  constructor(
+    private readonly context: HostContext<System>,
+    readonly form: Form,
+  ) {
+    this.system = context.state;
+    this.memory = memoryOf(context);
+    this.again = context.callId !== undefined;
+  }
+
+  copied(bytes: number): void {
+    this.context.spend(bytes / bytesPerUnit);
+  }
+  exit(code: number): never {
+    return this.context.exit(code);
+  }
+  overLimit(limit: string, value: number): never {
+    return this.context.overLimit(limit, value);
+  }
+}
 
 /** Of the last call, by the VM's state. */
 const memories = new WeakMap<System, GuestMemory>();

@@ -38,19 +38,14 @@ function read(scene: Scene, fd: number, at: number, count: number, result: numbe
   return undefined;
 }
 
-function readStream(
-  { memory, copied }: Scene,
-  descriptor: InputDescriptor,
-  ranges: readonly Uint8Array[],
-  at: number,
-): Result {
+function readStream(scene: Scene, descriptor: InputDescriptor, ranges: readonly Uint8Array[], at: number): Result {
   const { stream, flags } = descriptor;
   if (ranges.length > 0 && stream.available === undefined)
     return later(stream.coming, (flags & fdFlags.nonblock) === 0);
   let sum = 0;
   for (const range of ranges) sum += stream.read(range);
-  copied(sum);
-  memory.setU32(at, sum);
+  scene.copied(sum);
+  scene.memory.setU32(at, sum);
   return undefined;
 }
 
@@ -157,14 +152,8 @@ function seek({ system, memory, form }: Scene, fd: number, offset: bigint, whenc
 /** An entry takes longer than a copy of its bytes. */
 const entryWeight = 64;
 
-function listDirectory(
-  { system, memory, copied }: Scene,
-  fd: number,
-  at: number,
-  size: number,
-  cookie: bigint,
-  result: number,
-) {
+function listDirectory(scene: Scene, fd: number, at: number, size: number, cookie: bigint, result: number) {
+  const { system, memory } = scene;
   const { node } = system.descriptors.directory(fd, 'fd_readdir');
   const into = memory.range(at, size);
   memory.check(result, 4);
@@ -176,7 +165,7 @@ function listDirectory(
     // A listing that fills the buffer is not known to be over, whatever the last entry is cut to.
     if (used === size) break;
   }
-  copied(entryWeight * used);
+  scene.copied(entryWeight * used);
   memory.setU32(result, used);
 }
 
@@ -212,22 +201,24 @@ export const descriptorCalls = {
   fd_read: call('i32 i32 i32 i32', read),
   fd_write: call('i32 i32 i32 i32', write),
 
-  fd_pread: call('i32 i32 i32 i64 i32', ({ system, memory, copied }, fd, at, count, offset, result) => {
+  fd_pread: call('i32 i32 i32 i64 i32', (scene, fd, at, count, offset, result) => {
+    const { system, memory } = scene;
     const descriptor = system.descriptors.file(fd, 'fd_read');
     opened(descriptor, 'fd_read');
     const ranges = memory.vectors(at, count);
     memory.check(result, 4);
     const got = readFile(descriptor, safe(offset, 'inval'), ranges);
-    copied(got);
+    scene.copied(got);
     memory.setU32(result, got);
   }),
-  fd_pwrite: call('i32 i32 i32 i64 i32', ({ system, memory, copied }, fd, at, count, offset, result) => {
+  fd_pwrite: call('i32 i32 i32 i64 i32', (scene, fd, at, count, offset, result) => {
+    const { system, memory } = scene;
     const descriptor = system.descriptors.file(fd, 'fd_write');
     opened(descriptor, 'fd_write');
     const ranges = memory.vectors(at, count);
     memory.check(result, 4);
     const put = writeFile(descriptor, safe(offset, 'inval'), ranges);
-    copied(put);
+    scene.copied(put);
     memory.setU32(result, put);
   }),
 

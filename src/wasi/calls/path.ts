@@ -21,9 +21,9 @@ import { call, type Scene } from './call.ts';
 import { timesOf, writing } from './descriptor.ts';
 
 /** A path, or what a link is to lead to; each of its bytes may be a step. */
-function textOf({ memory, copied }: Scene, at: number, size: number): string {
-  copied(pathWeight * size);
-  return memory.text(at, size);
+function textOf(scene: Scene, at: number, size: number): string {
+  scene.copied(pathWeight * size);
+  return scene.memory.text(at, size);
 }
 const pathWeight = 64;
 

@@ -49,9 +49,9 @@ export const programCalls = {
     scene.memory.setU64(result, timeOf(scene, id));
   }),
 
-  random_get: call('i32 i32', ({ system, memory, copied }, at, size) => {
-    system.random.fill(memory.range(at, size));
-    copied(randomWeight * size);
+  random_get: call('i32 i32', (scene, at, size) => {
+    scene.system.random.fill(scene.memory.range(at, size));
+    scene.copied(randomWeight * size);
   }),
 
   proc_exit: call('i32', (scene, code) => scene.exit(code)),

@@ -7,7 +7,7 @@ import { isatty } from 'node:tty';
 import { NotYet } from '../../host/not-yet.ts';
 import { LimitError, UsageError } from '../../spec/errors.ts';
 import { aFlag, anInteger, anObject, anything, listOf, oneOf, optionsOf, theOptions } from '../../spec/options.ts';
-import { preview1, unstable } from '../abi.ts';
+import { type Form, preview1, unstable } from '../abi.ts';
 import type { Scene } from '../calls/call.ts';
 import { calls, perform } from '../calls/calls.ts';
 import type { FileSource } from '../files/types.ts';
@@ -60,7 +60,7 @@ export class WASI {
   /** The functions that a module imports. */
   readonly wasiImport: Readonly<Record<string, (...args: (number | bigint)[]) => unknown>>;
   private readonly system: System;
-  private readonly version: 'preview1' | 'unstable';
+  private readonly form: Form;
   private readonly returnOnExit: boolean;
   private memory: { readonly buffer: ArrayBufferLike } | undefined;
   private guest: GuestMemory | undefined;
@@ -70,7 +70,7 @@ export class WASI {
   constructor(options: WASIOptions = {}) {
     wasiOptions(options, theOptions);
     const { version = 'preview1', returnOnExit = true } = options;
-    this.version = version;
+    this.form = version === 'preview1' ? preview1 : unstable;
     this.returnOnExit = returnOnExit;
     this.system = newSystem(giverOf(givenBy(options)));
     this.wasiImport = Object.fromEntries(Object.keys(calls).map((name) => [name, (...args) => this.call(name, args)]));
@@ -78,7 +78,7 @@ export class WASI {
 
   /** For `WebAssembly.instantiate`. */
   getImportObject(): Record<string, WASI['wasiImport']> {
-    return { [this.version === 'preview1' ? 'wasi_snapshot_preview1' : 'wasi_unstable']: this.wasiImport };
+    return { [this.form === preview1 ? 'wasi_snapshot_preview1' : 'wasi_unstable']: this.wasiImport };
   }
 
   /** Runs a command: `_start`. Returns the exit code. Throws UsageError for what is none, and what the program throws. */
@@ -130,23 +130,11 @@ export class WASI {
   private call(name: string, args: readonly (number | bigint)[]): unknown {
     const call = calls[name] as (typeof calls)[string];
     for (let again = false; ; again = true) {
-      const result = perform(call, this.scene(again), args);
+      const scene = new BlockingScene(this.system, this.bytes(), this.form, again);
+      const result = perform(call, scene, args);
       if (!(result instanceof NotYet)) return result;
       block(result);
     }
-  }
-
-  private scene(again: boolean): Scene {
-    return {
-      ...{ system: this.system, memory: this.bytes(), form: this.version === 'preview1' ? preview1 : unstable, again },
-      copied: () => {},
-      exit: (code) => {
-        throw new Exit(code | 0);
-      },
-      overLimit: (limit, value) => {
-        throw new LimitError(`the guest is over the limit ${limit} of ${value}`, { limit, value });
-      },
-    };
   }
 
   private bytes(): GuestMemory {
@@ -155,6 +143,24 @@ export class WASI {
     const bytes = new Uint8Array(this.memory.buffer);
     if (!this.guest?.isOf(bytes)) this.guest = new GuestMemory(bytes);
     return this.guest as GuestMemory;
+  }
+}
+
+class BlockingScene implements Scene {
+  constructor(
+    readonly system: System,
+    readonly memory: GuestMemory,
+    readonly form: Form,
+    readonly again: boolean,
+  ) {}
+
+  /** Nobody counts fuel. */
+  copied(): void {}
+  exit(code: number): never {
+    throw new Exit(code | 0);
+  }
+  overLimit(limit: string, value: number): never {
+    throw new LimitError(`the guest is over the limit ${limit} of ${value}`, { limit, value });
   }
 }
 

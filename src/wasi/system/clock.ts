@@ -49,9 +49,13 @@ export function restoreClock(saved: unknown): Clock {
   throw new SnapshotError('no clock', 'state of wasi');
 }
 
+const origin = BigInt(Math.round(performance.timeOrigin * 1e6));
+
 /** Nanoseconds since 1970, which go on evenly. */
-const hostTime = (): bigint =>
-  BigInt(Math.round(performance.timeOrigin * 1e6)) + BigInt(Math.round(performance.now() * 1e6));
+const hostTime = (): bigint => origin + BigInt(Math.round(performance.now() * 1e6));
+
+/** So many ms the host's two clocks may be apart and be taken for one, which tells more than ms. */
+const mostApart = 2;
 
 class LiveClock implements Clock {
   readonly resolution = 1000n;
@@ -69,10 +73,9 @@ class LiveClock implements Clock {
 
   /** The host's time of day, which may be set. */
   realtime(): bigint {
-    const even = hostTime();
-    const told = BigInt(Date.now()) * perMs;
-    const apart = told - even;
-    return apart > 2n * perMs || apart < -2n * perMs ? told : even;
+    const told = Date.now();
+    const apart = told - performance.timeOrigin - performance.now();
+    return Math.abs(apart) > mostApart ? BigInt(told) * perMs : hostTime();
   }
 
   monotonic(): bigint {
