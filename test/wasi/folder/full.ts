@@ -1,6 +1,6 @@
 // Fills a folder that has little room, and tells what came of it as JSON.
 
-import { mkdirAt, openAt, statAt, unlinkAt } from '../../../src/wasi/files/paths.ts';
+import { openAt, statAt, unlinkAt } from '../../../src/wasi/files/paths.ts';
 import { FolderFileSystem } from '../../../src/wasi/folder/system.ts';
 import { outcome, put, surroundings, textAt } from '../files/made.ts';
 
