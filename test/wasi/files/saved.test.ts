@@ -171,6 +171,37 @@ test('a save hands over as few blocks as there are buffers, however much stands 
   t.true(blocks(2 ** 26) <= 80);
 });
 
+test('of two saves only those pages are others that were written in between', (t) => {
+  const system = memory();
+  const pages = 4096;
+  open(system.root, 'f').write(0, noise(pages * pageBytes));
+  const buffers = new Map<unknown, number>();
+  const places = (): Set<string> =>
+    new Set(
+      system.save().blocks.flatMap(({ buffer, byteOffset, length }) => {
+        buffers.set(buffer, buffers.get(buffer) ?? buffers.size);
+        return Array.from(
+          { length: length / pageBytes },
+          (_, i) => `${buffers.get(buffer)} ${byteOffset + i * pageBytes}`,
+        );
+      }),
+    );
+  let before = places();
+  let others = 0;
+  const [rounds, written] = [50, 40];
+  for (let round = 0; round < rounds; round++) {
+    const file = open(system.root, 'f');
+    for (let i = 0; i < written; i++)
+      file.write(((round * written + i) * 101 * pageBytes) % (pages * pageBytes), noise(9, i));
+    file.release();
+    const after = places();
+    t.true(after.size >= pages && after.size < pages + 10);
+    for (const place of after) if (!before.has(place)) others++;
+    before = after;
+  }
+  t.true(others < 3 * rounds * written, `${others} for ${rounds * written} that were written`);
+});
+
 // Forged.
 
 const whole = (): SavedFiles => sample().save();

@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { SnapshotError, UsageError } from '../../../src/index.ts';
 import { ErrnoError } from '../../../src/wasi/errno.ts';
@@ -348,6 +349,28 @@ test('what the host says is told by its errno', (t) => {
       errno,
       code,
     );
+});
+
+onLinux('a disk that is full', (t) => {
+  const path = folder(t);
+  const script = fileURLToPath(new URL('./full.ts', import.meta.url));
+  const tsx = new URL('../../tsx.mjs', import.meta.url).href;
+  const run = (...command: string[]): string =>
+    execFileSync('unshare', ['-rm', 'sh', '-c', 'mount -t tmpfs -o size=64k none "$0" && "$@"', path, ...command], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+  try {
+    run('true');
+  } catch {
+    t.log('NOT TESTED: this user may not mount anything, even for itself');
+    t.pass();
+    return;
+  }
+  const told = JSON.parse(run(process.execPath, `--import=${tsx}`, script, path));
+  t.like(told, { end: 'nospc', append: 'nospc', first: 'first', again: 'ok' });
+  t.true(told.written > 30_000 && told.written < 65_536);
+  t.is(told.size, told.written, 'what was written is what is there');
 });
 
 test('folders that there are not', (t) => {

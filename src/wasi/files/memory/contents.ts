@@ -98,7 +98,10 @@ export class Contents {
       if (!this.room.pages.isPrivate(page)) this.pages[index] = this.room.pages.own(page);
       return true;
     }
-    if (!must && !this.room.has(pageBytes + this.costOf(index + 1))) return false;
+    if (!this.room.has(pageBytes + this.costOf(index + 1))) {
+      if (must) fail('nospc');
+      return false;
+    }
     this.widen(index + 1);
     this.pages[index] = this.room.takePage();
     return true;

@@ -25,8 +25,8 @@ const checkOptions = optionsOf<MemoryFilesOptions>({
 });
 
 /**
- * Files that are part of the VM: they are saved and moved with it. Throws UsageError where the contents cannot be made or
- * are more than the limits allow.
+ * Files that are part of the VM: they are saved and moved with it. Reading them does not change when they were accessed
+ * last. Throws UsageError where the contents cannot be made or are more than the limits allow.
  */
 export function memoryFiles(options: MemoryFilesOptions = {}): FileSource {
   checkOptions(options, theOptions);
