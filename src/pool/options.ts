@@ -1,6 +1,5 @@
 // What a job and a pool are told by their users: every option, its default, and the checks. Nothing is done here.
 
-import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import type { Value } from '../runtime/ref.ts';
 import type { VmLimits } from '../runtime/store.ts';
@@ -138,7 +137,8 @@ export interface JobSpec {
   readonly program: string | undefined;
   readonly host: string | undefined;
   readonly services: Readonly<Record<string, Service>>;
-  readonly identity: string;
+  /** A random one is made when somebody asks: `Run.identity`. */
+  readonly identity: string | undefined;
   readonly serviceTimeout: number | undefined;
   readonly limits: Partial<VmLimits>;
   readonly engine: VmOptions['engine'];
@@ -261,7 +261,7 @@ export function jobSpec(
   options: JobOptions & { program?: URL | string | undefined },
   modules: readonly Carried[],
   inherited?: JobSpec,
-  identity: string = randomUUID(),
+  identity?: string,
 ): JobSpec {
   const { fuel = Infinity, ...limits } = { ...inherited?.limits, ...options.limits };
   return {

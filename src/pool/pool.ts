@@ -30,6 +30,7 @@ import {
 import { pack, unpack } from './parcel.ts';
 import { firstStep } from './program.ts';
 import { type Answer, type Reply, type SliceEnd, stages } from './protocol.ts';
+import { Roster } from './roster.ts';
 import { type Place, Run, type RunStatus, type Stop, wordBytes } from './run.ts';
 import { Scheduler, type ThreadId } from './scheduler.ts';
 import { BoundService, checkServices, type Service } from './services.ts';
@@ -56,7 +57,7 @@ export class Pool {
   private readonly threads: Threads;
   /** How many jobs wait for a thread. */
   private readonly crowded = new Int32Array(new SharedArrayBuffer(4));
-  private readonly runs = new Set<Run>();
+  private readonly runs = new Roster<Run>();
   private readonly services = new Map<string, Service>();
   /** Services behind a port, as long as that is open. */
   private readonly bound = new Map<Service, BoundService>();
@@ -69,7 +70,7 @@ export class Pool {
   private readonly drained = deferred<void>();
   private ended: Promise<void> | undefined;
   private jobs = 0;
-  private keepAlive: NodeJS.Timeout | undefined;
+  private readonly keepAlive = setInterval(() => {}, longest).unref();
 
   constructor(options: PoolOptions = {}) {
     this.spec = poolSpec(options);
@@ -146,7 +147,7 @@ export class Pool {
   }
 
   get stats(): PoolStats {
-    const count = (status: RunStatus) => [...this.runs].filter((run) => run.status === status).length;
+    const count = (status: RunStatus) => this.runs.all.filter((run) => run.status === status).length;
     return {
       threads: this.threads.ids.length,
       jobs: this.runs.size,
@@ -167,7 +168,7 @@ export class Pool {
   /** Cancels all jobs and ends all threads. */
   terminate(): Promise<void> {
     this.closed ??= new UsageError('the pool is closed');
-    for (const run of [...this.runs]) this.cancel(run, new CancelledError('the pool was terminated'));
+    for (const run of this.runs.all) this.cancel(run, new CancelledError('the pool was terminated'));
     return this.close();
   }
 
@@ -178,14 +179,16 @@ export class Pool {
   private async end(): Promise<void> {
     await this.threads.end();
     for (const service of this.bound.values()) service.release();
+    clearInterval(this.keepAlive);
   }
 
   // ---- the life of a job
 
   private begin<T>(spec: JobSpec, origin: Omit<Place, 'paid'>): Job<T> {
     if (this.closed !== undefined) throw this.closed;
-    const named = Object.entries({ ...Object.fromEntries(this.services), ...spec.services });
-    const services = new Map(named.map(([name, service]) => [name, this.bindService(service)]));
+    const services = new Map<string, BoundService>();
+    for (const given of [this.services, Object.entries(spec.services)])
+      for (const [name, service] of given) services.set(name, this.bindService(service));
     for (const module of spec.modules) if (module instanceof Module) checkServices(module.syntax, services);
     const run = new Run(this.jobs++, spec, services, origin);
     this.runs.add(run);
@@ -230,7 +233,7 @@ export class Pool {
 
   /** Threads that get no order are told in another way what to drop. */
   private tidy(): void {
-    for (const thread of this.threads.untidy) if (this.scheduler.take(thread)) void this.tidied(thread);
+    for (const thread of this.threads.untidy()) if (this.scheduler.take(thread)) void this.tidied(thread);
   }
 
   private async tidied(thread: ThreadId): Promise<void> {
@@ -241,8 +244,8 @@ export class Pool {
 
   /** Threads that are busy keep the process alive; so must jobs that wait for a thread to be born. */
   private stayAlive(): void {
-    clearTimeout(this.keepAlive);
-    this.keepAlive = this.scheduler.queued > 0 ? setTimeout(() => {}, longest) : undefined;
+    if (this.scheduler.queued > 0) this.keepAlive.ref();
+    else this.keepAlive.unref();
     Atomics.store(this.crowded, 0, this.scheduler.queued);
   }
 
@@ -388,9 +391,8 @@ export class Pool {
 
   private async ask(run: Run, { id, module, name, args }: SliceEnd & { kind: 'called' }): Promise<unknown> {
     const service = run.services.get(module) as BoundService;
-    const { identity, serviceTimeout } = run.spec;
-    const which = { id, job: identity, signal: run.signal };
-    const call = service.call(name, unpack(args) as Value[], which, serviceTimeout);
+    const which = { id, job: run.identity, signal: run.signal };
+    const call = service.call(name, unpack(args) as Value[], which, run.spec.serviceTimeout);
     run.giveUp = call.giveUp;
     return call.answer;
   }
@@ -477,7 +479,7 @@ export class Pool {
 
   private extinct(cause: Error): void {
     this.closed ??= new WorkerError('no thread is left to run jobs', { cause });
-    for (const run of [...this.runs]) this.fail(run, this.closed);
+    for (const run of this.runs.all) this.fail(run, this.closed);
   }
 }
 

@@ -72,7 +72,8 @@ export const optionsOf =
   (value, what) => {
     anObject(value, what);
     for (const name of required) checks[name]((value as T)[name], name);
-    for (const [key, each] of Object.entries(value as object)) {
+    for (const key of Object.keys(value as object)) {
+      const each = (value as Record<string, unknown>)[key];
       const allowed = Object.hasOwn(checks, key) ? checks[key as keyof T] : undefined;
       if (allowed === undefined)
         throw new UsageError(`there is no option ${quoted(key)} in ${what}, only ${Object.keys(checks).join(', ')}`);
