@@ -411,7 +411,7 @@ export class Pool {
   private stop(run: Run, stop: Stop): void {
     if (run.ended || run.stop !== undefined) return;
     run.stop = stop;
-    if (run.status === 'running') return this.interrupt(run, 'save');
+    if (run.status === 'running') return this.interrupt(run);
     this.scheduler.remove(run);
     this.queue(run);
     this.pump();
@@ -423,21 +423,22 @@ export class Pool {
   private late(run: Run, cause: Error | undefined): void {
     if (run.ended) return;
     run.stop = { kind: 'limit', limit: 'deadline' };
-    if (run.status === 'running' && cause === undefined) this.dismiss(run, run.lastThread as ThreadId);
+    if (run.status === 'running' && cause === undefined) this.dismiss(run, Math.min(this.spec.grace, mostNotice));
     this.fail(run, stopError(run, run.untouched, cause === undefined ? {} : { cause }));
     this.pump();
   }
 
   /** The thread of a job that is over has some time to notice; saving is no excuse any more. */
-  private dismiss(run: Run, thread: ThreadId): void {
+  private dismiss(run: Run, grace: number): void {
+    const thread = run.lastThread as ThreadId;
     this.threads.interrupt(thread, 'drop');
     clearTimeout(run.grace);
-    this.grant(run, thread, Math.min(this.spec.grace, mostNotice), false);
+    this.grant(run, thread, grace, false);
   }
 
-  private interrupt(run: Run, pause: 'save' | 'drop'): void {
+  private interrupt(run: Run): void {
     const thread = run.lastThread as ThreadId;
-    this.threads.interrupt(thread, pause);
+    this.threads.interrupt(thread, 'save');
     // Overtime is a grace of its own.
     const overtime = run.stop?.kind === 'limit' && run.stop.limit === 'deadline';
     if (run.grace === undefined && !overtime) this.grant(run, thread, this.spec.grace, true);
@@ -462,7 +463,7 @@ export class Pool {
 
   private cancel(run: Run, error: CancelledError): void {
     if (run.ended) return;
-    if (run.status === 'running') this.interrupt(run, 'drop');
+    if (run.status === 'running') this.dismiss(run, this.spec.grace);
     this.reject(run, error);
     this.finish(run, 'cancelled');
   }
