@@ -34,7 +34,10 @@ for (const error of samples)
     t.is(copy.message, error.message);
     t.is(copy.name, error.name);
     t.deepEqual(fieldsOf(copy), fieldsOf(error));
-    t.deepEqual(Object.keys(copy), Object.keys(error).filter((key) => key !== 'name'));
+    t.deepEqual(
+      Object.keys(copy),
+      Object.keys(error).filter((key) => key !== 'name'),
+    );
     t.is(JSON.stringify(copy), JSON.stringify(error));
     const told = [...String(error.stack).split('\n'), '    at f (wasm-function[1]:0x3)'];
     t.true(String(copy.stack).startsWith(`${error.name}: ${error.message}`));
