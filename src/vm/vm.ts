@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 // The composition root: joins a store, an engine, host functions and snapshots to a VM. How calls run is in driver.ts;
 // how a VM is scheduled among others is the pool's.
 
