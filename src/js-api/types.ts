@@ -1,5 +1,5 @@
 // The types of the namespace. They are those of TypeScript's DOM library, which not every program has, and which before
-// TypeScript 6 knows neither tags nor options of compilation; each can stand where the other is expected.
+// TypeScript 6 knows neither tags nor options of compilation. With newer ones each can stand where the other is expected.
 // https://webassembly.github.io/spec/js-api/#webassembly-namespace
 
 import type { EngineName } from '../vm/engines.ts';
