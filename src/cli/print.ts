@@ -3,18 +3,13 @@
 import { Ref, type Value } from '../runtime/ref.ts';
 import { typeName, type ValType } from '../spec/types.ts';
 
+export { plain } from '../spec/told.ts';
+
 /** The same facts for people, line by line, and for programs. */
 export interface Report {
   readonly lines: readonly string[];
   readonly json: object;
 }
-
-/** Names come from modules, which are hostile: nothing of them may steer the terminal or break a line. */
-export const plain = (text: string): string =>
-  text.replace(
-    /[\p{Cc}\u2028\u2029\p{Bidi_Control}]/gu,
-    (char) => `\\u{${(char.codePointAt(0) as number).toString(16)}}`,
-  );
 
 export const hex = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');

@@ -11,10 +11,13 @@ import {
   anInteger,
   anObject,
   anything,
+  aSignal,
   aText,
+  aTime,
   type Checks,
   check,
   listOf,
+  mostMs,
   oneOf,
   optionsOf,
   recordOf,
@@ -156,18 +159,9 @@ export interface JobSpec {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Timers of Node hold no more. */
-const mostMs = 2 ** 31 - 1;
-const aTime = aNumber(0, mostMs);
-
 const aUrl = check(
   (url: URL | string) => URL.canParse(String(url)),
   "an absolute URL, as of new URL('./file.js', import.meta.url)",
-);
-const aSignal = check(
-  ({ aborted, addEventListener, removeEventListener }: AbortSignal) =>
-    typeof aborted === 'boolean' && [addEventListener, removeEventListener].every((f) => typeof f === 'function'),
-  'an AbortSignal',
 );
 const anIdentity = check(isIdentity, `a text of 1 to ${mostOfName} characters`);
 const aService = check(isService, 'a service: an object, a Comlink remote, a MessagePort or a Worker');

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 // The pool: owns the state of all jobs between their slices and decides what becomes of them. Who is next is
 // scheduler.ts's, how a slice gets to a thread threads.ts's, what happens there worker.ts's.
 

@@ -159,7 +159,7 @@ export class Run implements Ticket, Placed {
   }
 
   /** What goes with the order and is gone here from then on. */
-  get transfer(): readonly Transferable[] {
+  get transfer(): readonly ArrayBuffer[] {
     return this.place.vm.kind === 'moving' && !this.warm ? this.place.vm.transfer : [];
   }
 

@@ -214,7 +214,7 @@ export class Threads {
   }
 
   /** Runs one slice on the thread. Never rejects. */
-  async run(id: ThreadId, order: Order, transferList: readonly Transferable[]): Promise<Reply | Lost> {
+  async run(id: ThreadId, order: Order, transferList: readonly ArrayBuffer[]): Promise<Reply | Lost> {
     const thread = this.threads.get(id) as Thread;
     Atomics.store(this.pause, thread.slot, pauses.none);
     Atomics.store(this.stage, thread.slot, stages.sent);

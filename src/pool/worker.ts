@@ -203,7 +203,9 @@ class Slice {
       case 'wait':
         return waits(reason.timeout);
       case 'step':
-        throw new CrashError('a slice counts no steps');
+      case 'timeout':
+      case 'signal':
+        throw new CrashError(`a slice is bounded by its fuel and its pause word, and by no ${reason.kind}`);
       default:
         return reason satisfies never;
     }
