@@ -11,6 +11,7 @@ import { mostBytes, type RestoreStoreOptions, restoreStore } from '../snapshot/r
 import { saveStore } from '../snapshot/save.ts';
 import { offerStore, receiveStore, type Sent, type SnapshotMessage, sendStore } from '../snapshot/send.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
+import { modulesAmong } from '../snapshot/whole.ts';
 import { UsageError } from '../spec/errors.ts';
 import {
   aFlag,
@@ -51,16 +52,18 @@ const vmChecks: Checks<VmOptions> = { limits: limitOptions, engine: engineOption
 const vmOptions = optionsOf(vmChecks);
 
 export interface RestoreOptions extends VmOptions {
-  /** Found by their hash; a snapshot names those that it needs. */
-  readonly modules: readonly Module[];
+  /** Found by their hash; a snapshot names those that it needs. Those that came along with it need not be given. */
+  readonly modules?: readonly Module[] | undefined;
   /** The host functions to bind again. */
   readonly imports?: Imports | undefined;
 }
 const aModule = instanceOf(Module, 'a Module; Module.from makes one of bytes');
 const restoreChecks: Checks<RestoreOptions> = { ...vmChecks, modules: listOf(aModule), imports: anObject };
-const restoreOptions = optionsOf(restoreChecks, 'modules');
+const restoreOptions = optionsOf(restoreChecks);
 
 export interface ReceiveOptions extends RestoreOptions {
+  /** Found by their hash; the message names those that it needs. */
+  readonly modules: readonly Module[];
   /** The message was made by `send` in this process: what is in it is taken as it is. */
   readonly trusted?: boolean | undefined;
 }
@@ -270,12 +273,17 @@ export class VM implements Runner {
     return new Snapshot(saveStore(this.store));
   }
 
-  /** A VM out of a snapshot. Throws SnapshotError, LimitError, and LinkError for a host function that is missing. */
-  static restore(from: Uint8Array | Snapshot, options: RestoreOptions): VM {
+  /**
+   * A VM out of a snapshot, or out of whatever else wasbox has saved; calls that are to follow in it, and what it says of
+   * a job, are in `Snapshot.decode(from).extras`. Throws SnapshotError, LimitError, LinkError for a host function that is
+   * missing, MalformedError and InvalidError for a module that came along.
+   */
+  static restore(from: Uint8Array | Snapshot, options: RestoreOptions = {}): VM {
     restoreOptions(options, theOptions);
     const maxBytes = mostBytes(givenLimits(options.limits));
     const snapshot = from instanceof Snapshot ? from : Snapshot.decode(from, { maxBytes });
-    return VM.over(options, (where) => restoreStore(snapshot.data, where));
+    const modules = modulesAmong(options.modules ?? [], snapshot.data.modules, snapshot.extras);
+    return VM.over({ ...options, modules }, (where) => restoreStore(snapshot.data, where));
   }
 
   /** A second VM in the same state. */
@@ -313,7 +321,7 @@ export class VM implements Runner {
   }
 
   private static over(
-    { modules, imports = {}, ...options }: RestoreOptions,
+    { modules, imports = {}, ...options }: RestoreOptions & { readonly modules: readonly Module[] },
     restored: (where: Surroundings) => Store,
   ): VM {
     const sharedMemory = options.sharedMemory === true;
