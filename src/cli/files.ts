@@ -70,8 +70,9 @@ export function readModule(path: string): Module {
 
 function moduleFrom(bytes: Uint8Array): Module {
   const kind = kindOf(bytes);
-  if (kind !== 'module' && kind !== 'unknown') throw new MalformedError(advice[kind], 0);
-  return Module.from(bytes);
+  if (kind === 'module' || kind === 'unknown') return Module.from(bytes);
+  // Where that shows is no help.
+  throw Object.assign(new MalformedError('', 0), { message: `not a module: ${advice[kind]}` });
 }
 
 /** Whatever wasbox has saved. Throws UsageError, SnapshotError. */

@@ -37,7 +37,8 @@ function check(wanted: readonly Wanted[], imports: Imports, host: string | undef
   const names = [...new Set(missing.map(({ module, name, what }) => `${cut(module)}.${cut(name)} (${cut(what)})`))];
   const more = names.length > mostTold ? `, and ${names.length - mostTold} more` : '';
   const many = names.length === 1 ? 'an import is missing' : `${names.length} imports are missing`;
-  const remedy = host === undefined ? 'give them with --host FILE' : `${host} does not give them`;
+  const them = names.length === 1 ? 'it' : 'them';
+  const remedy = host === undefined ? `give ${them} with --host FILE` : `${host} does not give ${them}`;
   throw new LinkError(`${many}: ${names.slice(0, mostTold).join(', ')}${more}; ${remedy}`);
 }
 

@@ -64,6 +64,16 @@ const modules = {
     (func $deep (export "deep") (param i32)
       (if (i32.eqz (local.get 0)) (then (unreachable)))
       (call $deep (i32.sub (local.get 0) (i32.const 1)))))`,
+  /** Fills its memory with what cannot be packed. */
+  'noise.wasm': `(module (memory 16) (func (export "run") (local $i i32) (local $x i32)
+    (local.set $x (i32.const 12345))
+    (loop $more
+      (local.set $x (i32.xor (local.get $x) (i32.shl (local.get $x) (i32.const 13))))
+      (local.set $x (i32.xor (local.get $x) (i32.shr_u (local.get $x) (i32.const 17))))
+      (local.set $x (i32.xor (local.get $x) (i32.shl (local.get $x) (i32.const 5))))
+      (i32.store (i32.and (local.get $i) (i32.const 0xffffc)) (local.get $x))
+      (local.set $i (i32.add (local.get $i) (i32.const 4)))
+      (br $more))))`,
   'loop.wasm': '(module (func (export "run") (loop $forever (br $forever))))',
   'grow.wasm': '(module (memory 1) (func (export "run") (result i32) (memory.grow (i32.const 100))))',
   'ready.wasm': `(module
