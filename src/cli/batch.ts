@@ -183,7 +183,7 @@ class Batch {
   private told(): Exit {
     const { stopped, failed, done, mistake } = this;
     const all = done + (this.results?.before ?? 0);
-    const progress = `${all}${this.total === undefined ? '' : ` of ${this.total}`} jobs are done`;
+    const progress = this.total === undefined ? `jobs done: ${all}` : `${all} of ${this.total} jobs are done`;
     if (mistake !== undefined && stopped === undefined) throw all === 0 ? mistake : withMore(mistake, progress);
     const seconds = ((performance.now() - this.startedAt) / 1000).toFixed(1);
     if (stopped === undefined) {

@@ -207,14 +207,14 @@ test('a full disk and a closed pipe are no crash', async (t) => {
 });
 
 test('a program is stopped by its time and its memory', async (t) => {
-  const timeout = await folder.wasbox('run', 'loop.wasm', '--timeout', '100', '--save', 'time.wbx', '--json');
+  const timeout = await folder.wasbox('run', 'loop.wasm', '--timeout', '3000', '--save', 'time.wbx', '--json');
   t.is(timeout.code, 5);
-  t.regex(timeout.err, /^wasbox: suspended: out of time \(100 ms\); saved to time\.wbx/);
+  t.regex(timeout.err, /^wasbox: suspended: out of time \(3000 ms\); saved to time\.wbx/);
   t.like(JSON.parse(timeout.out), { status: 'suspended', reason: 'timeout', saved: 'time.wbx' });
-  const again = await folder.wasbox('resume', 'time.wbx', '--timeout', '100');
+  const again = await folder.wasbox('resume', 'time.wbx', '--timeout', '3000');
   t.is(again.code, 5);
-  t.regex(again.err, /out of time \(100 ms\); nothing is saved: use --save FILE/);
-  const asked = await folder.wasbox('run', 'asks.wasm', '--host', 'never.mjs', '--timeout', '100');
+  t.regex(again.err, /out of time \(3000 ms\); nothing is saved: use --save FILE/);
+  const asked = await folder.wasbox('run', 'asks.wasm', '--host', 'never.mjs', '--timeout', '3000');
   t.is(asked.code, 5);
   t.is((await folder.wasbox('run', 'grow.wasm', '--memory', '1MiB')).out, '-1\n');
   t.is((await folder.wasbox('run', 'grow.wasm', '--memory', '16m')).out, '1\n');
