@@ -79,6 +79,8 @@ class Batch {
   private readonly reader: JobReader;
   private readonly display: Display;
   private readonly format: (ended: Ended) => string;
+  /** From before anything is shown: a signal would leave the terminal without its cursor. */
+  private readonly interrupt = listen();
   private readonly running = new Set<Promise<void>>();
   private readonly startedAt = performance.now();
   private stopped: Stop | undefined;
@@ -97,14 +99,14 @@ class Batch {
     this.pool = new Pool({ threads, cache: options.cache });
     this.lines = new JobLines(file);
     this.reader = new JobReader(file);
+    const { signal } = this.interrupt;
+    signal.addEventListener('abort', () => this.stop({ kind: 'signal', signal: signal.reason as EndSignal }));
+    onClosed(() => this.stop({ kind: 'closed' }));
     this.format = options.json ? (ended) => toJson({ index: ended.job.index, ...jsonOf(ended) }) : textLine;
     this.display = displayFor(total, results?.before ?? 0);
   }
 
   async run(): Promise<Exit> {
-    const { signal, release } = listen();
-    signal.addEventListener('abort', () => this.stop({ kind: 'signal', signal: signal.reason as EndSignal }));
-    onClosed(() => this.stop({ kind: 'closed' }));
     try {
       await this.pool.ready();
       await this.feed().catch((thrown: unknown) => {
@@ -113,7 +115,7 @@ class Batch {
       await Promise.all(this.running);
     } finally {
       await this.pool.close();
-      release();
+      this.interrupt.release();
       this.display.close();
       this.results?.close();
     }
