@@ -120,7 +120,7 @@ export interface ProgramSpec extends JobOptions {
 }
 
 export interface ResumeOptions extends JobOptions {
-  /** The modules of the snapshot's VM; those of a job that was suspended in this process are known. */
+  /** The modules of the snapshot's VM; those of a job that was suspended in this process, or that came along, are known. */
   readonly modules?: readonly ModuleLike[] | undefined;
   /** The job module; likewise. */
   readonly program?: URL | string | undefined;

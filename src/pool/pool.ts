@@ -12,7 +12,7 @@ import { deferred } from './deferred.ts';
 import { CancelledError, fromData, JobLimitError, SuspendedError, toData, WorkerError } from './errors.ts';
 import { Job } from './job.ts';
 import { type Inputs, mapInputs } from './map.ts';
-import { carried } from './module-bytes.ts';
+import { type Carried, carried } from './module-bytes.ts';
 import {
   type CallSpec,
   checkMap,
@@ -107,16 +107,11 @@ export class Pool {
     });
   }
 
-  /** Goes on with a job, or with a VM that was saved elsewhere, as often as you like. */
+  /** Goes on with a job, or with a VM or program that was saved elsewhere, as often as you like. */
   resume<T = unknown>(from: JobSnapshot | Snapshot | Uint8Array, options: ResumeOptions = {}): Job<T> {
     checkResume(options);
     const snapshot = jobSnapshotOf(from);
-    const job = jobSpec(
-      options,
-      options.modules?.map(carried) ?? snapshot.spec?.modules ?? [],
-      snapshot.spec,
-      snapshot.identity,
-    );
+    const job = jobSpec(options, modulesOf(snapshot, options), snapshot.spec, snapshot.identity);
     const progress =
       options.export === undefined
         ? snapshot.progress
@@ -175,6 +170,11 @@ export class Pool {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Resolves once all threads have started: a job that begins then has its time for itself. */
+  async ready(): Promise<void> {
+    await Promise.all(this.threads.ids.filter((id) => this.scheduler.take(id)).map((id) => this.tidied(id)));
   }
 
   private async end(): Promise<void> {
@@ -483,6 +483,13 @@ export class Pool {
     this.closed ??= new WorkerError('no thread is left to run jobs', { cause });
     for (const run of this.runs.all) this.fail(run, this.closed);
   }
+}
+
+/** Those that are given, else those that are known; and such as came along. */
+function modulesOf(snapshot: JobSnapshot, { modules }: ResumeOptions): Carried[] {
+  const given = modules?.map(carried) ?? snapshot.spec?.modules ?? [];
+  const hashes = new Set(given.map(({ hash }) => hash));
+  return [...given, ...snapshot.modules.map(carried).filter(({ hash }) => !hashes.has(hash))];
 }
 
 function inputOf(spec: CallSpec | ProgramSpec): unknown {

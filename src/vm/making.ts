@@ -17,16 +17,18 @@ const vmChecks: Checks<VmOptions> = { limits: limitOptions, engine: engineOption
 const vmOptions = optionsOf(vmChecks);
 
 export interface RestoreOptions extends VmOptions {
-  /** Found by their hash; a snapshot names those that it needs. */
-  readonly modules: readonly Module[];
+  /** Found by their hash; a snapshot names those that it needs. Those that came along with it need not be given. */
+  readonly modules?: readonly Module[] | undefined;
   /** The host functions to bind again. */
   readonly imports?: Imports | undefined;
 }
 const aModule = instanceOf(Module, 'a Module; Module.from makes one of bytes');
 const restoreChecks: Checks<RestoreOptions> = { ...vmChecks, modules: listOf(aModule), imports: anObject };
-const restoreOptions = optionsOf(restoreChecks, 'modules');
+const restoreOptions = optionsOf(restoreChecks);
 
 export interface ReceiveOptions extends RestoreOptions {
+  /** Found by their hash; the message names those that it needs. */
+  readonly modules: readonly Module[];
   /** The message was made by `send` in this process: what is in it is taken as it is. */
   readonly trusted?: boolean | undefined;
 }

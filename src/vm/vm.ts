@@ -12,6 +12,7 @@ import { mostBytes, type RestoreStoreOptions, restoreStore } from '../snapshot/r
 import { saveStore } from '../snapshot/save.ts';
 import { offerStore, receiveStore, type Sent, type SnapshotMessage, sendStore } from '../snapshot/send.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
+import { modulesAmong } from '../snapshot/whole.ts';
 import { UsageError } from '../spec/errors.ts';
 import { aList } from '../spec/options.ts';
 import { calledFrom, showCaller } from '../spec/stacks.ts';
@@ -262,13 +263,18 @@ export class VM implements Runner {
     return new Snapshot(saveStore(this.store));
   }
 
-  /** A VM out of a snapshot. Throws SnapshotError, LimitError, and LinkError for a host function that is missing. */
-  static restore(from: Uint8Array | Snapshot, options: RestoreOptions): VM {
+  /**
+   * A VM out of a snapshot, or out of whatever else wasbox has saved; calls that are to follow in it, and what it says of
+   * a job, are in `Snapshot.decode(from).extras`. Throws SnapshotError, LimitError, LinkError for a host function that is
+   * missing, MalformedError and InvalidError for a module that came along.
+   */
+  static restore(from: Uint8Array | Snapshot, options: RestoreOptions = {}): VM {
     return calledFrom(VM.restore, () => {
       checkRestore(options);
       const maxBytes = mostBytes(givenLimits(options.limits));
       const snapshot = from instanceof Snapshot ? from : Snapshot.decode(from, { maxBytes });
-      return VM.over(options, (where) => restoreStore(snapshot.data, where));
+      const modules = modulesAmong(options.modules ?? [], snapshot.data.modules, snapshot.extras);
+      return VM.over({ ...options, modules }, (where) => restoreStore(snapshot.data, where));
     });
   }
 
@@ -307,7 +313,7 @@ export class VM implements Runner {
   }
 
   private static over(
-    { modules, imports = {}, ...options }: RestoreOptions,
+    { modules, imports = {}, ...options }: RestoreOptions & { readonly modules: readonly Module[] },
     restored: (where: Surroundings) => Store,
   ): VM {
     const sharedMemory = options.sharedMemory === true;
