@@ -4,9 +4,11 @@
 import { tidyHostValues } from '../runtime/collect.ts';
 import type { HostPort } from '../runtime/engine.ts';
 import { exported } from '../runtime/instance.ts';
+import type { MemoryInst } from '../runtime/memory.ts';
 import { hostCallsOfThread, inHost } from '../runtime/nesting.ts';
 import type { Ref, Value } from '../runtime/ref.ts';
 import type { FuncInst, InstanceInst, PendingCall, Store } from '../runtime/store.ts';
+import { type ReadTextOptions, readText, type WriteTextOptions, writeText } from '../runtime/text.ts';
 import { readValues, writeValues } from '../runtime/value.ts';
 import type { DefType } from '../spec/deftypes.ts';
 import {
@@ -19,9 +21,10 @@ import {
   UsageError,
   type WasboxError,
 } from '../spec/errors.ts';
+import { calledFrom } from '../spec/stacks.ts';
 import { cut, isA, messageOf, quoted, toldThrown } from '../spec/told.ts';
 import { type FuncAddr, type FuncType, slotsOfAll, type ValType } from '../spec/types.ts';
-import type { HostContext, HostFunction } from './define.ts';
+import type { HostContext, HostFunction, MemoryNamed } from './define.ts';
 import { NotYet } from './not-yet.ts';
 import type { NamedState, StateOwner } from './state.ts';
 import { HostStates } from './states.ts';
@@ -165,7 +168,7 @@ export class Port implements HostPort {
     inHands.push(args);
     const context = this.context(caller, host.owner, callId);
     try {
-      return inHost(this.store, () => host.body(...args, context));
+      return inHost(this.store, () => callBody(host, args, context));
     } catch (cause) {
       throw context.ends(cause) ? cause : hostError(this.name(func), cause);
     } finally {
@@ -207,7 +210,7 @@ export class Port implements HostPort {
     const name = this.name(func);
     const context = this.context(this.waiting(), host.owner, id);
     try {
-      const value = await host.body(...args, context);
+      const value = await callBody(host, args, context);
       return resultList(name, this.store.funcType(func).results, value);
     } catch (cause) {
       throw isA(cause, HostError) || context.ends(cause) ? cause : hostError(name, cause);
@@ -267,7 +270,7 @@ export class Port implements HostPort {
 }
 
 const tooDeep = (): ExhaustionError =>
-  new ExhaustionError(`${maxHostCalls} host functions call each other`, undefined, {
+  new ExhaustionError(`${maxHostCalls} host functions call each other`, {
     limit: 'host functions within each other',
     value: maxHostCalls,
   });
@@ -277,6 +280,11 @@ const keyOf = ({ type, module, name }: Pick<FuncInst & { kind: 'host' }, 'type' 
 
 const hostError = (name: string, cause: unknown): HostError =>
   new HostError(`${name} threw ${toldThrown(cause)}`, { cause });
+
+/** Named, so that errors can tell their readers where the host function's own stack ends (spec/errors.ts). */
+function callBody(host: HostFunction, args: readonly Value[], context: HostContext): unknown {
+  return host.body(...args, context);
+}
 
 const badResult = (name: string, cause: unknown): HostError =>
   new HostError(`${name} returned what it must not: ${messageOf(cause)}`, { cause });
@@ -333,16 +341,35 @@ class Context implements HostContext {
   }
 
   memory(name?: string): Uint8Array {
+    const memory = this.memoryOf(name);
+    return this.keepsViews ? memory.show() : memory.bytes;
+  }
+
+  readString(address: number | bigint, { memory, ...options }: ReadTextOptions & MemoryNamed = {}): string {
+    return readText(this.memoryOf(memory).bytes, address, options);
+  }
+
+  writeString(
+    address: number | bigint,
+    text: string,
+    { memory, ...options }: WriteTextOptions & MemoryNamed = {},
+  ): number {
+    return writeText(this.memoryOf(memory).bytes, address, text, options);
+  }
+
+  private memoryOf(name: string | undefined): MemoryInst {
     const caller = this.instance();
     if (name === undefined && caller.memories.length === 0) throw new UsageError('the caller has no memory');
     const addr = name === undefined ? caller.memories[0] : this.export('memory', name);
     const memory = this.store.memories[addr as number];
     if (memory === undefined) throw new UsageError('the VM was disposed of or sent away');
-    return this.keepsViews ? memory.show() : memory.bytes;
+    return memory;
   }
 
   call(name: string, ...args: Value[]): Value[] {
-    return this.invoke(this.store.ref('func', this.export('func', name)), args, this.instance());
+    return calledFrom(Context.prototype.call, () =>
+      this.invoke(this.store.ref('func', this.export('func', name)), args, this.instance()),
+    );
   }
 
   private instance(): InstanceInst {

@@ -6,7 +6,7 @@ import type { AddrType, ExternKind } from '../spec/types.ts';
 import type { ModuleContext } from '../validate/context.ts';
 
 /** Counts up whenever the meaning of a field changes. A newer version of wasbox reads all older ones. */
-export const formatVersion = 3;
+export const formatVersion = 4;
 
 /** Memories are saved in pages of this size, whatever the guest's page size is. */
 export const pageBytes = 4096;
@@ -56,7 +56,7 @@ export interface Saved<W> {
   readonly pending: SavedCall<W> | null;
   /** The wait at a cell of a memory, if there is one; version 1 knew none. */
   readonly wait?: SavedWait | undefined;
-  /** What host modules keep for the VM, by name, ascending; versions 1 and 2 knew none. */
+  /** What host modules keep for the VM, by name, ascending; versions 1 to 3 knew none. */
   readonly states?: readonly SavedState<W>[] | undefined;
   /** The different blocks of bytes of all states; nobody writes to them. They may stand on shared buffers. */
   readonly blocks?: readonly Uint8Array[] | undefined;

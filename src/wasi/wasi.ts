@@ -112,7 +112,7 @@ function functionsOf(form: Form, bound: WasiOptions['calls'] = {}): Record<strin
 }
 
 function functionOf(call: Call, form: Form, isEnding: boolean): HostFunction {
-  const params = call.params === '' ? [] : call.params.split(' ');
+  const params = (call.params === '' ? [] : call.params.split(' ')) as ('i32' | 'i64')[];
   return retryHostFunction(params, isEnding ? [] : ['i32'], (...args: unknown[]) => {
     const context = args.pop() as HostContext<System>;
     return perform(call, new VmScene(context, form), args);

@@ -128,7 +128,7 @@ test('a snapshot without state is of the version before it; without its host mod
   t.is(plain.save().data.version, 1);
   const vm = await counting('interpreter', counter);
   const snapshot = vm.save();
-  t.is(snapshot.data.version, 3);
+  t.is(snapshot.data.version, 4);
   const bare = Object.fromEntries(
     Object.entries(counter.functions).map(([name, { kind, params, results, body }]) => [
       name,
@@ -358,7 +358,7 @@ test('what another VM within a host function ends with is an error of that funct
 });
 
 test('a snapshot of the first version with state still restores', async (t) => {
-  const file = (extension: string) => readFile(new URL(`../fixtures/snapshot-v3.${extension}`, import.meta.url));
+  const file = (extension: string) => readFile(new URL(`../fixtures/snapshot-v4.${extension}`, import.meta.url));
   const modules = [Module.from(await file('wasm'))];
   for (const engine of engines) {
     const vm = VM.restore(await file('wbx'), { modules, imports, engine });
