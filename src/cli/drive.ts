@@ -28,6 +28,7 @@ export interface DriveOptions {
 export type End =
   | { readonly status: 'returned'; readonly values: readonly TypedValue[] }
   | { readonly status: 'trapped'; readonly trap: Trap | HostError }
+  | { readonly status: 'exited'; readonly code: number }
   | { readonly status: 'suspended'; readonly why: Why; readonly plan: readonly PlannedCall[] };
 
 /** Ends the call that the VM is in, if any, then makes the planned ones; the last one's results are the results. */
@@ -65,7 +66,7 @@ class Course {
       if (vm.status === 'idle') types = begin(vm, plan.shift() as PlannedCall);
       const outcome = await this.slice();
       if (outcome.status === 'stopped') return this.suspended(outcome.why);
-      if (outcome.status === 'trapped') return outcome;
+      if (outcome.status === 'trapped' || outcome.status === 'exited') return outcome;
       if (outcome.status === 'returned') this.values = typed(outcome.values, types);
       else if (this.left === 0) return this.suspended('fuel');
       await setImmediate();

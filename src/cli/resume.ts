@@ -9,8 +9,9 @@ import type { Exit } from './exit.ts';
 import { at, checkModules, readHost, readModule, readSaved } from './files.ts';
 import { Bounds, type GoOptions } from './go.ts';
 import { checkHosts } from './imports.ts';
+import { hasWasi, leaveStdin, systemFor, type WasiOptions, withSystem } from './wasi.ts';
 
-export interface ResumeOptions extends GoOptions {
+export interface ResumeOptions extends GoOptions, Pick<WasiOptions, 'dir'> {
   readonly module?: readonly string[];
 }
 
@@ -19,7 +20,8 @@ export async function resume(file: string, options: ResumeOptions): Promise<Exit
   const { host, engine } = options;
   const snapshot = bounds.timed(() => readSaved(file, mostOfSnapshot(bounds.limits)));
   const given = bounds.timed(() => (options.module ?? []).map(readModule));
-  const imports = await readHost(host);
+  const system = hasWasi(snapshot) ? systemFor([], options) : undefined;
+  const imports = withSystem(system, await readHost(host));
   const { vm, calls } = bounds.timed(() =>
     at(file, () => {
       const modules = modulesAmong(given, snapshot.data.modules, snapshot.extras);
@@ -31,5 +33,5 @@ export async function resume(file: string, options: ResumeOptions): Promise<Exit
       return { vm: restored, calls: course.calls };
     }),
   );
-  return bounds.go(vm, calls);
+  return bounds.go(vm, calls).finally(system && leaveStdin);
 }

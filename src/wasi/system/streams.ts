@@ -8,7 +8,11 @@ import { ErrnoError, fail } from '../errno.ts';
 export type Chunk = Uint8Array | string;
 
 /** A reader that tells what comes next; null or undefined is the end. */
-export type Reader = () => Chunk | null | undefined | PromiseLike<Chunk | null | undefined>;
+export interface Reader {
+  (): Chunk | null | undefined | PromiseLike<Chunk | null | undefined>;
+  /** What is there already beyond what was told: a VM that is saved takes it along. */
+  ahead?(): Chunk | null | undefined;
+}
 /** Web streams, Node's readable streams, and all that is iterated asynchronously. */
 export type InputOption = Chunk | Reader | AsyncIterable<Chunk> | Iterable<Chunk> | ReadableStream<Chunk>;
 
@@ -78,6 +82,12 @@ export class Source {
     const { ready } = this;
     this.ready = undefined;
     return ready;
+  }
+
+  /** All that can be had without waiting; for a VM that goes elsewhere. */
+  takeAhead(): Uint8Array | undefined {
+    const [ready, ahead] = [this.takeReady(), this.ended ? undefined : this.next.ahead?.()];
+    return ahead === undefined || ahead === null ? ready : joined([...(ready ? [ready] : []), encoded(ahead)]);
   }
 
   private ask(): void {
@@ -271,13 +281,9 @@ export class Input {
 
   /** Takes along what came meanwhile. */
   save(): { readonly data: SavedInput; readonly block: Uint8Array } {
-    if (this.source?.coming === undefined && this.at === this.block.length && !this.ended) this.takeReady();
+    const ahead = this.ended ? undefined : this.source?.takeAhead();
+    if (ahead !== undefined) [this.block, this.at] = [joined([this.block.subarray(this.at), ahead]), 0];
     return { data: { at: this.at, ended: this.ended }, block: this.block };
-  }
-
-  private takeReady(): void {
-    const ready = this.source?.takeReady();
-    if (ready !== undefined) [this.block, this.at] = [ready, 0];
   }
 }
 
