@@ -138,6 +138,7 @@ async function pause() {
 
 /** @param {number} seed */
 async function begin(seed) {
+  become('loading');
   depths = [];
   await stored.forget();
   await guest.begin(seed, chosenEngine());
@@ -167,6 +168,9 @@ const tellSpeed = () => {
 speed.oninput = tellSpeed;
 tellSpeed();
 
+// `?seed=7&engine=native` begins with these.
+const wanted = new URLSearchParams(location.search);
+if (wanted.get('engine') === 'native') engine.value = 'native';
 const saved = await stored.get();
-const wanted = Number(new URLSearchParams(location.search).get('seed'));
-await (saved === undefined ? begin(wanted || randomSeed()) : goOnLater(saved)).catch(fail);
+const seed = Number(wanted.get('seed')) || randomSeed();
+await (saved === undefined ? begin(seed) : goOnLater(saved)).catch(fail);
