@@ -11,7 +11,10 @@ const size = Number(process.argv[2] ?? 6);
 const module = Module.from(await readFile(new URL('queens.wasm', import.meta.url)));
 
 /** An async host function suspends the guest. Its body is never called here: the answers are delivered below. */
-const imports = { env: { choose: asyncHostFunction(['i32'], ['i32'], () => undefined) } };
+const choose = asyncHostFunction(['i32'], ['i32'], () => {
+  throw new Error('each twin has its answer delivered');
+});
+const imports = { env: { choose } };
 const options = { modules: [module], imports };
 
 const first = new VM();

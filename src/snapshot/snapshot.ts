@@ -6,11 +6,13 @@ import { cut } from '../spec/told.ts';
 import { decodeSnapshot, encodeSnapshot } from './container.ts';
 import type { SnapshotData } from './format.ts';
 
+/** How a snapshot is written down. */
 export interface EncodeOptions {
   /** An older snapshot: only what differs from its memories is written, and decoding needs it again. */
   readonly base?: Snapshot | undefined;
 }
 
+/** How bytes are read: what a snapshot may take, however little its bytes are. */
 export interface DecodeOptions extends EncodeOptions {
   /** The most bytes that it may take when it is unpacked; 5 GiB unless told. */
   readonly maxBytes?: number | undefined;
@@ -42,8 +44,16 @@ export interface SnapshotSummary {
   readonly fuelUsed: number;
 }
 
+/**
+ * A VM as data: its stack, memories, tables, globals and heap, and what it waits for. `VM.restore` makes a VM of it, as
+ * often as you like.
+ */
 export class Snapshot {
-  constructor(readonly data: SnapshotData) {}
+  /** @hidden */
+  constructor(
+    /** @hidden */
+    readonly data: SnapshotData,
+  ) {}
 
   /** Throws SnapshotError where the guest holds a value of the host that cannot be written. */
   encode(options: EncodeOptions = {}): Uint8Array<ArrayBuffer> {
@@ -60,6 +70,7 @@ export class Snapshot {
     return new Snapshot(decodeSnapshot(bytes, { base: base?.data, ...bounds }));
   }
 
+  /** What is in it, for people. */
   summary(): SnapshotSummary {
     const { data } = this;
     const { pending } = data;
