@@ -1,5 +1,5 @@
 // The examples do what they say: each in a process of its own, in an empty folder, as a user runs it. The page in the
-// browser has a test of its own (examples-browser.test.ts).
+// browser has a test of its own (browser/page.test.ts).
 
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
