@@ -23,6 +23,7 @@ export class SuspendedError extends spec.WasboxError {
 
 /** The job used up its fuel or its time. */
 export class JobLimitError extends spec.LimitError {
+  /** Which of the two it was. */
   declare readonly limit: 'fuel' | 'deadline';
   /** The job's state; undefined where it was lost with its thread, or would have taken too long to save. */
   declare readonly snapshot: JobSnapshot | undefined;

@@ -7,6 +7,7 @@ import type { ModuleLike } from './module-bytes.ts';
 import type { CallSpec, JobOptions, MapOptions, ProgramSpec } from './options.ts';
 
 type AnyIterable = Iterable<unknown> & AsyncIterable<unknown>;
+/** Inputs of `pool.map`, one for each job; they may be endless. */
 export type Inputs = Iterable<unknown> | AsyncIterable<unknown>;
 
 type Submit<T> = (spec: CallSpec & ProgramSpec) => Job<T>;

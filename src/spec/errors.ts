@@ -4,6 +4,7 @@
 import { attempt, cut, mostOfMessage, toldThrown } from './told.ts';
 import type { TrapKind } from './traps.ts';
 
+/** One for each kind of failure. */
 export type ErrorCode =
   | 'malformed'
   | 'invalid'
