@@ -17,6 +17,7 @@ export class SuspendedError extends spec.WasboxError {
   declare readonly snapshot: JobSnapshot;
   constructor(snapshot: JobSnapshot, options?: ErrorOptions) {
     super('the job was suspended; its `snapshot` can be resumed', options);
+    shorten(this);
     spec.hide(this, 'snapshot', snapshot);
   }
 }
@@ -37,6 +38,7 @@ export class JobLimitError extends spec.LimitError {
       value,
       ...options,
     });
+    shorten(this);
     spec.hide(this, 'snapshot', snapshot);
   }
 }
@@ -44,11 +46,19 @@ export class JobLimitError extends spec.LimitError {
 /** The job was given up, by `cancel()`, an abandoned `map`, or `terminate()`. Its state is gone. */
 export class CancelledError extends spec.WasboxError {
   readonly code = 'cancelled';
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    shorten(this);
+  }
 }
 
 /** The thread that ran the job died: `process.exit` or an uncaught error in a host function, or it was killed. */
 export class WorkerError extends spec.WasboxError {
   readonly code = 'worker';
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    shorten(this);
+  }
 }
 
 type ErrorClass = { readonly prototype: Error };
@@ -136,6 +146,11 @@ function stackOf(error: Error): string | undefined {
   if (!isA(error, spec.WasboxError) || isA(error, spec.CrashError)) return cut(stack, most.stack);
   const host = hostLines(stack).filter((line) => !ours.some((folder) => line.includes(folder)));
   return [`${error.name}: ${error.message}`, ...guestLines(error), ...host].join('\n');
+}
+
+/** Takes what is ours from the stack of an error that ends a job: nobody's call has made it. */
+function shorten(error: Error): void {
+  spec.hide(error, 'stack', stackOf(error));
 }
 
 function fieldsOf(error: Error): Record<string, unknown> {

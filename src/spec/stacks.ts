@@ -54,12 +54,13 @@ function callerLines(entry: object): string[] {
 }
 
 const belowHostFunction = /^ +at (?:async )?(?:callBody|Port\.answer) /;
-const ofNode = /\(node:|at (?:async )?node:/;
+/** Node's own functions, and those of modules: the guest's as we write them, and our native code. */
+const ofNobody = /\(node:|at (?:async )?node:|wasm-function\[/;
 
 /** Of a stack as V8 writes it: the first frames that are the program's, down to where our functions called a host function. */
 export function hostLines(stack: string): string[] {
   const lines = stack.split('\n').filter((line) => /^ +at /.test(line));
   const end = lines.findIndex((line) => belowHostFunction.test(line));
   const own = end < 0 ? lines : lines.slice(0, end);
-  return own.filter((line) => !ofNode.test(line)).slice(0, most.host);
+  return own.filter((line) => !ofNobody.test(line)).slice(0, most.host);
 }
