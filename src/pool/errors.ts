@@ -139,13 +139,17 @@ const ours = ['../', '../../workers/']
   .map((folder) => new URL(folder, import.meta.url))
   .flatMap((folder) => [folder.href, fileURLToPath(folder)]);
 
-/** Of an error of ours what is not ours: the guest's frames, and those of host functions and job modules. */
+const isOurs = (line: string): boolean => /^ +at /.test(line) && ours.some((folder) => line.includes(folder));
+
+/** Without our functions, but of a bug of ours: of an error of ours, the guest's frames and those of the program. */
 function stackOf(error: Error): string | undefined {
-  const stack = peek(error, 'stack');
-  if (typeof stack !== 'string') return undefined;
-  if (!isA(error, spec.WasboxError) || isA(error, spec.CrashError)) return cut(stack, most.stack);
-  const host = hostLines(stack).filter((line) => !ours.some((folder) => line.includes(folder)));
-  return [`${error.name}: ${error.message}`, ...guestLines(error), ...host].join('\n');
+  const told = peek(error, 'stack');
+  if (typeof told !== 'string') return undefined;
+  const stack = cut(told, most.stack);
+  if (isA(error, spec.CrashError)) return stack;
+  const lines = stack.split('\n').filter((line) => !isOurs(line));
+  if (!isA(error, spec.WasboxError)) return lines.join('\n');
+  return [`${error.name}: ${error.message}`, ...guestLines(error), ...hostLines(lines.join('\n'))].join('\n');
 }
 
 /** Takes what is ours from the stack of an error that ends a job: nobody's call has made it. */

@@ -124,7 +124,7 @@ test('what ends a job tells frames of the guest, and none of our functions', asy
   t.teardown(() => pool.terminate());
   const ends: readonly (readonly [name: string, args: unknown[], frames: string, lines: number])[] = [
     ['divide', [0], 'divide', 12],
-    ['ask', [], 'ask', 30],
+    ['ask', [], 'ask', 20],
     ['deep', [], 'deep', 18],
     ['spin', [], '', 12],
   ];
