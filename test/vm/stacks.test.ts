@@ -208,3 +208,18 @@ test('names of guests do not break lines nor steer a terminal', async (t) => {
     `    at a\\u{a}\\u{1b}[31mb (wasm-function[0]:0x${(error as Trap).frames[0]?.offset.toString(16)})`,
   );
 });
+
+test('a host that does not tell where a stack begins shows all of it, below the guest', (t) => {
+  const { captureStackTrace } = Error;
+  let error: WasboxError;
+  try {
+    Reflect.deleteProperty(Error, 'captureStackTrace');
+    const { vm, instance } = made('interpreter');
+    error = thrownBy(() => vm.invoke(instance.func('outer'), [0]));
+  } finally {
+    Error.captureStackTrace = captureStackTrace;
+  }
+  t.deepEqual(functionsOf(error).slice(0, 2), ['divide', 'outer']);
+  t.regex(error.stack as string, ofOurs);
+  t.is((error as Trap).frames.length, 2);
+});
