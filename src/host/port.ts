@@ -12,7 +12,7 @@ import { type ReadTextOptions, readText, type WriteTextOptions, writeText } from
 import { readValues, writeValues } from '../runtime/value.ts';
 import type { DefType } from '../spec/deftypes.ts';
 import { CrashError, ExhaustionError, HostError, LinkError, UsageError } from '../spec/errors.ts';
-import { calledFrom } from '../spec/stacks.ts';
+import { calledFrom, trimThrown } from '../spec/stacks.ts';
 import { cut, isA, messageOf, quoted, toldThrown } from '../spec/told.ts';
 import { type FuncAddr, type FuncType, slotsOfAll, type ValType } from '../spec/types.ts';
 import type { HostContext, HostFunction, MemoryNamed } from './define.ts';
@@ -180,10 +180,12 @@ const tooDeep = (): ExhaustionError =>
 const keyOf = ({ type, module, name }: Pick<FuncInst & { kind: 'host' }, 'type' | 'module' | 'name'>): string =>
   JSON.stringify([type.id, module, name]);
 
-const hostError = (name: string, cause: unknown): HostError =>
-  new HostError(`${name} threw ${toldThrown(cause)}`, { cause });
+function hostError(name: string, cause: unknown): HostError {
+  trimThrown(cause);
+  return new HostError(`${name} threw ${toldThrown(cause)}`, { cause });
+}
 
-/** Named, so that errors can tell their readers where the host function's own stack ends (spec/errors.ts). */
+/** Named, so that stacks can be cut off where the host function's own part ends (spec/stacks.ts). */
 function callBody(host: HostFunction, args: readonly Value[], context: HostContext): unknown {
   return host.body(...args, context);
 }
