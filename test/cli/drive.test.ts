@@ -24,7 +24,7 @@ const module = await moduleOf(`
       (global.set $n (i32.add (global.get $n) (i32.const 1)))
       (br_if $more (i32.lt_u (global.get $n) (local.get 0))))
     (global.get $n))
-  (func (export "ask") (result i32) (i32.add (call $never) (call $later (i32.const 1)))))`);
+  (func (export "ask") (result i32) (i32.add (call $never) (call $later (i32.const 1))))`);
 
 const fresh = (): VM => {
   const vm = new VM();
