@@ -78,6 +78,7 @@ function program(): Command {
     .option(...memoryOption)
     .option(...saveOption)
     .option(...moduleOption)
+    .option('--program <file>', 'the job module of a job that a pool has saved')
     .option(...hostOption)
     .option(...engineOption)
     .option(...cacheOption)

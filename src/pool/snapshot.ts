@@ -47,12 +47,8 @@ export class JobSnapshot {
 
   /** Bytes for a file, a database, a queue. All that reads what wasbox has saved takes them. */
   encode(): Uint8Array {
-    const { next, state } = this.progress;
-    const { bytes: vm, identity, answer, modules, ofProgram: program } = this;
-    const job = pack(
-      { next, state: state.slice(), identity, answer: answer && plainAnswer(answer), program },
-      'the progress of a job',
-    );
+    const { bytes: vm, progress, identity, answer, modules, ofProgram: program } = this;
+    const job = writeJob({ ...progress, identity, answer, program });
     return closeSaved({ vm, extras: { modules, calls: [], job } });
   }
 
@@ -100,6 +96,11 @@ export type JobState = Progress & {
   readonly answer: Answer | undefined;
   readonly program: boolean | undefined;
 };
+
+export function writeJob({ next, state, identity, answer, program }: JobState): Uint8Array {
+  const told = { next, state: state.slice(), identity, answer: answer && plainAnswer(answer), program };
+  return pack(told, 'the progress of a job');
+}
 
 /** Throws SnapshotError. */
 export function readJob(job: Uint8Array): JobState {
