@@ -1,4 +1,8 @@
-// The public names of wasbox. Nothing here needs Node; thread pools are in `wasbox/pool`.
+/**
+ * The public names of wasbox. Nothing here needs Node; thread pools are in `wasbox/pool`.
+ *
+ * @module wasbox
+ */
 
 export type {
   HostBody,
@@ -15,11 +19,14 @@ export type { NotYet, Waiting } from './host/not-yet.ts';
 export type { StateData, StateKind, WholeState } from './host/state.ts';
 export { type CodeCache, useCodeCache } from './rewrite/module/code-cache.ts';
 export type { Interruption, Outcome, SuspendReason } from './runtime/engine.ts';
+export type { SharedMemory } from './runtime/memory.ts';
 export { type EntityType, Module, type ModuleExport, type ModuleImport } from './runtime/module.ts';
 export { type FuncLike, Ref, type RefKind, type RefTypes, type Value } from './runtime/ref.ts';
 export { defaultLimits, type VmLimits } from './runtime/store.ts';
 export type { Encoding, ReadTextOptions, WriteTextOptions } from './runtime/text.ts';
-export { Snapshot } from './snapshot/snapshot.ts';
+export type { Extras, PlannedCall } from './snapshot/extras.ts';
+export type { Sent, SnapshotMessage } from './snapshot/send.ts';
+export { type DecodeOptions, type EncodeOptions, Snapshot, type SnapshotSummary } from './snapshot/snapshot.ts';
 export {
   CrashError,
   type ErrorCode,
@@ -29,6 +36,7 @@ export {
   HostError,
   InvalidError,
   LimitError,
+  type LimitReached,
   LinkError,
   MalformedError,
   SnapshotError,
@@ -39,6 +47,7 @@ export {
 } from './spec/errors.ts';
 export { type TrapKind, trapKinds } from './spec/traps.ts';
 export {
+  type AbsHeapType,
   type AddrType,
   type ArrayType,
   type ExternKind,
@@ -50,6 +59,8 @@ export {
   type HeapType,
   type Limits,
   type MemType,
+  type NumType,
+  type PackedType,
   type RefType,
   type StorageType,
   type StructType,
@@ -57,6 +68,7 @@ export {
   type TypeName,
   typeName,
   type ValType,
+  type VecType,
 } from './spec/types.ts';
 export {
   type ExportedFunction,
@@ -69,7 +81,9 @@ export {
   type Imports,
   Instance,
   type InstantiateOptions,
+  type LimitOptions,
   MemoryRef,
+  type ReceiveOptions,
   type RestoreOptions,
   type Runner,
   type RunOptions,

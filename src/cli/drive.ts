@@ -1,15 +1,13 @@
-// Runs a VM through its planned calls, slice by slice, so that signals can be heard between two slices and while a host
+// Runs a VM through its course, slice by slice, so that signals can be heard between two slices and while a host
 // function is awaited. The slices do not show in the result: fuel is charged alike however it is granted.
 
 import { setImmediate } from 'node:timers/promises';
 import { nextFuel } from '../pool/pace.ts';
 import type { Outcome } from '../runtime/engine.ts';
-import { parseArguments } from '../runtime/literals.ts';
-import type { PlannedCall } from '../snapshot/extras.ts';
+import type { Value } from '../runtime/ref.ts';
 import { HostError, type Trap } from '../spec/errors.ts';
-import type { FuncType, ValType } from '../spec/types.ts';
 import type { VM } from '../vm.ts';
-import type { TypedValue } from './print.ts';
+import type { Course, Finished } from './course.ts';
 
 const firstFuel = 1_000_000;
 /** How long a signal may have to wait, in ms. */
@@ -24,54 +22,51 @@ export interface DriveOptions {
   readonly stop?: AbortSignal | undefined;
 }
 
-/** `plan`: the calls still to be made after the one that the VM is in. */
 export type End =
-  | { readonly status: 'returned'; readonly values: readonly TypedValue[] }
+  | { readonly status: 'returned'; readonly finished: Finished }
   | { readonly status: 'trapped'; readonly trap: Trap | HostError }
   | { readonly status: 'exited'; readonly code: number }
-  | { readonly status: 'suspended'; readonly why: Why; readonly plan: readonly PlannedCall[] };
+  | { readonly status: 'suspended'; readonly why: Why };
 
-/** Ends the call that the VM is in, if any, then makes the planned ones; the last one's results are the results. */
-export async function drive(vm: VM, plan: readonly PlannedCall[], options: DriveOptions): Promise<End> {
-  const company = keepCompany(options.stop);
+/** Ends the call that the VM is in, if any, then makes those of its course. */
+export async function drive(vm: VM, course: Course, options: DriveOptions): Promise<End> {
+  const watch = new Watch(options.stop);
   try {
-    return await new Course(vm, plan, options, company.stopped).end();
+    return await new Drive(vm, course, options, watch).end();
   } finally {
-    company.leave();
+    watch.end();
   }
 }
 
-class Course {
-  private readonly plan: PlannedCall[];
+class Drive {
   private readonly before: number;
   private fuel = firstFuel;
-  private values: readonly TypedValue[] = [];
 
   constructor(
     private readonly vm: VM,
-    plan: readonly PlannedCall[],
+    private readonly course: Course,
     private readonly options: DriveOptions,
-    private readonly stopped: Promise<Stopped>,
+    private readonly watch: Watch,
   ) {
-    this.plan = [...plan];
     this.before = paid(vm);
   }
 
   async end(): Promise<End> {
-    const { vm, plan } = this;
+    const { vm, course } = this;
     const { stop } = this.options;
-    let types = typesUnderWay(vm);
-    while (vm.status !== 'idle' || plan.length > 0) {
-      if (stop?.aborted) return this.suspended(whyOf(stop));
-      if (vm.status === 'idle') types = begin(vm, plan.shift() as PlannedCall);
+    let results: readonly Value[] = [];
+    for (;;) {
+      const finished = vm.status === 'idle' ? await course.next(vm, results) : undefined;
+      if (finished !== undefined) return { status: 'returned', finished };
       const outcome = await this.slice();
-      if (outcome.status === 'stopped') return this.suspended(outcome.why);
+      if (outcome.status === 'stopped') return { status: 'suspended', why: outcome.why };
       if (outcome.status === 'trapped' || outcome.status === 'exited') return outcome;
-      if (outcome.status === 'returned') this.values = typed(outcome.values, types);
-      else if (this.left === 0) return this.suspended('fuel');
+      if (outcome.status === 'returned') results = outcome.values;
+      else if (this.left === 0) return { status: 'suspended', why: 'fuel' };
       await setImmediate();
+      // Between two calls there may be results that only the course knows what to do with.
+      if (stop?.aborted && vm.status !== 'idle') return { status: 'suspended', why: whyOf(stop) };
     }
-    return { status: 'returned', values: this.values };
   }
 
   private get left(): number {
@@ -82,14 +77,10 @@ class Course {
     const { vm, left } = this;
     const fuel = Math.min(this.fuel, left);
     const [used, startedAt] = [vm.fuelUsed, performance.now()];
-    const outcome = await Promise.race([vm.runAsync({ fuel }), this.stopped]);
+    const outcome = await this.watch.over(vm.runAsync({ fuel }));
     if (outcome.status === 'suspended')
       this.fuel = nextFuel(this.fuel, vm.fuelUsed - used, performance.now() - startedAt, sliceMs);
     return outcome;
-  }
-
-  private suspended(why: Why): End {
-    return { status: 'suspended', why, plan: this.plan };
   }
 }
 
@@ -100,46 +91,55 @@ interface Stopped {
 
 const whyOf = ({ reason }: AbortSignal): Why => (typeof reason === 'string' ? 'interrupt' : 'timeout');
 
+/** Settles what is awaited. */
+interface Awaited<T> {
+  readonly resolve: (end: T | Stopped) => void;
+  readonly reject: (error: Error) => void;
+}
+
 /**
- * While something awaits the guest, the process must neither end nor wait for nothing: where nobody can stop it, a guest
- * that waits for what no timer, file or socket will bring is told.
+ * Whether somebody wants a guest to stop while it awaits something. Meanwhile the process must neither end nor wait for
+ * nothing: where nobody can stop it, a guest that waits for what no timer, file or socket will bring is told.
  */
-function keepCompany(stop: AbortSignal | undefined): { stopped: Promise<Stopped>; leave: () => void } {
-  let leave = () => {};
-  const stopped = new Promise<Stopped>((resolve, reject) => {
+class Watch {
+  private awaited: Awaited<never> | undefined;
+  private readonly alive: NodeJS.Timeout | undefined;
+
+  constructor(private readonly stop: AbortSignal | undefined) {
     if (stop === undefined) {
-      const deserted = () => reject(new HostError('the guest waits, and nothing is left that it could wait for'));
-      process.once('beforeExit', deserted);
-      leave = () => process.off('beforeExit', deserted);
+      process.on('beforeExit', this.deserted);
       return;
     }
-    const alive = setInterval(() => {}, 2 ** 30);
-    const abort = () => resolve({ status: 'stopped', why: whyOf(stop) });
-    stop.addEventListener('abort', abort);
-    leave = () => {
-      clearInterval(alive);
-      stop.removeEventListener('abort', abort);
-    };
-  });
-  return { stopped, leave };
+    this.alive = setInterval(() => {}, 2 ** 30);
+    stop.addEventListener('abort', this.aborted);
+  }
+
+  /** What comes of a run, or that it is to stop: it then waits, and goes on no further. */
+  over<T>(run: Promise<T>): Promise<T | Stopped> {
+    return new Promise((resolve, reject) => {
+      this.awaited = { resolve, reject };
+      run.then(resolve, reject);
+      if (this.stop?.aborted) this.aborted();
+    });
+  }
+
+  /** A run that does not wait has settled before the next turn of the event loop. */
+  private readonly aborted = (): void => {
+    void setImmediate().then(() => {
+      this.awaited?.resolve({ status: 'stopped', why: whyOf(this.stop as AbortSignal) });
+    });
+  };
+
+  private readonly deserted = (): void =>
+    this.awaited?.reject(new HostError('the guest waits, and nothing is left that it could wait for'));
+
+  end(): void {
+    this.awaited = undefined;
+    clearInterval(this.alive);
+    this.stop?.removeEventListener('abort', this.aborted);
+    process.off('beforeExit', this.deserted);
+  }
 }
 
 /** Fuel that was granted and used, in the VM's whole life. */
 const paid = ({ store }: VM): number => store.fuelUsed - store.debt;
-
-/** Returns the types of the results. */
-function begin(vm: VM, call: PlannedCall): readonly ValType[] {
-  const func = vm.instance().func(call.export);
-  const { params, results } = vm.store.funcType(func.payload);
-  vm.start(func, parseArguments(call.export, params, call.args));
-  return results;
-}
-
-/** Of the call that the VM is in. */
-function typesUnderWay({ store }: VM): readonly ValType[] {
-  const func = store.stack.depth > 0 ? store.stack.func(0) : store.pending?.func;
-  return func === undefined ? [] : (store.funcType(func) satisfies FuncType).results;
-}
-
-const typed = (values: readonly unknown[], types: readonly ValType[]): TypedValue[] =>
-  values.map((value, i) => ({ type: types[i] as ValType, value }));

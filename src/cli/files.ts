@@ -107,14 +107,17 @@ const mostTold = 20;
 export async function readHost(path: string | undefined): Promise<Imports> {
   if (path === undefined) return {};
   const { imports, default: standard } = await loaded(path);
-  const given = imports ?? standard;
-  const made: unknown = typeof given === 'function' ? await given() : given;
-  if (typeof made !== 'object' || made === null)
-    throw new UsageError(`${path} exports no \`imports\`: { module: { name: hostFunction(…) } }`);
-  return made as Imports;
+  const made = await madeImports(imports ?? standard);
+  if (typeof made === 'object' && made !== null) return made;
+  throw new UsageError(`${path} exports no \`imports\`: { module: { name: hostFunction(…) } }`);
 }
 
-async function loaded(path: string): Promise<{ imports?: unknown; default?: unknown }> {
+/** Imports are given as they are, or by a function that makes them. */
+export const madeImports = async (given: unknown): Promise<Imports> =>
+  (typeof given === 'function' ? await given() : given) as Imports;
+
+/** A JavaScript module. Throws UsageError. */
+export async function loaded(path: string): Promise<Readonly<Record<string, unknown>>> {
   readBytes(path);
   try {
     return await import(pathToFileURL(resolve(path)).href);

@@ -3,10 +3,11 @@
 import { fileCache } from '../pool/cache.ts';
 import { useCodeCache } from '../rewrite/module/code-cache.ts';
 import { formatValue } from '../runtime/literals.ts';
-import type { PlannedCall } from '../snapshot/extras.ts';
+import { Snapshot } from '../snapshot/snapshot.ts';
 import { withDeadline } from '../spec/patience.ts';
 import type { VM, VmOptions } from '../vm.ts';
 import { parseBytes, parseCount, parseMs } from './arguments.ts';
+import type { Course, Finished } from './course.ts';
 import { drive, type End, type Why } from './drive.ts';
 import { type Exit, errorJson, errorLines, exitFor } from './exit.ts';
 import { print, warn } from './output.ts';
@@ -63,36 +64,36 @@ export class Bounds {
   }
 
   /** Drives the VM and tells how it went. */
-  async go(vm: VM, plan: readonly PlannedCall[]): Promise<Exit> {
+  async go(vm: VM, course: Course): Promise<Exit> {
     const { fuel, stop } = this;
-    const end = await drive(vm, plan, { fuel, stop });
+    const end = await drive(vm, course, { fuel, stop });
     this.interrupt?.release();
-    const told = this.tell(vm, end);
+    const told = this.tell(vm, course, end);
     if (this.options.json) print(toJson({ ...told.json, fuelUsed: vm.fuelUsed }));
     return told.exit;
   }
 
   /** Results go to stdout, all else to stderr; with --json one object goes to stdout, and to stderr what went wrong. */
-  private tell(vm: VM, end: End): Told {
+  private tell(vm: VM, course: Course, end: End): Told {
     switch (end.status) {
       case 'returned':
-        if (!this.options.json) for (const { value } of end.values) print(formatValue(value));
-        return { exit: 'ok', json: { status: 'returned', values: end.values.map(jsonValue) } };
+        if (!this.options.json) for (const line of linesOf(end.finished)) print(line);
+        return { exit: 'ok', json: { status: 'returned', ...jsonOf(end.finished) } };
       case 'trapped':
         warn(...errorLines(end.trap));
         return { exit: exitFor(end.trap), json: errorJson(end.trap) };
       case 'exited':
         return { exit: end.code, json: { status: 'exited', code: end.code } };
       case 'suspended':
-        return this.suspended(vm, end);
+        return this.suspended(vm, course, end.why);
       default:
         return end satisfies never;
     }
   }
 
-  private suspended(vm: VM, { why, plan }: End & { status: 'suspended' }): Told {
+  private suspended(vm: VM, course: Course, why: Why): Told {
     const { options, place } = this;
-    const bytes = place === undefined ? 0 : save(vm, plan, place);
+    const bytes = place === undefined ? 0 : save(vm, course, place);
     const kept =
       place === undefined ? 'nothing is saved: use --save FILE' : `saved to ${options.save} (${formatBytes(bytes)})`;
     warn(`suspended: ${this.cause(why)}; ${kept}`);
@@ -110,10 +111,16 @@ interface Told {
   readonly json: object;
 }
 
+const linesOf = (finished: Finished): string[] =>
+  'values' in finished ? finished.values.map(({ value }) => formatValue(value)) : [toJson(finished.output) ?? 'done'];
+
+const jsonOf = (finished: Finished): object =>
+  'values' in finished ? { values: finished.values.map(jsonValue) } : finished;
+
 /** Returns the size of the file. Throws OutputError. */
-function save(vm: VM, plan: readonly PlannedCall[], place: Place): number {
-  const modules = [...new Map(vm.store.instances.map(({ module }) => [module.hash, module])).values()];
-  const file = vm.save().encode({ modules, calls: plan });
+function save(vm: VM, { extras }: Course, place: Place): number {
+  const modules = [...new Map(vm.store.instances.map(({ module }) => [module.hash, module.bytes])).values()];
+  const file = new Snapshot(vm.save().data, { ...extras, modules }).encode();
   place.write(file);
   return file.length;
 }

@@ -94,6 +94,7 @@ function program(): Command {
     .option(...saveOption)
     .option(...moduleOption)
     .option(...dirOption)
+    .option('--program <file>', 'the job module of a job that a pool has saved')
     .option(...hostOption)
     .option(...engineOption)
     .option(...cacheOption)

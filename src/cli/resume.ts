@@ -1,18 +1,22 @@
 // `wasbox resume`: goes on with whatever wasbox has saved.
 
 import { deliverAnswer } from '../pool/answer.ts';
+import type { Program } from '../pool/program.ts';
+import { readJob } from '../pool/snapshot.ts';
 import { mostOfSnapshot } from '../snapshot/restore.ts';
 import { modulesAmong } from '../snapshot/whole.ts';
-import { VM } from '../vm.ts';
+import { type Imports, VM } from '../vm.ts';
 import { courseOf } from './course.ts';
 import type { Exit } from './exit.ts';
-import { at, checkModules, readHost, readModule, readSaved } from './files.ts';
+import { at, checkModules, loaded, madeImports, readHost, readModule, readSaved } from './files.ts';
 import { Bounds, type GoOptions } from './go.ts';
 import { checkHosts } from './imports.ts';
 import { hasWasi, leaveStdin, systemFor, type WasiOptions, withSystem } from './wasi.ts';
 
 export interface ResumeOptions extends GoOptions, Pick<WasiOptions, 'dir'> {
   readonly module?: readonly string[];
+  /** The job module of a job. */
+  readonly program?: string;
 }
 
 export async function resume(file: string, options: ResumeOptions): Promise<Exit> {
@@ -20,18 +24,26 @@ export async function resume(file: string, options: ResumeOptions): Promise<Exit
   const { host, engine } = options;
   const snapshot = bounds.timed(() => readSaved(file, mostOfSnapshot(bounds.limits)));
   const given = bounds.timed(() => (options.module ?? []).map(readModule));
+  const program = options.program === undefined ? undefined : await loaded(options.program);
   const system = hasWasi(snapshot) ? systemFor([], options) : undefined;
-  const imports = withSystem(system, await readHost(host));
-  const { vm, calls } = bounds.timed(() =>
+  const imports = withSystem(system, await importsOf(host, program));
+  const { vm, course } = bounds.timed(() =>
     at(file, () => {
-      const modules = modulesAmong(given, snapshot.data.modules, snapshot.extras);
+      const { data, extras } = snapshot;
+      const modules = modulesAmong(given, data.modules, extras);
       checkModules(snapshot, modules);
       checkHosts(snapshot, imports, host);
-      const course = courseOf(snapshot);
       const restored = VM.restore(snapshot, { modules, imports, engine, limits: bounds.limits });
-      if (course.answer !== undefined) deliverAnswer(restored, course.answer);
-      return { vm: restored, calls: course.calls };
+      const answer = extras.job === undefined ? undefined : readJob(extras.job).answer;
+      if (answer !== undefined) deliverAnswer(restored, answer);
+      return { vm: restored, course: courseOf(extras, restored, program) };
     }),
   );
-  return bounds.go(vm, calls).finally(system && leaveStdin);
+  return bounds.go(vm, course).finally(system && leaveStdin);
+}
+
+/** A job module may have host functions of its own; those that are given by --host come first. */
+async function importsOf(host: string | undefined, program: Program | undefined): Promise<Imports> {
+  const given = await readHost(host);
+  return program?.imports === undefined ? given : { ...(await madeImports(program.imports)), ...given };
 }

@@ -7,6 +7,7 @@ import { LinkError, UsageError } from '../spec/errors.ts';
 import { cut, quoted } from '../spec/told.ts';
 import type { FuncType } from '../spec/types.ts';
 import { VM } from '../vm.ts';
+import { Calls } from './course.ts';
 import type { Exit } from './exit.ts';
 import { readHost, readModule } from './files.ts';
 import { Bounds, type GoOptions } from './go.ts';
@@ -29,7 +30,7 @@ export async function run(file: string, args: readonly string[], options: RunOpt
   checkImports(module, imports, options.host);
   const vm = new VM({ engine: options.engine, limits: bounds.limits });
   bounds.timed(() => vm.instantiate(module, imports, { start: 'defer' }));
-  return bounds.go(vm, planFor(module, { export: name, args: given })).finally(system && leaveStdin);
+  return bounds.go(vm, new Calls(planFor(module, { export: name, args: given }))).finally(system && leaveStdin);
 }
 
 /** A reactor is told to initialise itself before anything else. */

@@ -43,8 +43,10 @@ export interface HostContext<S = unknown> {
   overLimit(limit: string, value: number): never;
 }
 
+/** What a host function does: it gets the arguments and then the context, and returns as `hostFunction` tells. */
 export type HostBody = (...args: [...Value[], HostContext]) => unknown;
 
+/** A host function and its type: what `hostFunction` and `asyncHostFunction` make, and imports are given. */
 export interface HostFunction {
   /**
    * `async`: the VM suspends until the results are delivered. `retry`: it does so where the body says that it cannot
@@ -112,6 +114,7 @@ type Given<T> = T extends keyof NamedValues ? NamedValues[T] : Value;
 /** What an instance exports is a function, too. */
 type Taken<T> = T extends 'funcref' ? FuncLike | null : T extends '(ref func)' ? FuncLike : Given<T>;
 
+/** What a body gets for parameters of these types. */
 export type ParamsOf<P extends readonly TypeLike[]> = { -readonly [K in keyof P]: Given<P[K]> };
 /** One result as it is, several as a list; of a function without any, whatever. */
 export type ResultsOf<R extends readonly TypeLike[]> = number extends R['length']
@@ -122,6 +125,7 @@ export type ResultsOf<R extends readonly TypeLike[]> = number extends R['length'
     : R extends readonly [infer One]
       ? Taken<One>
       : { readonly [K in keyof R]: Taken<R[K]> };
+/** As ResultsOf, or a promise of it. */
 export type LaterResultsOf<R extends readonly TypeLike[]> = R extends readonly []
   ? unknown
   : ResultsOf<R> | PromiseLike<ResultsOf<R>>;

@@ -21,7 +21,7 @@ import {
   UsageError,
   type WasboxError,
 } from '../spec/errors.ts';
-import { calledFrom } from '../spec/stacks.ts';
+import { calledFrom, trimThrown } from '../spec/stacks.ts';
 import { cut, isA, messageOf, quoted, toldThrown } from '../spec/told.ts';
 import { type FuncAddr, type FuncType, slotsOfAll, type ValType } from '../spec/types.ts';
 import type { HostContext, HostFunction, MemoryNamed } from './define.ts';
@@ -278,10 +278,12 @@ const tooDeep = (): ExhaustionError =>
 const keyOf = ({ type, module, name }: Pick<FuncInst & { kind: 'host' }, 'type' | 'module' | 'name'>): string =>
   JSON.stringify([type.id, module, name]);
 
-const hostError = (name: string, cause: unknown): HostError =>
-  new HostError(`${name} threw ${toldThrown(cause)}`, { cause });
+function hostError(name: string, cause: unknown): HostError {
+  trimThrown(cause);
+  return new HostError(`${name} threw ${toldThrown(cause)}`, { cause });
+}
 
-/** Named, so that errors can tell their readers where the host function's own stack ends (spec/errors.ts). */
+/** Named, so that stacks can be cut off where the host function's own part ends (spec/stacks.ts). */
 function callBody(host: HostFunction, args: readonly Value[], context: HostContext): unknown {
   return host.body(...args, context);
 }

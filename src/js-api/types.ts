@@ -5,9 +5,11 @@
 import type { EngineName } from '../vm/engines.ts';
 import type { LimitOptions } from '../vm/options.ts';
 
+/** What a namespace is made with. */
 export interface WebAssemblyOptions {
   /** What all instances of the namespace may use together, over its whole life. */
   readonly limits?: LimitOptions | undefined;
+  /** What runs the modules: `auto` unless told. */
   readonly engine?: EngineName | undefined;
 }
 
@@ -97,21 +99,28 @@ export interface ErrorClass {
 export interface WebAssemblyNamespace {
   readonly Module: {
     readonly prototype: ModuleObject;
+    /** As the host's. */
     new (bytes: Bytes, options?: CompileOptions): ModuleObject;
+    /** As the host's. */
     customSections(moduleObject: ModuleObject, sectionName: string): ArrayBuffer[];
+    /** As the host's. */
     exports(moduleObject: ModuleObject): ExportDescriptor[];
+    /** As the host's. */
     imports(moduleObject: ModuleObject): ImportDescriptor[];
   };
   readonly Instance: {
     readonly prototype: InstanceObject;
+    /** As the host's. */
     new (module: ModuleObject, importObject?: Imports): InstanceObject;
   };
   readonly Memory: {
     readonly prototype: MemoryObject;
+    /** As the host's. */
     new (descriptor: { initial: number; maximum?: number; shared?: boolean; address?: 'i32' | 'i64' }): MemoryObject;
   };
   readonly Table: {
     readonly prototype: TableObject;
+    /** As the host's. */
     new (
       descriptor: { element: 'anyfunc' | 'externref'; initial: number; maximum?: number; address?: 'i32' | 'i64' },
       value?: unknown,
@@ -119,25 +128,37 @@ export interface WebAssemblyNamespace {
   };
   readonly Global: {
     readonly prototype: GlobalObject;
+    /** As the host's. */
     new <T extends ValueType = ValueType>(
       descriptor: { value: T; mutable?: boolean },
       value?: ValueTypeMap[T],
     ): GlobalObject<T>;
   };
-  readonly Tag: { readonly prototype: TagObject; new (type: { parameters: ValueType[] }): TagObject };
+  readonly Tag: {
+    readonly prototype: TagObject;
+    /** As the host's. */
+    new (type: { parameters: ValueType[] }): TagObject;
+  };
   readonly Exception: {
     readonly prototype: ExceptionObject;
+    /** As the host's. */
     new (exceptionTag: TagObject, payload: unknown[], options?: { traceStack?: boolean }): ExceptionObject;
   };
   readonly JSTag: TagObject;
   readonly CompileError: ErrorClass;
   readonly LinkError: ErrorClass;
   readonly RuntimeError: ErrorClass;
+  /** As the host's. */
   validate(bytes: Bytes, options?: CompileOptions): boolean;
+  /** As the host's. */
   compile(bytes: Bytes, options?: CompileOptions): Promise<ModuleObject>;
+  /** As the host's. */
   compileStreaming(source: Source, options?: CompileOptions): Promise<ModuleObject>;
+  /** As the host's. */
   instantiate(bytes: Bytes, importObject?: Imports, options?: CompileOptions): Promise<Instantiated>;
+  /** As the host's. */
   instantiate(moduleObject: ModuleObject, importObject?: Imports): Promise<InstanceObject>;
+  /** As the host's. */
   instantiateStreaming(source: Source, importObject?: Imports, options?: CompileOptions): Promise<Instantiated>;
 }
 
@@ -147,9 +168,17 @@ export interface Suspending {
 }
 /** https://github.com/WebAssembly/js-promise-integration */
 export interface PromiseIntegration {
-  readonly Suspending: { readonly prototype: Suspending; new (func: (...args: never) => unknown): Suspending };
+  /** Makes an import of the guest one that it waits for: what it returns may be a promise. */
+  readonly Suspending: {
+    readonly prototype: Suspending;
+    /** Throws TypeError for what is no function, and for one of WebAssembly. */
+    new (func: (...args: never) => unknown): Suspending;
+  };
   /** An export as a function that answers with a promise of its result; its imports may be `Suspending`. */
   readonly promising: (func: (...args: never) => unknown) => (...args: unknown[]) => Promise<unknown>;
+  /**
+   * Thrown where a guest would have to wait and cannot: no promising function was called, or JavaScript stands between.
+   */
   readonly SuspendError: ErrorConstructor;
 }
 /** What ours has: that, and what only newer hosts have. */

@@ -17,12 +17,14 @@ export class SuspendedError extends spec.WasboxError {
   declare readonly snapshot: JobSnapshot;
   constructor(snapshot: JobSnapshot, options?: ErrorOptions) {
     super('the job was suspended; its `snapshot` can be resumed', options);
+    shorten(this);
     spec.hide(this, 'snapshot', snapshot);
   }
 }
 
 /** The job used up its fuel or its time. */
 export class JobLimitError extends spec.LimitError {
+  /** Which of the two it was. */
   declare readonly limit: 'fuel' | 'deadline';
   /** The job's state; undefined where it was lost with its thread, or would have taken too long to save. */
   declare readonly snapshot: JobSnapshot | undefined;
@@ -37,6 +39,7 @@ export class JobLimitError extends spec.LimitError {
       value,
       ...options,
     });
+    shorten(this);
     spec.hide(this, 'snapshot', snapshot);
   }
 }
@@ -44,11 +47,19 @@ export class JobLimitError extends spec.LimitError {
 /** The job was given up, by `cancel()`, an abandoned `map`, or `terminate()`. Its state is gone. */
 export class CancelledError extends spec.WasboxError {
   readonly code = 'cancelled';
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    shorten(this);
+  }
 }
 
 /** The thread that ran the job died: `process.exit` or an uncaught error in a host function, or it was killed. */
 export class WorkerError extends spec.WasboxError {
   readonly code = 'worker';
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    shorten(this);
+  }
 }
 
 type ErrorClass = { readonly prototype: Error };
@@ -129,13 +140,22 @@ const ours = ['../', '../../workers/']
   .map((folder) => new URL(folder, import.meta.url))
   .flatMap((folder) => [folder.href, fileURLToPath(folder)]);
 
-/** Of an error of ours what is not ours: the guest's frames, and those of host functions and job modules. */
+const isOurs = (line: string): boolean => /^ +at /.test(line) && ours.some((folder) => line.includes(folder));
+
+/** Without our functions, but of a bug of ours: of an error of ours, the guest's frames and those of the program. */
 function stackOf(error: Error): string | undefined {
-  const stack = peek(error, 'stack');
-  if (typeof stack !== 'string') return undefined;
-  if (!isA(error, spec.WasboxError) || isA(error, spec.CrashError)) return cut(stack, most.stack);
-  const host = hostLines(stack).filter((line) => !ours.some((folder) => line.includes(folder)));
-  return [`${error.name}: ${error.message}`, ...guestLines(error), ...host].join('\n');
+  const told = peek(error, 'stack');
+  if (typeof told !== 'string') return undefined;
+  const stack = cut(told, most.stack);
+  if (isA(error, spec.CrashError)) return stack;
+  const lines = stack.split('\n').filter((line) => !isOurs(line));
+  if (!isA(error, spec.WasboxError)) return lines.join('\n');
+  return [`${error.name}: ${error.message}`, ...guestLines(error), ...hostLines(lines.join('\n'))].join('\n');
+}
+
+/** Takes what is ours from the stack of an error that ends a job: nobody's call has made it. */
+function shorten(error: Error): void {
+  spec.hide(error, 'stack', stackOf(error));
 }
 
 function fieldsOf(error: Error): Record<string, unknown> {

@@ -1,4 +1,8 @@
-// The public names of `wasbox/pool`.
+/**
+ * The public names of `wasbox/pool`: VMs on worker threads, in slices. It needs Node.
+ *
+ * @module wasbox/pool
+ */
 
 export type { Instance } from '../vm.ts';
 export { CancelledError, JobLimitError, SuspendedError, WorkerError } from './errors.ts';

@@ -11,12 +11,19 @@ export interface JobControl {
   cancel(run: Run): void;
 }
 
+/**
+ * A job that was submitted: what it comes to, how far it is, and ways to stop it.
+ *
+ * @typeParam T What it comes to: the list of results of the export that was called, or what the program says.
+ */
 export class Job<T = readonly Value[]> {
+  /** @hidden */
   constructor(
     private readonly run: Run,
     private readonly control: JobControl,
   ) {}
 
+  /** Counts the jobs of the pool, from 0. */
   get id(): number {
     return this.run.id;
   }
@@ -35,10 +42,12 @@ export class Job<T = readonly Value[]> {
     return this.run.output.promise as Promise<T>;
   }
 
+  /** Where it is: in line, on a thread, waiting for a service or for its guest's time, or how it has ended. */
   get status(): RunStatus {
     return this.run.status;
   }
 
+  /** What it has cost so far, up to its last slice. */
   get stats(): JobStats {
     return this.run.stats;
   }

@@ -8,6 +8,7 @@ import type { CallSpec, JobOptions, MapOptions, ProgramSpec, WasiSpec } from './
 import { withInput } from './wasi.ts';
 
 type AnyIterable = Iterable<unknown> & AsyncIterable<unknown>;
+/** Inputs of `pool.map`, one for each job; they may be endless. */
 export type Inputs = Iterable<unknown> | AsyncIterable<unknown>;
 
 type AnySpec = CallSpec & ProgramSpec & WasiSpec;

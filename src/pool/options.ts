@@ -34,6 +34,7 @@ import { isIdentity } from './snapshot.ts';
 import type { JobStats } from './stats.ts';
 import { aWasiJob, type WasiJob, type WasiOrder, wasiOrder } from './wasi.ts';
 
+/** What a pool is made with. */
 export interface PoolOptions {
   /** How many threads; by default as many as the machine has processors. */
   readonly threads?: number | undefined;
@@ -56,11 +57,13 @@ export interface PoolOptions {
   readonly resourceLimits?: object | undefined;
 }
 
+/** What a job may use: the limits of its VM, and fuel. */
 export interface JobLimits extends LimitOptions {
   /** Units of fuel for the whole job. */
   readonly fuel?: number | undefined;
 }
 
+/** What all jobs can be told, however they begin. */
 export interface JobOptions {
   /**
    * URL of a module whose `imports` (or default export) are host functions: an object, or a function that makes it.
@@ -77,7 +80,9 @@ export interface JobOptions {
   readonly identity?: string | undefined;
   /** How long a service may take to answer, in ms. Without it, as long as it likes. */
   readonly serviceTimeout?: number | undefined;
+  /** Each that is left out has its default, or the snapshot's where a job is resumed. */
   readonly limits?: JobLimits | undefined;
+  /** What runs the guest: `auto` unless told. */
   readonly engine?: VmOptions['engine'];
   /** Suspends the job; nothing is killed. */
   readonly signal?: AbortSignal | undefined;
@@ -101,6 +106,7 @@ export interface JobOptions {
   readonly onCrash?: 'fail' | 'retry' | undefined;
   /** With `retry`: how often, and a checkpoint every so many slices. */
   readonly retries?: number | undefined;
+  /** With `retry`: a checkpoint every so many slices; 50 unless told. */
   readonly checkpointEvery?: number | undefined;
   /** Called after each slice. What it throws harms nobody: the process is warned of it, once a job. */
   readonly onProgress?: ((stats: JobStats) => void) | undefined;
@@ -126,6 +132,7 @@ export interface WasiSpec extends JobOptions {
   readonly wasi: WasiJob;
 }
 
+/** How a snapshot goes on. What is left out is as it was, for a job that was suspended in this process. */
 export interface ResumeOptions extends JobOptions {
   /** The modules of the snapshot's VM; those of a job that was suspended in this process, or that came along, are known. */
   readonly modules?: readonly ModuleLike[] | undefined;
@@ -141,6 +148,7 @@ export interface ResumeOptions extends JobOptions {
   readonly args?: readonly Value[] | undefined;
 }
 
+/** How the jobs of `pool.map` run. */
 export interface MapOptions extends JobOptions {
   /** How many jobs may have begun whose output has not been taken yet; by default two a thread. */
   readonly inFlight?: number | undefined;

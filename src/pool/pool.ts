@@ -40,6 +40,7 @@ import { JobSnapshot } from './snapshot.ts';
 import { type Lost, Threads } from './threads.ts';
 import type { WasiOutput } from './wasi.ts';
 
+/** What a pool does at the moment. */
 export interface PoolStats {
   readonly threads: number;
   /** Jobs that have not ended, and those of them that are in line, on a thread, or waiting for a service. */
@@ -54,6 +55,10 @@ const mostNotice = 1000;
 /** A timer that fires in 24 days only. */
 const longest = 2 ** 31 - 1;
 
+/**
+ * Threads that run jobs in slices, and the owner of their state in between. It keeps the process alive as long as there
+ * are jobs; `close` lets its threads go.
+ */
 export class Pool {
   private readonly spec: PoolSpec;
   private readonly scheduler: Scheduler<Run>;
@@ -158,6 +163,7 @@ export class Pool {
     this.services.set(name, service);
   }
 
+  /** How many threads there are, and jobs, at the moment. */
   get stats(): PoolStats {
     const count = (status: RunStatus) => this.runs.all.filter((run) => run.status === status).length;
     return {
@@ -184,6 +190,7 @@ export class Pool {
     return this.close();
   }
 
+  /** As `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -47,7 +47,12 @@ export interface Call {
 export interface Done {
   readonly done: unknown;
 }
+/** What a step comes to. */
 export type StepResult = Call | Done;
+/**
+ * A step of a job module: it gets the guest, the state that the step before left, and the results of the call in
+ * between.
+ */
 export type Step = (guest: Instance, state: never, results: readonly Value[]) => StepResult | Promise<StepResult>;
 
 export type Program = Readonly<Record<string, unknown>>;

@@ -32,6 +32,7 @@ export type Stop =
   | { readonly kind: 'suspend'; readonly cause: unknown }
   | { readonly kind: 'limit'; readonly limit: 'fuel' | 'deadline' };
 
+/** Where a job is, or how it has ended. `waiting`: for a service, or for its guest's own time. */
 export type RunStatus = 'queued' | 'running' | 'waiting' | 'done' | 'failed' | 'suspended' | 'cancelled';
 
 const noServices: ReadonlyMap<string, BoundService> = new Map();

@@ -7,6 +7,7 @@
 // Affinity decides among jobs of about equal pass: `keep` goes where it ran last, and may for that be some slices ahead
 // of one that would have to move; `spread` goes anywhere else.
 
+/** Whether a job stays on its thread (`keep`) or never runs two slices in a row on one (`spread`). */
 export type Affinity = 'keep' | 'spread';
 export type ThreadId = number;
 

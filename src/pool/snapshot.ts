@@ -18,18 +18,21 @@ import type { Answer, ErrorData, Progress } from './protocol.ts';
  * In a container `job` (snapshot/extras.ts) is a parcel of `{ next, state, identity, answer, program }`, of
  * which older ones have the first two or four only. */
 
+/** A suspended job: `encode` makes bytes of it, and `pool.resume` goes on with it, as often as you like. */
 export class JobSnapshot {
+  /** @hidden */
   constructor(
-    /** The VM, as `Snapshot.encode` writes it. */
+    /** The VM, as `Snapshot.encode` writes it. @hidden */
     readonly bytes: Parcel,
+    /** Where in its program it was. @hidden */
     readonly progress: Progress,
     /** Whether the VM was saved by somebody else than a job. */
     readonly foreign: boolean,
     /** What services know the job by; undefined where it has been no job yet. */
     readonly identity?: string,
-    /** What a service has answered meanwhile to the host call that the VM waits for. */
+    /** What a service has answered meanwhile to the host call that the VM waits for. @hidden */
     readonly answer?: Answer,
-    /** What the job was submitted with, where it was suspended in this process. */
+    /** What the job was submitted with, where it was suspended in this process. @hidden */
     readonly spec?: JobSpec,
     /** Bytes of modules that came along. */
     readonly modules: readonly Uint8Array[] = [],
@@ -44,12 +47,8 @@ export class JobSnapshot {
 
   /** Bytes for a file, a database, a queue. All that reads what wasbox has saved takes them. */
   encode(): Uint8Array {
-    const { next, state } = this.progress;
-    const { bytes: vm, identity, answer, modules, ofProgram: program } = this;
-    const job = pack(
-      { next, state: state.slice(), identity, answer: answer && plainAnswer(answer), program },
-      'the progress of a job',
-    );
+    const { bytes: vm, progress, identity, answer, modules, ofProgram: program } = this;
+    const job = writeJob({ ...progress, identity, answer, program });
     return closeSaved({ vm, extras: { modules, calls: [], job } });
   }
 
@@ -97,6 +96,11 @@ export type JobState = Progress & {
   readonly answer: Answer | undefined;
   readonly program: boolean | undefined;
 };
+
+export function writeJob({ next, state, identity, answer, program }: JobState): Uint8Array {
+  const told = { next, state: state.slice(), identity, answer: answer && plainAnswer(answer), program };
+  return pack(told, 'the progress of a job');
+}
 
 /** Throws SnapshotError. */
 export function readJob(job: Uint8Array): JobState {

@@ -17,6 +17,7 @@ export interface SliceReport {
   readonly sentAt: number;
 }
 
+/** What a job has cost so far. */
 export interface JobStats {
   /** Slices that have run. */
   readonly slices: number;
@@ -32,6 +33,7 @@ export interface JobStats {
   readonly movingMs: number;
   /** Units of fuel charged. */
   readonly fuelUsed: number;
+  /** How often its state was kept for the case that its thread dies. */
   readonly checkpoints: number;
   /** How often its thread died. */
   readonly crashes: number;

@@ -15,6 +15,7 @@ export type Interruption =
   /** An AbortSignal has asked for it; `cause` is the signal's reason. */
   | { readonly kind: 'signal'; readonly cause: unknown };
 
+/** Why a run was suspended. */
 export type SuspendReason =
   /** The fuel of this run is used up. */
   | { readonly kind: 'fuel' }

@@ -18,7 +18,9 @@ export type EntityType =
   | { readonly kind: 'memory'; readonly type: MemType }
   | { readonly kind: 'global'; readonly type: GlobalType }
   | { readonly kind: 'tag'; readonly type: FuncType };
+/** An import of a module: its names, its kind, its type. */
 export type ModuleImport = EntityType & { readonly module: string; readonly name: string };
+/** An export of a module: its name, its kind, its type. */
 export type ModuleExport = EntityType & { readonly name: string };
 
 /** The type of a function or a tag. */
@@ -33,6 +35,7 @@ const typesOf = {
   tag: ({ tags }, index) => compOf(tags[index]),
 } satisfies Record<ExternKind, (context: ModuleContext, index: number) => EntityType['type'] | undefined>;
 
+/** A module that was decoded and validated. It never changes, and any number of VMs share it. */
 export class Module {
   private knownImports: readonly ModuleImport[] | undefined;
   private knownExports: readonly ModuleExport[] | undefined;
@@ -41,8 +44,11 @@ export class Module {
   /** Of exported functions, the first name of each. */
   private exportedNames: ReadonlyMap<FuncIdx, string> | undefined;
 
+  /** @hidden */
   private constructor(
+    /** @hidden */
     readonly syntax: ModuleSyntax,
+    /** @hidden */
     readonly context: ModuleContext,
   ) {}
 
@@ -81,6 +87,7 @@ export class Module {
     return { kind, type: typesOf[kind](this.context, index) } as EntityType;
   }
 
+  /** The bytes that it was made of. Do not change them. */
   get bytes(): Uint8Array {
     return this.syntax.bytes;
   }
@@ -91,6 +98,7 @@ export class Module {
     return this.known;
   }
 
+  /** The export of that name as the module tells it, or undefined. @hidden */
   exportNamed(name: string): Export | undefined {
     this.byName ??= new Map(this.syntax.exports.map((e) => [e.name, e]));
     return this.byName.get(name);

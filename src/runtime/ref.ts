@@ -22,6 +22,7 @@ export interface RefTypes {
   readonly i31: 'i31';
   readonly exn: FuncType;
 }
+/** What a reference can refer to. */
 export type RefKind = keyof RefTypes;
 
 /** What a reference needs of its store. */
@@ -36,6 +37,7 @@ export interface RefHome {
 export class Ref<K extends RefKind = RefKind> {
   private gone = false;
 
+  /** @hidden */
   constructor(
     /** The store that it is of: a reference means nothing in another one. */
     readonly store: RefHome,

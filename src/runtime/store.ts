@@ -43,9 +43,11 @@ export interface VmLimits {
   readonly tables: number;
   /** Bytes of all structures, arrays and exceptions together, of which a sixteenth stays free. */
   readonly heap: number;
+  /** Instances of modules. */
   readonly instances: number;
   /** Linear memories. Whatever their size, each takes about ten gigabytes of the process's address space. */
   readonly memoryCount: number;
+  /** Tables, whatever their size. */
   readonly tableCount: number;
   /**
    * Functions, tables, globals and tags of the store, and what instances import and have as segments: each takes some
@@ -56,6 +58,7 @@ export interface VmLimits {
   readonly hostState: number;
 }
 
+/** What a VM may use unless told. */
 export const defaultLimits: VmLimits = {
   innerFuel: 10_000_000_000,
   memory: 4 * 1024 ** 3,

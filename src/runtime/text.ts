@@ -8,12 +8,14 @@ import { told } from '../spec/told.ts';
 /** `utf-16`: little-endian; units that are half a character stay what they are. */
 export type Encoding = 'utf-8' | 'utf-16';
 
+/** How a text stands in a memory. */
 export interface ReadTextOptions {
   /** In bytes; without it the text ends before the first NUL. */
   readonly length?: number | undefined;
   /** `utf-8` unless told. */
   readonly encoding?: Encoding | undefined;
 }
+/** How a text is written into a memory. */
 export interface WriteTextOptions {
   /** `utf-8` unless told. */
   readonly encoding?: Encoding | undefined;

@@ -13,15 +13,19 @@ import { contentsOf, type ExtraKind, type Part, type Parts, partsOf } from './pa
 
 /** A call that is to follow. */
 export interface PlannedCall {
+  /** Of the VM's first instance. */
   readonly export: string;
   /** As on the command line. */
   readonly args: readonly string[];
 }
 
+/** What stands beside the VM in what was saved. */
 export interface Extras {
   /** Bytes of modules. */
   readonly modules: readonly Uint8Array[];
+  /** To be made in turn, once the call that the VM is in has returned. */
   readonly calls: readonly PlannedCall[];
+  /** What a pool says of the job. */
   readonly job: Uint8Array | undefined;
 }
 export const noExtras: Extras = { modules: [], calls: [], job: undefined };

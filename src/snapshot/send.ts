@@ -15,7 +15,7 @@ import { resolve, type Verified, verify } from './verify.ts';
 
 /** For `postMessage`; not for storage: use a Snapshot for that. */
 export interface SnapshotMessage {
-  /** No page is in it. */
+  /** No page is in it. @hidden */
   readonly data: SnapshotData;
   /** The memories: a shared one by its handle, a private one by its bytes. */
   readonly memories: readonly (HostMemory | Uint8Array<ArrayBuffer>)[];
@@ -41,6 +41,7 @@ export function sendStore(store: Store, states: readonly NamedState[] = []): Sen
 export const offerStore = (store: Store, states: readonly NamedState[] = []): Sent =>
   messageOf(store, states, (memory) => bytesOf(memory) ?? memory.host);
 
+/** What is posted to another thread: the message, and the list of what is transferred with it. */
 export interface Sent {
   readonly message: SnapshotMessage;
   readonly transfer: ArrayBuffer[];

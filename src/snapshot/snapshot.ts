@@ -8,6 +8,7 @@ import { decodeSnapshot, encodeSnapshot } from './container.ts';
 import { type Extras, isPlannedCall, noExtras, type PlannedCall } from './extras.ts';
 import type { SnapshotData } from './format.ts';
 
+/** How a snapshot is written down. */
 export interface EncodeOptions {
   /** An older snapshot: only what differs from its memories is written, and decoding needs it again. */
   readonly base?: Snapshot | undefined;
@@ -17,6 +18,7 @@ export interface EncodeOptions {
   readonly calls?: readonly PlannedCall[] | undefined;
 }
 
+/** How bytes are read: what a snapshot may take, however little its bytes are. */
 export interface DecodeOptions {
   /** The snapshot that was given as base when this one was encoded. */
   readonly base?: Snapshot | undefined;
@@ -54,8 +56,14 @@ export interface SnapshotSummary {
   readonly fuelUsed: number;
 }
 
+/**
+ * A VM as data: its stack, memories, tables, globals and heap, and what it waits for. `VM.restore` makes a VM of it, as
+ * often as you like.
+ */
 export class Snapshot {
+  /** @hidden */
   constructor(
+    /** @hidden */
     readonly data: SnapshotData,
     /** What it was read with: modules, calls that are to follow, a job. */
     readonly extras: Extras = noExtras,
@@ -85,6 +93,7 @@ export class Snapshot {
     return new Snapshot(data, extras);
   }
 
+  /** What is in it, for people. */
   summary(): SnapshotSummary {
     const { data } = this;
     const { pending } = data;

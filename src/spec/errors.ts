@@ -4,6 +4,7 @@
 import { attempt, cut, mostOfMessage, toldThrown } from './told.ts';
 import type { TrapKind } from './traps.ts';
 
+/** One for each kind of failure. */
 export type ErrorCode =
   | 'malformed'
   | 'invalid'
@@ -37,9 +38,6 @@ export interface TraceFrame {
 const inspected = Symbol.for('nodejs.util.inspect.custom');
 type Inspect = (value: unknown, options: object) => string;
 
-/** In the stack of what a host function threw: where our own functions begin that called it (host/port.ts). */
-const belowHostFunctions = /\n +at (?:async )?(?:callBody|Port\.answer) .*?(?:\n +at .*?)*(?= \{\n|\n(?! +at )|$)/g;
-
 /** What all errors of wasbox have in common. `code` is stable; `message` is for people, and of 2,000 characters at most. */
 export abstract class WasboxError extends Error {
   abstract readonly code: ErrorCode;
@@ -62,8 +60,8 @@ export abstract class WasboxError extends Error {
 
   /** The cause may be anything that a host function threw, and Node's own way to print it throws where that does. */
   [inspected](_depth: number, options: object, inspect: Inspect): string {
-    const print = () => inspect(this, { ...options, customInspect: false }).replace(belowHostFunctions, '');
-    return attempt(print, this.stack ?? this.message);
+    const plainly = { ...options, customInspect: false };
+    return attempt(() => inspect(this, plainly), this.stack ?? this.message);
   }
 }
 

@@ -2,7 +2,7 @@
 // functions. Only V8 says where a stack begins; on other hosts the whole of it stands below the guest's frames.
 
 import { CrashError, GuestError, hide, type TraceFrame, WasboxError } from './errors.ts';
-import { isA, plain } from './told.ts';
+import { attempt, isA, plain } from './told.ts';
 
 /** Lines of frames of the guest, of which an error has more in `frames`, and of the host. */
 const most = { guest: 8, host: 4 };
@@ -53,13 +53,25 @@ function callerLines(entry: object): string[] {
   return hostLines(typeof holder.stack === 'string' ? holder.stack : '');
 }
 
+/** Where our own functions begin, below a host function that they have called (host/port.ts). */
 const belowHostFunction = /^ +at (?:async )?(?:callBody|Port\.answer) /;
-const ofNode = /\(node:|at (?:async )?node:/;
+
+/** Takes what is ours from the stack of whatever a host function threw, where it is such as V8 makes. */
+export function trimThrown(thrown: unknown): void {
+  attempt(() => {
+    if (!isA(thrown, Error) || typeof thrown.stack !== 'string') return;
+    const lines = thrown.stack.split('\n');
+    const end = lines.findIndex((line) => belowHostFunction.test(line));
+    if (end > 0) hide(thrown, 'stack', lines.slice(0, end).join('\n'));
+  }, undefined);
+}
+/** Node's own functions, and those of modules: the guest's as we write them, and our native code. */
+const ofNobody = /\(node:|at (?:async )?node:|wasm-function\[/;
 
 /** Of a stack as V8 writes it: the first frames that are the program's, down to where our functions called a host function. */
 export function hostLines(stack: string): string[] {
   const lines = stack.split('\n').filter((line) => /^ +at /.test(line));
   const end = lines.findIndex((line) => belowHostFunction.test(line));
   const own = end < 0 ? lines : lines.slice(0, end);
-  return own.filter((line) => !ofNode.test(line)).slice(0, most.host);
+  return own.filter((line) => !ofNobody.test(line)).slice(0, most.host);
 }

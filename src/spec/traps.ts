@@ -1,6 +1,7 @@
 // Trap kinds. The kind is the message of the specification's test suite, which has none for a heap that is full,
 // nor for functions on strings.
 
+/** All kinds of traps. */
 export const trapKinds = [
   'unreachable',
   'integer divide by zero',
@@ -28,4 +29,5 @@ export const trapKinds = [
   'uncaught exception',
 ] as const;
 
+/** What a trap is about. */
 export type TrapKind = (typeof trapKinds)[number];

@@ -19,8 +19,11 @@ export type GlobalAddr = Flavor<'globaladdr'>;
 export type TagAddr = Flavor<'tagaddr'>;
 export type InstanceAddr = Flavor<'instanceaddr'>;
 
+/** Numbers, of 32 and 64 bits. */
 export type NumType = 'i32' | 'i64' | 'f32' | 'f64';
+/** Vectors, of 128 bits. */
 export type VecType = 'v128';
+/** Heap types that have a name of their own. */
 export type AbsHeapType =
   | 'func'
   | 'nofunc'
@@ -37,27 +40,35 @@ export type AbsHeapType =
 
 /** Open (as decoded): abstract or a type index. Closed (after validation): abstract or a DefType. */
 export type HeapType = AbsHeapType | TypeIdx | DefType;
+/** References: to what, and whether they may be null. */
 export interface RefType {
   readonly heap: HeapType;
   readonly nullable: boolean;
 }
+/** Types of values: what parameters, results, locals, globals and operands have. */
 export type ValType = NumType | VecType | RefType;
+/** Fields may have these besides. */
 export type PackedType = 'i8' | 'i16';
+/** Types of fields of structures and arrays. */
 export type StorageType = ValType | PackedType;
 
+/** Types of fields, and whether these can be changed. */
 export interface FieldType {
   readonly storage: StorageType;
   readonly mutable: boolean;
 }
+/** Types of functions. */
 export interface FuncType {
   readonly kind: 'func';
   readonly params: readonly ValType[];
   readonly results: readonly ValType[];
 }
+/** Types of structures. */
 export interface StructType {
   readonly kind: 'struct';
   readonly fields: readonly FieldType[];
 }
+/** Types of arrays. */
 export interface ArrayType {
   readonly kind: 'array';
   readonly field: FieldType;
@@ -70,12 +81,14 @@ export interface SubType {
 }
 export type RecType = readonly SubType[];
 
+/** How the places of a memory or table are counted: in 32 bits, or in 64. */
 export type AddrType = 'i32' | 'i64';
 /** Sizes in pages (memories) or elements (tables). Up to 2^64 - 1 in the binary format, hence bigint. */
 export interface Limits {
   readonly min: bigint;
   readonly max?: bigint;
 }
+/** Types of memories. */
 export interface MemType {
   readonly addr: AddrType;
   readonly limits: Limits;
@@ -83,11 +96,13 @@ export interface MemType {
   /** log2 of the page size: 16, or 0 with custom page sizes. */
   readonly pageLog2: number;
 }
+/** Types of tables. */
 export interface TableType {
   readonly addr: AddrType;
   readonly limits: Limits;
   readonly ref: RefType;
 }
+/** Types of globals. */
 export interface GlobalType {
   readonly type: ValType;
   readonly mutable: boolean;
@@ -96,9 +111,12 @@ export interface TagType {
   readonly type: TypeIdx;
 }
 
+/** What modules import and export. */
 export type ExternKind = 'func' | 'table' | 'memory' | 'global' | 'tag';
 
+/** Any function, or null. */
 export const funcref: RefType = { heap: 'func', nullable: true };
+/** Any value of the host, or null. */
 export const externref: RefType = { heap: 'extern', nullable: true };
 
 /** The spec's short names for nullable references to abstract heap types, both ways from one list. */
@@ -119,6 +137,7 @@ const shorthand = {
 
 /** Names of value types that need no index. */
 export type RefTypeName = (typeof shorthand)[AbsHeapType] | `(ref ${AbsHeapType})`;
+/** Names of value types, as the text format has them. */
 export type TypeName = NumType | VecType | RefTypeName;
 
 export const isRef = (type: ValType): type is RefType => typeof type === 'object';

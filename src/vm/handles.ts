@@ -16,7 +16,9 @@ export type Extern = Ref<'func'> | MemoryRef | TableRef | GlobalRef | TagRef;
 
 abstract class Handle {
   abstract readonly kind: ExternKind;
+  /** @hidden */
   constructor(
+    /** @hidden */
     readonly store: Store,
     readonly addr: number,
   ) {}
@@ -28,12 +30,14 @@ abstract class Handle {
   }
 }
 
+/** A linear memory of a VM. */
 export class MemoryRef extends Handle {
   readonly kind = 'memory';
 
   private get inst(): MemoryInst {
     return this.inStore(this.store.memories);
   }
+  /** As the module declares it. */
   get type(): MemType {
     return this.inst.type;
   }
@@ -72,21 +76,26 @@ export class MemoryRef extends Handle {
   }
 }
 
+/** A table of a VM. */
 export class TableRef extends Handle {
   readonly kind = 'table';
 
   private get inst(): TableInst {
     return this.inStore(this.store.tables);
   }
+  /** As the module declares it. */
   get type(): TableType {
     return this.inst.type;
   }
+  /** How many elements it has now. */
   get size(): number {
     return this.inst.size;
   }
+  /** The element at an index. Throws UsageError for one that is not there. */
   get(index: number): Value {
     return readValue(this.inst.elements, this.within(index), this.inst.type.ref, this.store);
   }
+  /** Puts an element there. Throws UsageError for an index that is not there, and for what is of another type. */
   set(index: number, value: Value): void {
     const words = new Int32Array(2);
     tidyHostValues(this.store);
@@ -107,12 +116,15 @@ export class TableRef extends Handle {
   }
 }
 
+/** A global of a VM. */
 export class GlobalRef extends Handle {
   readonly kind = 'global';
 
+  /** As the module declares it. */
   get type(): GlobalType {
     return this.inStore(this.store.globals).type;
   }
+  /** What it holds now. Setting it throws UsageError where it is constant, and for what is of another type. */
   get value(): Value {
     return readValue(this.store.globalWords, this.slot, this.type.type, this.store);
   }
@@ -128,6 +140,7 @@ export class GlobalRef extends Handle {
   }
 }
 
+/** A tag of exceptions of a VM. */
 export class TagRef extends Handle {
   readonly kind = 'tag';
 

@@ -21,6 +21,10 @@ import { compMatches, defineFunc } from '../spec/deftypes.ts';
 import { type Extern, externOf } from './handles.ts';
 import { Instance } from './instance.ts';
 
+/**
+ * What an import can be given: a host function, what an instance of the same VM exports, or a memory that another VM
+ * shares.
+ */
 export type Importable = HostFunction | FuncLike | Extern | SharedMemory;
 /** By module name, then name. Read by property access, so that proxies and getters may make up what they hold. */
 export type Imports = Readonly<Record<string, Readonly<Record<string, Importable>> | Instance<unknown>>>;

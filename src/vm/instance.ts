@@ -54,14 +54,18 @@ export class Instance<E = Exports> {
   private readonly handles = new Map<string, Extern>();
   private known: ExportsOf<E> | undefined;
 
+  /** @hidden */
   constructor(
+    /** The VM that it is in. */
     readonly vm: Runner,
     private readonly inst: InstanceInst,
   ) {}
 
+  /** Counts the instances of the VM, from 0. */
   get addr(): number {
     return this.inst.addr;
   }
+  /** What it is an instance of. */
   get module(): Module {
     return this.inst.module;
   }
@@ -86,18 +90,23 @@ export class Instance<E = Exports> {
     this.handles.set(name, known);
     return known;
   }
+  /** An exported function. Throws LinkError where there is none of that name. */
   func(name: string): Ref<'func'> {
     return this.exportOf('func', name) as Ref<'func'>;
   }
+  /** An exported memory. Throws LinkError where there is none of that name. */
   memory(name: string): MemoryRef {
     return this.exportOf('memory', name) as MemoryRef;
   }
+  /** An exported table. Throws LinkError where there is none of that name. */
   table(name: string): TableRef {
     return this.exportOf('table', name) as TableRef;
   }
+  /** An exported global. Throws LinkError where there is none of that name. */
   global(name: string): GlobalRef {
     return this.exportOf('global', name) as GlobalRef;
   }
+  /** An exported tag. Throws LinkError where there is none of that name. */
   tag(name: string): TagRef {
     return this.exportOf('tag', name) as TagRef;
   }

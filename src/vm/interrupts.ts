@@ -8,9 +8,12 @@ import type { Signal } from '../spec/options.ts';
 export interface InterruptOptions {
   /** On a SharedArrayBuffer: another thread makes word 0 non-zero to pause the run. */
   readonly pause?: Int32Array | undefined;
-  /** Suspends the run once it is aborted: a run that is not asynchronous hears only what was aborted before, or by its host functions. */
+  /**
+   * Suspends the run once it is aborted. A run that is not asynchronous hears only what was aborted before, or by its
+   * host functions.
+   */
   readonly signal?: Signal | undefined;
-  /** Suspends the run after so many milliseconds, a few more where the guest is in a host function or a long instruction. */
+  /** Suspends the run after so many milliseconds, or once the host function or long instruction is over that it is in. */
   readonly timeout?: number | undefined;
 }
 

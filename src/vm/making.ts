@@ -6,9 +6,11 @@ import { type EngineName, engineOption } from './engines.ts';
 import type { Imports } from './imports.ts';
 import { type LimitOptions, limitOptions } from './options.ts';
 
+/** What a VM is made with. */
 export interface VmOptions {
   /** What the VM may use. A limit that is left out has its default, or in a restored VM the snapshot's if that is lower. */
   readonly limits?: LimitOptions | undefined;
+  /** What runs the guest: `auto` unless told. */
   readonly engine?: EngineName | undefined;
   /** Whether memories can cross threads without a copy. */
   readonly sharedMemory?: boolean | undefined;
@@ -16,6 +18,7 @@ export interface VmOptions {
 const vmChecks: Checks<VmOptions> = { limits: limitOptions, engine: engineOption, sharedMemory: aFlag };
 const vmOptions = optionsOf(vmChecks);
 
+/** What a VM is restored with: what its snapshot names and does not hold. */
 export interface RestoreOptions extends VmOptions {
   /** Found by their hash; a snapshot names those that it needs. Those that came along with it need not be given. */
   readonly modules?: readonly Module[] | undefined;
@@ -26,6 +29,7 @@ const aModule = instanceOf(Module, 'a Module; Module.from makes one of bytes');
 const restoreChecks: Checks<RestoreOptions> = { ...vmChecks, modules: listOf(aModule), imports: anObject };
 const restoreOptions = optionsOf(restoreChecks);
 
+/** What a VM is received with. */
 export interface ReceiveOptions extends RestoreOptions {
   /** Found by their hash; the message names those that it needs. */
   readonly modules: readonly Module[];
@@ -34,6 +38,7 @@ export interface ReceiveOptions extends RestoreOptions {
 }
 const receiveOptions = optionsOf<ReceiveOptions>({ ...restoreChecks, trusted: aFlag }, 'modules');
 
+/** How a module is instantiated. */
 export interface InstantiateOptions {
   /** `defer`: the start function is only pushed, and `run` runs it, suspendable as all else. */
   readonly start?: 'run' | 'defer' | undefined;

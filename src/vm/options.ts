@@ -14,6 +14,7 @@ import {
 } from '../spec/options.ts';
 import type { InterruptOptions } from './interrupts.ts';
 
+/** How far a run goes. */
 export interface RunOptions extends InterruptOptions {
   /** Units of fuel that the run may use; without it there is no bound. */
   readonly fuel?: number | undefined;
@@ -32,6 +33,7 @@ const runOptions = optionsOf(runChecks);
 const { steps: _, ...asyncChecks } = runChecks;
 const asyncOptions = optionsOf<Omit<RunOptions, 'steps'>>(asyncChecks);
 
+/** Limits of a VM, of which any may be left out. */
 export type LimitOptions = { readonly [K in keyof VmLimits]?: VmLimits[K] | undefined };
 
 /** A check for each limit of a VM. */

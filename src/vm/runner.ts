@@ -5,9 +5,14 @@ import type { Ref, Value } from '../runtime/ref.ts';
 import type { Store } from '../runtime/store.ts';
 import type { RunOptions } from './options.ts';
 
+/** A VM, as its handles know it. */
 export interface Runner {
+  /** @hidden */
   readonly store: Store;
+  /** As `VM.start`. */
   start(func: Ref, args?: readonly Value[]): void;
+  /** As `VM.run`. */
   run(options?: RunOptions): Outcome;
+  /** As `VM.invoke`. */
   invoke(func: Ref, args?: readonly Value[]): Value[];
 }

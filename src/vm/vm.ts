@@ -45,7 +45,13 @@ type Suspended = Extract<Outcome, { status: 'suspended' }>;
 /** What a store is restored with. */
 type Surroundings = Required<RestoreStoreOptions>;
 
+/**
+ * A WebAssembly VM: a store of instances and one stack. A call is started, runs until it ends or is suspended, and goes
+ * on,
+ * here or wherever it is restored.
+ */
 export class VM implements Runner {
+  /** @hidden */
   readonly store: Store;
   private readonly options: VmOptions;
   private readonly engine: Engine;
@@ -56,8 +62,9 @@ export class VM implements Runner {
   /** A `runAsync` is under way. */
   private goesOn = false;
 
+  /** An empty VM. Throws UsageError for its options. */
   constructor(options?: VmOptions);
-  /** For our own rooms: a VM over a store that came from a snapshot. */
+  /** For our own rooms: a VM over a store that came from a snapshot. @hidden */
   constructor(options: VmOptions, store: Store);
   constructor(options: VmOptions = {}, store?: Store) {
     checkVm(options);
@@ -250,6 +257,7 @@ export class VM implements Runner {
     return pending;
   }
 
+  /** Whether a call is under way, and what it waits for. */
   get status(): Status {
     return this.driver.status;
   }
@@ -334,6 +342,7 @@ export class VM implements Runner {
     return offerStore(this.store, this.driver.port.saveStates('send'));
   }
 
+  /** A VM out of a message that `send` or `offer` made. Throws as `restore` does. */
   static receive(message: SnapshotMessage, given: ReceiveOptions): VM {
     checkReceive(given);
     const { trusted = false, ...options } = given;

@@ -8,6 +8,15 @@ export type { FileSource } from './files/types.ts';
 export type { WasiOptions } from './options.ts';
 export type { ClockOption, FixedClock } from './system/clock.ts';
 export type { RandomOption } from './system/random.ts';
-export type { Chunk, InputOption, NodeWritable, OutputOption, Reader, Writer } from './system/streams.ts';
+export type {
+  Chunk,
+  InputOption,
+  NodeWritable,
+  OutputOption,
+  Reader,
+  WebReadable,
+  WebWritable,
+  Writer,
+} from './system/streams.ts';
 export type { StreamName, WasiLimits } from './system/system.ts';
 export { exitCodeOf, type Left, Wasi, type WasiImports, wasi } from './wasi.ts';

@@ -135,8 +135,8 @@ test('with --keep-going a mistake is a job that failed', async (t) => {
 });
 
 test('from a stream the jobs before a mistake come to their end', async (t) => {
-  await folder.lines('mixed.jsonl', [add(1, 2), '{', add(3, 4)]);
-  const { code, out, err } = await folder.shell('cat mixed.jsonl | $wasbox batch - --json');
+  await folder.lines('stream.jsonl', [add(1, 2), '{', add(3, 4)]);
+  const { code, out, err } = await folder.shell('cat stream.jsonl | $wasbox batch - --json');
   t.is(code, 2);
   t.regex(err, /^wasbox: standard input, line 2: no JSON.*; jobs done: 1\n$/);
   const [first, failure] = out
@@ -149,8 +149,8 @@ test('from a stream the jobs before a mistake come to their end', async (t) => {
 
 test('jobs begin in the order of the file, few at a time, and have their time from then on', async (t) => {
   // Each takes all of its time, so that those behind it would have none left if it had begun with the file.
-  const jobs = wholeNumbers(4).map((i) => ({ name: `${i}`, module: 'loop.wasm', deadline: 300 }));
-  const last = { name: 'last', ...add(1, 2), deadline: 1000 };
+  const jobs = wholeNumbers(4).map((i) => ({ name: `${i}`, module: 'loop.wasm', deadline: 1500 }));
+  const last = { name: 'last', ...add(1, 2), deadline: 5000 };
   await folder.lines('timed.jsonl', [...jobs, last]);
   const { out } = await folder.wasbox('batch', 'timed.jsonl', '--threads', '1', '--json');
   const results = resultsIn(out);

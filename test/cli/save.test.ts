@@ -2,9 +2,12 @@
 
 import { execFile } from 'node:child_process';
 import { chmod, link, lstat, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import test from 'ava';
-import { Folder, Started } from './wasbox.ts';
+import { Module } from '../../src/index.ts';
+import { JobLimitError, type JobSnapshot, Pool } from '../../src/pool/index.ts';
+import { Folder, index, Started } from './wasbox.ts';
 
 let folder: Folder;
 test.before(async () => {
@@ -46,6 +49,59 @@ for (const signal of signals) {
     t.is(child.err, '');
   });
 }
+
+test('a job of a program, as a pool has saved it, goes on step by step and may be saved again', async (t) => {
+  await folder.write(
+    'steps.mjs',
+    `import { hostFunction } from '${index}';
+     export const start = (_guest, n) => ({ call: 'run', args: [n], next: 'again', state: [n] });
+     export const again = (_guest, [n], [fib]) => ({ call: 'run', args: [n + 1], next: 'sum', state: [n, fib] });
+     export const sum = (_guest, [n, before], [fib]) => ({ done: { n, sum: before + fib } });
+     export const imports = { env: { unused: hostFunction([], [], () => {}) } };`,
+  );
+  const pool = new Pool({ threads: 1 });
+  t.teardown(() => pool.close());
+  const module = Module.from(await readFile(folder.file('big.wasm')));
+  const program = pathToFileURL(folder.file('steps.mjs'));
+  const job = pool.submit({ module, program, input: 20, limits: { fuel: 100_000 } });
+  const { snapshot } = (await t.throwsAsync(job.result, { instanceOf: JobLimitError })) as JobLimitError;
+  await folder.write('job.wbx', (snapshot as JobSnapshot).encode());
+
+  const refused = await folder.wasbox('resume', 'job.wbx', '--module', 'big.wasm');
+  t.is(refused.code, 2);
+  t.regex(refused.err, /job\.wbx: it is a job of a program, whose next step is "again": give it with --program FILE/);
+  // Once in the first call, and once in the second.
+  for (const [from, fuel] of [
+    ['job.wbx', '1e5'],
+    ['again.wbx', '8e5'],
+  ] as const) {
+    const args = [
+      'resume',
+      from,
+      '--module',
+      'big.wasm',
+      '--program',
+      'steps.mjs',
+      '--fuel',
+      fuel,
+      '--save',
+      'again.wbx',
+    ];
+    const { code, err } = await folder.wasbox(...args);
+    t.is(code, 5, err);
+  }
+  t.regex((await folder.wasbox('inspect', 'again.wbx')).out, /^job [0-9a-f-]{36}: its next step is sum$/m);
+  const last = await folder.wasbox('resume', 'again.wbx', '--program', 'steps.mjs', '--json');
+  t.like(JSON.parse(last.out), { status: 'returned', output: { n: 20, sum: String(6765 + 10946) } });
+  t.is((await folder.wasbox('resume', 'again.wbx', '--program', 'steps.mjs')).out, '{"n":20,"sum":"17711"}\n');
+  const resumed = pool.resume(await readFile(folder.file('again.wbx')), { program });
+  t.deepEqual(await resumed.result, { n: 20, sum: 17_711n });
+
+  await folder.wasbox('run', 'big.wasm', '20', '--fuel', '1e4', '--save', 'plain.wbx');
+  const plain = await folder.wasbox('resume', 'plain.wbx', '--program', 'steps.mjs');
+  t.is(plain.code, 2);
+  t.regex(plain.err, /no job of a program: --program is of no use to it/);
+});
 
 test('a second signal ends the process as it would without us', async (t) => {
   const listening = new URL('../../dist/src/cli/signals.js', import.meta.url).href;

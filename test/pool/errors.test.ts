@@ -1,7 +1,10 @@
+import { inspect } from 'node:util';
 import test from 'ava';
 import { CancelledError, fromData, toData, WorkerError } from '../../src/pool/errors.ts';
+import { Pool } from '../../src/pool/index.ts';
 import { pack, unpack } from '../../src/pool/parcel.ts';
 import * as spec from '../../src/spec/errors.ts';
+import { moduleOf } from '../wat.ts';
 
 /** To another thread and back. */
 const sent = (error: unknown): Error => fromData(structuredClone(toData(error)));
@@ -105,4 +108,35 @@ test('damaged parcels are refused, never worse', (t) => {
     }
   }
   t.throws(() => unpack(new Uint8Array()), { instanceOf: spec.SnapshotError });
+});
+
+test('what ends a job tells frames of the guest, and none of our functions', async (t) => {
+  const module = await moduleOf(`
+    (import "env" "f" (func $f (result i32)))
+    (func $divide (export "divide") (param i32) (result i32) (i32.div_s (i32.const 1) (local.get 0)))
+    (func $ask (export "ask") (result i32) (call $f))
+    (func $deep (export "deep") (result i32) (i32.add (call $deep) (i32.const 1)))
+    (func $spin (export "spin") (loop $l (br $l)))`);
+  const f = () => {
+    throw new TypeError('of a service');
+  };
+  const pool = new Pool({ threads: 1, services: { env: { f } } });
+  t.teardown(() => pool.terminate());
+  const ends: readonly (readonly [name: string, args: unknown[], frames: string, lines: number])[] = [
+    ['divide', [0], 'divide', 12],
+    ['ask', [], 'ask', 20],
+    ['deep', [], 'deep', 18],
+    ['spin', [], '', 12],
+  ];
+  for (const [name, args, frame, lines] of ends) {
+    const job = pool.submit({ module, export: name, args, limits: { fuel: 10_000_000 } });
+    const error = (await t.throwsAsync(job.result)) as spec.WasboxError;
+    const [head, first = ''] = String(error.stack).split('\n');
+    t.is(head, `${error.name}: ${error.message}`);
+    t.is(/^ {4}at (\w+) \(wasm-function/.exec(first)?.[1] ?? '', frame, error.stack);
+    t.notRegex(error.stack as string, /\/src\/|\/workers\/|\(node:/);
+    const printed = inspect(error, { customInspect: false });
+    t.true(printed.split('\n').length < lines, printed);
+    t.is(JSON.parse(JSON.stringify(error)).message, error.message);
+  }
 });

@@ -155,7 +155,7 @@ test('a job in the midst of a program is not taken for another one by the comman
   await writeFile(saved, of.encode());
   const { stdout } = await wasbox('resume', saved, '--json');
   t.like(JSON.parse(stdout), { status: 'failed', code: 'usage' });
-  t.regex(stdout, /a job of a program, which goes on with its step .{1,2}end/);
+  t.regex(stdout, /a job of a program, whose next step is .{1,2}end.{1,2}: give it with --program/);
 });
 
 // What is forged.

@@ -33,17 +33,24 @@ const guest = await moduleOf(`
 const starting = await moduleOf('(func $begin (unreachable)) (start $begin)');
 const broken = new Error('broken');
 
-function made(engine: VmOptions['engine'], limits = {}) {
+const fail = (error: unknown): never => {
+  throw error;
+};
+
+function made(engine: VmOptions['engine'], limits = {}, breaks = () => fail(broken)) {
   const vm = new VM({ engine, limits });
   const throws = hostFunction(['i32'], ['i32'], function asked(what, context) {
-    if (what === 0) throw broken;
+    if (what === 0) breaks();
     context.call(what === 1 ? 'outer' : 'spin', ...(what === 1 ? [0] : []));
     return 0;
   });
   const later = asyncHostFunction([], ['i32'], async () => {
     throw broken;
   });
-  return { vm, instance: vm.instantiate<{ outer(n: unknown): number }>(guest, { env: { throws, later } }) };
+  return {
+    vm,
+    instance: vm.instantiate<{ outer(n: unknown): number; ask(n: number): number }>(guest, { env: { throws, later } }),
+  };
 }
 
 function thrownBy(act: () => unknown): WasboxError {
@@ -142,12 +149,16 @@ for (const engine of ['interpreter', 'native', 'auto'] as const) {
     const error = thrownBy(() => vm.invoke(instance.func('ask'), [0]));
     t.is(error.cause, broken);
     const own = new TypeError('of a host function');
-    const other = new HostError('it threw', { cause: own });
-    for (const printed of [error, other].map((each) => inspect({ each }))) {
+    const other = thrownBy(() => made(engine, {}, () => fail(own)).instance.exports.ask(0));
+    t.is(other.cause, own);
+    for (const printed of [error, other].map((each) => inspect(each, { customInspect: false }))) {
       t.notRegex(printed, /callBody|Port\./);
       t.regex(printed, /\[cause\]: /);
+      t.true(printed.split('\n').length < 25, printed);
     }
-    t.true(String(broken.stack).length > 0);
+    t.regex(own.stack as string, /^TypeError: of a host function\n +at /);
+    const frozen = Object.freeze(new Error('as it is'));
+    t.is(thrownBy(() => made(engine, {}, () => fail(frozen)).instance.exports.ask(0)).cause, frozen);
   });
 }
 
@@ -196,4 +207,19 @@ test('names of guests do not break lines nor steer a terminal', async (t) => {
     String(error.stack).split('\n')[1],
     `    at a\\u{a}\\u{1b}[31mb (wasm-function[0]:0x${(error as Trap).frames[0]?.offset.toString(16)})`,
   );
+});
+
+test('a host that does not tell where a stack begins shows all of it, below the guest', (t) => {
+  const { captureStackTrace } = Error;
+  let error: WasboxError;
+  try {
+    Reflect.deleteProperty(Error, 'captureStackTrace');
+    const { vm, instance } = made('interpreter');
+    error = thrownBy(() => vm.invoke(instance.func('outer'), [0]));
+  } finally {
+    Error.captureStackTrace = captureStackTrace;
+  }
+  t.deepEqual(functionsOf(error).slice(0, 2), ['divide', 'outer']);
+  t.regex(error.stack as string, ofOurs);
+  t.is((error as Trap).frames.length, 2);
 });

@@ -7,7 +7,9 @@ import { check } from '../../spec/options.ts';
 
 /** Where rewritten modules are kept. Keys are letters, digits and dashes. What it throws, callers see. */
 export interface CodeCache {
+  /** What was put there by that key, or undefined. */
   get(key: string): Uint8Array | undefined;
+  /** Keeps the bytes, or does not: a cache may forget. */
   set(key: string, bytes: Uint8Array): void;
 }
 

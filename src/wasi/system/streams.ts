@@ -5,6 +5,7 @@ import { SnapshotError, UsageError } from '../../spec/errors.ts';
 import { told } from '../../spec/told.ts';
 import { ErrnoError, fail } from '../errno.ts';
 
+/** A text stands for its UTF-8. */
 export type Chunk = Uint8Array | string;
 
 /** A reader that tells what comes next; null or undefined is the end. */
@@ -13,8 +14,15 @@ export interface Reader {
   /** What is there already beyond what was told: a VM that is saved takes it along. */
   ahead?(): Chunk | null | undefined;
 }
+/** What we use of web streams that are read. */
+export interface WebReadable {
+  getReader(): {
+    read(): Promise<{ readonly done: boolean; readonly value?: Chunk | undefined }>;
+    cancel(): Promise<unknown>;
+  };
+}
 /** Web streams, Node's readable streams, and all that is iterated asynchronously. */
-export type InputOption = Chunk | Reader | AsyncIterable<Chunk> | Iterable<Chunk> | ReadableStream<Chunk>;
+export type InputOption = Chunk | Reader | AsyncIterable<Chunk> | Iterable<Chunk> | WebReadable;
 
 /** `offset`: of these bytes in all that the guest has written to the stream, wherever it ran. */
 export type Writer = (bytes: Uint8Array, told: { readonly offset: number }) => void | PromiseLike<void>;
@@ -24,7 +32,16 @@ export interface NodeWritable {
   on(event: 'error', listener: (error: unknown) => void): unknown;
   once(event: 'drain' | 'close', listener: () => void): unknown;
 }
-export type OutputOption = Writer | WritableStream<Uint8Array> | NodeWritable;
+/** What we use of web streams that are written. */
+export interface WebWritable {
+  getWriter(): {
+    readonly desiredSize: number | null;
+    readonly ready: Promise<unknown>;
+    write(bytes: Uint8Array): Promise<unknown>;
+  };
+}
+/** Where what is written goes. */
+export type OutputOption = Writer | WebWritable | NodeWritable;
 
 const encoded = (chunk: Chunk): Uint8Array => (typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk);
 
@@ -142,7 +159,7 @@ function iteratorOf(option: object): AnyIterator | undefined {
   if (async !== undefined) return async.call(option);
   if (sync !== undefined) return sync.call(option);
   if (!('getReader' in option)) return undefined;
-  const reader = (option as ReadableStream<Chunk>).getReader();
+  const reader = (option as WebReadable).getReader();
   return {
     next: () => reader.read() as Promise<IteratorResult<Chunk>>,
     return: async () => {
