@@ -16,6 +16,7 @@ import { bestReach, type Reach } from './reach.ts';
 import { StaleNode } from './stale.ts';
 import { SetTimes } from './times.ts';
 
+/** What a program may do in a folder. */
 export interface FolderOptions {
   /** False unless told. What would change something fails with `rofs`. */
   readonly readOnly?: boolean | undefined;

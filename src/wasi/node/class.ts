@@ -17,6 +17,7 @@ import { giverOf } from '../options.ts';
 import type { Reader, Writer } from '../system/streams.ts';
 import { newSystem, type StreamName, type System } from '../system/system.ts';
 
+/** What `new WASI` takes, as `node:wasi` does. */
 export interface WASIOptions {
   /** Which form of the interface; `preview1` unless told. */
   readonly version?: 'preview1' | 'unstable' | undefined;
@@ -56,6 +57,7 @@ class Exit {
   constructor(readonly code: number) {}
 }
 
+/** WASI in the form of `node:wasi`: for `WebAssembly` of the host or of wasbox. Its calls block the thread. */
 export class WASI {
   /** The functions that a module imports. */
   readonly wasiImport: Readonly<Record<string, (...args: (number | bigint)[]) => unknown>>;
