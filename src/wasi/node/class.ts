@@ -11,7 +11,7 @@ import { type Form, preview1, unstable } from '../abi.ts';
 import type { Scene } from '../calls/call.ts';
 import { calls, perform } from '../calls/calls.ts';
 import type { FileSource } from '../files/types.ts';
-import { folderFiles } from '../folder/system.ts';
+import { folderFiles } from '../folder/source.ts';
 import { GuestMemory } from '../memory.ts';
 import { giverOf } from '../options.ts';
 import type { Reader, Writer } from '../system/streams.ts';
