@@ -129,7 +129,7 @@ export class WASI {
     return instance.exports;
   }
 
-  private call(name: string, args: readonly (number | bigint)[]): unknown {
+  private call(name: string, args: (number | bigint)[]): unknown {
     const call = calls[name] as (typeof calls)[string];
     for (let again = false; ; again = true) {
       const scene = new BlockingScene(this.system, this.bytes(), this.form, again);
