@@ -13,7 +13,10 @@ export type {
   ResultsOf,
   TypeLike,
 } from './host/define.ts';
-export { asyncHostFunction, hostFunction } from './host/define.ts';
+export { asyncHostFunction, hostFunction, notYet, retryHostFunction } from './host/define.ts';
+export { HostModule, type HostModuleOptions, hostModule } from './host/module.ts';
+export type { NotYet, Waiting } from './host/not-yet.ts';
+export type { StateData, StateKind, WholeState } from './host/state.ts';
 export { type CodeCache, useCodeCache } from './rewrite/module/code-cache.ts';
 export type { Interruption, Outcome, SuspendReason } from './runtime/engine.ts';
 export type { SharedMemory } from './runtime/memory.ts';
@@ -28,6 +31,7 @@ export {
   CrashError,
   type ErrorCode,
   ExhaustionError,
+  ExitError,
   GuestError,
   HostError,
   InvalidError,

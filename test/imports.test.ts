@@ -20,6 +20,7 @@ const rooms = [
   'snapshot',
   'vm',
   'vm.ts',
+  'wasi',
   'js-api',
   'index.ts',
   'pool',
@@ -33,7 +34,8 @@ const innerRooms: Readonly<Record<string, readonly string[]>> = {
 /** The engines stand side by side: each is complete without the other. */
 const strangers = ['interpret', 'rewrite'];
 /** Rooms that run in Node alone. */
-const nodeRooms = ['pool', 'cli'];
+const nodeRooms = ['pool', 'cli', 'wasi/folder', 'wasi/node'];
+const knowsNode = (file: string) => nodeRooms.some((room) => file.startsWith(`${room}/`));
 /** Packages that run in a browser, too. */
 const portablePackages = ['@noble/hashes', 'fflate', 'structured-clone-es'];
 
@@ -160,9 +162,9 @@ test('no file loads itself in a circle', (t) => {
   t.deepEqual(circular, []);
 });
 
-test('only the pool and the command line know Node', (t) => {
+test('only the pool, the command line and folders of the host know Node', (t) => {
   const wrong = files
-    .filter((file) => !nodeRooms.includes(roomOf(file)))
+    .filter((file) => !knowsNode(file))
     .flatMap((file) =>
       (imports.get(file) ?? [])
         .filter((line) => !isLocal(line) && !portablePackages.includes(packageOf(line.specifier)))
@@ -175,8 +177,5 @@ test('only the pool and the command line know Node', (t) => {
 test('what index.ts loads stays out of the rooms that know Node', (t) => {
   t.true(imports.has('index.ts'));
   const loaded = [...closure('index.ts', () => true)];
-  t.deepEqual(
-    loaded.filter((file) => nodeRooms.includes(roomOf(file))),
-    [],
-  );
+  t.deepEqual(loaded.filter(knowsNode), []);
 });

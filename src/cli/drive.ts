@@ -25,6 +25,7 @@ export interface DriveOptions {
 export type End =
   | { readonly status: 'returned'; readonly finished: Finished }
   | { readonly status: 'trapped'; readonly trap: Trap | HostError }
+  | { readonly status: 'exited'; readonly code: number }
   | { readonly status: 'suspended'; readonly why: Why };
 
 /** Ends the call that the VM is in, if any, then makes those of its course. */
@@ -59,7 +60,7 @@ class Drive {
       if (finished !== undefined) return { status: 'returned', finished };
       const outcome = await this.slice();
       if (outcome.status === 'stopped') return { status: 'suspended', why: outcome.why };
-      if (outcome.status === 'trapped') return outcome;
+      if (outcome.status === 'trapped' || outcome.status === 'exited') return outcome;
       if (outcome.status === 'returned') results = outcome.values;
       else if (this.left === 0) return { status: 'suspended', why: 'fuel' };
       await setImmediate();

@@ -31,7 +31,11 @@ export const exits = {
   terminated: { code: 143, meaning: 'ended by SIGTERM' },
 } as const;
 
-export type Exit = keyof typeof exits;
+/** One of ours, or the code with which a program for WASI ended. */
+export type Exit = keyof typeof exits | number;
+
+/** Of a program the low eight bits, as everywhere. */
+export const codeOf = (exit: Exit): number => (typeof exit === 'number' ? exit & 255 : exits[exit].code);
 
 const exitOf: Record<ErrorCode, Exit> = {
   malformed: 'module',
@@ -41,6 +45,7 @@ const exitOf: Record<ErrorCode, Exit> = {
   exhaustion: 'failed',
   exception: 'failed',
   host: 'failed',
+  exit: 'failed',
   snapshot: 'snapshot',
   limit: 'limit',
   usage: 'usage',
@@ -52,7 +57,7 @@ const exitOf: Record<ErrorCode, Exit> = {
 
 /** A part of the help. */
 export const exitCodesHelp = [
-  'Exit codes:',
+  'Exit codes (a program for WASI ends with its own):',
   ...Object.values(exits).map(({ code, meaning }) => `  ${String(code).padEnd(3)} ${meaning}`),
 ].join('\n');
 

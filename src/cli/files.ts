@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Module } from '../runtime/module.ts';
-import { Snapshot } from '../snapshot/snapshot.ts';
+import { type DecodeOptions, Snapshot } from '../snapshot/snapshot.ts';
 import { looksSaved } from '../snapshot/whole.ts';
 import { MalformedError, SnapshotError, UsageError, WasboxError } from '../spec/errors.ts';
 import { isA, messageOf } from '../spec/told.ts';
@@ -76,12 +76,12 @@ function moduleFrom(bytes: Uint8Array): Module {
 }
 
 /** Whatever wasbox has saved. Throws UsageError, SnapshotError. */
-export function readSaved(path: string, maxBytes?: number): Snapshot {
+export function readSaved(path: string, most: DecodeOptions = {}): Snapshot {
   const bytes = readBytes(path);
   return at(path, () => {
     const kind = kindOf(bytes);
     if (kind !== 'saved' && kind !== 'unknown') throw new SnapshotError(`not a snapshot: ${advice[kind]}`, 'file');
-    return Snapshot.decode(bytes, { maxBytes });
+    return Snapshot.decode(bytes, most);
   });
 }
 

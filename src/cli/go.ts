@@ -82,6 +82,8 @@ export class Bounds {
       case 'trapped':
         warn(...errorLines(end.trap));
         return { exit: exitFor(end.trap), json: errorJson(end.trap) };
+      case 'exited':
+        return { exit: end.code, json: { status: 'exited', code: end.code } };
       case 'suspended':
         return this.suspended(vm, course, end.why);
       default:

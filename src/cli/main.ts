@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { isA } from '../spec/told.ts';
 import type { BatchOptions } from './batch.ts';
-import { type Exit, errorJson, errorLine, exitCodesHelp, exitFor, exits, known } from './exit.ts';
+import { codeOf, type Exit, errorJson, errorLine, exitCodesHelp, exitFor, exits, known } from './exit.ts';
 import { inspect } from './inspect.ts';
 import { flushed, print, warn, watchStreams } from './output.ts';
 import { toJson } from './print.ts';
@@ -23,6 +23,17 @@ const saveOption = [
   'where to save a program that is out of fuel or time, or interrupted (Ctrl-C, SIGTERM); a file that is there stays until the new one is whole',
 ] as const;
 const hostOption = ['--host <file>', 'a JavaScript module that exports the host functions as `imports`'] as const;
+const collected = (value: string, others: readonly string[] = []): readonly string[] => [...others, value];
+const dirOption = [
+  '--dir <HOST[::GUEST][:ro]>',
+  'a folder that a program for WASI may use, under its own or another name, perhaps only to read; repeatable',
+  collected,
+] as const;
+const envOption = [
+  '--env <NAME=VALUE>',
+  'an environment variable of a program for WASI; repeatable',
+  collected,
+] as const;
 const engineOption = ['--engine <name>', 'auto (the default), interpreter or native'] as const;
 const cacheOption = ['--cache <folder>', 'where rewritten modules are kept for the next time'] as const;
 const jsonOption = ['--json', 'write the outcome as JSON, also where it is a failure'] as const;
@@ -41,7 +52,7 @@ const exiting =
   <A extends unknown[]>(command: (...args: A) => Exit | Promise<Exit>) =>
   async (...args: A): Promise<void> => {
     const exit = await command(...args);
-    process.exitCode = exits[exit].code;
+    process.exitCode = codeOf(exit);
     if (exit !== 'suspended') return;
     await flushed();
     process.exit();
@@ -59,8 +70,12 @@ function program(): Command {
   const command = (usage: string) => all.command(usage).copyInheritedSettings(all);
 
   command('run <file> [args...]')
-    .description('call an export of a module; arguments are read by its type (put -- before such as -inf)')
+    .description(
+      'run a program for WASI, which gets the arguments, or call an export of a module; its arguments are read by its type (put -- before such as -inf)',
+    )
     .option('--invoke <name>', 'the export to call (default: _start, run, main, or the only one)')
+    .option(...dirOption)
+    .option(...envOption)
     .option(...fuelOption)
     .option(...timeoutOption)
     .option(...memoryOption)
@@ -78,6 +93,7 @@ function program(): Command {
     .option(...memoryOption)
     .option(...saveOption)
     .option(...moduleOption)
+    .option(...dirOption)
     .option('--program <file>', 'the job module of a job that a pool has saved')
     .option(...hostOption)
     .option(...engineOption)
@@ -133,7 +149,7 @@ function fail(thrown: unknown): number {
   const error = known(thrown);
   if (!isParser) warn(errorLine(error));
   if (wantsJson(process.argv.slice(2))) print(toJson(errorJson(error)));
-  return exits[exitFor(error)].code;
+  return codeOf(exitFor(error));
 }
 
 watchStreams();

@@ -3,7 +3,7 @@
 import { deliverAnswer } from '../pool/answer.ts';
 import type { Program } from '../pool/program.ts';
 import { readJob } from '../pool/snapshot.ts';
-import { mostBytes } from '../snapshot/restore.ts';
+import { mostOfSnapshot } from '../snapshot/restore.ts';
 import { modulesAmong } from '../snapshot/whole.ts';
 import { type Imports, VM } from '../vm.ts';
 import { courseOf } from './course.ts';
@@ -11,8 +11,9 @@ import type { Exit } from './exit.ts';
 import { at, checkModules, loaded, madeImports, readHost, readModule, readSaved } from './files.ts';
 import { Bounds, type GoOptions } from './go.ts';
 import { checkHosts } from './imports.ts';
+import { hasWasi, leaveStdin, systemFor, type WasiOptions, withSystem } from './wasi.ts';
 
-export interface ResumeOptions extends GoOptions {
+export interface ResumeOptions extends GoOptions, Pick<WasiOptions, 'dir'> {
   readonly module?: readonly string[];
   /** The job module of a job. */
   readonly program?: string;
@@ -21,10 +22,11 @@ export interface ResumeOptions extends GoOptions {
 export async function resume(file: string, options: ResumeOptions): Promise<Exit> {
   const bounds = new Bounds(options);
   const { host, engine } = options;
-  const snapshot = bounds.timed(() => readSaved(file, mostBytes(bounds.limits)));
+  const snapshot = bounds.timed(() => readSaved(file, mostOfSnapshot(bounds.limits)));
   const given = bounds.timed(() => (options.module ?? []).map(readModule));
   const program = options.program === undefined ? undefined : await loaded(options.program);
-  const imports = await importsOf(host, program);
+  const system = hasWasi(snapshot) ? systemFor([], options) : undefined;
+  const imports = withSystem(system, await importsOf(host, program));
   const { vm, course } = bounds.timed(() =>
     at(file, () => {
       const { data, extras } = snapshot;
@@ -37,7 +39,7 @@ export async function resume(file: string, options: ResumeOptions): Promise<Exit
       return { vm: restored, course: courseOf(extras, restored, program) };
     }),
   );
-  return bounds.go(vm, course);
+  return bounds.go(vm, course).finally(system && leaveStdin);
 }
 
 /** A job module may have host functions of its own; those that are given by --host come first. */

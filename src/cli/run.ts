@@ -12,8 +12,9 @@ import type { Exit } from './exit.ts';
 import { readHost, readModule } from './files.ts';
 import { Bounds, type GoOptions } from './go.ts';
 import { checkImports } from './imports.ts';
+import { argumentsOf, leaveStdin, systemFor, type WasiOptions, wantsWasi, withSystem } from './wasi.ts';
 
-export interface RunOptions extends GoOptions {
+export interface RunOptions extends GoOptions, WasiOptions {
   readonly invoke?: string;
 }
 
@@ -21,12 +22,15 @@ export async function run(file: string, args: readonly string[], options: RunOpt
   const bounds = new Bounds(options);
   const module = bounds.timed(() => readModule(file));
   const name = options.invoke ?? defaultExport(module);
-  checkArguments(module, name, args);
-  const imports = await readHost(options.host);
+  const command = wantsWasi(module) && name === '_start';
+  const given = command ? [] : args;
+  checkArguments(module, name, given);
+  const system = wantsWasi(module) ? systemFor(argumentsOf(file, command ? args : []), options) : undefined;
+  const imports = withSystem(system, await readHost(options.host));
   checkImports(module, imports, options.host);
   const vm = new VM({ engine: options.engine, limits: bounds.limits });
   bounds.timed(() => vm.instantiate(module, imports, { start: 'defer' }));
-  return bounds.go(vm, new Calls(planFor(module, { export: name, args })));
+  return bounds.go(vm, new Calls(planFor(module, { export: name, args: given }))).finally(system && leaveStdin);
 }
 
 /** A reactor is told to initialise itself before anything else. */

@@ -4,9 +4,11 @@
 import type { FuncLike, Ref, Value } from '../runtime/ref.ts';
 import type { ReadTextOptions, WriteTextOptions } from '../runtime/text.ts';
 import { UsageError } from '../spec/errors.ts';
-import { aFunction, aList, check } from '../spec/options.ts';
+import { aFunction, aList, aNumber, check, optionsOf, theOptions } from '../spec/options.ts';
 import { quoted } from '../spec/told.ts';
 import { type RefType, type TypeName, typeNamed, type ValType } from '../spec/types.ts';
+import { NotYet, type Waiting } from './not-yet.ts';
+import type { StateOwner } from './state.ts';
 
 export interface MemoryNamed {
   /** Of the caller's exports, for another memory than its exported or first one. */
@@ -14,7 +16,7 @@ export interface MemoryNamed {
 }
 
 /** What a host function may touch of the VM that calls it. */
-export interface HostContext {
+export interface HostContext<S = unknown> {
   /**
    * The bytes of the caller's exported or first memory. Fetch it anew after anything that may have grown it. The view
    * ends with its VM.
@@ -28,6 +30,17 @@ export interface HostContext {
   call(name: string, ...args: Value[]): Value[];
   /** Of a call that the VM waits for, its id: the same when a restored VM makes the call again. Else undefined. */
   readonly callId: number | undefined;
+  /** The VM's state of the function's host module; undefined where it has none. */
+  readonly state: S;
+  /**
+   * Ends the guest's call: it comes to nothing, but has not failed. The outcome is `exited`; what cannot have one throws
+   * ExitError.
+   */
+  exit(code: number): never;
+  /** Charges the guest so many units of fuel, whole ones, for what the function does besides being called. */
+  spend(units: number): void;
+  /** Ends the guest's call with LimitError: it is over a limit of the host module's own. */
+  overLimit(limit: string, value: number): never;
 }
 
 /** What a host function does: it gets the arguments and then the context, and returns as `hostFunction` tells. */
@@ -35,11 +48,16 @@ export type HostBody = (...args: [...Value[], HostContext]) => unknown;
 
 /** A host function and its type: what `hostFunction` and `asyncHostFunction` make, and imports are given. */
 export interface HostFunction {
-  /** `async`: the VM suspends until the results are delivered. */
-  readonly kind: 'sync' | 'async';
+  /**
+   * `async`: the VM suspends until the results are delivered. `retry`: it does so where the body says that it cannot
+   * answer yet, and the body is called again then.
+   */
+  readonly kind: 'sync' | 'async' | 'retry';
   readonly params: readonly ValType[];
   readonly results: readonly ValType[];
   readonly body: HostBody;
+  /** Whose state it works on. */
+  readonly owner?: StateOwner | undefined;
 }
 
 /** A type, or its name (`i32`, `i64`, `f32`, `f64`, `v128`, `funcref`, `externref`, `(ref func)`, …). */
@@ -121,10 +139,11 @@ export const hostFunction = <
   const P extends readonly TypeLike[],
   const R extends readonly TypeLike[],
   const B extends ResultsOf<R> = ResultsOf<R>,
+  S = unknown,
 >(
   params: P,
   results: R,
-  body: (...args: [...ParamsOf<P>, HostContext]) => B,
+  body: (...args: [...ParamsOf<P>, HostContext<S>]) => B,
 ): HostFunction => define('sync', params, results, body as unknown as HostBody);
 
 /** A host function whose answer comes later: the VM suspends with a pending call, and may be saved and moved meanwhile. */
@@ -132,8 +151,36 @@ export const asyncHostFunction = <
   const P extends readonly TypeLike[],
   const R extends readonly TypeLike[],
   const B extends LaterResultsOf<R> = LaterResultsOf<R>,
+  S = unknown,
 >(
   params: P,
   results: R,
-  body: (...args: [...ParamsOf<P>, HostContext]) => B,
+  body: (...args: [...ParamsOf<P>, HostContext<S>]) => B,
 ): HostFunction => define('async', params, results, body as unknown as HostBody);
+
+/**
+ * A host function that answers at once if it can. Where its body returns `notYet(…)`, the VM suspends, and the body is
+ * called again with the same arguments when what it waits for is there: perhaps in another VM, that was restored. So a
+ * body that returns `notYet` has done nothing yet.
+ */
+export const retryHostFunction = <
+  const P extends readonly TypeLike[],
+  const R extends readonly TypeLike[],
+  const B extends ResultsOf<R> | NotYet = ResultsOf<R> | NotYet,
+  S = unknown,
+>(
+  params: P,
+  results: R,
+  body: (...args: [...ParamsOf<P>, HostContext<S>]) => B,
+): HostFunction => define('retry', params, results, body as unknown as HostBody);
+
+const notYetOptions = optionsOf<Waiting>({
+  until: aNumber(0),
+  event: check(({ then }: PromiseLike<unknown>) => typeof then === 'function', 'a promise'),
+});
+
+/** What the body of a `retryHostFunction` returns where it cannot answer yet. Throws UsageError. */
+export function notYet(waiting: Waiting): NotYet {
+  notYetOptions(waiting, theOptions);
+  return new NotYet(waiting);
+}

@@ -11,11 +11,23 @@ import type { FuncInst, InstanceInst, PendingCall, Store } from '../runtime/stor
 import { type ReadTextOptions, readText, type WriteTextOptions, writeText } from '../runtime/text.ts';
 import { readValues, writeValues } from '../runtime/value.ts';
 import type { DefType } from '../spec/deftypes.ts';
-import { CrashError, ExhaustionError, HostError, LinkError, UsageError } from '../spec/errors.ts';
+import {
+  CrashError,
+  ExhaustionError,
+  ExitError,
+  HostError,
+  LimitError,
+  LinkError,
+  UsageError,
+  type WasboxError,
+} from '../spec/errors.ts';
 import { calledFrom, trimThrown } from '../spec/stacks.ts';
 import { cut, isA, messageOf, quoted, toldThrown } from '../spec/told.ts';
 import { type FuncAddr, type FuncType, slotsOfAll, type ValType } from '../spec/types.ts';
 import type { HostContext, HostFunction, MemoryNamed } from './define.ts';
+import { NotYet } from './not-yet.ts';
+import type { NamedState, StateOwner } from './state.ts';
+import { HostStates } from './states.ts';
 
 /** Guests and host calling each other use the thread's own stack, which is small and not ours to check. */
 const maxHostCalls = 100;
@@ -32,11 +44,18 @@ export class Port implements HostPort {
   private readonly bound: (HostFunction | undefined)[] = [];
   /** Their addresses, by type and name. */
   private readonly addrs = new Map<HostFunction, Map<string, FuncAddr>>();
+  /** Whose state the VM has, by name. */
+  private owners = new Map<string, StateOwner>();
+  private readonly states: HostStates;
+  /** Tells who waits to try the pending call again that it is no longer pending. */
+  private giveUp: (() => void) | null = null;
 
   constructor(
     private readonly store: Store,
     private readonly invoke: Invoke,
-  ) {}
+  ) {
+    this.states = new HostStates(store.limits.hostState);
+  }
 
   /** The address of a host function under this name and type; the same one each time. */
   provide(module: string, name: string, type: DefType, host: HostFunction): FuncAddr {
@@ -47,7 +66,9 @@ export class Port implements HostPort {
     return addr;
   }
 
+  /** Throws LinkError where its host module has the name of another one. */
   bind(addr: FuncAddr, host: HostFunction): void {
+    this.own(host);
     this.bound[addr] = host;
     const addrs = this.addrs.get(host) ?? new Map<string, FuncAddr>();
     const func = this.store.funcs[addr];
@@ -59,6 +80,38 @@ export class Port implements HostPort {
     if (this.bound.length <= func) return;
     this.bound.length = func;
     for (const addrs of this.addrs.values()) for (const [key, addr] of addrs) if (addr >= func) addrs.delete(key);
+    this.owners = new Map(this.bound.flatMap((host) => (host?.owner ? [[host.owner.name, host.owner]] : [])));
+    this.states.keep(new Set(this.owners.values()));
+  }
+
+  private own({ owner }: HostFunction): void {
+    if (owner === undefined) return;
+    const known = this.owners.get(owner.name) ?? owner;
+    if (known !== owner) throw new LinkError(`two host modules with state are called ${quoted(owner.name)}`);
+    this.owners.set(owner.name, owner);
+  }
+
+  /** The state of a host module, some of whose functions are bound. Throws UsageError. */
+  state<S>(owner: StateOwner<S>): S {
+    if (this.owners.get(owner.name) !== owner)
+      throw new UsageError(`no instance of the VM imports from the host module ${quoted(owner.name)}`);
+    return this.states.of(owner);
+  }
+
+  /** The states of all host modules, for a snapshot, or for a move or a fork. Throws SnapshotError where one cannot be copied. */
+  saveStates(how: 'save' | 'send'): NamedState[] {
+    return this.states.save(new Set(this.owners.values()), how);
+  }
+
+  /** The VM is gone: nothing is pending, and nothing is kept. */
+  dispose(): void {
+    this.settled();
+    this.states.dispose();
+  }
+
+  /** Throws LinkError where the host module of one is not bound, SnapshotError. */
+  restoreStates(saved: readonly NamedState[]): void {
+    this.states.restore(saved, new Set(this.owners.values()));
   }
 
   /** Binds what another VM's port has bound, for a store with the same addresses. */
@@ -78,8 +131,12 @@ export class Port implements HostPort {
       this.wait(func, args);
       return false;
     }
-    const values = resultList(this.name(func), results, this.perform(host, func, args, caller));
-    this.write(func, base, results, values);
+    const value = this.perform(host, func, args, caller);
+    if (host.kind === 'retry' && isA(value, NotYet)) {
+      this.wait(func, args);
+      return false;
+    }
+    this.write(func, base, results, resultList(this.name(func), results, value));
     return true;
   }
 
@@ -102,16 +159,18 @@ export class Port implements HostPort {
     func: FuncAddr,
     args: readonly Value[],
     caller: InstanceInst | undefined,
+    callId?: number,
   ): unknown {
     if (hostCallsOfThread() >= maxHostCalls) throw tooDeep();
     const { running } = this;
     const { inHands } = this.store.references;
     this.running = caller;
     inHands.push(args);
+    const context = this.context(caller, host.owner, callId);
     try {
-      return inHost(this.store, () => callBody(host, args, this.context(caller)));
+      return inHost(this.store, () => callBody(host, args, context));
     } catch (cause) {
-      throw hostError(this.name(func), cause);
+      throw context.ends(cause) ? cause : hostError(this.name(func), cause);
     } finally {
       this.running = running;
       inHands.pop();
@@ -128,8 +187,13 @@ export class Port implements HostPort {
     }
   }
 
-  private context(caller: InstanceInst | undefined, callId?: number): HostContext {
-    return new Context(this.store, caller, this.invoke, callId);
+  private context(
+    caller: InstanceInst | undefined,
+    owner: StateOwner | undefined,
+    callId: number | undefined,
+  ): Context {
+    const state = owner && this.states.of(owner);
+    return new Context(this.store, caller, this.invoke, callId, state, owner?.keepsViews ?? true);
   }
 
   /** How messages call a host function. */
@@ -139,15 +203,49 @@ export class Port implements HostPort {
   }
 
   /** Runs the host function of a pending call to its end; rejects with HostError. The results are checked on delivery. */
-  async answer({ id, func, args }: PendingCall): Promise<Value[]> {
+  async answer(pending: PendingCall): Promise<Value[]> {
+    const { id, func, args } = pending;
     const host = this.hostAt(func);
+    if (host.kind === 'retry') return this.answerInTime(pending);
     const name = this.name(func);
+    const context = this.context(this.waiting(), host.owner, id);
     try {
-      const value = await callBody(host, args, this.context(this.waiting(), id));
+      const value = await callBody(host, args, context);
       return resultList(name, this.store.funcType(func).results, value);
     } catch (cause) {
-      throw isA(cause, HostError) ? cause : hostError(name, cause);
+      throw isA(cause, HostError) || context.ends(cause) ? cause : hostError(name, cause);
     }
+  }
+
+  /** Tries until there is an answer; an answer that nobody waits for any more is none. */
+  private async answerInTime(pending: PendingCall): Promise<Value[]> {
+    for (;;) {
+      const tried = this.retry(pending);
+      if (!isA(tried, NotYet)) return tried;
+      await tried.come(
+        new Promise((resolve) => {
+          this.giveUp = resolve;
+        }),
+      );
+      this.giveUp = null;
+      if (this.store.pending !== pending) return [];
+    }
+  }
+
+  /** Whether a pending call is answered by asking its function again. */
+  isRetried({ func }: PendingCall): boolean {
+    return this.hostAt(func).kind === 'retry';
+  }
+
+  /** Asks the function of a pending call again. Throws as a call does. */
+  retry({ id, func, args }: PendingCall): Value[] | NotYet {
+    const value = this.perform(this.hostAt(func), func, args, this.waiting(), id);
+    return isA(value, NotYet) ? value : resultList(this.name(func), this.store.funcType(func).results, value);
+  }
+
+  /** Nothing is pending any more. */
+  settled(): void {
+    this.giveUp?.();
   }
 
   /** The instance whose call of a host function is pending: its code waits in the top frame. */
@@ -208,15 +306,45 @@ function resultList(name: string, types: readonly ValType[], value: unknown): Va
 }
 
 class Context implements HostContext {
+  /** What ends the call that the guest is in, once the function has said so. */
+  private ending: WasboxError | undefined;
+
   constructor(
     private readonly store: Store,
     private readonly caller: InstanceInst | undefined,
     private readonly invoke: Invoke,
     readonly callId: number | undefined,
+    readonly state: unknown,
+    private readonly keepsViews: boolean,
   ) {}
 
+  exit(code: number): never {
+    throw this.end(new ExitError(code >>> 0));
+  }
+
+  overLimit(limit: string, value: number): never {
+    throw this.end(new LimitError(`the guest is over the limit ${limit} of ${value}`, { limit, value }));
+  }
+
+  /** What is charged while no engine waits for the function is owed. */
+  spend(units: number): void {
+    const more = Math.max(0, Math.floor(units));
+    this.store.fuelUsed += more;
+    if (this.callId !== undefined) this.store.debt += more;
+  }
+
+  private end(error: WasboxError): WasboxError {
+    this.ending = error;
+    return error;
+  }
+
+  ends(thrown: unknown): boolean {
+    return this.ending !== undefined && thrown === this.ending;
+  }
+
   memory(name?: string): Uint8Array {
-    return this.memoryOf(name).show();
+    const memory = this.memoryOf(name);
+    return this.keepsViews ? memory.show() : memory.bytes;
   }
 
   readString(address: number | bigint, { memory, ...options }: ReadTextOptions & MemoryNamed = {}): string {

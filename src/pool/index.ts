@@ -17,6 +17,7 @@ export type {
   PoolOptions,
   ProgramSpec,
   ResumeOptions,
+  WasiSpec,
 } from './options.ts';
 export { Pool, type PoolStats } from './pool.ts';
 export type { Call, Done, Step, StepResult } from './program.ts';
@@ -25,3 +26,4 @@ export type { Affinity } from './scheduler.ts';
 export type { Service, ServiceCall } from './services.ts';
 export { JobSnapshot } from './snapshot.ts';
 export type { JobStats } from './stats.ts';
+export type { WasiJob, WasiOutput } from './wasi.ts';

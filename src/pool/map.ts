@@ -4,20 +4,23 @@ import type { Value } from '../runtime/ref.ts';
 import { UsageError } from '../spec/errors.ts';
 import type { Job } from './job.ts';
 import type { ModuleLike } from './module-bytes.ts';
-import type { CallSpec, JobOptions, MapOptions, ProgramSpec } from './options.ts';
+import type { CallSpec, JobOptions, MapOptions, ProgramSpec, WasiSpec } from './options.ts';
+import { withInput } from './wasi.ts';
 
 type AnyIterable = Iterable<unknown> & AsyncIterable<unknown>;
 /** Inputs of `pool.map`, one for each job; they may be endless. */
 export type Inputs = Iterable<unknown> | AsyncIterable<unknown>;
 
-type Submit<T> = (spec: CallSpec & ProgramSpec) => Job<T>;
+type AnySpec = CallSpec & ProgramSpec & WasiSpec;
+type Submit<T> = (spec: AnySpec) => Job<T>;
+/** The name of an export, the URL of a job module, or what a program for WASI is given. */
+type Target = string | URL | Pick<WasiSpec, 'wasi'>;
 
-/** `target` is the name of an export, or the URL of a job module. */
 export async function* mapInputs<T>(
   submit: Submit<T>,
   threads: number,
   module: ModuleLike,
-  target: string | URL,
+  target: Target,
   inputs: Inputs,
   { inFlight = 2 * threads, ...options }: MapOptions,
 ): AsyncGenerator<T, void, void> {
@@ -71,8 +74,9 @@ async function close(source: AsyncIterator<unknown> | Iterator<unknown>, busy: b
   else await closing;
 }
 
-function specOf(module: ModuleLike, target: string | URL, input: unknown, options: JobOptions): CallSpec & ProgramSpec {
-  if (target instanceof URL) return { ...options, module, program: target, input } as CallSpec & ProgramSpec;
+function specOf(module: ModuleLike, target: Target, input: unknown, options: JobOptions): AnySpec {
+  if (target instanceof URL) return { ...options, module, program: target, input } as AnySpec;
+  if (typeof target === 'object') return { ...options, module, wasi: withInput(target.wasi, input) } as AnySpec;
   const args: readonly Value[] = Array.isArray(input) ? input : [input];
-  return { ...options, module, export: target, args } as CallSpec & ProgramSpec;
+  return { ...options, module, export: target, args } as AnySpec;
 }

@@ -32,6 +32,7 @@ import { type Affinity, priorities } from './scheduler.ts';
 import { isService, type Service } from './services.ts';
 import { isIdentity } from './snapshot.ts';
 import type { JobStats } from './stats.ts';
+import { aWasiJob, type WasiJob, type WasiOrder, wasiOrder } from './wasi.ts';
 
 /** What a pool is made with. */
 export interface PoolOptions {
@@ -125,12 +126,23 @@ export interface ProgramSpec extends JobOptions {
   readonly input?: unknown;
 }
 
+/** Runs a program for WASI, from `_start`. The output is a WasiOutput. */
+export interface WasiSpec extends JobOptions {
+  readonly module: ModuleLike;
+  readonly wasi: WasiJob;
+}
+
 /** How a snapshot goes on. What is left out is as it was, for a job that was suspended in this process. */
 export interface ResumeOptions extends JobOptions {
   /** The modules of the snapshot's VM; those of a job that was suspended in this process, or that came along, are known. */
   readonly modules?: readonly ModuleLike[] | undefined;
   /** The job module; likewise. */
   readonly program?: URL | string | undefined;
+  /**
+   * Of a program for WASI that was suspended elsewhere: `{}`, or its limits anew. All else it has with it. Its files must
+   * be in memory, and at `/`.
+   */
+  readonly wasi?: Pick<WasiJob, 'limits'> | undefined;
   /** For a VM that was saved outside of a pool, and is in no call: what to call. */
   readonly export?: string | undefined;
   readonly args?: readonly Value[] | undefined;
@@ -146,6 +158,7 @@ export interface MapOptions extends JobOptions {
 export interface JobSpec {
   readonly modules: readonly Carried[];
   readonly program: string | undefined;
+  readonly wasi: WasiOrder | undefined;
   readonly host: string | undefined;
   readonly services: Readonly<Record<string, Service>>;
   /** A random one is made when somebody asks: `Run.identity`. */
@@ -210,8 +223,10 @@ const jobChecks: Checks<JobOptions> = {
 };
 const callChecks: Checks<CallSpec> = { ...jobChecks, module: aModule, export: aText, args: aList };
 const programChecks: Checks<ProgramSpec> = { ...jobChecks, module: aModule, program: aUrl, input: anything };
+const wasiChecks: Checks<WasiSpec> = { ...jobChecks, module: aModule, wasi: aWasiJob };
 const resumeChecks: Checks<ResumeOptions> = {
   ...jobChecks,
+  wasi: aWasiJob,
   modules: listOf(aModule),
   program: aUrl,
   export: aText,
@@ -219,13 +234,14 @@ const resumeChecks: Checks<ResumeOptions> = {
 };
 const callOptions = optionsOf(callChecks, 'module', 'export');
 const programOptions = optionsOf(programChecks, 'module', 'program');
+const wasiOptions = optionsOf(wasiChecks, 'module', 'wasi');
 const resumeOptions = optionsOf(resumeChecks);
 const mapOptions = optionsOf<MapOptions>({ ...jobChecks, inFlight: aNumber(1) });
 
 /** Each throws UsageError. */
-export const checkSubmit = (spec: CallSpec | ProgramSpec): void => {
+export const checkSubmit = (spec: CallSpec | ProgramSpec | WasiSpec): void => {
   anObject(spec, 'a job');
-  ('program' in spec ? programOptions : callOptions)(spec, theOptions);
+  ('program' in spec ? programOptions : 'wasi' in spec ? wasiOptions : callOptions)(spec, theOptions);
 };
 export const checkResume = (options: ResumeOptions): void => resumeOptions(options, theOptions);
 export const checkMap = (module: unknown, target: unknown, options: MapOptions): void => {
@@ -233,7 +249,10 @@ export const checkMap = (module: unknown, target: unknown, options: MapOptions):
   aTarget(target, 'what is called');
   mapOptions(options, theOptions);
 };
-const aTarget = check((v: unknown) => typeof v === 'string' || v instanceof URL, 'the name of an export or a URL');
+const aTarget = check(
+  (v: unknown) => typeof v === 'string' || v instanceof URL || Object.hasOwn(Object(v), 'wasi'),
+  'the name of an export, a URL, or an object with `wasi`',
+);
 
 /** A pool's options, complete and checked. */
 export interface PoolSpec {
@@ -260,7 +279,7 @@ const hrefOf = (url: URL | string | undefined): string | undefined =>
 
 /** The options have been checked; `inherited` is what a resumed job was submitted with. */
 export function jobSpec(
-  options: JobOptions & { program?: URL | string | undefined },
+  options: JobOptions & { program?: URL | string | undefined; wasi?: WasiJob | undefined },
   modules: readonly Carried[],
   inherited?: JobSpec,
   identity?: string,
@@ -269,6 +288,7 @@ export function jobSpec(
   return {
     modules,
     program: hrefOf(options.program) ?? inherited?.program,
+    wasi: options.wasi === undefined ? inherited?.wasi : wasiOrder(options.wasi),
     host: hrefOf(options.host) ?? inherited?.host,
     services: { ...inherited?.services, ...options.services },
     identity: options.identity ?? identity,

@@ -27,6 +27,7 @@ import {
   type ProgramSpec,
   poolSpec,
   type ResumeOptions,
+  type WasiSpec,
 } from './options.ts';
 import { pack, unpack } from './parcel.ts';
 import { firstStep } from './program.ts';
@@ -37,6 +38,7 @@ import { Scheduler, type ThreadId } from './scheduler.ts';
 import { BoundService, checkServices, type Service } from './services.ts';
 import { JobSnapshot } from './snapshot.ts';
 import { type Lost, Threads } from './threads.ts';
+import type { WasiOutput } from './wasi.ts';
 
 /** What a pool does at the moment. */
 export interface PoolStats {
@@ -99,8 +101,9 @@ export class Pool {
 
   /** Starts a job. Throws UsageError and LinkError for what is wrong at once; all else ends the job. */
   submit<T = readonly Value[]>(spec: CallSpec): Job<T>;
+  submit<T = WasiOutput>(spec: WasiSpec): Job<T>;
   submit<T = unknown>(spec: ProgramSpec): Job<T>;
-  submit<T>(spec: CallSpec | ProgramSpec): Job<T> {
+  submit<T>(spec: CallSpec | ProgramSpec | WasiSpec): Job<T> {
     checkSubmit(spec);
     const module = carried(spec.module);
     const job = jobSpec(spec, [module]);
@@ -127,12 +130,25 @@ export class Pool {
 
   /**
    * A job for each input; the outputs come in the order of the inputs. An input is a list of arguments or the only one;
-   * with `program` it is the program's. Inputs are taken only as jobs end, so that they may be endless. The first job
+   * with `program` it is the program's, and of a program for WASI what goes to its standard input, or an object of what
+   * it is given besides. Inputs are taken only as jobs end, so that they may be endless. The first job
    * that fails ends the rest; so does leaving the loop.
    */
+  map<T = WasiOutput>(
+    module: CallSpec['module'],
+    target: Pick<WasiSpec, 'wasi'>,
+    inputs: Inputs,
+    options?: MapOptions,
+  ): AsyncGenerator<T, void, void>;
   map<T = readonly Value[]>(
     module: CallSpec['module'],
     target: string | URL,
+    inputs: Inputs,
+    options?: MapOptions,
+  ): AsyncGenerator<T, void, void>;
+  map<T>(
+    module: CallSpec['module'],
+    target: string | URL | Pick<WasiSpec, 'wasi'>,
     inputs: Inputs,
     options: MapOptions = {},
   ): AsyncGenerator<T, void, void> {
@@ -499,7 +515,8 @@ function modulesOf(snapshot: JobSnapshot, { modules }: ResumeOptions): Carried[]
   return [...given, ...snapshot.modules.map(carried).filter(({ hash }) => !hashes.has(hash))];
 }
 
-function inputOf(spec: CallSpec | ProgramSpec): unknown {
+function inputOf(spec: CallSpec | ProgramSpec | WasiSpec): unknown {
+  if ('wasi' in spec) return undefined;
   if ('program' in spec) return spec.input;
   return { export: spec.export, args: spec.args ?? [] };
 }

@@ -8,6 +8,7 @@ import type { SnapshotMessage } from '../snapshot/send.ts';
 import type { VmOptions } from '../vm.ts';
 import type { Parcel } from './parcel.ts';
 import type { SliceReport } from './stats.ts';
+import type { WasiOrder } from './wasi.ts';
 
 /** An error as plain data. */
 export interface ErrorData {
@@ -89,6 +90,8 @@ export interface Order {
   readonly progress: Progress;
   /** URL of the job module; absent for a job that calls one export. */
   readonly program: string | undefined;
+  /** Of a job that is a program for WASI. */
+  readonly wasi: WasiOrder | undefined;
   /** URL of a module of host functions. */
   readonly host: string | undefined;
   /** Import modules that the main thread answers for. */

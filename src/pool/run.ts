@@ -55,6 +55,7 @@ export function wordBytes({ message }: MovingVm): number {
 }
 
 const sharedBytes = ({ message }: MovingVm): number =>
+  (message.data.blocks ?? []).reduce((sum, { length }) => sum + length, 0) +
   message.memories.reduce(
     (sum, memory) => sum + ('buffer' in memory && !(memory instanceof Uint8Array) ? memory.buffer.byteLength : 0),
     0,
@@ -166,7 +167,7 @@ export class Run implements Ticket, Placed {
 
   /** The order for the next slice. */
   order({ warm, ...part }: ThreadPart, sliceMs: number): Order {
-    const { program, host, limits, engine } = this.spec;
+    const { program, wasi, host, limits, engine } = this.spec;
     const { vm, progress } = this.place;
     const { answer } = this;
     const services = [...this.services.keys()];
@@ -177,6 +178,7 @@ export class Run implements Ticket, Placed {
       vm: warm ? { kind: 'warm' } : vm,
       progress,
       program,
+      wasi: wasi && { ...wasi, given: vm.kind === 'new' ? wasi.given : undefined },
       host,
       services,
       limits,

@@ -10,13 +10,14 @@ import { useStack } from '../rewrite/run/native-stack.ts';
 import type { Outcome, SuspendReason } from '../runtime/engine.ts';
 import { Module } from '../runtime/module.ts';
 import type { Value } from '../runtime/ref.ts';
-import { mostBytes } from '../snapshot/restore.ts';
+import { mostOfSnapshot } from '../snapshot/restore.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
-import { CrashError, LimitError, SnapshotError, UsageError } from '../spec/errors.ts';
+import { CrashError, ExitError, LimitError, SnapshotError, UsageError } from '../spec/errors.ts';
 import { withDeadline } from '../spec/patience.ts';
 import { cut, isA, messageOf } from '../spec/told.ts';
 import type { FuncType } from '../spec/types.ts';
 import { type Importable, type Imports, VM } from '../vm.ts';
+import type { Wasi } from '../wasi/index.ts';
 import { deliverAnswer } from './answer.ts';
 import { fileCache } from './cache.ts';
 import { toData } from './errors.ts';
@@ -26,13 +27,14 @@ import { firstStep, lastPlainStep, type Program, plainProgram, runStep } from '.
 import type { CodeParcel, MovingVm, Order, Progress, Reply, SliceEnd, Tidy, WorkerData } from './protocol.ts';
 import { clock, pauses, stages } from './protocol.ts';
 import { checkLeaving } from './values.ts';
+import { systemOf, wasiProgram } from './wasi.ts';
 
 /** When this thread could take its first order. */
 const bornAt = clock();
 /** By hash; as bytes until they are decoded, which may fail. */
 const modules = new Map<string, Module | Uint8Array>();
 /** By job. They are dropped as they are: another thread may have their memories. */
-const warm = new Map<number, VM>();
+const warm = new Map<number, Warm>();
 const shared = workerData as WorkerData;
 if (resourceLimits?.stackSizeMb !== undefined) useStack(resourceLimits.stackSizeMb);
 if (shared.cache !== undefined) useCodeCache(fileCache(shared.cache));
@@ -47,9 +49,16 @@ export async function slice(order: Order | Tidy): Promise<unknown> {
   return move({ [transferableSymbol]: 'vm' in end ? end.vm.transfer : [], [valueSymbol]: reply } as never);
 }
 
+/** A VM, and what it imports where it is a program for WASI. */
+interface Warm {
+  readonly vm: VM;
+  readonly system: Wasi | undefined;
+}
+
 class Slice {
   private readonly arrivedAt = clock();
   private vm: VM | undefined;
+  private system: Wasi | undefined;
   private progress: Progress;
   private memory = 0;
   private charged = 0;
@@ -69,9 +78,16 @@ class Slice {
       const { order } = this;
       drop(order.drop);
       const held = this.timed(() => learn(order));
-      const [host, program] = await Promise.all([loadImports(order.host), loadProgram(order.program)]);
-      const imports = () => importsOf(order, held, [made(host), made(program.imports ?? {})]);
-      const vm = this.moving(() => this.timed(() => enter(order, held, imports)));
+      const kept = order.vm.kind === 'warm' ? takeWarm(order.job) : undefined;
+      const system = kept?.system ?? (order.wasi && systemOf(order.wasi));
+      this.system = system;
+      const [host, program] = await Promise.all([
+        loadImports(order.host),
+        system === undefined ? loadProgram(order.program) : wasiProgram(system),
+      ]);
+      const given = [system?.imports ?? {}, made(host), made(program.imports ?? {})];
+      const imports = () => importsOf(order, held, given);
+      const vm = kept?.vm ?? this.moving(() => this.timed(() => enter(order, held, imports)));
       this.vm = vm;
       return await this.work(vm, program);
     } catch (error) {
@@ -104,9 +120,9 @@ class Slice {
     if (this.asked === pauses.save || this.asked === pauses.drop) return this.given(vm);
     const checkpoint = order.task.checkpoint ? this.timed(() => saved(vm), 'save') : undefined;
     // A VM that waits stands in this thread's list of those that do, where it must not be once it is elsewhere.
-    const kept = order.keep && end.kind !== 'waits';
+    const kept = order.keep && vm.store.wait === null;
     const moving = this.moving(() => leave(vm, kept));
-    if (kept) warm.set(order.job, vm);
+    if (kept) warm.set(order.job, { vm, system: this.system });
     return { ...end, checkpoint, kept, vm: moving, progress: this.progress };
   }
 
@@ -142,6 +158,11 @@ class Slice {
       }
       const outcome = this.guest(() => this.go(vm, Math.max(0, fuel - account().paid)));
       if (outcome.status === 'trapped') throw outcome.trap;
+      if (outcome.status === 'exited') {
+        if (this.order.wasi === undefined) throw new ExitError(outcome.code);
+        results = [outcome.code];
+        continue;
+      }
       if (outcome.status === 'returned') {
         results = outcome.values;
         continue;
@@ -199,8 +220,7 @@ class Slice {
         return { kind: 'rested', reason: reason.kind };
       case 'host':
         if (this.order.services.includes(reason.module)) return called(vm, reason);
-        await vm.answer();
-        return undefined;
+        return asked(vm);
       case 'wait':
         return waits(reason.timeout);
       case 'step':
@@ -275,7 +295,7 @@ function newCode(order: Order): CodeParcel[] {
   });
 }
 
-function enter({ vm, job, limits, engine }: Order, held: readonly Module[], imports: () => Imports): VM {
+function enter({ vm, limits, engine }: Order, held: readonly Module[], imports: () => Imports): VM {
   const options = { limits, engine, sharedMemory: true };
   switch (vm.kind) {
     case 'new': {
@@ -286,7 +306,7 @@ function enter({ vm, job, limits, engine }: Order, held: readonly Module[], impo
     case 'moving':
       return VM.receive(vm.message, { ...options, modules: held, imports: imports(), trusted: true });
     case 'warm':
-      return takeWarm(job);
+      throw new CrashError('a VM that was kept is not entered');
     case 'saved':
       return VM.restore(decoded(vm.bytes, limits), { ...options, modules: held, imports: imports() });
     default:
@@ -298,16 +318,16 @@ function drop(jobs: readonly number[]): void {
   for (const job of jobs) warm.delete(job);
 }
 
-function takeWarm(job: number): VM {
-  const vm = warm.get(job);
-  if (vm === undefined) throw new CrashError(`the VM of job ${job} was not kept`);
+function takeWarm(job: number): Warm {
+  const kept = warm.get(job);
+  if (kept === undefined) throw new CrashError(`the VM of job ${job} was not kept`);
   warm.delete(job);
-  return vm;
+  return kept;
 }
 
 /** No more is unpacked than the job's limits allow. */
 const decoded = (bytes: Parcel, limits: Order['limits']): Snapshot =>
-  Snapshot.decode(bytes.slice(), { maxBytes: mostBytes(limits) });
+  Snapshot.decode(bytes.slice(), mostOfSnapshot(limits));
 
 /** A VM from outside of the pool must be in a call, or be told one, but not both. */
 function checkBusy(vm: VM, { program, progress }: Order): void {
@@ -327,6 +347,17 @@ function leave(vm: VM, kept: boolean): MovingVm {
 }
 
 const saved = (vm: VM): Parcel => shareBytes(vm.save().encode());
+
+/** Host functions of the thread answer. One that waits for nothing but a time gives the thread back until then. */
+async function asked(vm: VM): Promise<Stopped | undefined> {
+  const waits = vm.retry();
+  const { left } = waits ?? {};
+  if (left !== undefined && waits?.event === undefined && left > shortestMs) return { kind: 'waits', timeout: left };
+  if (vm.status === 'waiting') await vm.answer();
+  return undefined;
+}
+/** To give the thread back for less would take longer. */
+const shortestMs = 2;
 
 /** No other thread has the memory of a job: only time can end its wait. */
 function waits(timeout: number | null): Stopped {

@@ -37,6 +37,8 @@ export type SuspendReason =
 export type Outcome =
   | (Only<'returned'> & { readonly values: Value[]; readonly words: Int32Array })
   | (Only<'trapped'> & { readonly trap: Trap | HostError })
+  /** A host function ended the program (`HostContext.exit`). */
+  | (Only<'exited'> & { readonly code: number })
   | (Only<'suspended'> & { readonly reason: SuspendReason });
 /** What the others have may be asked for before the status is: it is undefined. */
 interface Only<S extends string> {
@@ -44,6 +46,7 @@ interface Only<S extends string> {
   readonly values?: Value[] | undefined;
   readonly words?: Int32Array | undefined;
   readonly trap?: Trap | HostError | undefined;
+  readonly code?: number | undefined;
   readonly reason?: SuspendReason | undefined;
 }
 

@@ -54,6 +54,8 @@ export interface VmLimits {
    * ten to a hundred bytes.
    */
   readonly entities: number;
+  /** Bytes of the blocks that host modules keep for the VM, together. */
+  readonly hostState: number;
 }
 
 /** What a VM may use unless told. */
@@ -68,6 +70,7 @@ export const defaultLimits: VmLimits = {
   memoryCount: 100,
   tableCount: 10_000,
   entities: 2_000_000,
+  hostState: 2 * 1024 ** 3,
 };
 
 export const limitNames = Object.keys(defaultLimits) as readonly (keyof VmLimits)[];

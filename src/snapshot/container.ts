@@ -5,7 +5,10 @@
 //             `pages` empty; and the fingerprint of the base snapshot, or null
 //   words     all rows of words, in the order of mapWords
 //   pages     the different pages of all memories
+//   blocks    the different pages of the blocks of bytes that host modules keep
 
+import { cut } from '../spec/told.ts';
+import { blockPagesNamed, shareBlocks, unshareBlocks } from './blocks.ts';
 import { type Extras, extraParts, extrasOf, noExtras } from './extras.ts';
 import { bad, checkFormOfLengths } from './form.ts';
 import { mapWords, pageBytes, type Saved, type SavedMemory, type SnapshotData } from './format.ts';
@@ -21,11 +24,14 @@ export interface DecodeOptions {
   readonly maxBytes?: number | undefined;
   /** The most bytes that what is neither words nor pages may take once it is read. */
   readonly maxMetadata?: number | undefined;
+  /** The most bytes that blocks of host modules may take. */
+  readonly maxState?: number | undefined;
 }
-/** All memory that a VM has by default, and as much again as its stack and tables may take. */
-const defaultMaxBytes = 5 * 2 ** 30;
+/** All memory that a VM has by default, what host modules keep, and what its stack and tables may take. */
+const defaultMaxBytes = 7 * 2 ** 30;
 /** Ten thousand instances, or as much of the host's values. */
 const defaultMaxMetadata = 2 ** 24;
+const defaultMaxState = 2 ** 31;
 
 // Writing.
 
@@ -38,10 +44,13 @@ export function encodeSnapshot(
   data.externs.forEach((value, i) => {
     checkKept(value, `extern ${i}`);
   });
+  for (const { name, data: kept } of data.states ?? []) checkKept(kept, `state of ${cut(name)}`);
   const shared = sharePages(data, base);
   const memories = data.memories.map(({ size }, i) => ({ size, runs: shared.runs[i] }) as SavedMemory<Int32Array>);
+  const blocks = shareBlocks(data.blocks ?? [], base?.blocks);
+  const states = data.states && { blocks: [], blockRuns: blocks.blockRuns };
   const words: Int32Array[] = [];
-  const saved = mapWords({ ...data, memories, pages: new Uint8Array(0) }, (row) => {
+  const saved = mapWords({ ...data, ...states, memories, pages: new Uint8Array(0) }, (row) => {
     words.push(row);
     return row.length;
   });
@@ -51,6 +60,9 @@ export function encodeSnapshot(
     ...partsOf('words', sizeOf(words), reader(words)),
     ...partsOf('pages', shared.different.length * pageBytes, (start, end) =>
       pagesAt(data.pages, shared.different.slice(start / pageBytes, end / pageBytes)),
+    ),
+    ...partsOf('blocks', blocks.pages.length * pageBytes, (start, end) =>
+      joinPages(blocks.pages.slice(start / pageBytes, end / pageBytes)),
     ),
     ...extraParts(extras),
   ];
@@ -79,6 +91,14 @@ function pagesAt(pages: Uint8Array, places: readonly number[]): Uint8Array {
   return block;
 }
 
+function joinPages(pages: readonly Uint8Array[]): Uint8Array {
+  const block = new Uint8Array(pages.length * pageBytes);
+  pages.forEach((page, i) => {
+    block.set(page, i * pageBytes);
+  });
+  return block;
+}
+
 // Reading.
 
 /**
@@ -96,7 +116,8 @@ export interface Decoded {
   readonly extras: Extras;
 }
 
-function readData(parts: Parts, { base, maxMetadata = defaultMaxMetadata }: DecodeOptions): SnapshotData {
+function readData(parts: Parts, options: DecodeOptions): SnapshotData {
+  const { base, maxMetadata = defaultMaxMetadata, maxState = defaultMaxState } = options;
   const metadata = readMetadata(contentsOf(parts, 'metadata', maxMetadata), maxMetadata);
   const { saved, base: wanted } = (metadata ?? {}) as Partial<Metadata>;
   checkFormOfLengths(saved);
@@ -105,7 +126,9 @@ function readData(parts: Parts, { base, maxMetadata = defaultMaxMetadata }: Deco
   const data = mapWords(saved, taker(rows));
   const pages = contentsOf(parts, 'pages', pageBytes * pagesNamed(data));
   if (pages.length % pageBytes !== 0) bad('its size is not one of whole pages', 'pages');
-  return { ...data, ...unsharePages({ ...data, pages }, wanted === null ? undefined : base) };
+  const blocks = contentsOf(parts, 'blocks', pageBytes * blockPagesNamed(data, maxState));
+  const from = wanted === null ? undefined : base;
+  return { ...data, ...unsharePages({ ...data, pages }, from), ...unshareBlocks(data, blocks, from?.blocks) };
 }
 
 /** Of all rows. */

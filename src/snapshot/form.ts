@@ -46,7 +46,16 @@ const list =
   };
 
 /** Fields that older versions did not write. */
-const optional: ReadonlySet<string> = new Set(['wait', 'memoryCount', 'tableCount', 'entities']);
+const optional: ReadonlySet<string> = new Set([
+  'wait',
+  'states',
+  'blocks',
+  'blockRuns',
+  'memoryCount',
+  'tableCount',
+  'entities',
+  'hostState',
+]);
 
 /** Own fields only, so that nothing is inherited from a forged prototype. */
 const record =
@@ -85,6 +94,8 @@ const wait = record({
   woken: flag,
 });
 
+const bytes = check((v) => v instanceof Uint8Array, 'bytes');
+
 function snapshotOf(words: Check): Check {
   const instance = record({
     module: index,
@@ -99,7 +110,7 @@ function snapshotOf(words: Check): Check {
     made,
     tables: list(words, maxSigned),
     memories: list(record({ size: count, runs: words }), maxSigned),
-    pages: check((v) => v instanceof Uint8Array, 'bytes'),
+    pages: bytes,
     globals: words,
     heap: record({ types: words, objects: words }),
     externs: list(() => {}, maxSigned),
@@ -107,6 +118,9 @@ function snapshotOf(words: Check): Check {
     slots: words,
     pending: either(null, record({ id: count, func: index, args: words })),
     wait,
+    states: list(record({ name: text, data: () => {}, blocks: words }), maxSigned),
+    blocks: list(bytes, maxSigned),
+    blockRuns: words,
     calls: tally,
     fuelUsed: tally,
     debt: tally,

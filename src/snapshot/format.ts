@@ -6,7 +6,7 @@ import type { AddrType, ExternKind } from '../spec/types.ts';
 import type { ModuleContext } from '../validate/context.ts';
 
 /** Counts up whenever the meaning of a field changes. A newer version of wasbox reads all older ones. */
-export const formatVersion = 2;
+export const formatVersion = 4;
 
 /** Memories are saved in pages of this size, whatever the guest's page size is. */
 export const pageBytes = 4096;
@@ -56,6 +56,16 @@ export interface Saved<W> {
   readonly pending: SavedCall<W> | null;
   /** The wait at a cell of a memory, if there is one; version 1 knew none. */
   readonly wait?: SavedWait | undefined;
+  /** What host modules keep for the VM, by name, ascending; versions 1 to 3 knew none. */
+  readonly states?: readonly SavedState<W>[] | undefined;
+  /** The different blocks of bytes of all states; nobody writes to them. They may stand on shared buffers. */
+  readonly blocks?: readonly Uint8Array[] | undefined;
+  /**
+   * Where the blocks stand in a container, whose `blocks` are an empty list; in memory an empty row. For each block its
+   * size in bytes, and runs as of memories for all of its pages, whose sources are pages among those of blocks, zeroPage,
+   * or -2 - i for page i of the base snapshot's blocks, all of them one after the other.
+   */
+  readonly blockRuns?: W | undefined;
   /** Host calls so far that had to wait; the pending one is the last of them. */
   readonly calls: number;
   readonly fuelUsed: number;
@@ -141,6 +151,15 @@ export interface SavedWait {
   readonly woken: boolean;
 }
 
+/** What one host module keeps (host/state.ts). */
+export interface SavedState<W> {
+  readonly name: string;
+  /** As the module saved it; it must be cloneable. */
+  readonly data: unknown;
+  /** Its blocks, as places in the snapshot's `blocks`. */
+  readonly blocks: W;
+}
+
 /** Older snapshots lack those that came later. */
 export type SavedLimits = { readonly [K in keyof VmLimits]?: number };
 
@@ -170,7 +189,7 @@ export function byKind<T>(make: (kind: ExternKind) => T): Record<ExternKind, T> 
  * The same snapshot with each row of words given in another way. The rows come in an order that is part of the
  * container's format.
  */
-export function mapWords<A, B>(saved: Saved<A>, map: (words: A) => B): Saved<B> {
+export function mapWords<A, B>({ states, blockRuns, ...saved }: Saved<A>, map: (words: A) => B): Saved<B> {
   return {
     ...saved,
     instances: saved.instances.map((i) => ({
@@ -187,5 +206,7 @@ export function mapWords<A, B>(saved: Saved<A>, map: (words: A) => B): Saved<B> 
     frames: map(saved.frames),
     slots: map(saved.slots),
     pending: saved.pending && { ...saved.pending, args: map(saved.pending.args) },
+    ...(states && { states: states.map((state) => ({ ...state, blocks: map(state.blocks) })) }),
+    ...(blockRuns !== undefined && { blockRuns: map(blockRuns) }),
   };
 }

@@ -3,6 +3,7 @@
 
 import type { MemoryInst } from '../runtime/memory.ts';
 import { checkDeadline, checkDeadlineNow } from '../spec/patience.ts';
+import { hashOfBlock } from './blocks.ts';
 import { hashWords } from './checksum.ts';
 import { bad } from './form.ts';
 import { pageBytes, type SavedMemory, type SnapshotData, zeroPage } from './format.ts';
@@ -281,8 +282,8 @@ function addPages(own: Uint8Array, base: Uint8Array, added: readonly number[]): 
   return pages;
 }
 
-/** What tells one snapshot's memories from another's, so that a wrong base is noticed. */
-export function fingerprint({ memories, pages }: Memories): string {
+/** What tells one snapshot's memories and blocks from another's, so that a wrong base is noticed. */
+export function fingerprint({ memories, pages, blocks = [] }: Memories & Pick<SnapshotData, 'blocks'>): string {
   const words = wholePages(pages);
   let [a, b] = [0, 0];
   const mix = (value: number) => {
@@ -294,5 +295,6 @@ export function fingerprint({ memories, pages }: Memories): string {
     for (const place of placesOf(memory))
       mix(place < 0 ? place : hashWords(words, place * pageWords, (place + 1) * pageWords));
   }
+  for (const block of blocks) mix(hashOfBlock(block));
   return [a, b].map((lane) => (lane >>> 0).toString(16).padStart(8, '0')).join('');
 }

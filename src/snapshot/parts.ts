@@ -26,9 +26,8 @@ const blockBytes = 2 ** 18;
 const mostExpansion = 1032;
 
 /** The VM; and what may come along with it, which is stored as it is: that takes no more room than the file does. */
-const vmKinds = ['metadata', 'words', 'pages'] as const;
 const extraKinds = ['modules', 'calls', 'job'] as const;
-const partKinds = [...vmKinds, ...extraKinds] as const;
+const partKinds = ['metadata', 'words', 'pages', ...extraKinds, 'blocks'] as const;
 export type PartKind = (typeof partKinds)[number];
 export type ExtraKind = (typeof extraKinds)[number];
 const isExtra = (kind: PartKind): boolean => (extraKinds as readonly PartKind[]).includes(kind);

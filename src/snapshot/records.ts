@@ -104,7 +104,10 @@ function walk(records: readonly Record[], left: number[], visit: (i: number) => 
 const holdsOthers = ([type]: Record): boolean =>
   type === kinds.array || type === kinds.object || type === kinds.map || type === kinds.set;
 
-/** The records that one lists. The value of a field `externs` goes to `values`, if there are any. */
+/** Fields whose values are the host's own. */
+const hostFields: readonly unknown[] = ['externs', 'data'];
+
+/** The records that one lists. What is the host's own goes to `values`, if there are any. */
 function partsOf(records: readonly Record[], i: number, values: number[] | undefined): Iterable<number> {
   const [type, value] = records[i] as Record;
   if (type === kinds.array || type === kinds.set) return value as number[];
@@ -112,6 +115,6 @@ function partsOf(records: readonly Record[], i: number, values: number[] | undef
   if (type === kinds.map) return pairs.flat();
   const parts: number[] = [];
   for (const [key, part] of pairs)
-    (values !== undefined && records[key]?.[1] === 'externs' ? values : parts).push(part);
+    (values !== undefined && hostFields.includes(records[key]?.[1]) ? values : parts).push(part);
   return parts;
 }

@@ -40,10 +40,14 @@ export function restoreStore(
   });
 }
 
-/** The most bytes that a snapshot of a VM with these limits unpacks to. */
-export function mostBytes(given: Partial<VmLimits> = {}): number {
-  const { memory, stack, heap, tables, frames, entities } = { ...defaultLimits, ...given };
-  return memory + stack + heap + 8 * tables + 4 * frameWords * frames + 128 * entities + roomBesides;
+/** What a snapshot of a VM with these limits unpacks to at the most, as `Snapshot.decode` is told it. */
+export function mostOfSnapshot(given: Partial<VmLimits> = {}): {
+  readonly maxBytes: number;
+  readonly maxState: number;
+} {
+  const { memory, stack, heap, tables, frames, entities, hostState } = { ...defaultLimits, ...given };
+  const words = stack + heap + 8 * tables + 4 * frameWords * frames + 128 * entities;
+  return { maxBytes: memory + hostState + words + roomBesides, maxState: hostState };
 }
 /** For the metadata. */
 const roomBesides = 2 ** 24;

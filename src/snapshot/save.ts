@@ -1,6 +1,7 @@
 // A store becomes data. restore.ts is its pair. Everything is copied, so the store may run on; and everything is brought
 // into one form, so that equal states give equal data: dead locals and words that mean nothing are zero.
 
+import type { NamedState } from '../host/state.ts';
 import { frameWords } from '../runtime/frame.ts';
 import {
   type FuncInst,
@@ -31,10 +32,11 @@ import { type Body, visitFrames } from './frames.ts';
 import { SavedObjects } from './heap.ts';
 import { saveOrigins } from './origins.ts';
 import { gatherPages } from './pages.ts';
+import { saveStates } from './states.ts';
 
 /** Copies a store. Throws SnapshotError where it holds a value of the host that cannot be copied. */
-export function saveStore(store: Store): SnapshotData {
-  const data = { ...saveWords(store), tables: store.tables.map(copyOf) };
+export function saveStore(store: Store, states: readonly NamedState[] = []): SnapshotData {
+  const data = { ...saveWords(store, states), tables: store.tables.map(copyOf) };
   tidyGlobals(data.globals, store);
   return { ...data, ...saveReached(data, store), ...gatherPages(store.memories) };
 }
@@ -43,9 +45,9 @@ export function saveStore(store: Store): SnapshotData {
  * With no memories; what means nothing is left as it is, unless it has to be found out what is reached. Tables of functions
  * are where the store has them, if others can see that.
  */
-export function saveAllButMemories(store: Store): SnapshotData {
+export function saveAllButMemories(store: Store, states: readonly NamedState[] = []): SnapshotData {
   const data = {
-    ...saveWords(store),
+    ...saveWords(store, states),
     tables: store.tables.map((table) => (hierarchyOf(table.type.ref) === 'func' ? table.offered : copyOf(table))),
   };
   const none = { heap: { types: new Int32Array(0), objects: new Int32Array(0) }, externs: [] };
@@ -58,12 +60,12 @@ type Reached = Pick<SnapshotData, 'heap' | 'externs'>;
 const copyOf = ({ elements, size }: TableInst): Int32Array => elements.slice(0, size * 2);
 
 /** All but what has to be reached, tables and memories, as it is. */
-function saveWords(store: Store): Omit<SnapshotData, keyof Reached | 'tables'> {
+function saveWords(store: Store, states: readonly NamedState[]): Omit<SnapshotData, keyof Reached | 'tables'> {
   if (store.hostDepth > 0) throw new UsageError('a VM cannot be saved while it runs a host function');
   const hashes = new Map<string, number>();
   const { stack, calls, fuelUsed, debt } = store;
   return {
-    ...saveWait(store),
+    ...saveLater(store, states),
     instances: store.instances.map((instance) => saveInstance(instance, hashes)),
     modules: [...hashes.keys()],
     ...saveOrigins(store),
@@ -112,9 +114,14 @@ function saveInstance(instance: InstanceInst, hashes: Map<string, number>): Save
   };
 }
 
-/** Without a wait the data is that of the first version, for those who know no other. */
-const saveWait = ({ wait }: Store): Pick<SnapshotData, 'version' | 'wait'> =>
-  wait === null ? { version: 1 } : { version: formatVersion, wait: { ...wait } };
+/** What later versions added. Where there is none of it the data is that of an earlier one, for those who know no other. */
+function saveLater(
+  { wait }: Store,
+  states: readonly NamedState[],
+): Pick<SnapshotData, 'version' | 'wait' | 'states' | 'blocks'> {
+  const version = states.length > 0 ? formatVersion : wait === null ? 1 : 2;
+  return { version, ...(wait && { wait: { ...wait } }), ...saveStates(states) };
+}
 
 function saveCall({ id, func, args }: PendingCall, store: Store): SavedCall<Int32Array> {
   const { params } = store.funcType(func);

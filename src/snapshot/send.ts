@@ -1,6 +1,7 @@
 // A store moves to another thread. It is sent as it is: as data for structured clone, with shared memories as handles and
 // private ones as their bytes. What was sent is gone here.
 
+import type { NamedState } from '../host/state.ts';
 import { type HostMemory, hostWasm } from '../runtime/host-wasm.ts';
 import { adoptMemory, allocateMemory, type MemoryInst } from '../runtime/memory.ts';
 import type { Store } from '../runtime/store.ts';
@@ -26,8 +27,8 @@ export interface SnapshotMessage {
  * Takes the store apart. The message holds all of it; it must be posted with the transfer list, once. Throws
  * SnapshotError, and then the store is as before.
  */
-export function sendStore(store: Store): Sent {
-  const sent = messageOf(store, sendMemory);
+export function sendStore(store: Store, states: readonly NamedState[] = []): Sent {
+  const sent = messageOf(store, states, sendMemory);
   if (store.wait !== null) leave(store.memories[store.wait.memory] as MemoryInst, store.wait);
   store.wait = null;
   store.memories.length = 0;
@@ -37,7 +38,8 @@ export function sendStore(store: Store): Sent {
 }
 
 /** The same, but the store stays as it is: it may go on, or another one that receives the message, but not both. */
-export const offerStore = (store: Store): Sent => messageOf(store, (memory) => bytesOf(memory) ?? memory.host);
+export const offerStore = (store: Store, states: readonly NamedState[] = []): Sent =>
+  messageOf(store, states, (memory) => bytesOf(memory) ?? memory.host);
 
 /** What is posted to another thread: the message, and the list of what is transferred with it. */
 export interface Sent {
@@ -45,8 +47,12 @@ export interface Sent {
   readonly transfer: ArrayBuffer[];
 }
 
-function messageOf(store: Store, give: (memory: MemoryInst) => SnapshotMessage['memories'][number]): Sent {
-  const bare = saveAllButMemories(store);
+function messageOf(
+  store: Store,
+  states: readonly NamedState[],
+  give: (memory: MemoryInst) => SnapshotMessage['memories'][number],
+): Sent {
+  const bare = saveAllButMemories(store, states);
   const sizes = store.memories.map(({ pages }) => ({ size: pages, runs: new Int32Array(0) }));
   const message = {
     data: { ...bare, memories: sizes },

@@ -22,13 +22,15 @@ export interface EncodeOptions {
 export interface DecodeOptions {
   /** The snapshot that was given as base when this one was encoded. */
   readonly base?: Snapshot | undefined;
-  /** The most bytes that it may take when it is unpacked; 5 GiB unless told. */
+  /** The most bytes that it may take when it is unpacked; 7 GiB unless told. */
   readonly maxBytes?: number | undefined;
   /**
-   * The most bytes that its lists of instances and host functions, and the values of the host that the guest holds, may
-   * take once they are read; 16 MiB unless told.
+   * The most bytes that its lists of instances and host functions, the values of the host that the guest holds, and what
+   * host modules keep besides blocks, may take once they are read; 16 MiB unless told.
    */
   readonly maxMetadata?: number | undefined;
+  /** The most bytes that blocks of host modules may take once they are read; 2 GiB unless told. */
+  readonly maxState?: number | undefined;
 }
 
 /** What is in a snapshot, for people. Nothing of it is verified. */
@@ -47,6 +49,8 @@ export interface SnapshotSummary {
   readonly pages: number;
   readonly zeroPages: number;
   readonly externs: number;
+  /** Host modules that keep something for the VM, and bytes of their blocks; names are cut. */
+  readonly states: readonly { readonly name: string; readonly bytes: number }[];
   /** The host call that is waited for; names are cut. */
   readonly pending: { readonly id: number; readonly module: string; readonly name: string } | null;
   readonly fuelUsed: number;
@@ -105,6 +109,10 @@ export class Snapshot {
       memories: data.memories.map(({ size }) => size),
       ...countPages(data),
       externs: data.externs.length,
+      states: (data.states ?? []).map(({ name, blocks }) => ({
+        name: cut(name),
+        bytes: blocks.reduce((sum, place) => sum + (data.blocks?.[place]?.length ?? 0), 0),
+      })),
       pending: pending && { id: pending.id, module: cut(host?.module ?? '?'), name: cut(host?.name ?? '?') },
       fuelUsed: data.fuelUsed,
     };
@@ -127,6 +135,11 @@ const encodeOptions = optionsOf<EncodeOptions>({
   modules: listOf(instanceOf(Module, 'a Module')),
   calls: listOf(check(isPlannedCall, 'a call: { export, args } with texts as arguments')),
 });
-const decodeOptions = optionsOf<DecodeOptions>({ base, maxBytes: aNumber(0), maxMetadata: aNumber(0) });
+const decodeOptions = optionsOf<DecodeOptions>({
+  base,
+  maxBytes: aNumber(0),
+  maxMetadata: aNumber(0),
+  maxState: aNumber(0),
+});
 /** What bytes are read from. */
 export const snapshotBytes = instanceOf(Uint8Array, 'given as a Uint8Array');

@@ -18,6 +18,7 @@ import { checkObjects, type FoundObjects, findObjects } from './heap.ts';
 import { checkImports, checkMade, checkSpaces, restoreTypes, type StoreTypes } from './origins.ts';
 import { Refs } from './refs.ts';
 import { checkStack } from './stack.ts';
+import { checkStates } from './states.ts';
 
 /** Bytes that a memory has at the most, whatever its type says. */
 const maxMemoryBytes = 2 ** 32;
@@ -36,6 +37,7 @@ export function verify(data: SnapshotData, modules: readonly Module[], limits: P
   checkForm(data);
   const verified = resolve(data, modules, limits);
   const { types, objects } = verified;
+  checkStates(data, verified.limits.hostState);
   const refs = new Refs(types.func, data.externs.length, (address) => objects.shapeAt(address));
   checkTables(data, types.table, refs, verified.limits);
   checkMemories(data, types.memory, verified.limits);

@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'exhaustion'
   | 'exception'
   | 'host'
+  | 'exit'
   | 'snapshot'
   | 'limit'
   | 'usage'
@@ -160,6 +161,17 @@ export class UncaughtError extends Trap {
 /** A host function threw, timed out, or returned values of the wrong type; `cause` is what it threw. */
 export class HostError extends GuestError {
   readonly code = 'host';
+}
+
+/** The guest ended its program by a call of the host, where that can be no outcome: in a call that cannot be suspended. */
+export class ExitError extends WasboxError {
+  readonly code = 'exit';
+  constructor(
+    /** As the guest said it: 32 bits without a sign. */
+    readonly exitCode: number,
+  ) {
+    super(`the guest exited with code ${exitCode}`);
+  }
 }
 
 /** Bytes or data that are not a snapshot this VM can resume. */

@@ -1,6 +1,7 @@
 // Drives calls of the guest from outcome to outcome: pushes the first frame, lets the engine run, and leaves the stack
 // as it should be whatever happens. Only this file and the engines change a store's stack between snapshots.
 
+import { NotYet } from '../host/not-yet.ts';
 import { Port } from '../host/port.ts';
 import { tidyHostValues } from '../runtime/collect.ts';
 import type { Budget, Engine, Outcome, Stop } from '../runtime/engine.ts';
@@ -10,7 +11,16 @@ import type { Value } from '../runtime/ref.ts';
 import type { FuncInst, InstanceInst, PendingCall, Store } from '../runtime/store.ts';
 import { readValues, writeValues } from '../runtime/value.ts';
 import { isOver, leave, notify, type PendingWait, waitAtHost, waitClock, waitResults } from '../runtime/wait.ts';
-import { CrashError, GuestError, HostError, LimitError, Trap, UsageError, WasboxError } from '../spec/errors.ts';
+import {
+  CrashError,
+  ExitError,
+  GuestError,
+  HostError,
+  LimitError,
+  Trap,
+  UsageError,
+  WasboxError,
+} from '../spec/errors.ts';
 import { isA } from '../spec/told.ts';
 import { type FuncAddr, type FuncType, slotsOf, slotsOfAll, type ValType } from '../spec/types.ts';
 import { planOf } from '../validate/safepoints.ts';
@@ -39,7 +49,7 @@ export class Driver {
   /** The wait that is awaited. */
   private awaited: { readonly wait: PendingWait; readonly ended: Promise<void> } | null = null;
   /** What the next run ends with. */
-  private failure: HostError | null = null;
+  private failure: WasboxError | null = null;
 
   constructor(
     private readonly store: Store,
@@ -82,6 +92,7 @@ export class Driver {
       return stop === 'returned' ? this.returned(results) : this.suspended(stop, budget);
     } catch (error) {
       if (error instanceof Trap || error instanceof HostError) return { status: 'trapped', trap: error };
+      if (error instanceof ExitError) return { status: 'exited', code: error.exitCode };
       throw error;
     }
   }
@@ -106,12 +117,18 @@ export class Driver {
 
   /** The pending call failed: the next run ends trapped. */
   fail(pending: PendingCall, error: unknown): void {
-    this.failure = isA(error, HostError) ? error : this.port.failed(pending.func, error);
+    this.end(pending, isA(error, HostError) ? error : this.port.failed(pending.func, error));
+  }
+
+  /** The next run ends with the error. */
+  private end(pending: PendingCall, error: WasboxError): void {
+    this.failure = error;
     this.settle(pending);
   }
 
   private settle(pending: PendingCall): void {
     this.store.pending = null;
+    this.port.settled();
     if (this.store.stack.depth === 0) this.bottom = { func: pending.func, done: true };
   }
 
@@ -135,8 +152,31 @@ export class Driver {
       const values = await this.port.answer(pending);
       if (this.store.pending === pending) this.deliver(pending, values);
     } catch (error) {
-      if (this.store.pending === pending) this.fail(pending, error);
+      if (this.store.pending === pending) this.failed(pending, error);
     }
+  }
+
+  /** What the function of a pending call ended with: its failure, or that of the whole call. */
+  private failed(pending: PendingCall, error: unknown): void {
+    if (isA(error, ExitError) || isA(error, LimitError) || isA(error, Trap)) this.end(pending, error);
+    else this.fail(pending, error);
+  }
+
+  /**
+   * Asks the function of the pending call again, where that is how it is answered: what it still waits for, or undefined
+   * where it has answered, or failed, or answers in another way.
+   */
+  retry(): NotYet | undefined {
+    const { pending } = this.store;
+    if (pending === null || !this.port.isRetried(pending)) return undefined;
+    try {
+      const tried = this.port.retry(pending);
+      if (isA(tried, NotYet)) return tried;
+      this.deliver(pending, tried);
+    } catch (error) {
+      this.failed(pending, error);
+    }
+    return undefined;
   }
 
   // Waits

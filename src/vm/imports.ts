@@ -92,10 +92,12 @@ function lookUp(what: Name, imports: Imports): unknown {
   throw unknownImport(what);
 }
 
+const hostKinds: readonly string[] = ['sync', 'async', 'retry'] satisfies HostFunction['kind'][];
+
 function isHostFunction(value: unknown): value is HostFunction {
   if (typeof value !== 'object' || value === null) return false;
   const { kind, body, params, results } = value as Partial<HostFunction>;
-  return (kind === 'sync' || kind === 'async') && typeof body === 'function' && [params, results].every(Array.isArray);
+  return hostKinds.includes(kind as string) && typeof body === 'function' && [params, results].every(Array.isArray);
 }
 
 function checkSignature(what: Name, type: ExternType, host: HostFunction): void {

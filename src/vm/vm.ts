@@ -2,16 +2,20 @@
 // The composition root: joins a store, an engine, host functions and snapshots to a VM. How calls run is in driver.ts;
 // how a VM is scheduled among others is the pool's.
 
+import type { HostModule } from '../host/module.ts';
+import type { NotYet } from '../host/not-yet.ts';
+import type { NamedState } from '../host/state.ts';
 import { allocate, initialise } from '../link/instantiate.ts';
 import type { Budget, Engine, Outcome } from '../runtime/engine.ts';
 import type { Module } from '../runtime/module.ts';
 import { type FuncLike, funcRefOf, type Value } from '../runtime/ref.ts';
 import { type InstanceInst, type PendingCall, Store } from '../runtime/store.ts';
 import { waitResults } from '../runtime/wait.ts';
-import { mostBytes, type RestoreStoreOptions, restoreStore } from '../snapshot/restore.ts';
+import { mostOfSnapshot, type RestoreStoreOptions, restoreStore } from '../snapshot/restore.ts';
 import { saveStore } from '../snapshot/save.ts';
 import { offerStore, receiveStore, type Sent, type SnapshotMessage, sendStore } from '../snapshot/send.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
+import { statesOf } from '../snapshot/states.ts';
 import { modulesAmong } from '../snapshot/whole.ts';
 import { UsageError } from '../spec/errors.ts';
 import { aList } from '../spec/options.ts';
@@ -204,6 +208,18 @@ export class VM implements Runner {
   }
 
   /**
+   * Asks the host function that the VM waits for again, where it is one that is asked until it answers. Tells what it
+   * still waits for; undefined where the VM can go on, or waits for another kind of answer. Throws UsageError where no
+   * call is pending.
+   */
+  retry(): NotYet | undefined {
+    this.checkUsable();
+    this.checkNoHost('retry');
+    if (this.store.pending === null) throw new UsageError('no host call is pending');
+    return this.driver.retry();
+  }
+
+  /**
    * Calls a function of the guest to its end and returns its results. It cannot be suspended; host functions may call
    * back in this way. Throws Trap or HostError; UsageError where it would have to wait for an async host function.
    */
@@ -263,12 +279,18 @@ export class VM implements Runner {
     return viewFrames(this.store);
   }
 
+  /** The VM's state of a host module. Throws UsageError where no instance imports any of its functions. */
+  state<S>(of: HostModule<S>): S {
+    this.checkUsable();
+    return this.driver.port.state(of);
+  }
+
   // Snapshots
 
   /** All of the VM as data. The VM itself goes on unharmed. */
   save(): Snapshot {
     this.checkSavable('save');
-    return new Snapshot(saveStore(this.store));
+    return new Snapshot(saveStore(this.store, this.driver.port.saveStates('save')));
   }
 
   /**
@@ -279,10 +301,14 @@ export class VM implements Runner {
   static restore(from: Uint8Array | Snapshot, options: RestoreOptions = {}): VM {
     return calledFrom(VM.restore, () => {
       checkRestore(options);
-      const maxBytes = mostBytes(givenLimits(options.limits));
-      const snapshot = from instanceof Snapshot ? from : Snapshot.decode(from, { maxBytes });
+      const limits = givenLimits(options.limits);
+      const snapshot = from instanceof Snapshot ? from : Snapshot.decode(from, mostOfSnapshot(limits));
       const modules = modulesAmong(options.modules ?? [], snapshot.data.modules, snapshot.extras);
-      return VM.over({ ...options, modules }, (where) => restoreStore(snapshot.data, where));
+      return VM.over(
+        { ...options, modules },
+        () => statesOf(snapshot.data),
+        (where) => restoreStore(snapshot.data, where),
+      );
     });
   }
 
@@ -294,13 +320,15 @@ export class VM implements Runner {
     const sharedMemory = this.options.sharedMemory === true;
     const vm = new VM(this.options, restoreStore(saveStore(this.store), { modules, limits, sharedMemory }));
     vm.driver.port.bindAll(this.driver.port);
+    vm.driver.port.restoreStates(this.driver.port.saveStates('send'));
     return vm;
   }
 
   /** Moves the VM: what is returned is posted to another thread, which receives it. This VM cannot be used any more. */
   send(): Sent {
     this.checkSavable('send');
-    const sent = sendStore(this.store);
+    const sent = sendStore(this.store, this.driver.port.saveStates('send'));
+    this.driver.port.dispose();
     this.gone = 'sent away';
     return sent;
   }
@@ -311,24 +339,30 @@ export class VM implements Runner {
    */
   offer(): Sent {
     this.checkSavable('offer');
-    return offerStore(this.store);
+    return offerStore(this.store, this.driver.port.saveStates('send'));
   }
 
   /** A VM out of a message that `send` or `offer` made. Throws as `restore` does. */
   static receive(message: SnapshotMessage, given: ReceiveOptions): VM {
     checkReceive(given);
     const { trusted = false, ...options } = given;
-    return VM.over(options, (where) => receiveStore(message, { ...where, trusted }));
+    return VM.over(
+      options,
+      () => statesOf(message.data),
+      (where) => receiveStore(message, { ...where, trusted }),
+    );
   }
 
   private static over(
     { modules, imports = {}, ...options }: RestoreOptions & { readonly modules: readonly Module[] },
+    states: () => readonly NamedState[],
     restored: (where: Surroundings) => Store,
   ): VM {
     const sharedMemory = options.sharedMemory === true;
     const vm = new VM(options, restored({ modules, limits: givenLimits(options.limits), sharedMemory }));
     for (const { module } of vm.store.instances) vm.checkSupported(module);
     bindHosts(vm.store, vm.driver.port, imports);
+    vm.driver.port.restoreStates(states());
     return vm;
   }
 
@@ -337,6 +371,8 @@ export class VM implements Runner {
     if (this.gone !== null) return;
     this.checkNoHost('dispose');
     forgetWait(this.store);
+    this.store.pending = null;
+    this.driver.port.dispose();
     for (const memory of this.store.memories.splice(0)) memory.release();
     this.store.stack.clear();
     this.gone = 'disposed of';

@@ -70,6 +70,7 @@ function callLines(
 function show(outcome: Outcome): string {
   if (outcome.status === 'suspended') return outcome.reason.kind;
   if (outcome.status === 'returned') return `[${outcome.values.map(showValue).join(', ')}]`;
+  if (outcome.status === 'exited') return `exited ${outcome.code}`;
   const { trap } = outcome;
   const frames = trap.frames.map(({ func, pc }) => `${func}@${pc}`).join(' ');
   return `${trap instanceof Trap ? trap.kind : trap.message} at ${frames}`;

@@ -143,7 +143,8 @@ class Beside {
     if (outcome.status === 'returned') this.ending = { values: outcome.values };
     else if (outcome.status === 'suspended') {
       if (this.random.chance(4)) restore(this.ours, this.random);
-    } else if (outcome.trap instanceof Trap) this.ending = { trap: outcome.trap.kind };
+    } else if (outcome.status === 'exited') throw new Error(outcome.status);
+    else if (outcome.trap instanceof Trap) this.ending = { trap: outcome.trap.kind };
     else throw outcome.trap;
   }
 

@@ -80,6 +80,7 @@ async function workedOn({ steps }: Program, { module, input }: Job, engine: Engi
     let outcome = vm.run({ fuel: slice });
     while (outcome.status === 'suspended') outcome = vm.run({ fuel: slice });
     if (outcome.status === 'trapped') throw outcome.trap;
+    if (outcome.status === 'exited') throw new Error(outcome.status);
     [name, state, results] = [step.next, step.state, outcome.values];
   }
 }

@@ -105,7 +105,7 @@ test('memories of many sizes and contents', async (t) => {
   const twin = VM.restore(snapshot.encode(), { modules: [module] });
   t.deepEqual(twin.instance().memory('m').bytes, bytes);
   t.is(twin.instance().memory('n').pages, 1);
-  t.true(snapshot.encode().length < 1600, 'equal pages are stored once');
+  t.true(snapshot.encode().length < 1650, 'equal pages are stored once');
 });
 
 test('where there is no Buffer the pages are found alike', async (t) => {

@@ -142,6 +142,7 @@ function told(module: Module, list: readonly Call[], { engines, fuel, saved }: W
         }
         continue;
       }
+      if (outcome.status === 'exited') throw new Error(outcome.status);
       outcomes.push(outcome.status === 'returned' ? `${outcome.values}` : outcome.trap.message);
       break;
     }
@@ -210,7 +211,7 @@ test('counted instruction by instruction, with little fuel, a bulk instruction g
       const outcome = vm.run(options(i));
       if (outcome.status === 'suspended') continue;
       const told = [
-        outcome.status === 'returned' ? outcome.values : outcome.trap,
+        outcome.status === 'trapped' ? outcome.trap : outcome,
         vm.fuelUsed,
         hash(vm.instance().memory('memory').bytes),
       ];

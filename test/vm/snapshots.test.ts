@@ -47,6 +47,7 @@ test('saved and restored at any point, it returns the same', async (t) => {
   let hops = 0;
   for (let outcome = vm.run({ fuel: 100 }); outcome.status !== 'returned'; outcome = vm.run({ fuel: 100 })) {
     if (outcome.status === 'trapped') return t.fail(outcome.trap.message);
+    if (outcome.status === 'exited') return t.fail(outcome.status);
     const { reason } = outcome;
     vm = VM.restore(hops % 2 === 0 ? vm.save().encode() : vm.save(), { modules, imports });
     if (reason.kind === 'host') {

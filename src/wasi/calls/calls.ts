@@ -1,0 +1,33 @@
+// All calls of preview 1, by name, and how one is made.
+
+import type { NotYet } from '../../host/not-yet.ts';
+import { ErrnoError, errnos } from '../errno.ts';
+import type { Call, Scene } from './call.ts';
+import { descriptorCalls } from './descriptor.ts';
+import { pathCalls } from './path.ts';
+import { pollCalls } from './poll.ts';
+import { programCalls, socketCalls } from './program.ts';
+
+export const calls: Readonly<Record<string, Call>> = {
+  ...programCalls,
+  ...descriptorCalls,
+  ...pathCalls,
+  ...pollCalls,
+  ...socketCalls,
+};
+
+/** Calls that come back to nobody. */
+export const endings: readonly string[] = ['proc_exit'] satisfies (keyof typeof programCalls)[];
+
+const unsigned = (value: unknown): number | bigint =>
+  typeof value === 'bigint' ? BigInt.asUintN(64, value) : (value as number) >>> 0;
+
+/** The number of its errno, or what it waits for. */
+export function perform({ act }: Call, scene: Scene, args: readonly unknown[]): number | NotYet {
+  try {
+    return act(scene, ...(args.map(unsigned) as never[])) ?? errnos.success;
+  } catch (error) {
+    if (error instanceof ErrnoError) return error.number;
+    throw error;
+  }
+}

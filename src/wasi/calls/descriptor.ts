@@ -1,0 +1,293 @@
+// The calls on descriptors: reading, writing, listing, and what there is to know of one.
+
+import { allFdFlags, dirent, fdFlags, preopenDirectory, timeFlags, writeFdstat } from '../abi.ts';
+import { ErrnoError, fail } from '../errno.ts';
+import type { FileKind } from '../files/kinds.ts';
+import { fileTypes } from '../files/kinds.ts';
+import type { FileStat, FileTimes } from '../files/types.ts';
+import { allRights, type Right, rights } from '../rights.ts';
+import type { Descriptor, FileDescriptor, InputDescriptor, OutputDescriptor } from '../system/descriptors.ts';
+import { call, later, type Result, type Scene, safe } from './call.ts';
+
+/** Rights any of which a file is opened for writing with. */
+export const writing = rights('fd_write', 'fd_allocate', 'fd_filestat_set_size');
+
+const kindOf = (descriptor: Descriptor): FileKind =>
+  descriptor.kind === 'file' ? descriptor.node.kind : descriptor.terminal ? 'character device' : 'unknown';
+
+/** A file that was opened for what the right is about. */
+function opened(descriptor: Descriptor, right: 'fd_read' | 'fd_write'): void {
+  if (descriptor.kind === 'file' && descriptor.node.kind === 'directory') fail('isdir');
+  if ((descriptor.rights & rights(right)) === 0) fail('badf');
+}
+
+// Reading.
+
+function read(scene: Scene, fd: number, at: number, count: number, result: number): Result {
+  const { system, memory } = scene;
+  const descriptor = system.descriptors.with(fd, 'fd_read');
+  opened(descriptor, 'fd_read');
+  const ranges = memory.vectors(at, count);
+  memory.check(result, 4);
+  if (descriptor.kind === 'output') fail('badf');
+  if (descriptor.kind === 'input') return readStream(scene, descriptor, ranges, result);
+  const got = readFile(descriptor, descriptor.offset, ranges);
+  descriptor.offset += got;
+  scene.copied(got);
+  memory.setU32(result, got);
+  return undefined;
+}
+
+function readStream(scene: Scene, descriptor: InputDescriptor, ranges: readonly Uint8Array[], at: number): Result {
+  const { stream, flags } = descriptor;
+  if (ranges.length > 0 && stream.available === undefined)
+    return later(stream.coming, (flags & fdFlags.nonblock) === 0);
+  let sum = 0;
+  for (const range of ranges) sum += stream.read(range);
+  scene.copied(sum);
+  scene.memory.setU32(at, sum);
+  return undefined;
+}
+
+function readFile({ node }: FileDescriptor, offset: number, ranges: readonly Uint8Array[]): number {
+  let sum = 0;
+  for (const range of ranges) {
+    const got = node.read(offset + sum, range);
+    sum += got;
+    if (got < range.length) break;
+  }
+  return sum;
+}
+
+// Writing.
+
+function write(scene: Scene, fd: number, at: number, count: number, result: number): Result {
+  const { system, memory } = scene;
+  const descriptor = system.descriptors.with(fd, 'fd_write');
+  opened(descriptor, 'fd_write');
+  const ranges = memory.vectors(at, count);
+  memory.check(result, 4);
+  if (descriptor.kind === 'input') fail('badf');
+  if (descriptor.kind === 'output') return writeStream(scene, descriptor, ranges, result);
+  const isAppending = (descriptor.flags & fdFlags.append) !== 0;
+  const put = writeFile(descriptor, isAppending ? undefined : descriptor.offset, ranges);
+  scene.copied(put);
+  descriptor.offset = isAppending ? descriptor.node.size() : descriptor.offset + put;
+  memory.setU32(result, put);
+  return undefined;
+}
+
+/** All of it: a sink takes what it is given, and says afterwards when it takes more. */
+function writeStream(scene: Scene, descriptor: OutputDescriptor, ranges: readonly Uint8Array[], at: number): Result {
+  const { stream, flags } = descriptor;
+  const { system, memory } = scene;
+  if (stream.busy !== undefined) return later(stream.busy, (flags & fdFlags.nonblock) === 0);
+  const size = ranges.reduce((sum, { length }) => sum + length, 0);
+  const { output } = system.limits;
+  if (system.written + size > output) scene.overLimit('output', output);
+  const bytes = new Uint8Array(size);
+  let to = 0;
+  for (const range of ranges) {
+    bytes.set(range, to);
+    to += range.length;
+  }
+  scene.copied(size);
+  stream.write(bytes);
+  memory.setU32(at, size);
+  return undefined;
+}
+
+/** At the end where no offset is given. What was written before something fails counts. */
+function writeFile(descriptor: FileDescriptor, offset: number | undefined, ranges: readonly Uint8Array[]): number {
+  const { node, flags } = descriptor;
+  let sum = 0;
+  for (const range of ranges) {
+    const put = attempt(sum, () => (offset === undefined ? node.append(range) : node.write(offset + sum, range)));
+    sum += put;
+    if (put < range.length) break;
+  }
+  if (sum > 0 && (flags & (fdFlags.sync | fdFlags.dsync)) !== 0) node.sync((flags & fdFlags.sync) === 0);
+  return sum;
+}
+
+function attempt(before: number, act: () => number): number {
+  try {
+    return act();
+  } catch (error) {
+    if (before > 0 && error instanceof ErrnoError) return 0;
+    throw error;
+  }
+}
+
+// What there is to know.
+
+const streamStat = (descriptor: Descriptor): FileStat => ({
+  ...{ kind: kindOf(descriptor), device: 0n, inode: 0n, links: 1n },
+  ...{ size: 0n, accessed: 0n, modified: 0n, changed: 0n },
+});
+
+/** What a call with two times and their flags sets. */
+export function timesOf({ system }: Scene, accessed: bigint, modified: bigint, flags: number): FileTimes {
+  const { atim, atimNow, mtim, mtimNow } = timeFlags;
+  const both = (a: number, b: number) => (flags & a) !== 0 && (flags & b) !== 0;
+  if (flags > 15 || both(atim, atimNow) || both(mtim, mtimNow)) fail('inval');
+  const now = (flags & (atimNow | mtimNow)) === 0 ? 0n : system.clock.realtime();
+  return {
+    accessed: (flags & atim) !== 0 ? accessed : (flags & atimNow) !== 0 ? now : undefined,
+    modified: (flags & mtim) !== 0 ? modified : (flags & mtimNow) !== 0 ? now : undefined,
+  };
+}
+
+function seek({ system, memory, form }: Scene, fd: number, offset: bigint, whence: number, result: number): void {
+  const descriptor = system.descriptors.file(fd, 'fd_seek');
+  const { node } = descriptor;
+  if (node.kind === 'directory') fail('isdir');
+  const from = form.whence[whence] ?? fail('inval');
+  const base = from === 'set' ? 0 : from === 'cur' ? descriptor.offset : node.size();
+  memory.check(result, 8);
+  descriptor.offset = safe(BigInt(base) + BigInt.asIntN(64, offset), 'inval');
+  memory.setU64(result, BigInt(descriptor.offset));
+}
+
+/** An entry takes longer than a copy of its bytes. */
+const entryWeight = 64;
+
+function listDirectory(scene: Scene, fd: number, at: number, size: number, cookie: bigint, result: number) {
+  const { system, memory } = scene;
+  const { node } = system.descriptors.directory(fd, 'fd_readdir');
+  const into = memory.range(at, size);
+  memory.check(result, 4);
+  let used = 0;
+  for (const entry of node.list(cookie)) {
+    const bytes = dirent(entry).subarray(0, size - used);
+    into.set(bytes, used);
+    used += bytes.length;
+    // A listing that fills the buffer is not known to be over, whatever the last entry is cut to.
+    if (used === size) break;
+  }
+  scene.copied(entryWeight * used);
+  memory.setU32(result, used);
+}
+
+const toRights = (bits: bigint): number => Number(bits & BigInt(allRights));
+
+function setRights({ system }: Scene, fd: number, wanted: bigint, wantedInheriting: bigint): void {
+  const descriptor = system.descriptors.get(fd);
+  const [base, inheriting] = [toRights(wanted), toRights(wantedInheriting)];
+  if ((base & ~descriptor.rights) !== 0 || (inheriting & ~descriptor.inheriting) !== 0) fail('notcapable');
+  descriptor.barred |= descriptor.rights & ~base;
+  descriptor.barredInheriting |= descriptor.inheriting & ~inheriting;
+  descriptor.rights = base;
+  descriptor.inheriting = inheriting;
+}
+
+/** An open regular file for what changes its size. */
+function resized({ system }: Scene, fd: number, right: Right) {
+  const descriptor = system.descriptors.file(fd, right);
+  if (descriptor.node.kind === 'directory') fail('isdir');
+  if ((descriptor.rights & writing) === 0) fail('badf');
+  return descriptor.node;
+}
+
+function preopenOf({ system }: Scene, fd: number): Uint8Array {
+  const descriptor = system.descriptors.get(fd);
+  if (descriptor.kind !== 'file' || descriptor.preopen === undefined) fail('badf');
+  return new TextEncoder().encode(descriptor.preopen);
+}
+
+const mostAdvice = 5;
+
+export const descriptorCalls = {
+  fd_read: call('i32 i32 i32 i32', read),
+  fd_write: call('i32 i32 i32 i32', write),
+
+  fd_pread: call('i32 i32 i32 i64 i32', (scene, fd, at, count, offset, result) => {
+    const { system, memory } = scene;
+    const descriptor = system.descriptors.file(fd, 'fd_read');
+    opened(descriptor, 'fd_read');
+    const ranges = memory.vectors(at, count);
+    memory.check(result, 4);
+    const got = readFile(descriptor, safe(offset, 'inval'), ranges);
+    scene.copied(got);
+    memory.setU32(result, got);
+  }),
+  fd_pwrite: call('i32 i32 i32 i64 i32', (scene, fd, at, count, offset, result) => {
+    const { system, memory } = scene;
+    const descriptor = system.descriptors.file(fd, 'fd_write');
+    opened(descriptor, 'fd_write');
+    const ranges = memory.vectors(at, count);
+    memory.check(result, 4);
+    const put = writeFile(descriptor, safe(offset, 'inval'), ranges);
+    scene.copied(put);
+    memory.setU32(result, put);
+  }),
+
+  fd_seek: call('i32 i64 i32 i32', seek),
+  fd_tell: call('i32 i32', ({ system, memory }, fd, result) => {
+    const { node, offset } = system.descriptors.file(fd, 'fd_tell');
+    if (node.kind === 'directory') fail('isdir');
+    memory.setU64(result, BigInt(offset));
+  }),
+
+  fd_close: call('i32', ({ system }, fd) => system.descriptors.close(fd)),
+  fd_renumber: call('i32 i32', ({ system }, from, to) => system.descriptors.renumber(from, to)),
+
+  fd_sync: call('i32', ({ system }, fd) => {
+    const descriptor = system.descriptors.with(fd, 'fd_sync');
+    if (descriptor.kind === 'file') descriptor.node.sync(false);
+  }),
+  fd_datasync: call('i32', ({ system }, fd) => {
+    const descriptor = system.descriptors.with(fd, 'fd_datasync');
+    if (descriptor.kind === 'file') descriptor.node.sync(true);
+  }),
+  fd_advise: call('i32 i64 i64 i32', ({ system }, fd, _offset, _size, advice) => {
+    system.descriptors.file(fd, 'fd_advise');
+    if (advice > mostAdvice) fail('inval');
+  }),
+  fd_allocate: call('i32 i64 i64', (scene, fd, offset, size) => {
+    const node = resized(scene, fd, 'fd_allocate');
+    if (size === 0n) fail('inval');
+    const end = safe(offset + size, 'fbig');
+    const before = node.size();
+    node.allocate(Number(offset), Number(size));
+    scene.copied(Math.max(0, end - before));
+  }),
+
+  fd_fdstat_get: call('i32 i32', ({ system, memory }, fd, result) => {
+    const descriptor = system.descriptors.get(fd);
+    const { flags, rights: base, inheriting } = descriptor;
+    writeFdstat(memory, result, { type: fileTypes[kindOf(descriptor)], flags, base, inheriting });
+  }),
+  fd_fdstat_set_flags: call('i32 i32', ({ system }, fd, flags) => {
+    const descriptor = system.descriptors.with(fd, 'fd_fdstat_set_flags');
+    if (flags > allFdFlags) fail('inval');
+    descriptor.flags = flags;
+  }),
+  fd_fdstat_set_rights: call('i32 i64 i64', setRights),
+
+  fd_filestat_get: call('i32 i32', ({ system, memory, form }, fd, result) => {
+    const descriptor = system.descriptors.with(fd, 'fd_filestat_get');
+    form.writeFilestat(memory, result, descriptor.kind === 'file' ? descriptor.node.stat() : streamStat(descriptor));
+  }),
+  fd_filestat_set_size: call('i32 i64', (scene, fd, size) => {
+    resized(scene, fd, 'fd_filestat_set_size').truncate(safe(size, 'fbig'));
+  }),
+  fd_filestat_set_times: call('i32 i64 i64 i32', (scene, fd, accessed, modified, flags) => {
+    const { node } = scene.system.descriptors.file(fd, 'fd_filestat_set_times');
+    node.setTimes(timesOf(scene, accessed, modified, flags));
+  }),
+
+  fd_prestat_get: call('i32 i32', (scene, fd, result) => {
+    const { length } = preopenOf(scene, fd);
+    scene.memory.check(result, 8);
+    scene.memory.setU32(result, preopenDirectory);
+    scene.memory.setU32(result + 4, length);
+  }),
+  fd_prestat_dir_name: call('i32 i32 i32', (scene, fd, at, size) => {
+    const name = preopenOf(scene, fd);
+    if (size < name.length) fail('nametoolong');
+    scene.memory.set(at, name);
+  }),
+
+  fd_readdir: call('i32 i32 i32 i64 i32', listDirectory),
+};
