@@ -12,7 +12,7 @@ import type { Section } from './table.ts';
 const sizes = [1, 2, 4, 8] as const;
 /** The least time of so many rounds counts; a shape that takes long has fewer. */
 const rounds = 9;
-const fewRounds = 4;
+const fewRounds = 3;
 const longMs = 2000;
 /** Times that begin with a shorter one are the clock's, the compiler's and the collector's as much as the work's. */
 const judgedMs = 1;

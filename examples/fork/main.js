@@ -30,7 +30,7 @@ for (let vm = open.pop(); vm !== undefined; vm = open.pop()) {
   if (outcome.status === 'returned') {
     const [board] = outcome.values;
     if (typeof board === 'bigint' && board !== -1n) boards.push(board);
-  } else if (outcome.reason.kind === 'host') {
+  } else if (outcome.reason?.kind === 'host') {
     const snapshot = vm.save();
     for (let column = size - 1; column >= 0; column--) {
       const twin = VM.restore(snapshot, options);
