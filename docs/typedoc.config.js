@@ -15,7 +15,7 @@ export default {
   name: 'wasbox',
   plugin: [byHeading],
   tsconfig: '../tsconfig.json',
-  entryPoints: ['../src/index.ts', '../src/pool/index.ts', '../src/js-api/index.ts'],
+  entryPoints: ['../src/index.ts', '../src/pool/index.ts', '../src/wasi/node/index.ts', '../src/js-api/index.ts'],
   // Types are checked by `npm run check`, with the compiler that the project uses.
   skipErrorChecking: true,
   out: 'site',
@@ -43,6 +43,7 @@ export default {
   intentionallyNotExported: [
     // Numbers that count something, and types that only our own rooms look into.
     ...['TypeIdx', 'FuncIdx', 'MemAddr', 'DefType', 'Inspect', 'RefHome', 'HostMemory', 'Signal'],
+    ...['FileSystem', 'Surroundings', 'SavedFiles', 'InstanceLike'],
     // Parts of types, for the compiler to find out what follows from a signature.
     ...['Only', 'Given', 'Taken', 'RefTypeName', 'MemoryNamed'],
     // What the look-alike makes and takes is what the host's namespace makes and takes, whose names it has there.

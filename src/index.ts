@@ -16,7 +16,7 @@ export type {
 export { asyncHostFunction, hostFunction, notYet, retryHostFunction } from './host/define.ts';
 export { HostModule, type HostModuleOptions, hostModule } from './host/module.ts';
 export type { NotYet, Waiting } from './host/not-yet.ts';
-export type { StateData, StateKind, WholeState } from './host/state.ts';
+export type { StateData, StateKind, StateOwner, WholeState } from './host/state.ts';
 export { type CodeCache, useCodeCache } from './rewrite/module/code-cache.ts';
 export type { Interruption, Outcome, SuspendReason } from './runtime/engine.ts';
 export type { SharedMemory } from './runtime/memory.ts';

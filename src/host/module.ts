@@ -6,6 +6,7 @@ import { mostOfName, quoted } from '../spec/told.ts';
 import type { HostFunction } from './define.ts';
 import type { StateKind, StateOwner } from './state.ts';
 
+/** What a host module is made of. */
 export interface HostModuleOptions<S> {
   /** What snapshots call the state: up to 200 characters. */
   readonly name: string;

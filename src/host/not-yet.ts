@@ -11,6 +11,7 @@ export interface Waiting {
 /** Timers of hosts hold no more. */
 const longest = 2 ** 31 - 1;
 
+/** What a host function that cannot answer yet waits for. */
 export class NotYet {
   readonly until: number | undefined;
   readonly event: PromiseLike<unknown> | undefined;

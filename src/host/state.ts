@@ -21,6 +21,7 @@ export interface WholeState {
 export interface StateKind<S> {
   /** Of a VM that has none yet. */
   create(most: number): S;
+  /** As data; the state goes on. */
   save(state: S): StateData;
   /** For a move or a fork: as `save`, where that can be had for less. Equal states need not give equal data. */
   send?(state: S): StateData;

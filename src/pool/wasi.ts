@@ -8,6 +8,7 @@ import {
   type ClockOption,
   type Content,
   type Contents,
+  type DatedFile,
   type Left,
   type RandomOption,
   type Wasi,
@@ -64,7 +65,8 @@ export const aWasiJob = (value: unknown, what: string): void => {
 
 /** Throws UsageError for what cannot go to another thread. */
 export function wasiOrder({ limits = {}, files, stdin, ...rest }: WasiJob): WasiOrder {
-  const list = files === undefined ? undefined : [...entriesOf(files)].map(([path, content]) => [path, plain(content)]);
+  const list =
+    files === undefined ? undefined : [...entriesOf(files)].map(([path, content]) => [path, plainContent(content)]);
   const given = pack({ ...rest, stdin: stdin && plain(stdin), files: list }, 'what the program is given');
   return { limits: { ...limits }, given };
 }
@@ -73,8 +75,13 @@ const entriesOf = (files: Contents): Iterable<readonly [string, Content]> =>
   Symbol.iterator in files ? files : Object.entries(files);
 
 /** Shared bytes cannot be packed. */
-const plain = <T>(content: T): T | Uint8Array =>
-  content instanceof Uint8Array && !(content.buffer instanceof ArrayBuffer) ? new Uint8Array(content) : content;
+const plain = <T>(bytes: T): T | Uint8Array =>
+  bytes instanceof Uint8Array && !(bytes.buffer instanceof ArrayBuffer) ? new Uint8Array(bytes) : bytes;
+
+const plainContent = (content: Content): unknown =>
+  Object.hasOwn(Object(content), 'data')
+    ? { ...(content as object), data: plain((content as DatedFile).data) }
+    : plain(content);
 
 // On the threads.
 

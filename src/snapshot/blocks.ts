@@ -55,7 +55,7 @@ const mostAlike = 8;
 class Pages {
   readonly different: Uint8Array[] = [];
   private readonly ofBase: readonly Uint8Array[];
-  private readonly places = new Places();
+  private readonly places = new Places(keyOfPage);
   private readonly byHash = new Map<number, number[]>();
 
   constructor(base: Blocks) {
@@ -95,21 +95,25 @@ function pagesIn(block: Uint8Array): Uint8Array[] {
   return pages;
 }
 
-/** Something for each stretch of bytes, by where it is. */
-class Places {
-  private readonly buffers = new WeakMap<ArrayBufferLike, Map<string, number>>();
+/** Something for each stretch of bytes, by where it is: the key is one within its buffer. */
+class Places<K> {
+  private readonly buffers = new WeakMap<ArrayBufferLike, Map<K, number>>();
+
+  constructor(private readonly keyOf: (bytes: Uint8Array) => K) {}
 
   get(bytes: Uint8Array): number | undefined {
-    return this.buffers.get(bytes.buffer)?.get(keyOf(bytes));
+    return this.buffers.get(bytes.buffer)?.get(this.keyOf(bytes));
   }
 
   set(bytes: Uint8Array, value: number): void {
-    const known = this.buffers.get(bytes.buffer) ?? new Map<string, number>();
-    this.buffers.set(bytes.buffer, known.set(keyOf(bytes), value));
+    const known = this.buffers.get(bytes.buffer) ?? new Map<K, number>();
+    this.buffers.set(bytes.buffer, known.set(this.keyOf(bytes), value));
   }
 }
 
-const keyOf = ({ byteOffset, length }: Uint8Array): string => `${byteOffset} ${length}`;
+/** Of what is no longer than a page. */
+const keyOfPage = ({ byteOffset, length }: Uint8Array): number => byteOffset * (pageBytes + 1) + length;
+const keyOfBlock = ({ byteOffset, length }: Uint8Array): string => `${byteOffset} ${length}`;
 
 /** Pages that are shorter are equal to those that go on with zeros. */
 function isEqual(a: Uint8Array, b: Uint8Array): boolean {
@@ -118,7 +122,7 @@ function isEqual(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
-const hashes = new Places();
+const hashes = new Places(keyOfBlock);
 
 /** What tells a block from others. */
 export function hashOfBlock(block: Uint8Array): number {

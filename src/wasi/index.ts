@@ -3,7 +3,8 @@
 export { type ImageOptions, imageFiles } from './files/image/source.ts';
 export type { FileLimits } from './files/limits.ts';
 export { type MemoryFilesOptions, memoryFiles } from './files/memory/source.ts';
-export type { Content, Contents, SymbolicLink } from './files/tree.ts';
+export { mounts } from './files/mounts/source.ts';
+export type { Content, Contents, Data, DatedFile, SymbolicLink } from './files/tree.ts';
 export type { FileSource } from './files/types.ts';
 export type { WasiOptions } from './options.ts';
 export type { ClockOption, FixedClock } from './system/clock.ts';

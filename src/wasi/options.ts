@@ -23,6 +23,7 @@ import type { RandomOption } from './system/random.ts';
 import { type InputOption, type OutputOption, Sink, Source } from './system/streams.ts';
 import type { Giver, StreamName, WasiLimits } from './system/system.ts';
 
+/** What `wasi` gives to a program. */
 export interface WasiOptions {
   /** The program's name first; none unless told. */
   readonly args?: readonly string[] | undefined;

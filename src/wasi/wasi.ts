@@ -28,6 +28,7 @@ export interface Left {
   readonly files: Readonly<Record<string, Uint8Array | { readonly symlink: string }>>;
 }
 
+/** What programs import, and what they have left behind, for as many VMs as you like; `wasi` makes one. */
 export class Wasi {
   /** For `vm.instantiate` and `VM.restore`. */
   readonly imports: WasiImports;

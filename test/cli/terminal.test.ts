@@ -6,6 +6,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import test from 'ava';
+import { program } from '../wasi/run.ts';
 import { Folder, main, Started } from './wasbox.ts';
 
 const python = ['python3', 'python'].find(
@@ -29,6 +30,7 @@ const inTerminal = (title: string, body: (t: import('ava').ExecutionContext) => 
     : test(title, body);
 
 const ctrlC = '\x03';
+const ctrlD = '\x04';
 
 class Terminal extends Started {
   constructor(command: readonly string[], cwd: string) {
@@ -172,3 +174,23 @@ inTerminal('the bar of the demo moves long before the first job is done, and Ctr
   );
   t.true(shown.out.lastIndexOf('\x1b[?25h') > shown.out.lastIndexOf('\x1b[?25l'));
 });
+
+inTerminal(
+  'run: a program for WASI talks to the terminal, is left with Ctrl-C in the midst of that, and goes on',
+  async (t) => {
+    await folder.write('repl.wasm', program('repl').bytes);
+    const first = terminal('run', 'repl.wasm', '--save', 'repl.wbx');
+    await first.saw(/0 \+ $/);
+    first.type('40\n');
+    await first.saw(/40 \+ $/);
+    first.type(ctrlC);
+    t.is((await first.end()).code, 5);
+    const second = terminal('resume', 'repl.wbx');
+    second.type('2\n');
+    await second.saw(/42 \+ $/);
+    second.type(ctrlD);
+    t.is((await second.end()).code, 0);
+    t.regex(second.shown, /\nsum: 42\n$/);
+    t.is((await folder.shell('echo 5 | $wasbox run repl.wasm')).out, '\nsum: 5\n');
+  },
+);

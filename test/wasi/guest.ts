@@ -44,7 +44,7 @@ export class Guest {
         throw new Exit(`over ${limit} ${value}`);
       },
     };
-    const result = perform(call, scene, args);
+    const result = perform(call, scene, [...args]);
     return typeof result === 'number' ? (named.get(result) ?? `${result}`) : result;
   }
 

@@ -32,16 +32,13 @@ export type Result = undefined | NotYet;
 export interface Call {
   /** Types of the parameters, `i32` or `i64`, with blanks between. */
   readonly params: string;
-  readonly act: (scene: Scene, ...args: never[]) => Result;
+  /** Of what it returns, only that it waits for something counts. */
+  readonly act: (scene: Scene, ...args: never[]) => unknown;
 }
 
-/** Of what the act returns, only that it waits for something counts. */
 export const call = <const P extends string>(params: P, act: (scene: Scene, ...args: Args<P>) => unknown): Call => ({
   params,
-  act(scene, ...args) {
-    const result = act(scene, ...(args as Args<P>));
-    return result instanceof NotYet ? result : undefined;
-  },
+  act: act as Call['act'],
 });
 
 /** What a guest waits for that must not wait: a descriptor with the flag `nonblock`. */

@@ -1,6 +1,6 @@
 // All calls of preview 1, by name, and how one is made.
 
-import type { NotYet } from '../../host/not-yet.ts';
+import { NotYet } from '../../host/not-yet.ts';
 import { ErrnoError, errnos } from '../errno.ts';
 import type { Call, Scene } from './call.ts';
 import { descriptorCalls } from './descriptor.ts';
@@ -22,10 +22,12 @@ export const endings: readonly string[] = ['proc_exit'] satisfies (keyof typeof 
 const unsigned = (value: unknown): number | bigint =>
   typeof value === 'bigint' ? BigInt.asUintN(64, value) : (value as number) >>> 0;
 
-/** The number of its errno, or what it waits for. */
-export function perform({ act }: Call, scene: Scene, args: readonly unknown[]): number | NotYet {
+/** The number of its errno, or what it waits for. The list of arguments is the call's own. */
+export function perform({ act }: Call, scene: Scene, args: unknown[]): number | NotYet {
+  for (let i = 0; i < args.length; i++) args[i] = unsigned(args[i]);
   try {
-    return act(scene, ...(args.map(unsigned) as never[])) ?? errnos.success;
+    const result = act(scene, ...(args as never[]));
+    return result instanceof NotYet ? result : errnos.success;
   } catch (error) {
     if (error instanceof ErrnoError) return error.number;
     throw error;

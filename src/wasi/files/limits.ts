@@ -2,6 +2,7 @@
 
 import { aCount, type Checks } from '../../spec/options.ts';
 
+/** How much may be in a file system in memory. */
 export interface FileLimits {
   /** Bytes of all files, in pages of 4 KiB, and of what it takes to keep track of them. */
   readonly bytes: number;

@@ -7,18 +7,21 @@ import { mkdirAt, openAt, setTimesAt, symlinkAt } from './paths.ts';
 import type { FileNode } from './types.ts';
 
 /** A text stands for its UTF-8. */
-type Data = string | Uint8Array | ArrayBuffer;
+export type Data = string | Uint8Array | ArrayBuffer;
 
 /** Nanoseconds since 1970; without it, the time that all is given. */
 interface Dated {
   readonly modified?: bigint | undefined;
 }
+/** A symbolic link, by its target. */
 export interface SymbolicLink extends Dated {
   readonly symlink: string;
 }
+/** A file that says when it was changed. */
 export interface DatedFile extends Dated {
   readonly data: Data;
 }
+/** What a path stands for. */
 export type Content = Data | SymbolicLink | DatedFile;
 
 /**

@@ -20,6 +20,7 @@ export interface Surroundings {
 
 /** Given by the host, for as many VMs as it likes; it is never changed by them. */
 export interface FileSource {
+  /** A file system of its own for a VM. */
   create(around: Surroundings): FileSystem;
   /** The file system as it was saved. Throws SnapshotError where the data is none that this source can go on from. */
   restore(saved: SavedFiles, around: Surroundings): FileSystem;

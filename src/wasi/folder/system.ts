@@ -2,49 +2,17 @@
 // tells only what was open, and where.
 
 import * as fs from 'node:fs';
-import { resolve } from 'node:path';
 import { bad } from '../../snapshot/form.ts';
 import { UsageError } from '../../spec/errors.ts';
-import { aFlag, aText, optionsOf, theOptions } from '../../spec/options.ts';
 import { quoted } from '../../spec/told.ts';
 import { ErrnoError } from '../errno.ts';
 import { fileTypes } from '../files/kinds.ts';
 import { isName } from '../files/names.ts';
-import type { FileNode, FileSource, FileSystem, SavedFiles, Surroundings } from '../files/types.ts';
+import type { FileNode, FileSystem, SavedFiles, Surroundings } from '../files/types.ts';
 import { type Folder, FolderNode, type SavedNode } from './nodes.ts';
 import { bestReach, type Reach } from './reach.ts';
 import { StaleNode } from './stale.ts';
 import { SetTimes } from './times.ts';
-
-export interface FolderOptions {
-  /** False unless told. What would change something fails with `rofs`. */
-  readonly readOnly?: boolean | undefined;
-}
-
-const checkOptions = optionsOf<FolderOptions>({ readOnly: aFlag });
-
-/**
- * A folder of the host. Nothing outside of it is reached, whatever links and `..` say and whoever renames what meanwhile;
- * on other hosts than Linux it must not be changed by others at the same time. Throws UsageError where there is no such
- * folder. A restore opens again, by its path, what was open; what is not there any more, or is another file, fails with
- * `stale`, and the host is told.
- */
-export function folderFiles(path: string, options: FolderOptions = {}): FileSource {
-  aText(path, 'path');
-  checkOptions(options, theOptions);
-  const { readOnly = false } = options;
-  const whole = resolve(path);
-  const make = (around: Surroundings) => new FolderFileSystem(whole, around, { readOnly });
-  make({ device: 0n, now: () => 0n, note: () => {} }).dispose();
-  return {
-    create: make,
-    restore(saved, around) {
-      const system = make(around);
-      system.restore(saved);
-      return system;
-    },
-  };
-}
 
 /** Closes what a folder that nobody has any more left open. */
 const forgotten = new FinalizationRegistry<Set<number>>(closeAll);

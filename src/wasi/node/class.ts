@@ -11,12 +11,13 @@ import { type Form, preview1, unstable } from '../abi.ts';
 import type { Scene } from '../calls/call.ts';
 import { calls, perform } from '../calls/calls.ts';
 import type { FileSource } from '../files/types.ts';
-import { folderFiles } from '../folder/system.ts';
+import { folderFiles } from '../folder/source.ts';
 import { GuestMemory } from '../memory.ts';
 import { giverOf } from '../options.ts';
 import type { Reader, Writer } from '../system/streams.ts';
 import { newSystem, type StreamName, type System } from '../system/system.ts';
 
+/** What `new WASI` takes, as `node:wasi` does. */
 export interface WASIOptions {
   /** Which form of the interface; `preview1` unless told. */
   readonly version?: 'preview1' | 'unstable' | undefined;
@@ -56,6 +57,7 @@ class Exit {
   constructor(readonly code: number) {}
 }
 
+/** WASI in the form of `node:wasi`: for `WebAssembly` of the host or of wasbox. Its calls block the thread. */
 export class WASI {
   /** The functions that a module imports. */
   readonly wasiImport: Readonly<Record<string, (...args: (number | bigint)[]) => unknown>>;
@@ -127,7 +129,7 @@ export class WASI {
     return instance.exports;
   }
 
-  private call(name: string, args: readonly (number | bigint)[]): unknown {
+  private call(name: string, args: (number | bigint)[]): unknown {
     const call = calls[name] as (typeof calls)[string];
     for (let again = false; ; again = true) {
       const scene = new BlockingScene(this.system, this.bytes(), this.form, again);

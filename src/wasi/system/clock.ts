@@ -7,12 +7,14 @@ import { SnapshotError, UsageError } from '../../spec/errors.ts';
 const perMs = 1_000_000n;
 const mostTime = 2n ** 63n;
 
+/** A clock that goes on only as the program looks at it or sleeps. */
 export interface FixedClock {
   /** What the time of day is at the beginning: a Date, or nanoseconds since 1970. */
   readonly start: Date | bigint;
   /** Nanoseconds from one reading to the next; 1,000 unless told. */
   readonly step?: bigint | undefined;
 }
+/** The clocks of the host, or a fixed one. */
 export type ClockOption = 'live' | FixedClock;
 
 export type SavedClock =

@@ -16,8 +16,11 @@ export interface Reader {
 }
 /** What we use of web streams that are read. */
 export interface WebReadable {
+  /** Whoever has it reads alone. */
   getReader(): {
+    /** The next chunk. */
     read(): Promise<{ readonly done: boolean; readonly value?: Chunk | undefined }>;
+    /** Nobody reads on. */
     cancel(): Promise<unknown>;
   };
 }
@@ -28,15 +31,20 @@ export type InputOption = Chunk | Reader | AsyncIterable<Chunk> | Iterable<Chunk
 export type Writer = (bytes: Uint8Array, told: { readonly offset: number }) => void | PromiseLike<void>;
 /** What we use of Node's writable streams. */
 export interface NodeWritable {
+  /** False where it takes no more for now. */
   write(bytes: Uint8Array): boolean;
+  /** Tells of what goes wrong. */
   on(event: 'error', listener: (error: unknown) => void): unknown;
+  /** Tells that it takes more. */
   once(event: 'drain' | 'close', listener: () => void): unknown;
 }
 /** What we use of web streams that are written. */
 export interface WebWritable {
+  /** Whoever has it writes alone. */
   getWriter(): {
     readonly desiredSize: number | null;
     readonly ready: Promise<unknown>;
+    /** Resolves once it is written. */
     write(bytes: Uint8Array): Promise<unknown>;
   };
 }

@@ -8,6 +8,7 @@ import { Descriptors } from './descriptors.ts';
 import { type Random, type RandomOption, randomOf } from './random.ts';
 import { Input, type InputOption, Output, type Sink, type Source } from './streams.ts';
 
+/** What one program may use. */
 export interface WasiLimits {
   /** Bytes that a guest may write to standard output and standard error together. */
   readonly output: number;
@@ -33,6 +34,7 @@ export interface Giver {
   readonly limits: WasiLimits;
   readonly note: (text: string) => void;
 }
+/** The standard streams. */
 export type StreamName = 'stdin' | 'stdout' | 'stderr';
 
 /** What a system is made of, new or restored. */

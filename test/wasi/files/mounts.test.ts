@@ -20,7 +20,7 @@ import {
   unlinkAt,
 } from '../../../src/wasi/files/paths.ts';
 import type { FileSource, FileSystem } from '../../../src/wasi/files/types.ts';
-import { folderFiles } from '../../../src/wasi/folder/system.ts';
+import { folderFiles } from '../../../src/wasi/folder/source.ts';
 import { names, outcome, put, surroundings, textAt } from './made.ts';
 
 const kindAt = (system: FileSystem, path: string) => statAt(system.root, path, true).kind;

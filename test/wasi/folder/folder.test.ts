@@ -23,7 +23,8 @@ import {
 import type { FileNode } from '../../../src/wasi/files/types.ts';
 import { call } from '../../../src/wasi/folder/host.ts';
 import { bestReach, reachByPath } from '../../../src/wasi/folder/reach.ts';
-import { FolderFileSystem, folderFiles } from '../../../src/wasi/folder/system.ts';
+import { folderFiles } from '../../../src/wasi/folder/source.ts';
+import { FolderFileSystem } from '../../../src/wasi/folder/system.ts';
 import { names, outcome, put, surroundings, textAt } from '../files/made.ts';
 
 const how = (more: Partial<OpenHow> = {}): OpenHow => ({ follow: false, read: true, write: false, ...more });

@@ -10,6 +10,7 @@ import { MemoryFileSystem } from '../memory/system.ts';
 import type { Contents } from '../tree.ts';
 import type { FileSource, FileSystem, SavedFiles, Surroundings } from '../types.ts';
 
+/** What an image is made with, besides its contents. */
 export interface ImageOptions {
   /** Nanoseconds since 1970 that all of it was changed at; 0 unless told. */
   readonly time?: bigint | undefined;

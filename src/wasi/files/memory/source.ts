@@ -6,6 +6,7 @@ import { type Contents, populate } from '../tree.ts';
 import type { FileSource, SavedFiles, Surroundings } from '../types.ts';
 import { MemoryFileSystem } from './system.ts';
 
+/** What files in memory are made with. */
 export interface MemoryFilesOptions {
   /** What is there to begin with: nothing, unless told. Its pages are shared by all VMs until they write to them. */
   readonly contents?: Contents | undefined;
