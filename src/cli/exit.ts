@@ -57,8 +57,9 @@ const exitOf: Record<ErrorCode, Exit> = {
 
 /** A part of the help. */
 export const exitCodesHelp = [
-  'Exit codes (a program for WASI ends with its own):',
+  'Exit codes:',
   ...Object.values(exits).map(({ code, meaning }) => `  ${String(code).padEnd(3)} ${meaning}`),
+  'A program for WASI that ends by itself does so with its own.',
 ].join('\n');
 
 /** A file could not be written when there was something to write: no mistake of the user, and perhaps a loss. */

@@ -1,7 +1,7 @@
 // The calls where real hosts go wrong, and where programs feel it.
 
 import test from 'ava';
-import { SnapshotError } from '../../src/index.ts';
+import { SnapshotError, UsageError } from '../../src/index.ts';
 import { unstable } from '../../src/wasi/abi.ts';
 import { calls } from '../../src/wasi/calls/calls.ts';
 import { memoryFiles } from '../../src/wasi/index.ts';
@@ -452,6 +452,7 @@ test('limits: output ends the program, descriptors are mfile', (t) => {
   );
   t.is(g.call('fd_close', 4), 'success');
   t.is(g.open('a'), 4);
+  t.throws(() => guest({}, { limits: { fileBytes: 0 } }), { instanceOf: UsageError, message: /no room/ });
 });
 
 test('clocks: live ones go on and never back, fixed ones by their step', (t) => {

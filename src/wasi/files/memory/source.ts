@@ -1,6 +1,8 @@
 // Files in memory, as a host configures them.
 
+import { UsageError } from '../../../spec/errors.ts';
 import { check, optionsOf, theOptions } from '../../../spec/options.ts';
+import { ErrnoError } from '../../errno.ts';
 import { defaultFileLimits, type FileLimits, fileLimitChecks } from '../limits.ts';
 import { type Contents, populate } from '../tree.ts';
 import type { FileSource, SavedFiles, Surroundings } from '../types.ts';
@@ -42,7 +44,17 @@ export function memoryFiles(options: MemoryFilesOptions = {}): FileSource {
 /** Contents as a file system that has nothing but them. */
 export function saveContents(contents: Contents, limits: FileLimits, time = 0n): SavedFiles {
   const around: Surroundings = { device: 0n, now: () => time, note: () => {} };
-  const system = new MemoryFileSystem(around, { limits });
+  const system = emptySystem(around, limits);
   populate(system.root, contents, time);
   return system.save();
+}
+
+/** Throws UsageError where not even a directory fits. */
+function emptySystem(around: Surroundings, limits: FileLimits): MemoryFileSystem {
+  try {
+    return new MemoryFileSystem(around, { limits });
+  } catch (thrown) {
+    if (!(thrown instanceof ErrnoError)) throw thrown;
+    throw new UsageError(`the limits leave no room for a directory: ${thrown.errno}`, { cause: thrown });
+  }
 }
