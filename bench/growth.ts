@@ -1,19 +1,25 @@
 // Modules of hostile shapes (test/growth/shapes.ts), each at sizes 1, 2, 4 and 8: how the time of each stage grows. Where it
 // is in proportion, twice the size takes twice the time; what takes very little time is not judged.
 
-import { hostFunction, Module, VM } from 'wasbox';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { hostFunction, Module, type Outcome, VM } from 'wasbox';
 import { type Shape, shapes } from '../test/growth/shapes.ts';
 import { codeName, decode, lower, ModuleCode, rewriteBytes, supports, validate } from './built.ts';
 import { marked } from './marked.ts';
 import type { Section } from './table.ts';
 
 const sizes = [1, 2, 4, 8] as const;
-/** The least time of so many runs counts; what takes long is not done again. */
-const runs = 5;
-const longMs = 1000;
-/** Shorter times are the clock's, the compiler's and the collector's as much as the work's. */
-const judgedMs = 2;
+/** The least time of so many rounds counts; a shape that takes long has fewer. */
+const rounds = 9;
+const fewRounds = 4;
+const longMs = 2000;
+/** Times that begin with a shorter one are the clock's, the compiler's and the collector's as much as the work's. */
+const judgedMs = 1;
 const fuel = 100_000;
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
 
 const stages = [
   'decode',
@@ -32,6 +38,8 @@ type Times = Partial<Record<Stage, number>>;
 interface Sized {
   readonly bytes: number;
   readonly times: Times;
+  /** How each stage ended: what is refused at one size and done at another is not compared. */
+  readonly ends: Partial<Record<Stage, string>>;
 }
 
 export async function hostileGrowth(): Promise<Section> {
@@ -42,14 +50,14 @@ export async function hostileGrowth(): Promise<Section> {
   }
   return {
     title: 'Hostile shapes',
-    text: `Milliseconds for each KB of a module at size 8, and in brackets how many times longer a stage takes at most when the size doubles, from 1 to 8 (a dash where it takes less than ${judgedMs} ms). The least of ${runs} runs. Lowering is that of all functions in both forms; a module that the rewriter refuses has no more of it than the time to find out. First runs are of at most ${fuel} units of fuel; what is saved, its frames looked at before, is a VM that has had three.`,
+    text: `Milliseconds for each KB of a module at size 8, and in brackets how many times longer a stage takes at most when the size doubles, from 1 to 8 (a dash where it takes less than ${judgedMs} ms, or ends otherwise). The least of up to ${rounds} rounds. Lowering is that of all functions in both forms; a module that the rewriter refuses has no more of it than the time to find out. The collector runs before each stage. First runs are of at most ${fuel} units of fuel; what is saved, its frames looked at before, is a VM that has had three.`,
     head: ['shape', 'KB', ...stages],
     rows,
   };
 }
 
 function rowOf(shape: Shape): string[] {
-  const measured = sizes.map((size) => timesAt(shape, size));
+  const measured = measure(shape);
   const last = measured.at(-1) as Sized;
   return [shape.name, (last.bytes / 1024).toFixed(0), ...stages.map((stage) => cellOf(stage, measured, last))];
 }
@@ -61,29 +69,35 @@ function cellOf(stage: Stage, measured: readonly Sized[], { bytes, times }: Size
   measured.forEach((at, i) => {
     const before = measured[i - 1];
     const [short, long] = [before?.times[stage], at.times[stage]];
-    if (before === undefined || short === undefined || long === undefined || long < judgedMs) return;
+    if (before === undefined || short === undefined || long === undefined || short < judgedMs) return;
+    if (before.ends[stage] !== at.ends[stage]) return;
     worst = Math.max(worst, ((long / short) * 2 * before.bytes) / at.bytes);
   });
   return `${((ms * 1024) / bytes).toFixed(3)} (${worst === 0 ? '–' : worst.toFixed(1)})`;
 }
 
-function timesAt(shape: Shape, size: number): Sized {
-  const bytes = shape.make(shape.unit * size);
-  const least: Times = {};
-  for (let i = 0; i < runs; i++) {
-    const times = once(shape, marked(bytes));
-    for (const stage of stages) {
-      const [now, before = Number.POSITIVE_INFINITY] = [times[stage], least[stage]];
-      if (now !== undefined) least[stage] = Math.min(now, before);
+/** All sizes in turn, so that what the compiler and the machine do meanwhile is shared among them. */
+function measure(shape: Shape): Sized[] {
+  const measured = sizes.map((size) => {
+    const bytes = shape.make(shape.unit * size);
+    return { module: bytes, bytes: bytes.length, times: {} as Times, ends: {} };
+  });
+  const started = performance.now();
+  for (let i = 0; i < rounds && (i < fewRounds || performance.now() - started < longMs * fewRounds); i++)
+    for (const at of measured) {
+      const times = once(shape, marked(at.module), at.ends);
+      for (const stage of stages) {
+        const [now, before = Number.POSITIVE_INFINITY] = [times[stage], at.times[stage]];
+        if (now !== undefined) at.times[stage] = Math.min(now, before);
+      }
     }
-    if (Object.values(times).some((ms) => ms > longMs)) break;
-  }
-  return { bytes: bytes.length, times: least };
+  return measured;
 }
 
-function once(shape: Shape, bytes: Uint8Array): Times {
+function once(shape: Shape, bytes: Uint8Array, ends: Sized['ends'] & Record<string, string>): Times {
   const times: Times = {};
   const timed = <T>(stage: Stage, act: () => T): T => {
+    collect();
     const started = performance.now();
     try {
       return act();
@@ -91,15 +105,30 @@ function once(shape: Shape, bytes: Uint8Array): Times {
       times[stage] = performance.now() - started;
     }
   };
+  /** Some modules are refused, and some trap. */
+  const attempt = <T>(stage: Stage, act: () => T): T | undefined => {
+    try {
+      const made = timed(stage, act);
+      ends[stage] = typeof made === 'string' ? made : 'done';
+      return made;
+    } catch (error) {
+      ends[stage] = (error as Error).name;
+      return undefined;
+    }
+  };
   const syntax = timed('decode', () => decode(bytes));
   timed('validate', () => validate(syntax));
   const module = Module.from(bytes);
   timed('lower', () => lowerAll(module));
-  const rewritten = timed('rewrite', () => attempt(() => rewriteBytes(module, false, codeName(module, false)).bytes));
-  if (rewritten !== undefined) timed('compile', () => attempt(() => new WebAssembly.Module(rewritten)));
-  firstRun(shape, Module.from(bytes), timed);
+  const rewritten = attempt('rewrite', () => rewriteBytes(module, false, codeName(module, false)).bytes);
+  if (rewritten !== undefined) attempt('compile', () => new WebAssembly.Module(rewritten));
+  const fresh = new VM({ engine: 'interpreter' });
+  const instance = timed('link', () => fresh.instantiate(Module.from(bytes), importsOf(shape)));
+  fresh.start(instance.func('run'), []);
+  attempt('first run', () => told(fresh.run({ fuel })));
+  fresh.dispose();
   saved(shape, module, timed);
-  if (supports(module) === true) nativeRun(shape, module, timed);
+  if (supports(module) === true) attempt('native run', () => nativeRun(shape, module));
   return times;
 }
 
@@ -117,14 +146,6 @@ function lowerAll(module: Module): void {
 const importsOf = ({ imports }: Shape) =>
   imports === undefined ? {} : { env: { f: hostFunction([], [], () => undefined) } };
 
-function firstRun(shape: Shape, module: Module, timed: Timed): void {
-  const vm = new VM({ engine: 'interpreter' });
-  const instance = timed('link', () => vm.instantiate(module, importsOf(shape)));
-  vm.start(instance.func('run'), []);
-  timed('first run', () => attempt(() => vm.run({ fuel })));
-  vm.dispose();
-}
-
 /** In the midst of the run, mostly right at its begin: what a call costs is charged then. */
 function saved(shape: Shape, module: Module, timed: Timed): void {
   const vm = new VM({ engine: 'interpreter' });
@@ -137,18 +158,14 @@ function saved(shape: Shape, module: Module, timed: Timed): void {
   vm.dispose();
 }
 
-function nativeRun(shape: Shape, module: Module, timed: Timed): void {
+function nativeRun(shape: Shape, module: Module): string {
   const vm = new VM({ engine: 'native' });
   vm.start(vm.instantiate(module, importsOf(shape)).func('run'), []);
-  timed('native run', () => attempt(() => vm.run({ fuel })));
-  vm.dispose();
-}
-
-/** Some modules are refused, and some trap. */
-function attempt<T>(act: () => T): T | undefined {
   try {
-    return act();
-  } catch {
-    return undefined;
+    return told(vm.run({ fuel }));
+  } finally {
+    vm.dispose();
   }
 }
+
+const told = (outcome: Outcome): string => (outcome.status === 'suspended' ? outcome.reason.kind : outcome.status);

@@ -1,79 +1,16 @@
 // The command line as a script sees it: what it prints where, and its exit codes. Each run is a process of its own.
 
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { readFile } from 'node:fs/promises';
 import test from 'ava';
-import { assembleText } from './spec/assemble.ts';
+import { Folder } from './cli/wasbox.ts';
 
-const main = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
+let folder: Folder;
+const wasbox = (...args: string[]) => folder.wasbox(...args);
 
-const index = new URL('../dist/src/index.js', import.meta.url).href;
-
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** Runs `wasbox` in the test's folder. */
-function wasbox(...args: string[]): Promise<Ran> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [main, ...args], { cwd: folder }, (error, out, err) => {
-      resolve({ code: error === null ? 0 : Number(error.code), out, err });
-    });
-  });
-}
-
-const modules = {
-  'math.wasm': `(module
-    (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
-    (func (export "div") (param i32 i32) (result i32) (i32.div_s (local.get 0) (local.get 1)))
-    (func (export "all") (param i64 f32 f64) (result f64 i64 f32)
-      (local.get 2) (local.get 0) (local.get 1))
-    (memory (export "memory") 1))`,
-  'big.wasm': `(module
-    (memory 2)
-    (global $calls (mut i32) (i32.const 0))
-    (func $fib (param $n i32) (result i64)
-      (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
-      (i32.store (i32.shl (local.get $n) (i32.const 2)) (global.get $calls))
-      (if (result i64) (i32.lt_s (local.get $n) (i32.const 2))
-        (then (i64.extend_i32_s (local.get $n)))
-        (else (i64.add
-          (call $fib (i32.sub (local.get $n) (i32.const 1)))
-          (call $fib (i32.sub (local.get $n) (i32.const 2)))))))
-    (func (export "run") (param $n i32) (result i64 i32 i32)
-      (call $fib (local.get $n)) (global.get $calls) (i32.load (i32.const 20))))`,
-  'start.wasm': `(module
-    (global $n (mut i32) (i32.const 0))
-    (func $count (loop $more
-      (global.set $n (i32.add (global.get $n) (i32.const 1)))
-      (br_if $more (i32.lt_s (global.get $n) (i32.const 5000)))))
-    (start $count)
-    (func (export "run") (param i32) (result i32) (i32.add (global.get $n) (local.get 0))))`,
-  'host.wasm': `(module
-    (import "env" "twice" (func $twice (param i32) (result i32)))
-    (func (export "run") (param i32) (result i32) (call $twice (local.get 0))))`,
-  'loop.wasm': '(module (func (export "run") (loop $forever (br $forever))))',
-  'ready.wasm': `(module
-    (import "env" "ready" (func $ready))
-    (func (export "run") (call $ready) (loop $forever (br $forever))))`,
-};
-
-let folder = '';
-
-test.before(async (t) => {
-  t.true(existsSync(main), 'npm run build comes first');
-  folder = await mkdtemp(join(tmpdir(), 'wasbox-cli-'));
-  const write = async ([name, text]: [string, string]) => writeFile(join(folder, name), await assembleText(text));
-  await Promise.all(Object.entries(modules).map(write));
+test.before(async () => {
+  folder = await Folder.make();
 });
-test.after.always(() => rm(folder, { recursive: true, force: true }));
+test.after.always(() => folder.remove());
 
 test('the help names the commands and the exit codes', async (t) => {
   const { code, out } = await wasbox('--help');
@@ -128,28 +65,8 @@ test('what was planned survives a suspension in the start function', async (t) =
   t.deepEqual(await wasbox('resume', 'start.wbx'), { code: 0, out: '5007\n', err: '' });
 });
 
-test('Ctrl-C saves, if there is a file to save to', async (t) => {
-  const host = `import { hostFunction } from '${index}';
-    export const imports = { env: { ready: hostFunction([], [], () => console.log('ready')) } };`;
-  await writeFile(join(folder, 'ready.mjs'), host);
-  const args = [main, 'run', 'ready.wasm', '--host', 'ready.mjs', '--save', 'interrupted.wbx'];
-  const child = spawn(process.execPath, args, { cwd: folder });
-  const ended = once(child, 'exit');
-  await once(child.stdout, 'data');
-  child.kill('SIGINT');
-  t.deepEqual(await ended, [5, null]);
-  const { out } = await wasbox('inspect', 'interrupted.wbx');
-  t.regex(out, /suspended in a call/);
-});
-
 test('host functions come from a JavaScript module', async (t) => {
-  const host = `import { hostFunction } from '${index}';
-    export const imports = { env: { twice: hostFunction(['i32'], ['i32'], (n) => 2 * n) } };`;
-  await writeFile(join(folder, 'host.mjs'), host);
-  t.deepEqual(await wasbox('run', 'host.wasm', '21', '--host', 'host.mjs'), { code: 0, out: '42\n', err: '' });
-  const without = await wasbox('run', 'host.wasm', '21');
-  t.is(without.code, 4);
-  t.regex(without.err, /^wasbox: .*twice.*\n$/);
+  t.deepEqual(await wasbox('run', 'host.wasm', '21', '--host', 'twice.mjs'), { code: 0, out: '42\n', err: '' });
 });
 
 test('a trap is told in one line, with its place', async (t) => {
@@ -159,44 +76,14 @@ test('a trap is told in one line, with its place', async (t) => {
   t.regex(err, /^wasbox: trap: integer divide by zero \(in div, at byte 0x[0-9a-f]+\)\n$/);
 });
 
-test('what is wrong has an exit code and one line', async (t) => {
-  await writeFile(join(folder, 'text.wasm'), 'not a module');
-  await writeFile(join(folder, 'invalid.wasm'), await assembleText('(module (func (result i32)))'));
-  const cases: [string[], number, RegExp][] = [
-    [['run', 'missing.wasm'], 2, /cannot read missing\.wasm: no such file/],
-    [['run', '.'], 2, /cannot read \.: it is a folder/],
-    [['run', 'text.wasm'], 3, /text\.wasm: magic header not detected/],
-    [['run', 'invalid.wasm'], 3, /invalid\.wasm: type mismatch/],
-    [['run', 'math.wasm'], 2, /which exported function is meant\? there are add, div, all/],
-    [['run', 'math.wasm', '--invoke', 'sub'], 4, /no exported function "sub"; there are add, div, all/],
-    [['run', 'math.wasm', '--invoke', 'add', '1'], 2, /add takes 2 arguments \[i32 i32\], 1 given/],
-    [['run', 'math.wasm', '--invoke', 'add', '1', 'x'], 2, /argument 2 of add is of type i32, "x" is not/],
-    [['run', 'math.wasm', '--invoke', 'add', '1', '4294967296'], 2, /"4294967296" is not/],
-    [['run', 'math.wasm', '--fuel', '-1', '--invoke', 'add', '1', '2'], 2, /--fuel must be a whole number/],
-    [['run', 'loop.wasm', '--fuel', '1e4'], 5, /out of fuel \(1e4\); nothing is saved/],
-    [['run', 'math.wasm', '--wrong'], 2, /unknown option '--wrong'/],
-    [['launch'], 2, /unknown command 'launch'/],
-    [['inspect', 'text.wasm'], 2, /neither a WebAssembly module nor a saved program/],
-    [['resume', 'math.wasm'], 6, /math\.wasm: not a snapshot/],
-    [['batch', 'missing.jsonl'], 2, /cannot read missing\.jsonl/],
-  ];
-  for (const [args, expected, message] of cases) {
-    const { code, out, err } = await wasbox(...args);
-    t.is(code, expected, `${args.join(' ')}: ${err}`);
-    t.is(out, '', args.join(' '));
-    t.regex(err, message);
-    t.regex(err, /^wasbox: [^\n]*\n$/, args.join(' '));
-  }
-});
-
 test('a damaged file is refused, wherever it was cut or changed', async (t) => {
   await wasbox('run', 'big.wasm', '15', '--fuel', '1000', '--save', 'whole.wbx');
-  const whole = await readFile(join(folder, 'whole.wbx'));
+  const whole = await readFile(folder.file('whole.wbx'));
   const changed = Buffer.from(whole);
   changed[whole.length - 20] = (changed[whole.length - 20] as number) ^ 1;
   const damaged = [whole.subarray(0, 10), whole.subarray(0, 60), whole.subarray(0, whole.length - 1), changed];
   for (const [i, bytes] of damaged.entries()) {
-    await writeFile(join(folder, 'damaged.wbx'), bytes);
+    await folder.write('damaged.wbx', bytes);
     const { code, err } = await wasbox('resume', 'damaged.wbx');
     t.true(code === 6 || (i === 3 && code === 3), `case ${i}: ${code}`);
     t.regex(err, /^wasbox: damaged\.wbx: [^\n]*\n$/);
@@ -230,49 +117,4 @@ test('inspect shows the stack of a saved program with names and values', async (
   t.is(json.stack.length, 1);
   t.like(json.stack[0], { name: 'fib', pc: 0, locals: [{ name: 'n', type: 'i32' }] });
   t.true(json.frames > 1);
-});
-
-test('batch runs the jobs of a file, and tells which of them failed', async (t) => {
-  await writeFile(
-    join(folder, 'add.mjs'),
-    `export const start = (_guest, numbers) => ({ call: 'add', args: numbers, next: 'end' });
-     export const end = (_guest, _state, [sum]) => ({ done: { sum, bytes: new Uint8Array([1, 2]) } });`,
-  );
-  const jobs = [
-    { name: 'sum', module: 'math.wasm', export: 'add', args: [2, '3'] },
-    { name: 'trap', module: 'math.wasm', export: 'div', args: [1, 0] },
-    { name: 'steps', module: 'math.wasm', program: 'add.mjs', input: [20, 30] },
-    { name: 'endless', module: 'loop.wasm', fuel: '1e5' },
-  ];
-  await writeFile(join(folder, 'jobs.jsonl'), `${jobs.map((job) => JSON.stringify(job)).join('\n')}\n`);
-  const { code, out, err } = await wasbox('batch', 'jobs.jsonl', '--threads', '1', '--json');
-  t.is(code, 1);
-  t.regex(err, /2 jobs done, 2 failed/);
-  const lines = out
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line));
-  const byName = Object.fromEntries(lines.map((line) => [line.name, line]));
-  t.like(byName.sum, { status: 'done', output: [5] });
-  t.like(byName.trap, { status: 'failed', code: 'trap', error: 'integer divide by zero' });
-  t.like(byName.steps, { status: 'done', output: { sum: 50, bytes: { base64: 'AQI=' } } });
-  t.like(byName.endless, { status: 'failed', code: 'limit' });
-});
-
-test('a mistake in a jobs file is told with its line, before anything runs', async (t) => {
-  const good = '{ "module": "math.wasm", "export": "add", "args": [1, 2] }';
-  const cases: [string, number, RegExp][] = [
-    ['{', 2, /line 2: no JSON/],
-    ['[]', 2, /line 2: a job is a JSON object/],
-    ['{ "module": "math.wasm", "exports": "add" }', 2, /line 2: there is no key "exports"; keys are name, module,/],
-    ['{ "module": "nowhere.wasm" }', 2, /line 2: there is no module nowhere\.wasm/],
-    ['{ "module": "math.wasm", "export": "add", "args": [1] }', 2, /line 2: add takes 2 arguments/],
-  ];
-  for (const [line, expected, message] of cases) {
-    await writeFile(join(folder, 'bad.jsonl'), `${good}\n${line}\n`);
-    const { code, out, err } = await wasbox('batch', 'bad.jsonl');
-    t.is(code, expected);
-    t.is(out, '');
-    t.regex(err, message);
-  }
 });

@@ -15,6 +15,8 @@ const programs = [lodepng, gofmt, secp256k1, asSha256, hashWasm];
 const threads = 2;
 /** What every job must have been through. */
 const least = { suspensions: 10, moves: 3 };
+/** About how many slices all of it takes: for the bar alone, which would stand still as long as no job is done. */
+const usualSlices = 2080;
 
 const total = programs.reduce((sum, { jobs }) => sum + jobs.length, 0);
 console.log(`${total} jobs of ${programs.length} programs on ${threads} threads`);
@@ -41,7 +43,8 @@ process.exitCode = problems.length === 0 ? 0 : 1;
 async function runJob(program: Program, job: Job): Promise<Ended> {
   const { module, input } = job;
   const { steps, sliceFuel } = program;
-  const handle = pool.submit({ module, program: steps, input, sliceFuel, affinity: 'spread' });
+  const onProgress = () => display.slice();
+  const handle = pool.submit({ module, program: steps, input, sliceFuel, affinity: 'spread', onProgress });
   const ended = await handle.result.then(
     (output) => ({ right: job.check(output) }),
     (error: Error) => ({ right: false, error }),
@@ -60,6 +63,8 @@ function problemsOf({ program, job, right, error, stats }: Ended): string[] {
 }
 
 interface Progress {
+  /** A slice of some job has run. */
+  slice(): void;
   done(program: Program): void;
   stop(): void;
 }
@@ -69,6 +74,7 @@ function progress(jobs: number): Progress {
   if (process.stdout.isTTY) return bar(jobs);
   const left = new Map(programs.map((program) => [program, program.jobs.length]));
   return {
+    slice() {},
     done(program) {
       left.set(program, (left.get(program) as number) - 1);
       if (left.get(program) === 0) console.log(`${program.name}: ${program.jobs.length} jobs done`);
@@ -77,11 +83,32 @@ function progress(jobs: number): Progress {
   };
 }
 
+/** It moves with each slice, and is full when all jobs are done. */
 function bar(jobs: number): Progress {
   const single = new cliProgress.SingleBar(
-    { format: '{bar} {value}/{total} jobs, {duration_formatted}', hideCursor: true, clearOnComplete: true },
+    {
+      format: '{bar} {percentage}%, {done}/{jobs} jobs, {duration_formatted}',
+      hideCursor: true,
+      clearOnComplete: true,
+    },
     cliProgress.Presets.shades_classic,
   );
-  single.start(jobs, 0);
-  return { done: () => single.increment(), stop: () => single.stop() };
+  process.once('SIGINT', () => {
+    single.stop();
+    process.exit(130);
+  });
+  let [slices, done] = [0, 0];
+  single.start(usualSlices, 0, { done, jobs });
+  const show = () => single.update(done === jobs ? usualSlices : Math.min(slices, usualSlices - 1), { done });
+  return {
+    slice() {
+      slices++;
+      show();
+    },
+    done() {
+      done++;
+      show();
+    },
+    stop: () => single.stop(),
+  };
 }

@@ -10,7 +10,7 @@ export interface Column {
   namespace(task: Task): Promise<WebAssemblyNamespace> | undefined;
 }
 
-export const host: Column = { name: 'host', namespace: async () => WebAssembly };
+export const host: Column = { name: 'host', namespace: async () => WebAssembly as unknown as WebAssemblyNamespace };
 
 export const columns: readonly Column[] = [
   { name: 'native', namespace: async () => createWebAssembly({ engine: 'native' }) },

@@ -1,124 +1,233 @@
-// `wasbox batch`: runs the jobs of a file on a pool of threads. On a terminal a bar shows how far it is, and what the
-// jobs gave comes at the end; elsewhere each job has its line as soon as it is done.
+// `wasbox batch`: runs the jobs of a file on a pool of threads, first in, first served. A job is read when a thread is
+// free for it, so that a file may have any number of them, and has its time from then on.
 
-import cliProgress from 'cli-progress';
+import { statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import type { Job } from '../pool/job.ts';
 import { Pool } from '../pool/pool.ts';
-import type { WasboxError } from '../spec/errors.ts';
+import { formatValue } from '../runtime/literals.ts';
+import type { Value } from '../runtime/ref.ts';
+import { UsageError, type WasboxError } from '../spec/errors.ts';
 import { parseCount } from './arguments.ts';
-import { type Exit, errorLine, known } from './exit.ts';
-import { type NamedJob, readJobs } from './jobs.ts';
-import { count, formatValue, plain, toJson } from './print.ts';
+import { type Display, displayFor } from './display.ts';
+import { type Exit, errorJson, errorLine, known } from './exit.ts';
+import { type JobLine, JobLines, JobReader, type NamedJob } from './jobs.ts';
+import { standardInput } from './lines.ts';
+import { onClosed, warn } from './output.ts';
+import { count, jsonValue, plain, toJson } from './print.ts';
+import { Results } from './results.ts';
+import { type EndSignal, exitOfSignal, listen } from './signals.ts';
 
 export interface BatchOptions {
   readonly threads?: string;
   readonly cache?: string;
   readonly json?: boolean;
+  readonly keepGoing?: boolean;
+  /** A file for the results. */
+  readonly output?: string;
+  /** Go on with the batch whose results are in that file. */
+  readonly resume?: boolean;
 }
 
-/** How a job ended. */
+const mostThreads = 1024;
+
+export async function batch(file: string, options: BatchOptions): Promise<Exit> {
+  const { threads: wanted, output, resume = false, keepGoing = false } = options;
+  const threads = wanted === undefined ? availableParallelism() : parseCount(wanted, '--threads', 1, mostThreads);
+  if (resume && output === undefined) throw new UsageError('--resume goes on with the file that --output names');
+  const total = await survey(file, keepGoing);
+  const results = output === undefined ? undefined : await Results.open(output, resume);
+  return new Batch(file, options, threads, results, total).run();
+}
+
+/** Looks at all of a file before anything runs: how many jobs there are. Throws what is wrong with one, unless it may be. */
+async function survey(file: string, keepGoing: boolean): Promise<number | undefined> {
+  if (isStream(file)) return undefined;
+  const reader = new JobReader(file);
+  let total = 0;
+  for await (const job of new JobLines(file)) {
+    total++;
+    if (!keepGoing) reader.check(job);
+  }
+  return total;
+}
+
+/** What can be read once only. */
+function isStream(file: string): boolean {
+  const found = file === standardInput ? undefined : statSync(file, { throwIfNoEntry: false });
+  return file === standardInput || (found !== undefined && !found.isFile() && !found.isDirectory());
+}
+
+/** How a job ended; one that is a mistake never began. */
 interface Ended {
-  readonly job: NamedJob;
-  readonly stats: Job['stats'];
+  readonly job: JobLine;
+  readonly named?: NamedJob | undefined;
+  readonly stats?: Job['stats'] | undefined;
   readonly output?: unknown;
-  readonly error?: WasboxError;
+  readonly error?: WasboxError | undefined;
 }
 
-/** Hears of each job that has ended. */
-interface Display {
-  show(ended: Ended): void;
-  close(): void;
-}
+/** Why no more jobs are begun. */
+type Stop =
+  | { readonly kind: 'signal'; readonly signal: EndSignal }
+  | { readonly kind: 'closed' }
+  | { readonly kind: 'error'; readonly error: WasboxError };
 
-export async function batch(file: string, { threads, cache, json = false }: BatchOptions): Promise<Exit> {
-  const jobs = readJobs(file);
-  const format = json ? jsonLine : textLine;
-  const display = process.stderr.isTTY ? new Bar(jobs.length, format) : new Lines(format);
-  const started = performance.now();
-  const failed = await runAll(jobs, poolFor(threads, cache), display);
-  display.close();
-  const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  console.error(`${count(jobs.length - failed, 'job')} done, ${failed} failed, ${seconds} s`);
-  return failed === 0 ? 'ok' : 'failed';
-}
-
-const poolFor = (threads: string | undefined, cache: string | undefined): Pool =>
-  new Pool({ threads: threads === undefined ? undefined : parseCount(threads, '--threads', 1), cache });
-
-/** Returns how many failed. */
-async function runAll(jobs: readonly NamedJob[], pool: Pool, display: Display): Promise<number> {
-  try {
-    const ends = jobs.map(async (job) => {
-      const ended = await end(pool, job);
-      display.show(ended);
-      return ended;
-    });
-    return (await Promise.all(ends)).filter(({ error }) => error !== undefined).length;
-  } finally {
-    await pool.close();
-  }
-}
-
-async function end(pool: Pool, job: NamedJob): Promise<Ended> {
-  const handle = pool.submit(job.spec as never) as Job<unknown>;
-  try {
-    return { job, output: await handle.result, stats: handle.stats };
-  } catch (error) {
-    return { job, error: known(error), stats: handle.stats };
-  }
-}
-
-function jsonLine({ job, output, error, stats }: Ended): string {
-  const outcome =
-    error === undefined ? { status: 'done', output } : { status: 'failed', code: error.code, error: error.message };
-  return toJson({ name: job.name, ...outcome, stats });
-}
-
-function textLine({ job, output, error, stats }: Ended): string {
-  const outcome = error === undefined ? outputText(output) : `failed: ${errorLine(error)}`;
-  return plain(`${job.name}: ${outcome} (${stats.guestMs.toFixed(0)} ms)`);
-}
-
-const outputText = (output: unknown): string =>
-  Array.isArray(output) ? output.map(formatValue).join(' ') || 'done' : (toJson(output) ?? 'done');
-
-class Lines implements Display {
-  constructor(private readonly format: (ended: Ended) => string) {}
-
-  show(ended: Ended): void {
-    console.log(this.format(ended));
-  }
-  close(): void {}
-}
-
-/** Lines would tear the bar apart, so they wait until it is full. */
-class Bar implements Display {
-  private readonly bar = new cliProgress.SingleBar(
-    {
-      format: '{bar} {value}/{total} jobs, {failed} failed, {duration_formatted}',
-      hideCursor: true,
-      clearOnComplete: true,
-    },
-    cliProgress.Presets.shades_classic,
-  );
-  private readonly lines: string[] = [];
+class Batch {
+  private readonly pool: Pool;
+  private readonly lines: JobLines;
+  private readonly reader: JobReader;
+  private readonly display: Display;
+  private readonly format: (ended: Ended) => string;
+  /** From before anything is shown: a signal would leave the terminal without its cursor. */
+  private readonly interrupt = listen();
+  private readonly running = new Set<Promise<void>>();
+  private readonly startedAt = performance.now();
+  private stopped: Stop | undefined;
+  /** What is wrong with the file; the jobs before come to their end. */
+  private mistake: WasboxError | undefined;
+  private done = 0;
   private failed = 0;
 
   constructor(
-    total: number,
-    private readonly format: (ended: Ended) => string,
+    file: string,
+    private readonly options: BatchOptions,
+    private readonly threads: number,
+    private readonly results: Results | undefined,
+    private readonly total: number | undefined,
   ) {
-    this.bar.start(total, 0, { failed: 0 });
+    this.pool = new Pool({ threads, cache: options.cache });
+    this.lines = new JobLines(file);
+    this.reader = new JobReader(file);
+    const { signal } = this.interrupt;
+    signal.addEventListener('abort', () => this.stop({ kind: 'signal', signal: signal.reason as EndSignal }));
+    onClosed(() => this.stop({ kind: 'closed' }));
+    this.format = options.json ? (ended) => toJson({ index: ended.job.index, ...jsonOf(ended) }) : textLine;
+    this.display = displayFor(total, results?.before ?? 0);
   }
 
-  show(ended: Ended): void {
+  async run(): Promise<Exit> {
+    try {
+      await this.pool.ready();
+      await this.feed().catch((thrown: unknown) => {
+        this.mistake = known(thrown);
+      });
+      await Promise.all(this.running);
+    } finally {
+      await this.pool.close();
+      this.interrupt.release();
+      this.display.close();
+      this.results?.close();
+    }
+    return this.told();
+  }
+
+  private async feed(): Promise<void> {
+    for await (const job of this.lines) {
+      if (this.stopped !== undefined) return;
+      if (this.results?.has(job)) continue;
+      this.begin(job);
+      while (this.running.size >= this.threads) await Promise.race(this.running);
+    }
+  }
+
+  /** Jobs under way are given up: they begin anew when the batch is gone on with. */
+  private stop(stop: Stop): void {
+    if (this.stopped !== undefined) return;
+    this.stopped = stop;
+    this.lines.close();
+    void this.pool.terminate();
+  }
+
+  private begin(job: JobLine): void {
+    const named = this.named(job);
+    if (named === undefined) return;
+    const task = this.end(job, named).then((ended) => {
+      this.running.delete(task);
+      if (this.stopped === undefined) this.ended(ended);
+    });
+    this.running.add(task);
+  }
+
+  /** What the line says; a mistake ends the batch or, where it is to go on, the job. */
+  private named(job: JobLine): NamedJob | undefined {
+    try {
+      return this.reader.read(job);
+    } catch (thrown) {
+      const error = known(thrown);
+      if (!this.options.keepGoing) throw error;
+      this.ended({ job, error });
+      return undefined;
+    }
+  }
+
+  private async end(job: JobLine, named: NamedJob): Promise<Ended> {
+    let handle: Job<unknown> | undefined;
+    try {
+      handle = this.pool.submit(named.spec as never) as Job<unknown>;
+      return { job, named, output: await handle.result, stats: handle.stats };
+    } catch (error) {
+      return { job, named, error: known(error), stats: handle?.stats };
+    }
+  }
+
+  private ended(ended: Ended): void {
+    try {
+      this.results?.write(ended.job, jsonOf(ended), toJson);
+    } catch (thrown) {
+      return this.stop({ kind: 'error', error: known(thrown) });
+    }
+    this.done++;
     if (ended.error !== undefined) this.failed++;
-    this.lines.push(this.format(ended));
-    this.bar.increment({ failed: this.failed });
+    this.display.ended(this.results === undefined ? this.format(ended) : undefined, ended.error !== undefined);
   }
 
-  close(): void {
-    this.bar.stop();
-    for (const line of this.lines) console.log(line);
+  private told(): Exit {
+    const { stopped, failed, done, mistake } = this;
+    const all = done + (this.results?.before ?? 0);
+    const progress = this.total === undefined ? `jobs done: ${all}` : `${all} of ${this.total} jobs are done`;
+    if (mistake !== undefined && stopped === undefined) throw all === 0 ? mistake : withMore(mistake, progress);
+    const seconds = ((performance.now() - this.startedAt) / 1000).toFixed(1);
+    if (stopped === undefined) {
+      const before = this.results?.before ?? 0;
+      const earlier = before === 0 ? '' : `, ${before} before`;
+      console.error(`${count(done - failed, 'job')} done, ${failed} failed${earlier}, ${seconds} s`);
+      return failed === 0 ? 'ok' : 'failed';
+    }
+    const { output } = this.options;
+    const further =
+      output === undefined ? 'with --output FILE it could be gone on with' : `--output ${output} --resume goes on`;
+    if (stopped.kind === 'error') throw withMore(stopped.error, `${progress}, and ${further}`);
+    if (stopped.kind === 'closed') {
+      warn(`nobody reads the output any more: ${progress}`);
+      return 'output';
+    }
+    warn(`interrupted: ${progress}; ${further}`);
+    return output === undefined ? exitOfSignal(stopped.signal) : 'suspended';
   }
 }
+
+function withMore(error: WasboxError, more: string): WasboxError {
+  error.message = `${error.message}; ${more}`;
+  return error;
+}
+
+/** As `run --json` tells it. */
+function jsonOf({ job: { line }, named, output, error, stats }: Ended): object {
+  return { line, name: named?.name, ...(error === undefined ? returned(named, output) : errorJson(error)), stats };
+}
+
+function returned(named: NamedJob | undefined, output: unknown): object {
+  const types = named?.results;
+  if (types === undefined) return { status: 'returned', output };
+  return { status: 'returned', values: types.map((type, i) => jsonValue({ type, value: (output as Value[])[i] })) };
+}
+
+function textLine({ job, named, output, error, stats }: Ended): string {
+  const outcome = error === undefined ? outputText(named, output) : `failed: ${errorLine(error)}`;
+  const time = stats === undefined ? '' : ` (${stats.guestMs.toFixed(0)} ms)`;
+  return plain(`${named?.name ?? job.line}: ${outcome}${time}`);
+}
+
+const outputText = (named: NamedJob | undefined, output: unknown): string =>
+  named?.results === undefined ? (toJson(output) ?? 'done') : (output as Value[]).map(formatValue).join(' ') || 'done';

@@ -5,7 +5,6 @@ import { disassemble } from '../binary/disassemble.ts';
 import { Reader } from '../binary/reader.ts';
 import type { Module } from '../runtime/module.ts';
 import type { DefType } from '../spec/deftypes.ts';
-import { UsageError } from '../spec/errors.ts';
 import { sections } from '../spec/sections.ts';
 import { cut, quoted } from '../spec/told.ts';
 import type { ExternKind, FuncType, GlobalType, Limits, MemType, TableType, ValType } from '../spec/types.ts';
@@ -160,8 +159,7 @@ function memoryType({ addr, limits: sizes, shared, pageLog2 }: MemType): string 
   return `${addr === 'i64' ? 'i64 ' : ''}${limits(sizes)} ${pages}${shared ? ' shared' : ''}`;
 }
 
-export function describeFunction(module: Module, text: string): Report {
-  const index = findFunction(module, text);
+export function describeFunction(module: Module, index: number): Report {
   const lines = disassemble(module.syntax, index);
   const type = signature(funcType(module.context.funcs[index]));
   const name = module.funcName(index);
@@ -171,11 +169,10 @@ export function describeFunction(module: Module, text: string): Report {
   };
 }
 
-/** By export, by name, or by index. Throws UsageError. */
-function findFunction({ syntax, context }: Module, text: string): number {
+/** By export, by name, or by index; undefined where there is none. */
+export function findFunction({ syntax, context }: Module, text: string): number | undefined {
   const exported = syntax.exports.find(({ kind, name }) => kind === 'func' && name === text)?.index;
   const named = [...syntax.names.funcs].find(([, name]) => name === text)?.[0];
   const index = exported ?? named ?? (/^\d+$/.test(text) ? Number(text) : undefined);
-  if (index !== undefined && index < context.funcs.length) return index;
-  throw new UsageError(`the module has no function ${quoted(text)}`);
+  return index !== undefined && index < context.funcs.length ? index : undefined;
 }

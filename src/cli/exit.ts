@@ -1,7 +1,17 @@
-// What a script learns from the exit code, and how an error is told to people: in one line. Each error of wasbox has a
-// row; what is none of them and no mistake of the user is ours.
+// What a script learns from the exit code, and how an error is told: to people in a line and the guest's stack below it,
+// to programs as JSON. Each error of wasbox has a row; what is none of them and no mistake of the user is ours.
 
-import { CrashError, type ErrorCode, HostError, LinkError, Trap, UsageError, WasboxError } from '../spec/errors.ts';
+import { CommanderError } from 'commander';
+import {
+  CrashError,
+  type ErrorCode,
+  HostError,
+  LinkError,
+  type TraceFrame,
+  Trap,
+  UsageError,
+  WasboxError,
+} from '../spec/errors.ts';
 import { isA, messageOf, toldThrown } from '../spec/told.ts';
 import { plain } from './print.ts';
 
@@ -11,10 +21,14 @@ export const exits = {
   usage: { code: 2, meaning: 'wrong usage: an option, an argument, or a file that cannot be read' },
   module: { code: 3, meaning: 'not a WebAssembly module, or an invalid one' },
   link: { code: 4, meaning: 'an import is missing or of the wrong type, or an export is unknown' },
-  suspended: { code: 5, meaning: 'suspended: out of fuel, or interrupted with --save' },
+  suspended: { code: 5, meaning: 'suspended: out of fuel or time, or interrupted with --save or --output' },
   snapshot: { code: 6, meaning: 'not a snapshot that can be resumed' },
   limit: { code: 7, meaning: 'a limit was reached' },
+  output: { code: 8, meaning: 'what was to be saved or printed could not be written: the disk is full' },
   crash: { code: 70, meaning: 'a bug in wasbox' },
+  hangup: { code: 129, meaning: 'ended by SIGHUP' },
+  interrupted: { code: 130, meaning: 'ended by SIGINT (Ctrl-C)' },
+  terminated: { code: 143, meaning: 'ended by SIGTERM' },
 } as const;
 
 export type Exit = keyof typeof exits;
@@ -42,6 +56,9 @@ export const exitCodesHelp = [
   ...Object.values(exits).map(({ code, meaning }) => `  ${String(code).padEnd(3)} ${meaning}`),
 ].join('\n');
 
+/** A file could not be written when there was something to write: no mistake of the user, and perhaps a loss. */
+export class OutputError extends UsageError {}
+
 /** Why an operating system call failed, where Node's own message would name the call. */
 const systemReasons: Readonly<Record<string, string>> = {
   ENOENT: 'no such file or folder',
@@ -49,36 +66,73 @@ const systemReasons: Readonly<Record<string, string>> = {
   ENOTDIR: 'a part of its path is not a folder',
   EACCES: 'permission denied',
   EPERM: 'permission denied',
+  EEXIST: 'it is there already',
   ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk quota is used up',
+  EFBIG: 'it would be larger than files may be',
+  EIO: 'the disk fails',
   EROFS: 'the disk is read-only',
+  ENAMETOOLONG: 'its name is too long',
+  ELOOP: 'its links lead nowhere',
+  EMFILE: 'too many files are open',
 };
+
+/** Why a file operation failed, or undefined where that was none. */
+export function systemReason(cause: unknown): string | undefined {
+  if (isA(cause, WasboxError)) return undefined;
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code;
+  return typeof code === 'string' ? (systemReasons[code] ?? code) : undefined;
+}
 
 /** A UsageError for what a file operation threw. */
 export function fileError(act: string, path: string, cause: unknown): Error {
-  const code = (cause as NodeJS.ErrnoException)?.code;
-  if (typeof code !== 'string') return isA(cause, Error) ? cause : new CrashError(toldThrown(cause));
-  return new UsageError(`cannot ${act} ${path}: ${systemReasons[code] ?? code}`, { cause });
+  const reason = systemReason(cause);
+  if (reason === undefined) return isA(cause, Error) ? cause : new CrashError(toldThrown(cause));
+  return new UsageError(`cannot ${act} ${path}: ${reason}`, { cause });
 }
 
 /** What was thrown, as one of ours. */
 export function known(thrown: unknown): WasboxError {
   if (isA(thrown, WasboxError)) return thrown;
+  if (isA(thrown, CommanderError)) return new UsageError(thrown.message.replace(/^error: /, ''), { cause: thrown });
   return new CrashError(messageOf(thrown), { cause: thrown });
 }
 
-export const exitFor = (error: WasboxError): Exit => exitOf[error.code];
+export const exitFor = (error: WasboxError): Exit => (error instanceof OutputError ? 'output' : exitOf[error.code]);
 
 const prefixes: Partial<Record<ErrorCode, string>> = { trap: 'trap: ', exhaustion: 'trap: ', limit: 'limit: ' };
 
 /** The error in one line; a trap names the innermost frame. */
 export function errorLine(error: WasboxError): string {
-  return plain(`${prefixes[error.code] ?? kindOf(error)}${error.message}${place(error)}`);
+  const [frame] = framesOf(error);
+  const place = frame === undefined ? '' : ` (in ${placeOf(frame)})`;
+  return plain(`${prefixes[error.code] ?? kindOf(error)}${error.message}${place}`);
+}
+
+/** The error and the frames around its own: a line each. */
+export function errorLines(error: WasboxError): string[] {
+  const callers = framesOf(error).slice(1);
+  const omitted = isTraced(error) ? error.omitted : 0;
+  return [
+    errorLine(error),
+    ...callers.map((frame) => plain(`  called by ${placeOf(frame)}`)),
+    ...(omitted > 0 ? [`  and ${omitted} more`] : []),
+  ];
 }
 
 const kindOf = (error: WasboxError): string => (error instanceof LinkError ? 'cannot link: ' : '');
 
-function place(error: WasboxError): string {
-  if (!(error instanceof Trap || error instanceof HostError)) return '';
-  const [frame] = error.frames;
-  return frame === undefined ? '' : ` (in ${frame.name}, at byte 0x${frame.offset.toString(16)})`;
+const isTraced = (error: WasboxError): error is Trap | HostError => error instanceof Trap || error instanceof HostError;
+const framesOf = (error: WasboxError): readonly TraceFrame[] => (isTraced(error) ? error.frames : []);
+const placeOf = ({ name, offset }: TraceFrame): string => `${name}, at byte 0x${offset.toString(16)}`;
+
+/** The same for programs, whatever it is and whichever command it ends. */
+export function errorJson(error: WasboxError): object {
+  const exit = exitFor(error);
+  return {
+    status: 'failed',
+    code: exit === 'output' ? exit : error.code,
+    message: error.message,
+    ...(isTraced(error) && { frames: error.frames, omitted: error.omitted }),
+  };
 }

@@ -1,15 +1,16 @@
-// Reads what the command line names: modules, snapshots, modules of host functions. All that goes wrong here is the
-// user's to mend, and says so.
+// Reads what the command line names: modules, what was saved, modules of host functions. All that goes wrong here is the
+// user's to mend, and says so; a file of another kind than is wanted is told by what it is.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Module } from '../runtime/module.ts';
-import { UsageError, WasboxError } from '../spec/errors.ts';
+import { Snapshot } from '../snapshot/snapshot.ts';
+import { looksSaved } from '../snapshot/whole.ts';
+import { MalformedError, SnapshotError, UsageError, WasboxError } from '../spec/errors.ts';
 import { isA, messageOf } from '../spec/told.ts';
 import type { Imports } from '../vm.ts';
 import { fileError } from './exit.ts';
-import { decodeRun, isSavedRun, type SavedRun } from './saved.ts';
 
 /** Throws UsageError. */
 export function readBytes(path: string): Uint8Array {
@@ -17,15 +18,6 @@ export function readBytes(path: string): Uint8Array {
     return readFileSync(path);
   } catch (cause) {
     throw fileError('read', path, cause);
-  }
-}
-
-/** Throws UsageError. */
-export function writeBytes(path: string, bytes: Uint8Array): void {
-  try {
-    writeFileSync(path, bytes);
-  } catch (cause) {
-    throw fileError('write', path, cause);
   }
 }
 
@@ -39,22 +31,74 @@ export function at<T>(place: string, act: () => T): T {
   }
 }
 
+/** What a file is, as far as its first bytes tell. */
+export type FileKind = 'empty' | 'module' | 'component' | 'text' | 'saved' | 'unknown';
+
+const wasmMagic = [0x00, 0x61, 0x73, 0x6d];
+const componentLayer = [0x01, 0x00];
+
+export function kindOf(bytes: Uint8Array): FileKind {
+  if (bytes.length === 0) return 'empty';
+  if (wasmMagic.every((byte, i) => bytes[i] === byte))
+    return componentLayer.every((byte, i) => bytes[6 + i] === byte) ? 'component' : 'module';
+  if (looksSaved(bytes)) return 'saved';
+  const beginning = new TextDecoder().decode(bytes.subarray(0, 4096));
+  return /^(?:\uFEFF|\s|;;[^\n]*\n)*\((?:module|;|component|func|import|memory|type)/.test(beginning)
+    ? 'text'
+    : 'unknown';
+}
+
+/** What to do with a file of another kind. */
+const advice: Readonly<Record<Exclude<FileKind, 'unknown'>, string>> = {
+  empty: 'the file is empty',
+  module: 'it is a WebAssembly module, which `wasbox run` takes',
+  component: 'it is a WebAssembly component, and only core modules can be run',
+  text: 'it is WebAssembly text; make it a module first, for example with `wat2wasm` or `wasm-tools parse`',
+  saved: 'it is a saved program, which `wasbox resume` takes',
+};
+
+export const adviceFor = (bytes: Uint8Array): string | undefined => {
+  const kind = kindOf(bytes);
+  return kind === 'unknown' ? undefined : advice[kind];
+};
+
 /** Throws UsageError, MalformedError, InvalidError. */
 export function readModule(path: string): Module {
   const bytes = readBytes(path);
-  return at(path, () => Module.from(bytes));
+  return at(path, () => moduleFrom(bytes));
 }
 
-const wasmMagic = [0x00, 0x61, 0x73, 0x6d];
-export const isWasm = (bytes: Uint8Array): boolean => wasmMagic.every((byte, i) => bytes[i] === byte);
+function moduleFrom(bytes: Uint8Array): Module {
+  const kind = kindOf(bytes);
+  if (kind === 'module' || kind === 'unknown') return Module.from(bytes);
+  // Where that shows is no help.
+  throw Object.assign(new MalformedError('', 0), { message: `not a module: ${advice[kind]}` });
+}
 
-const snapshotMagic = [0x00, 0x77, 0x62, 0x78];
-export const isSaved = (bytes: Uint8Array): boolean =>
-  isSavedRun(bytes) || snapshotMagic.every((byte, i) => bytes[i] === byte);
+/** Whatever wasbox has saved. Throws UsageError, SnapshotError. */
+export function readSaved(path: string, maxBytes?: number): Snapshot {
+  const bytes = readBytes(path);
+  return at(path, () => {
+    const kind = kindOf(bytes);
+    if (kind !== 'saved' && kind !== 'unknown') throw new SnapshotError(`not a snapshot: ${advice[kind]}`, 'file');
+    return Snapshot.decode(bytes, { maxBytes });
+  });
+}
 
-/** A file that `--save` wrote, or a bare snapshot. */
-export const readSaved = (bytes: Uint8Array): SavedRun =>
-  isSavedRun(bytes) ? decodeRun(bytes) : { plan: [], snapshot: bytes, modules: [] };
+/** Throws SnapshotError, for all modules at once that are neither given nor in the file. */
+export function checkModules(snapshot: Snapshot, known: readonly Module[]): void {
+  const hashes = new Set(known.map(({ hash }) => hash));
+  const missing = snapshot.data.modules.filter((hash) => !hashes.has(hash));
+  if (missing.length === 0) return;
+  const told = missing.slice(0, mostTold).map((hash) => `SHA-256 ${hash}`);
+  const more = missing.length > mostTold ? `, and ${missing.length - mostTold} more` : '';
+  const what = missing.length === 1 ? 'a module' : `${missing.length} modules`;
+  throw new SnapshotError(
+    `needs ${what} that it does not hold: ${told.join(', ')}${more}; give each with --module FILE`,
+    'modules',
+  );
+}
+const mostTold = 20;
 
 /**
  * The host functions that a JavaScript module exports as `imports` or by default: an object, or a function that makes

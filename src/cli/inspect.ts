@@ -3,11 +3,14 @@
 
 import { Module } from '../runtime/module.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
+import { modulesAmong } from '../snapshot/whole.ts';
 import { UsageError } from '../spec/errors.ts';
+import { quoted } from '../spec/told.ts';
 import { parseCount } from './arguments.ts';
-import { describeFunction, describeModule } from './describe.ts';
+import { describeFunction, describeModule, findFunction } from './describe.ts';
 import type { Exit } from './exit.ts';
-import { at, isSaved, isWasm, readBytes, readModule, readSaved } from './files.ts';
+import { adviceFor, at, checkModules, kindOf, readBytes, readModule } from './files.ts';
+import { print } from './output.ts';
 import { plain, type Report, toJson } from './print.ts';
 import { describeSaved } from './stack.ts';
 
@@ -20,28 +23,45 @@ export interface InspectOptions {
 
 export function inspect(file: string, options: InspectOptions): Exit {
   const { lines, json } = reportOn(file, options);
-  if (options.json) console.log(toJson(json));
-  else for (const line of lines) console.log(plain(line));
+  if (options.json) print(toJson(json));
+  else for (const line of lines) print(plain(line));
   return 'ok';
 }
 
 function reportOn(file: string, options: InspectOptions): Report {
+  const mostFrames = parseCount(options.frames, '--frames');
+  const given = (options.module ?? []).map(readModule);
   const bytes = readBytes(file);
-  return at(file, () => report(file, bytes, options));
+  return at(file, () => {
+    if (kindOf(bytes) === 'module') return reportModule(file, Module.from(bytes), options.func);
+    if (kindOf(bytes) !== 'saved')
+      throw new UsageError(adviceFor(bytes) ?? 'neither a WebAssembly module nor a saved program');
+    return reportSaved(file, bytes, given, mostFrames, options.func);
+  });
 }
 
-function report(file: string, bytes: Uint8Array, { func, frames, module }: InspectOptions): Report {
-  const mostFrames = parseCount(frames, '--frames');
-  if (isWasm(bytes)) {
-    const found = Module.from(bytes);
-    return func === undefined ? describeModule(file, found) : describeFunction(found, func);
+function reportModule(file: string, module: Module, func: string | undefined): Report {
+  if (func === undefined) return describeModule(file, module);
+  const index = findFunction(module, func);
+  if (index === undefined) throw new UsageError(`the module has no function ${quoted(func)}`);
+  return describeFunction(module, index);
+}
+
+function reportSaved(
+  file: string,
+  bytes: Uint8Array,
+  given: readonly Module[],
+  mostFrames: number,
+  func: string | undefined,
+): Report {
+  const snapshot = Snapshot.decode(bytes);
+  const modules = modulesAmong(given, snapshot.data.modules, snapshot.extras);
+  checkModules(snapshot, modules);
+  if (func === undefined) return describeSaved({ file, bytes: bytes.length, snapshot, modules, given }, mostFrames);
+  for (const hash of snapshot.data.modules) {
+    const module = modules.find((one) => one.hash === hash) as Module;
+    const index = findFunction(module, func);
+    if (index !== undefined) return describeFunction(module, index);
   }
-  if (!isSaved(bytes)) throw new UsageError('neither a WebAssembly module nor a saved program');
-  const { plan, snapshot, modules } = readSaved(bytes);
-  const embedded = modules.map((part) => Module.from(part));
-  const given = (module ?? []).map(readModule);
-  return describeSaved(
-    { file, bytes: bytes.length, plan, snapshot: Snapshot.decode(snapshot), embedded, given },
-    mostFrames,
-  );
+  throw new UsageError(`no module of the saved program has a function ${quoted(func)}`);
 }

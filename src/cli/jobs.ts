@@ -1,21 +1,39 @@
-// The jobs file of `wasbox batch`: one JSON object a line. Reads and checks all of it before anything runs; a mistake
-// is told with its line.
+// The jobs file of `wasbox batch`: one JSON object a line, read and checked a line at a time.
 
-import { existsSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { CallSpec, ProgramSpec } from '../pool/options.ts';
+import { parseArguments } from '../runtime/literals.ts';
 import type { Module } from '../runtime/module.ts';
 import { UsageError } from '../spec/errors.ts';
 import { messageOf, quoted, told } from '../spec/told.ts';
-import { parseArguments, parseCount } from './arguments.ts';
+import type { FuncType, ValType } from '../spec/types.ts';
+import { parseBytes, parseCount, parseMs } from './arguments.ts';
+import { fileError } from './exit.ts';
 import { at, readBytes, readModule } from './files.ts';
+import { type Lines, linesOf, standardInput } from './lines.ts';
 import { defaultExport, exportType } from './run.ts';
+
+/** A job as the file has it. */
+export interface JobLine {
+  /** Of the jobs in the file, from 0; blank lines are none. */
+  readonly index: number;
+  /** From 1. */
+  readonly line: number;
+  readonly text: string;
+}
 
 export interface NamedJob {
   readonly name: string;
   readonly spec: CallSpec | ProgramSpec;
+  /** Types of the results of a job that calls an export. */
+  readonly results: readonly ValType[] | undefined;
 }
+
+/** Tells one job from another: 16 hexadecimal digits. */
+export const jobKey = (text: string): string => createHash('sha256').update(text.trim()).digest('hex').slice(0, 16);
 
 /** How each key of a line is checked. */
 const keys = {
@@ -28,11 +46,11 @@ const keys = {
   inputFile: isText,
   host: isText,
   fuel: isNumber,
+  memory: isNumber,
   deadline: isNumber,
-  priority: isNumber,
 } satisfies Record<string, (value: unknown) => boolean>;
 
-interface Line {
+interface Fields {
   readonly name?: string;
   readonly module: string;
   readonly export?: string;
@@ -42,8 +60,8 @@ interface Line {
   readonly inputFile?: string;
   readonly host?: string;
   readonly fuel?: number | string;
+  readonly memory?: number | string;
   readonly deadline?: number | string;
-  readonly priority?: number;
 }
 
 function isText(value: unknown): boolean {
@@ -56,27 +74,97 @@ function isArguments(value: unknown): boolean {
   return Array.isArray(value) && value.every(isNumber);
 }
 
-/** Throws UsageError, or what is wrong with a module, naming the line. */
-export function readJobs(path: string): NamedJob[] {
-  const folder = dirname(resolve(path));
-  const modules = new Map<string, Module>();
-  const lines = Buffer.from(readBytes(path)).toString('utf8').split(/\r?\n/);
-  return lines.flatMap((text, i) => {
-    if (text.trim() === '') return [];
-    return [at(`${path}, line ${i + 1}`, () => readJob(text, i + 1, folder, modules))];
-  });
+/** The jobs of a file, or of the standard input. Iterating throws UsageError. */
+export class JobLines implements AsyncIterable<JobLine> {
+  private readonly lines: Lines;
+
+  constructor(path: string) {
+    this.lines = linesOf(path);
+  }
+
+  close(): void {
+    this.lines.close();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<JobLine> {
+    let index = 0;
+    let line = 0;
+    for await (const { text } of this.lines) {
+      line++;
+      if (text.trim() !== '') yield { index: index++, line, text };
+    }
+  }
 }
 
-function readJob(text: string, number: number, folder: string, modules: Map<string, Module>): NamedJob {
-  const line = parseLine(text);
-  const path = findModule(line.module, folder);
-  const module = modules.get(path) ?? readModule(path);
-  modules.set(path, module);
-  const what = line.program ?? line.export ?? '';
-  return { name: line.name ?? `${number} ${line.module} ${what}`.trim(), spec: specOf(line, module, folder) };
+/** Modules that are kept for the next lines that name them, in bytes and in number. */
+const mostKept = { bytes: 2 ** 28, count: 1000 };
+
+/** Makes jobs of lines. */
+export class JobReader {
+  /** What paths are relative to. */
+  private readonly folder: string;
+  /** By path, the oldest first. */
+  private readonly modules = new Map<string, Module>();
+  private bytes = 0;
+
+  constructor(private readonly path: string) {
+    this.folder = path === standardInput ? process.cwd() : dirname(resolve(path));
+  }
+
+  /** Throws UsageError, or what is wrong with a module, naming the line. */
+  read(job: JobLine): NamedJob {
+    return this.at(job, () => this.job(job));
+  }
+
+  /** The same for whoever only wants to know whether something is wrong. */
+  check(job: JobLine): void {
+    this.at(job, () => {
+      const { inputFile, ...fields } = parseLine(job.text);
+      if (inputFile !== undefined) checkReadable(resolve(this.folder, inputFile));
+      this.jobOf(fields, job);
+    });
+  }
+
+  private at<T>({ line }: JobLine, act: () => T): T {
+    return at(`${this.path === standardInput ? 'standard input' : this.path}, line ${line}`, act);
+  }
+
+  private job(job: JobLine): NamedJob {
+    return this.jobOf(parseLine(job.text), job);
+  }
+
+  private jobOf(fields: Fields, { line }: JobLine): NamedJob {
+    const module = this.module(fields.module);
+    const { type, spec } = specOf(fields, module, this.folder);
+    const what = fields.program ?? fields.export ?? '';
+    return { name: fields.name ?? `${line} ${fields.module} ${what}`.trim(), spec, results: type?.results };
+  }
+
+  private module(name: string): Module {
+    const path = findModule(name, this.folder);
+    const known = this.modules.get(path);
+    if (known !== undefined) return known;
+    const module = readModule(path);
+    this.modules.set(path, module);
+    this.bytes += module.bytes.length;
+    for (const [old, { bytes }] of this.modules) {
+      if (old === path || (this.bytes <= mostKept.bytes && this.modules.size <= mostKept.count)) break;
+      this.modules.delete(old);
+      this.bytes -= bytes.length;
+    }
+    return module;
+  }
 }
 
-function parseLine(text: string): Line {
+function checkReadable(path: string): void {
+  try {
+    accessSync(path, constants.R_OK);
+  } catch (cause) {
+    throw fileError('read', path, cause);
+  }
+}
+
+function parseLine(text: string): Fields {
   const line = parsed(text);
   if (typeof line !== 'object' || line === null || Array.isArray(line)) throw new UsageError('a job is a JSON object');
   for (const [key, value] of Object.entries(line)) {
@@ -85,7 +173,7 @@ function parseLine(text: string): Line {
     if (!keys[key as keyof typeof keys](value)) throw new UsageError(`${key} cannot be ${told(value)}`);
   }
   if (!('module' in line)) throw new UsageError('a job names its module');
-  return line as Line;
+  return line as Fields;
 }
 
 function parsed(text: string): unknown {
@@ -108,27 +196,31 @@ function findModule(name: string, folder: string): string {
   }
 }
 
-function specOf(line: Line, module: Module, folder: string): CallSpec | ProgramSpec {
+interface Specified {
+  readonly spec: CallSpec | ProgramSpec;
+  readonly type: FuncType | undefined;
+}
+
+function specOf(fields: Fields, module: Module, folder: string): Specified {
+  const { host, fuel, memory, deadline, program, args = [] } = fields;
   const common = {
     module,
-    ...(line.host !== undefined && { host: urlOf(line.host, folder) }),
-    ...(line.fuel !== undefined && { limits: { fuel: parseCount(String(line.fuel), 'fuel') } }),
-    ...(line.deadline !== undefined && { deadline: parseCount(String(line.deadline), 'deadline') }),
-    ...(line.priority !== undefined && { priority: line.priority }),
+    ...(host !== undefined && { host: urlOf(host, folder) }),
+    limits: {
+      ...(fuel !== undefined && { fuel: parseCount(String(fuel), 'fuel') }),
+      ...(memory !== undefined && { memory: parseBytes(String(memory), 'memory') }),
+    },
+    ...(deadline !== undefined && { deadline: parseMs(String(deadline), 'deadline') }),
   };
-  if (line.program !== undefined)
-    return { ...common, program: urlOf(line.program, folder), input: inputOf(line, folder) };
-  const name = line.export ?? defaultExport(module);
+  if (program !== undefined)
+    return { spec: { ...common, program: urlOf(program, folder), input: inputOf(fields, folder) }, type: undefined };
+  const name = fields.export ?? defaultExport(module);
   const type = exportType(module, name);
-  return {
-    ...common,
-    export: name,
-    args: type === undefined ? [] : parseArguments(name, type.params, (line.args ?? []).map(String)),
-  };
+  return { spec: { ...common, export: name, args: parseArguments(name, type.params, args.map(String)) }, type };
 }
 
 const urlOf = (path: string, folder: string): URL => pathToFileURL(resolve(folder, path));
 
 /** The bytes of a file as they are, or the JSON value. */
-const inputOf = ({ input, inputFile }: Line, folder: string): unknown =>
+const inputOf = ({ input, inputFile }: Fields, folder: string): unknown =>
   inputFile === undefined ? input : new Uint8Array(readBytes(resolve(folder, inputFile)));

@@ -6,29 +6,45 @@ import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { isA } from '../spec/told.ts';
 import type { BatchOptions } from './batch.ts';
-import { type Exit, errorLine, exitCodesHelp, exitFor, exits, known } from './exit.ts';
+import { type Exit, errorJson, errorLine, exitCodesHelp, exitFor, exits, known } from './exit.ts';
 import { inspect } from './inspect.ts';
+import { flushed, print, warn, watchStreams } from './output.ts';
+import { toJson } from './print.ts';
 import { resume } from './resume.ts';
 import { run } from './run.ts';
 
 const { version } = createRequire(import.meta.url)('wasbox/package.json') as { version: string };
 
 const fuelOption = ['--fuel <n>', 'suspend after so much fuel, about one unit per instruction (1e7 is fine)'] as const;
-const saveOption = ['--save <file>', 'where to save a program that is out of fuel or stopped with Ctrl-C'] as const;
+const timeoutOption = ['--timeout <ms>', 'suspend after so many milliseconds'] as const;
+const memoryOption = ['--memory <size>', 'the most that all memories may have, such as 64M or 1G'] as const;
+const saveOption = [
+  '--save <file>',
+  'where to save a program that is out of fuel or time, or interrupted (Ctrl-C, SIGTERM); a file that is there stays until the new one is whole',
+] as const;
 const hostOption = ['--host <file>', 'a JavaScript module that exports the host functions as `imports`'] as const;
 const engineOption = ['--engine <name>', 'auto (the default), interpreter or native'] as const;
 const cacheOption = ['--cache <folder>', 'where rewritten modules are kept for the next time'] as const;
-const jsonOption = ['--json', 'write the outcome as JSON'] as const;
+const jsonOption = ['--json', 'write the outcome as JSON, also where it is a failure'] as const;
+const moduleOption = [
+  '--module <file>',
+  'a module that the file does not hold itself; may be given more than once',
+  (file: string, others: readonly string[] = []) => [...others, file],
+] as const;
 
 /** The pool takes a while to load, and no other command needs it. */
 const runBatch = async (file: string, options: BatchOptions): Promise<Exit> =>
   (await import('./batch.ts')).batch(file, options);
 
-/** Runs a command and leaves its exit code with the process. */
+/** Runs a command and leaves its exit code with the process; what a program that was left still waits for is left, too. */
 const exiting =
   <A extends unknown[]>(command: (...args: A) => Exit | Promise<Exit>) =>
   async (...args: A): Promise<void> => {
-    process.exitCode = exits[await command(...args)].code;
+    const exit = await command(...args);
+    process.exitCode = exits[exit].code;
+    if (exit !== 'suspended') return;
+    await flushed();
+    process.exit();
   };
 
 function program(): Command {
@@ -46,6 +62,8 @@ function program(): Command {
     .description('call an export of a module; arguments are read by its type (put -- before such as -inf)')
     .option('--invoke <name>', 'the export to call (default: _start, run, main, or the only one)')
     .option(...fuelOption)
+    .option(...timeoutOption)
+    .option(...memoryOption)
     .option(...saveOption)
     .option(...hostOption)
     .option(...engineOption)
@@ -54,10 +72,12 @@ function program(): Command {
     .action(exiting(run));
 
   command('resume <file>')
-    .description('go on with a saved program')
+    .description('go on with a saved program: whatever --save, `VM.save` or a pool has written')
     .option(...fuelOption)
+    .option(...timeoutOption)
+    .option(...memoryOption)
     .option(...saveOption)
-    .option('--module <file...>', 'modules that the file does not hold itself')
+    .option(...moduleOption)
     .option(...hostOption)
     .option(...engineOption)
     .option(...cacheOption)
@@ -68,13 +88,16 @@ function program(): Command {
     .description('show what is in a module or in a saved program')
     .option('--func <name>', 'disassemble a function, given by name, export or index')
     .option('--frames <n>', 'the most frames to show', '20')
-    .option('--module <file...>', 'modules that the file does not hold itself')
+    .option(...moduleOption)
     .option(...jsonOption)
     .action(exiting(inspect));
 
   command('batch <jobs>')
-    .description('run the jobs of a file, one JSON object a line, on several threads')
+    .description('run the jobs of a file, one JSON object a line, on several threads; - is the standard input')
     .option('--threads <n>', 'how many threads (default: one a processor)')
+    .option('--keep-going', 'let a line that is no job be a job that failed; else nothing runs, or nothing after it')
+    .option('--output <file>', 'write each result to a file, as a line of JSON')
+    .option('--resume', 'go on with a batch that was interrupted: leave out the jobs whose results are in that file')
     .option(...cacheOption)
     .option('--json', 'write each result as a line of JSON')
     .addHelpText('after', batchHelp)
@@ -84,7 +107,7 @@ function program(): Command {
 }
 
 const batchHelp = `
-Keys of a job:
+Jobs are begun in the order of the file, as threads get free. Keys of a job:
   module     path of a module, or a package's file (@scope/name/file.wasm)
   export     the export to call (default as for run), with
   args       its arguments; or
@@ -92,22 +115,27 @@ Keys of a job:
   input      what it gets: JSON, or inputFile: the path of a file
   name       what the job is called in the output
   host       a JavaScript module that exports the host functions
-  fuel, deadline (ms), priority (-20 to 20)
-Paths are relative to the jobs file.`;
+  fuel       the most fuel that it may use
+  memory     the most that its memories may have, such as 64M
+  deadline   how many milliseconds it may take from its start
+Paths are relative to the jobs file, or to the current folder for the standard input.`;
 
-/** A reader such as \`head\` that has seen enough is no error. */
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(exits.ok.code);
-  throw error;
-});
+/** Whether the outcome is wanted as JSON, whatever else is wrong with the command line. */
+function wantsJson(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  return (end < 0 ? args : args.slice(0, end)).includes('--json');
+}
 
 function fail(thrown: unknown): number {
-  if (isA(thrown, CommanderError)) return thrown.exitCode === 0 ? exits.ok.code : exits.usage.code;
+  const isParser = isA(thrown, CommanderError);
+  if (isParser && thrown.exitCode === 0) return exits.ok.code;
   const error = known(thrown);
-  console.error(`wasbox: ${errorLine(error)}`);
+  if (!isParser) warn(errorLine(error));
+  if (wantsJson(process.argv.slice(2))) print(toJson(errorJson(error)));
   return exits[exitFor(error)].code;
 }
 
+watchStreams();
 try {
   await program().parseAsync();
 } catch (thrown) {

@@ -1,36 +1,15 @@
 // How values, sizes and names are written, for people and as JSON.
 
-import { Ref, type Value } from '../runtime/ref.ts';
+import { formatNumber, formatValue } from '../runtime/literals.ts';
+import type { Value } from '../runtime/ref.ts';
 import { typeName, type ValType } from '../spec/types.ts';
+
+export { plain } from '../spec/told.ts';
 
 /** The same facts for people, line by line, and for programs. */
 export interface Report {
   readonly lines: readonly string[];
   readonly json: object;
-}
-
-/** Names come from modules, which are hostile: nothing of them may steer the terminal or break a line. */
-export const plain = (text: string): string =>
-  text.replace(
-    /[\p{Cc}\u2028\u2029\p{Bidi_Control}]/gu,
-    (char) => `\\u{${(char.codePointAt(0) as number).toString(16)}}`,
-  );
-
-export const hex = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
-
-/** A value as people read it, and as the command line takes it where it can. */
-export function formatValue(value: Value): string {
-  if (value instanceof Ref) return `${value.kind} ${value.payload}`;
-  if (value instanceof Uint8Array) return `0x${hex(value)}`;
-  if (typeof value === 'number') return formatNumber(value);
-  return value === null || typeof value === 'bigint' ? String(value) : 'a value of the host';
-}
-
-function formatNumber(value: number): string {
-  if (Object.is(value, -0)) return '-0';
-  if (Number.isFinite(value)) return String(value);
-  return Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';
 }
 
 export interface TypedValue {
@@ -40,14 +19,17 @@ export interface TypedValue {
 
 /** A value in JSON: a number where JSON can say it, else text. */
 export function jsonValue({ type, value }: TypedValue): { type: string; value: number | string } {
-  const exact = typeof value === 'number' && Number.isFinite(value) && !Object.is(value, -0);
-  return { type: typeName(type), value: exact ? value : formatValue(value) };
+  return { type: typeName(type), value: typeof value === 'number' ? jsonNumber(value) : formatValue(value) };
 }
 
-/** JSON in one line; big integers become text, bytes become `{ "base64": … }`. */
+const jsonNumber = (value: number): number | string =>
+  Number.isFinite(value) && !Object.is(value, -0) ? value : formatNumber(value);
+
+/** JSON in one line; numbers that JSON does not have and big integers become text, bytes become `{ "base64": … }`. */
 export function toJson(data: unknown): string {
   return JSON.stringify(data, (_, value: unknown) => {
     if (typeof value === 'bigint') return String(value);
+    if (typeof value === 'number') return jsonNumber(value);
     if (value instanceof Uint8Array)
       return { base64: Buffer.from(value.buffer, value.byteOffset, value.length).toString('base64') };
     return value;

@@ -1,26 +1,35 @@
-// `wasbox resume`: goes on with what `--save` wrote.
+// `wasbox resume`: goes on with whatever wasbox has saved.
 
-import { fileCache } from '../pool/cache.ts';
-import { useCodeCache } from '../rewrite/module/code-cache.ts';
-import { Module } from '../runtime/module.ts';
+import { deliverAnswer } from '../pool/answer.ts';
+import { mostBytes } from '../snapshot/restore.ts';
+import { modulesAmong } from '../snapshot/whole.ts';
 import { VM } from '../vm.ts';
+import { courseOf } from './course.ts';
 import type { Exit } from './exit.ts';
-import { at, readBytes, readHost, readModule, readSaved } from './files.ts';
-import { type GoOptions, go } from './run.ts';
+import { at, checkModules, readHost, readModule, readSaved } from './files.ts';
+import { Bounds, type GoOptions } from './go.ts';
+import { checkHosts } from './imports.ts';
 
 export interface ResumeOptions extends GoOptions {
   readonly module?: readonly string[];
 }
 
 export async function resume(file: string, options: ResumeOptions): Promise<Exit> {
-  const bytes = readBytes(file);
-  const { plan, snapshot, modules } = at(file, () => readSaved(bytes));
-  const given = (options.module ?? []).map(readModule);
-  const imports = await readHost(options.host);
-  if (options.cache !== undefined) useCodeCache(fileCache(options.cache));
-  const vm = at(file, () => {
-    const known = [...modules.map((part) => Module.from(part)), ...given];
-    return VM.restore(snapshot, { modules: known, imports, engine: options.engine });
-  });
-  return go(vm, plan, options);
+  const bounds = new Bounds(options);
+  const { host, engine } = options;
+  const snapshot = bounds.timed(() => readSaved(file, mostBytes(bounds.limits)));
+  const given = bounds.timed(() => (options.module ?? []).map(readModule));
+  const imports = await readHost(host);
+  const { vm, calls } = bounds.timed(() =>
+    at(file, () => {
+      const modules = modulesAmong(given, snapshot.data.modules, snapshot.extras);
+      checkModules(snapshot, modules);
+      checkHosts(snapshot, imports, host);
+      const course = courseOf(snapshot);
+      const restored = VM.restore(snapshot, { modules, imports, engine, limits: bounds.limits });
+      if (course.answer !== undefined) deliverAnswer(restored, course.answer);
+      return { vm: restored, calls: course.calls };
+    }),
+  );
+  return bounds.go(vm, calls);
 }

@@ -2,6 +2,8 @@
 // by restoring it; no host function is needed for that, since nothing runs.
 
 import { disassemble } from '../binary/disassemble.ts';
+import { type JobState, readJob } from '../pool/snapshot.ts';
+import { formatValue } from '../runtime/literals.ts';
 import type { Module } from '../runtime/module.ts';
 import type { Store } from '../runtime/store.ts';
 import { restoreStore } from '../snapshot/restore.ts';
@@ -9,8 +11,7 @@ import type { Snapshot } from '../snapshot/snapshot.ts';
 import { cut } from '../spec/told.ts';
 import { typeName } from '../spec/types.ts';
 import { type FrameView, viewFrames } from '../vm/frames.ts';
-import { columns, count, formatBytes, formatValue, jsonValue, type Report, type TypedValue } from './print.ts';
-import type { PlannedCall } from './saved.ts';
+import { columns, count, formatBytes, jsonValue, type Report, type TypedValue } from './print.ts';
 
 /** Calls to come that are shown. */
 const mostPlanned = 100;
@@ -18,10 +19,9 @@ const mostPlanned = 100;
 export interface Saved {
   readonly file: string;
   readonly bytes: number;
-  readonly plan: readonly PlannedCall[];
   readonly snapshot: Snapshot;
-  /** Modules that the file holds, and others that it may need. */
-  readonly embedded: readonly Module[];
+  /** All of its modules, and those of them that are not in the file. */
+  readonly modules: readonly Module[];
   readonly given: readonly Module[];
 }
 
@@ -32,8 +32,8 @@ interface Frame {
 }
 
 export function describeSaved(saved: Saved, mostFrames: number): Report {
-  const { snapshot, embedded, given } = saved;
-  const store = restoreStore(snapshot.data, { modules: [...embedded, ...given] });
+  const { snapshot, modules } = saved;
+  const store = restoreStore(snapshot.data, { modules });
   const next = nextInstructions(store);
   const frames = viewFrames(store)
     .slice(0, mostFrames)
@@ -65,9 +65,9 @@ function stateOf({ stack, pending, wait }: Store, pendingName: string): string {
   return stack.depth > 0 ? 'suspended in a call' : 'in no call';
 }
 
-function overview({ file, bytes, plan, snapshot, embedded }: Saved, store: Store): string[] {
+function overview({ file, bytes, snapshot, given }: Saved, store: Store): string[] {
   const { pages, zeroPages, pending, globals, functions, tables } = snapshot.summary();
-  const names = new Map(embedded.map(({ hash }) => [hash, 'in the file']));
+  const { calls, job } = snapshot.extras;
   const memory = store.memories.reduce((sum, { size }) => sum + size, 0);
   return [
     `saved program ${file}: ${formatBytes(bytes)}`,
@@ -80,13 +80,17 @@ function overview({ file, bytes, plan, snapshot, embedded }: Saved, store: Store
       modulesOf(store).map((module) => [
         cut(module.syntax.names.module ?? '(no name)'),
         formatBytes(module.bytes.length),
-        names.get(module.hash) ?? 'not in the file',
+        given.includes(module) ? 'not in the file' : 'in the file',
         module.hash,
       ]),
     ),
-    ...plan.slice(0, mostPlanned).map((call) => `then: ${cut([call.export, ...call.args].join(' '))}`),
+    ...(job === undefined ? [] : [jobLine(readJob(job))]),
+    ...calls.slice(0, mostPlanned).map((call) => `then: ${cut([call.export, ...call.args].join(' '))}`),
   ];
 }
+
+const jobLine = ({ identity, next, answer }: JobState): string =>
+  `job ${identity ?? '(no name)'}: its next step is ${cut(next)}${answer === undefined ? '' : ', and the call that it waits for is answered'}`;
 
 const modulesOf = (store: Store): Module[] => [...new Set(store.instances.map(({ module }) => module))];
 
@@ -114,13 +118,15 @@ function frameLines({ view, next }: Frame, i: number): string[] {
 
 const cells = ({ type, value }: TypedValue): string[] => [typeName(type), formatValue(value)];
 
-function toData({ file, bytes, plan, snapshot, embedded }: Saved, frames: readonly Frame[]): object {
+function toData({ file, bytes, snapshot, modules, given }: Saved, frames: readonly Frame[]): object {
+  const { calls, job } = snapshot.extras;
   return {
     kind: 'saved program',
     file,
     bytes,
-    embedded: embedded.map(({ hash }) => hash),
-    plan,
+    embedded: modules.filter((module) => !given.includes(module)).map(({ hash }) => hash),
+    plan: calls,
+    ...(job !== undefined && { job: jobData(readJob(job)) }),
     ...snapshot.summary(),
     stack: frames.map(({ view, next }) => ({
       ...view,
@@ -130,3 +136,9 @@ function toData({ file, bytes, plan, snapshot, embedded }: Saved, frames: readon
     })),
   };
 }
+
+const jobData = ({ identity, next, answer }: JobState): object => ({
+  identity: identity ?? null,
+  next: cut(next),
+  answered: answer !== undefined,
+});

@@ -1,11 +1,17 @@
 // Host functions, defined by their signature. Knows types, never the VM: what a function may touch arrives as its
 // last argument.
 
-import type { Value } from '../runtime/ref.ts';
+import type { FuncLike, Ref, Value } from '../runtime/ref.ts';
+import type { ReadTextOptions, WriteTextOptions } from '../runtime/text.ts';
 import { UsageError } from '../spec/errors.ts';
 import { aFunction, aList, check } from '../spec/options.ts';
 import { quoted } from '../spec/told.ts';
-import { type RefType, typeNamed, type ValType } from '../spec/types.ts';
+import { type RefType, type TypeName, typeNamed, type ValType } from '../spec/types.ts';
+
+export interface MemoryNamed {
+  /** Of the caller's exports, for another memory than its exported or first one. */
+  readonly memory?: string | undefined;
+}
 
 /** What a host function may touch of the VM that calls it. */
 export interface HostContext {
@@ -14,6 +20,10 @@ export interface HostContext {
    * ends with its VM.
    */
   memory(name?: string): Uint8Array;
+  /** A text in that memory, as `MemoryRef.readString` gives it. */
+  readString(address: number | bigint, options?: ReadTextOptions & MemoryNamed): string;
+  /** Writes a text to that memory as `MemoryRef.writeString` does, and returns its bytes. */
+  writeString(address: number | bigint, text: string, options?: WriteTextOptions & MemoryNamed): number;
   /** Calls an export of the caller's instance. That inner call cannot be suspended. */
   call(name: string, ...args: Value[]): Value[];
   /** Of a call that the VM waits for, its id: the same when a restored VM makes the call again. Else undefined. */
@@ -30,8 +40,8 @@ export interface HostFunction {
   readonly body: HostBody;
 }
 
-/** A type, or its short name (`i32`, `i64`, `f32`, `f64`, `v128`, `funcref`, `externref`, …). */
-export type TypeLike = ValType | string;
+/** A type, or its name (`i32`, `i64`, `f32`, `f64`, `v128`, `funcref`, `externref`, `(ref func)`, …). */
+export type TypeLike = ValType | TypeName;
 
 const typeObject = check(
   ({ heap, nullable }: RefType) => heap !== undefined && typeof nullable === 'boolean',
@@ -60,31 +70,66 @@ function define(
   return { kind, params: params.map(valType), results: results.map(valType), body };
 }
 
-/** What JavaScript sees of a value, by the name of its type. */
-type ValueOf<T> = T extends 'i32' | 'f32' | 'f64'
-  ? number
-  : T extends 'i64'
-    ? bigint
-    : T extends 'v128'
-      ? Uint8Array
-      : Value;
-type ValuesOf<P extends readonly TypeLike[]> = { -readonly [K in keyof P]: ValueOf<P[K]> };
-/** A body whose parameters have the types that the signature names. */
-export type BodyOf<P extends readonly TypeLike[]> = (...args: [...ValuesOf<P>, HostContext]) => unknown;
+/** What JavaScript sees of a value, by the name of its type; of all others any Value. */
+interface NamedValues {
+  readonly i32: number;
+  readonly i64: bigint;
+  readonly f32: number;
+  readonly f64: number;
+  readonly v128: Uint8Array;
+  readonly funcref: Ref<'func'> | null;
+  readonly eqref: Ref | null;
+  readonly structref: Ref<'object'> | null;
+  readonly arrayref: Ref<'object'> | null;
+  readonly i31ref: Ref<'i31'> | null;
+  readonly exnref: Ref<'exn'> | null;
+  readonly '(ref func)': Ref<'func'>;
+  readonly '(ref eq)': Ref;
+  readonly '(ref struct)': Ref<'object'>;
+  readonly '(ref array)': Ref<'object'>;
+  readonly '(ref i31)': Ref<'i31'>;
+  readonly '(ref exn)': Ref<'exn'>;
+}
+type Given<T> = T extends keyof NamedValues ? NamedValues[T] : Value;
+/** What an instance exports is a function, too. */
+type Taken<T> = T extends 'funcref' ? FuncLike | null : T extends '(ref func)' ? FuncLike : Given<T>;
+
+export type ParamsOf<P extends readonly TypeLike[]> = { -readonly [K in keyof P]: Given<P[K]> };
+/** One result as it is, several as a list; of a function without any, whatever. */
+export type ResultsOf<R extends readonly TypeLike[]> = number extends R['length']
+  ? unknown
+  : R extends readonly []
+    ? // biome-ignore lint/suspicious/noConfusingVoidType: it is a return type, and lets a body return anything
+      void
+    : R extends readonly [infer One]
+      ? Taken<One>
+      : { readonly [K in keyof R]: Taken<R[K]> };
+export type LaterResultsOf<R extends readonly TypeLike[]> = R extends readonly []
+  ? unknown
+  : ResultsOf<R> | PromiseLike<ResultsOf<R>>;
 
 /**
- * A host function that answers at once. One result is returned as it is, several as an array, none as undefined.
- * Throws UsageError for an unknown type.
+ * A host function that answers at once. One result is returned as it is, several as an array, none as undefined; their
+ * types, and those of the parameters, follow from the signature where that is literal. Throws UsageError for an unknown
+ * type.
  */
-export const hostFunction = <const P extends readonly TypeLike[]>(
+export const hostFunction = <
+  const P extends readonly TypeLike[],
+  const R extends readonly TypeLike[],
+  const B extends ResultsOf<R> = ResultsOf<R>,
+>(
   params: P,
-  results: readonly TypeLike[],
-  body: BodyOf<P>,
+  results: R,
+  body: (...args: [...ParamsOf<P>, HostContext]) => B,
 ): HostFunction => define('sync', params, results, body as unknown as HostBody);
 
 /** A host function whose answer comes later: the VM suspends with a pending call, and may be saved and moved meanwhile. */
-export const asyncHostFunction = <const P extends readonly TypeLike[]>(
+export const asyncHostFunction = <
+  const P extends readonly TypeLike[],
+  const R extends readonly TypeLike[],
+  const B extends LaterResultsOf<R> = LaterResultsOf<R>,
+>(
   params: P,
-  results: readonly TypeLike[],
-  body: BodyOf<P>,
+  results: R,
+  body: (...args: [...ParamsOf<P>, HostContext]) => B,
 ): HostFunction => define('async', params, results, body as unknown as HostBody);

@@ -4,15 +4,18 @@
 import { tidyHostValues } from '../runtime/collect.ts';
 import type { HostPort } from '../runtime/engine.ts';
 import { exported } from '../runtime/instance.ts';
+import type { MemoryInst } from '../runtime/memory.ts';
 import { hostCallsOfThread, inHost } from '../runtime/nesting.ts';
 import type { Ref, Value } from '../runtime/ref.ts';
 import type { FuncInst, InstanceInst, PendingCall, Store } from '../runtime/store.ts';
+import { type ReadTextOptions, readText, type WriteTextOptions, writeText } from '../runtime/text.ts';
 import { readValues, writeValues } from '../runtime/value.ts';
 import type { DefType } from '../spec/deftypes.ts';
 import { CrashError, ExhaustionError, HostError, LinkError, UsageError } from '../spec/errors.ts';
+import { calledFrom } from '../spec/stacks.ts';
 import { cut, isA, messageOf, quoted, toldThrown } from '../spec/told.ts';
 import { type FuncAddr, type FuncType, slotsOfAll, type ValType } from '../spec/types.ts';
-import type { HostContext, HostFunction } from './define.ts';
+import type { HostContext, HostFunction, MemoryNamed } from './define.ts';
 
 /** Guests and host calling each other use the thread's own stack, which is small and not ours to check. */
 const maxHostCalls = 100;
@@ -106,7 +109,7 @@ export class Port implements HostPort {
     this.running = caller;
     inHands.push(args);
     try {
-      return inHost(this.store, () => host.body(...args, this.context(caller)));
+      return inHost(this.store, () => callBody(host, args, this.context(caller)));
     } catch (cause) {
       throw hostError(this.name(func), cause);
     } finally {
@@ -140,7 +143,7 @@ export class Port implements HostPort {
     const host = this.hostAt(func);
     const name = this.name(func);
     try {
-      const value = await host.body(...args, this.context(this.waiting(), id));
+      const value = await callBody(host, args, this.context(this.waiting(), id));
       return resultList(name, this.store.funcType(func).results, value);
     } catch (cause) {
       throw isA(cause, HostError) ? cause : hostError(name, cause);
@@ -169,7 +172,7 @@ export class Port implements HostPort {
 }
 
 const tooDeep = (): ExhaustionError =>
-  new ExhaustionError(`${maxHostCalls} host functions call each other`, undefined, {
+  new ExhaustionError(`${maxHostCalls} host functions call each other`, {
     limit: 'host functions within each other',
     value: maxHostCalls,
   });
@@ -179,6 +182,11 @@ const keyOf = ({ type, module, name }: Pick<FuncInst & { kind: 'host' }, 'type' 
 
 const hostError = (name: string, cause: unknown): HostError =>
   new HostError(`${name} threw ${toldThrown(cause)}`, { cause });
+
+/** Named, so that errors can tell their readers where the host function's own stack ends (spec/errors.ts). */
+function callBody(host: HostFunction, args: readonly Value[], context: HostContext): unknown {
+  return host.body(...args, context);
+}
 
 const badResult = (name: string, cause: unknown): HostError =>
   new HostError(`${name} returned what it must not: ${messageOf(cause)}`, { cause });
@@ -206,16 +214,34 @@ class Context implements HostContext {
   ) {}
 
   memory(name?: string): Uint8Array {
+    return this.memoryOf(name).show();
+  }
+
+  readString(address: number | bigint, { memory, ...options }: ReadTextOptions & MemoryNamed = {}): string {
+    return readText(this.memoryOf(memory).bytes, address, options);
+  }
+
+  writeString(
+    address: number | bigint,
+    text: string,
+    { memory, ...options }: WriteTextOptions & MemoryNamed = {},
+  ): number {
+    return writeText(this.memoryOf(memory).bytes, address, text, options);
+  }
+
+  private memoryOf(name: string | undefined): MemoryInst {
     const caller = this.instance();
     if (name === undefined && caller.memories.length === 0) throw new UsageError('the caller has no memory');
     const addr = name === undefined ? caller.memories[0] : this.export('memory', name);
     const memory = this.store.memories[addr as number];
     if (memory === undefined) throw new UsageError('the VM was disposed of or sent away');
-    return memory.show();
+    return memory;
   }
 
   call(name: string, ...args: Value[]): Value[] {
-    return this.invoke(this.store.ref('func', this.export('func', name)), args, this.instance());
+    return calledFrom(Context.prototype.call, () =>
+      this.invoke(this.store.ref('func', this.export('func', name)), args, this.instance()),
+    );
   }
 
   private instance(): InstanceInst {

@@ -171,7 +171,7 @@ class Run {
   // Fuel and pauses
 
   private paused(): boolean {
-    return this.budget.pause !== undefined && Atomics.load(this.budget.pause, 0) !== 0;
+    return this.budget.interrupted?.() !== undefined;
   }
 
   /** Hands the machine its next quantum. */

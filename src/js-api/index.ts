@@ -13,17 +13,21 @@
 // clone of a module belongs to the namespace that sees it first. The native engine has no modules that import functions on
 // strings and arrays; `auto` interprets those.
 
-import { createWebAssembly } from './namespace.ts';
+import { createWebAssembly as create } from './namespace.ts';
+import type { WasboxNamespace, WebAssemblyOptions } from './types.ts';
 
-export {
-  createWebAssembly,
-  type WasboxNamespace,
-  type WebAssemblyNamespace,
-  type WebAssemblyOptions,
-} from './namespace.ts';
-export type { PromiseIntegration, Suspending as SuspendingImport } from './promising.ts';
+export type {
+  PromiseIntegration,
+  Suspending as SuspendingImport,
+  WasboxNamespace,
+  WebAssemblyNamespace,
+  WebAssemblyOptions,
+} from './types.ts';
 
-const namespace = createWebAssembly();
+/** A namespace with a store of its own: what it makes is foreign to every other one. Throws UsageError for its options. */
+export const createWebAssembly: (options?: WebAssemblyOptions) => WasboxNamespace = create;
+
+const namespace: WasboxNamespace = create();
 export default namespace;
 
 export const {

@@ -1,10 +1,10 @@
 // Makes namespaces: a store, an engine and the classes over them, joined to an object shaped like `WebAssembly`.
 
 import { optionsOf, theOptions } from '../spec/options.ts';
-import { type EngineName, engineNamed, engineOption } from '../vm/engines.ts';
+import { engineNamed, engineOption } from '../vm/engines.ts';
 import { givenLimits, type LimitOptions, limitOptions, vmLimits } from '../vm/options.ts';
 import { Caller } from './call.ts';
-import { type Functions, functions } from './compile.ts';
+import { functions } from './compile.ts';
 import { CompileError, LinkError, RuntimeError, SuspendError } from './errors.ts';
 import { exceptionClass, tagClass } from './exception.ts';
 import { globalClass } from './global.ts';
@@ -12,16 +12,11 @@ import { Instantiation, instanceClass } from './instance.ts';
 import { memoryClass } from './memory.ts';
 import { moduleClass } from './module.ts';
 import { Port } from './port.ts';
-import { type PromiseIntegration, promisingFunction, suspendingClass } from './promising.ts';
+import { promisingFunction, suspendingClass } from './promising.ts';
 import { Address, Realm } from './realm.ts';
 import { tableClass } from './table.ts';
+import type { WasboxNamespace, WebAssemblyOptions } from './types.ts';
 import { tag } from './webidl.ts';
-
-export interface WebAssemblyOptions {
-  /** What all instances of the namespace may use together, over its whole life. */
-  readonly limits?: LimitOptions | undefined;
-  readonly engine?: EngineName | undefined;
-}
 
 /** A namespace is used for as long as its program lives, and gives nothing back. */
 const roomy = {
@@ -32,24 +27,6 @@ const roomy = {
   instances: 1_000_000,
   entities: 20_000_000,
 } satisfies LimitOptions;
-
-type Name =
-  | keyof Functions
-  | 'Module'
-  | 'Instance'
-  | 'Memory'
-  | 'Table'
-  | 'Global'
-  | 'Tag'
-  | 'Exception'
-  | 'JSTag'
-  | 'CompileError'
-  | 'LinkError'
-  | 'RuntimeError';
-/** What every host's namespace has. */
-export type WebAssemblyNamespace = Pick<typeof WebAssembly, Name>;
-/** What ours has: that, and what only newer hosts have. */
-export type WasboxNamespace = WebAssemblyNamespace & PromiseIntegration;
 
 const namespaceOptions = optionsOf<WebAssemblyOptions>({ limits: limitOptions, engine: engineOption });
 

@@ -3,19 +3,8 @@
 
 import type { Caller } from './call.ts';
 import type { Callable, Realm } from './realm.ts';
+import type { PromiseIntegration } from './types.ts';
 import { asInterface } from './webidl.ts';
-
-/** An import of the guest that it waits for, where a promising function was called. */
-export interface Suspending {
-  readonly [Symbol.toStringTag]: string;
-}
-
-export interface PromiseIntegration {
-  readonly Suspending: { readonly prototype: Suspending; new (func: (...args: never) => unknown): Suspending };
-  /** An export as a function that answers with a promise of its result; its imports may be `Suspending`. */
-  readonly promising: (func: (...args: never) => unknown) => (...args: unknown[]) => Promise<unknown>;
-  readonly SuspendError: ErrorConstructor;
-}
 
 export function suspendingClass(realm: Realm): PromiseIntegration['Suspending'] {
   class Suspending {

@@ -2,9 +2,11 @@
 // and codes, so errors travel as plain data (`toData`) and come out as what they were (`fromData`). What a service or a
 // host function throws may be anything, and of any size: whatever it is, its data is small, and can be printed.
 
+import { fileURLToPath } from 'node:url';
 import { Serializer } from 'node:v8';
 import * as spec from '../spec/errors.ts';
-import { attempt, cut, isError, mostOfMessage, mostOfName, peek, textIn, told, toldThrown } from '../spec/told.ts';
+import { guestLines, hostLines } from '../spec/stacks.ts';
+import { attempt, cut, isA, isError, mostOfMessage, mostOfName, peek, textIn, told, toldThrown } from '../spec/told.ts';
 import type { CauseData, ErrorData } from './protocol.ts';
 import type { JobSnapshot } from './snapshot.ts';
 
@@ -15,7 +17,7 @@ export class SuspendedError extends spec.WasboxError {
   declare readonly snapshot: JobSnapshot;
   constructor(snapshot: JobSnapshot, options?: ErrorOptions) {
     super('the job was suspended; its `snapshot` can be resumed', options);
-    hide(this, 'snapshot', snapshot);
+    spec.hide(this, 'snapshot', snapshot);
   }
 }
 
@@ -35,13 +37,8 @@ export class JobLimitError extends spec.LimitError {
       value,
       ...options,
     });
-    hide(this, 'snapshot', snapshot);
+    spec.hide(this, 'snapshot', snapshot);
   }
-}
-
-/** Whoever prints an error does not mean all of a program's memory. */
-function hide(error: Error, name: string, value: unknown): void {
-  Object.defineProperty(error, name, { value, configurable: true, writable: true, enumerable: false });
 }
 
 /** The job was given up, by `cancel()`, an abandoned `map`, or `terminate()`. Its state is gone. */
@@ -61,7 +58,7 @@ const isErrorClass = (value: unknown): value is ErrorClass =>
 /** Every error that keeps its class on the way, by name: ours and the language's. */
 const classes = new Map<string, ErrorClass>(
   [
-    ...Object.values(spec),
+    ...Object.values<unknown>(spec),
     ...[JobLimitError, CancelledError, WorkerError],
     ...[TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError, AggregateError],
   ]
@@ -96,11 +93,10 @@ class Teller {
   error(error: Error, depth = 0): ErrorData {
     this.left--;
     const cause = peek(error, 'cause');
-    const stack = peek(error, 'stack');
     return {
       name: textIn(error, 'name', mostOfName),
       message: textIn(error, 'message', mostOfMessage),
-      stack: typeof stack === 'string' ? cut(stack, most.stack) : undefined,
+      stack: attempt(() => stackOf(error), undefined),
       fields: attempt(() => fieldsOf(error), {}),
       cause: cause === undefined || !this.goesOn(depth) ? undefined : this.cause(cause, depth + 1),
       errors: attempt(() => this.errors(peek(error, 'errors'), depth), undefined),
@@ -128,8 +124,25 @@ class Teller {
   }
 }
 
+/** Where the functions of this package are, as stacks write it. */
+const ours = ['../', '../../workers/']
+  .map((folder) => new URL(folder, import.meta.url))
+  .flatMap((folder) => [folder.href, fileURLToPath(folder)]);
+
+/** Of an error of ours what is not ours: the guest's frames, and those of host functions and job modules. */
+function stackOf(error: Error): string | undefined {
+  const stack = peek(error, 'stack');
+  if (typeof stack !== 'string') return undefined;
+  if (!isA(error, spec.WasboxError) || isA(error, spec.CrashError)) return cut(stack, most.stack);
+  const host = hostLines(stack).filter((line) => !ours.some((folder) => line.includes(folder)));
+  return [`${error.name}: ${error.message}`, ...guestLines(error), ...host].join('\n');
+}
+
 function fieldsOf(error: Error): Record<string, unknown> {
-  const names = Object.keys(error).filter((name) => !ownPlaces.includes(name) && name.length <= mostOfName);
+  const hidden = isA(error, spec.GuestError) ? spec.hiddenFields : [];
+  const names = [...hidden, ...Object.keys(error)].filter(
+    (name) => !ownPlaces.includes(name) && name.length <= mostOfName,
+  );
   const fields: Record<string, unknown> = {};
   for (const name of names.slice(0, most.fields)) {
     const copy = smallCopy(peek(error, name));
@@ -155,10 +168,13 @@ export function fromData(data: ErrorData): Error {
   const error = data.cause === undefined ? new Error(data.message) : new Error(data.message, causeFrom(data.cause));
   const known = classes.get(data.name);
   if (known !== undefined) Object.setPrototypeOf(error, known.prototype);
-  hide(error, 'name', data.name);
-  hide(error, 'stack', data.stack);
-  if (data.errors !== undefined) hide(error, 'errors', data.errors.map(valueFrom));
-  return Object.assign(error, data.fields);
+  spec.hide(error, 'name', data.name);
+  spec.hide(error, 'stack', data.stack);
+  if (data.errors !== undefined) spec.hide(error, 'errors', data.errors.map(valueFrom));
+  for (const [name, value] of Object.entries(data.fields))
+    if (spec.hiddenFields.includes(name)) spec.hide(error, name, value);
+    else Object.assign(error, { [name]: value });
+  return error;
 }
 
 const valueFrom = (data: CauseData): unknown => (data.kind === 'error' ? fromData(data.error) : data.value);

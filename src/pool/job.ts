@@ -23,7 +23,7 @@ export class Job<T = readonly Value[]> {
 
   /** What services know the job by: option `identity`. */
   get identity(): string {
-    return this.run.spec.identity;
+    return this.run.identity;
   }
 
   /**

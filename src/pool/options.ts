@@ -1,6 +1,5 @@
 // What a job and a pool are told by their users: every option, its default, and the checks. Nothing is done here.
 
-import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import type { Value } from '../runtime/ref.ts';
 import type { VmLimits } from '../runtime/store.ts';
@@ -12,10 +11,13 @@ import {
   anInteger,
   anObject,
   anything,
+  aSignal,
   aText,
+  aTime,
   type Checks,
   check,
   listOf,
+  mostMs,
   oneOf,
   optionsOf,
   recordOf,
@@ -118,7 +120,7 @@ export interface ProgramSpec extends JobOptions {
 }
 
 export interface ResumeOptions extends JobOptions {
-  /** The modules of the snapshot's VM; those of a job that was suspended in this process are known. */
+  /** The modules of the snapshot's VM; those of a job that was suspended in this process, or that came along, are known. */
   readonly modules?: readonly ModuleLike[] | undefined;
   /** The job module; likewise. */
   readonly program?: URL | string | undefined;
@@ -138,7 +140,8 @@ export interface JobSpec {
   readonly program: string | undefined;
   readonly host: string | undefined;
   readonly services: Readonly<Record<string, Service>>;
-  readonly identity: string;
+  /** A random one is made when somebody asks: `Run.identity`. */
+  readonly identity: string | undefined;
   readonly serviceTimeout: number | undefined;
   readonly limits: Partial<VmLimits>;
   readonly engine: VmOptions['engine'];
@@ -156,18 +159,9 @@ export interface JobSpec {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Timers of Node hold no more. */
-const mostMs = 2 ** 31 - 1;
-const aTime = aNumber(0, mostMs);
-
 const aUrl = check(
   (url: URL | string) => URL.canParse(String(url)),
   "an absolute URL, as of new URL('./file.js', import.meta.url)",
-);
-const aSignal = check(
-  ({ aborted, addEventListener, removeEventListener }: AbortSignal) =>
-    typeof aborted === 'boolean' && [addEventListener, removeEventListener].every((f) => typeof f === 'function'),
-  'an AbortSignal',
 );
 const anIdentity = check(isIdentity, `a text of 1 to ${mostOfName} characters`);
 const aService = check(isService, 'a service: an object, a Comlink remote, a MessagePort or a Worker');
@@ -261,7 +255,7 @@ export function jobSpec(
   options: JobOptions & { program?: URL | string | undefined },
   modules: readonly Carried[],
   inherited?: JobSpec,
-  identity: string = randomUUID(),
+  identity?: string,
 ): JobSpec {
   const { fuel = Infinity, ...limits } = { ...inherited?.limits, ...options.limits };
   return {

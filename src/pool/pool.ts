@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 // The pool: owns the state of all jobs between their slices and decides what becomes of them. Who is next is
 // scheduler.ts's, how a slice gets to a thread threads.ts's, what happens there worker.ts's.
 
@@ -11,7 +12,7 @@ import { deferred } from './deferred.ts';
 import { CancelledError, fromData, JobLimitError, SuspendedError, toData, WorkerError } from './errors.ts';
 import { Job } from './job.ts';
 import { type Inputs, mapInputs } from './map.ts';
-import { carried } from './module-bytes.ts';
+import { type Carried, carried } from './module-bytes.ts';
 import {
   type CallSpec,
   checkMap,
@@ -30,6 +31,7 @@ import {
 import { pack, unpack } from './parcel.ts';
 import { firstStep } from './program.ts';
 import { type Answer, type Reply, type SliceEnd, stages } from './protocol.ts';
+import { Roster } from './roster.ts';
 import { type Place, Run, type RunStatus, type Stop, wordBytes } from './run.ts';
 import { Scheduler, type ThreadId } from './scheduler.ts';
 import { BoundService, checkServices, type Service } from './services.ts';
@@ -56,7 +58,7 @@ export class Pool {
   private readonly threads: Threads;
   /** How many jobs wait for a thread. */
   private readonly crowded = new Int32Array(new SharedArrayBuffer(4));
-  private readonly runs = new Set<Run>();
+  private readonly runs = new Roster<Run>();
   private readonly services = new Map<string, Service>();
   /** Services behind a port, as long as that is open. */
   private readonly bound = new Map<Service, BoundService>();
@@ -69,7 +71,7 @@ export class Pool {
   private readonly drained = deferred<void>();
   private ended: Promise<void> | undefined;
   private jobs = 0;
-  private keepAlive: NodeJS.Timeout | undefined;
+  private readonly keepAlive = setInterval(() => {}, longest).unref();
 
   constructor(options: PoolOptions = {}) {
     this.spec = poolSpec(options);
@@ -105,16 +107,11 @@ export class Pool {
     });
   }
 
-  /** Goes on with a job, or with a VM that was saved elsewhere, as often as you like. */
+  /** Goes on with a job, or with a VM or program that was saved elsewhere, as often as you like. */
   resume<T = unknown>(from: JobSnapshot | Snapshot | Uint8Array, options: ResumeOptions = {}): Job<T> {
     checkResume(options);
     const snapshot = jobSnapshotOf(from);
-    const job = jobSpec(
-      options,
-      options.modules?.map(carried) ?? snapshot.spec?.modules ?? [],
-      snapshot.spec,
-      snapshot.identity,
-    );
+    const job = jobSpec(options, modulesOf(snapshot, options), snapshot.spec, snapshot.identity);
     const progress =
       options.export === undefined
         ? snapshot.progress
@@ -146,7 +143,7 @@ export class Pool {
   }
 
   get stats(): PoolStats {
-    const count = (status: RunStatus) => [...this.runs].filter((run) => run.status === status).length;
+    const count = (status: RunStatus) => this.runs.all.filter((run) => run.status === status).length;
     return {
       threads: this.threads.ids.length,
       jobs: this.runs.size,
@@ -167,7 +164,7 @@ export class Pool {
   /** Cancels all jobs and ends all threads. */
   terminate(): Promise<void> {
     this.closed ??= new UsageError('the pool is closed');
-    for (const run of [...this.runs]) this.cancel(run, new CancelledError('the pool was terminated'));
+    for (const run of this.runs.all) this.cancel(run, new CancelledError('the pool was terminated'));
     return this.close();
   }
 
@@ -175,17 +172,24 @@ export class Pool {
     return this.close();
   }
 
+  /** Resolves once all threads have started: a job that begins then has its time for itself. */
+  async ready(): Promise<void> {
+    await Promise.all(this.threads.ids.filter((id) => this.scheduler.take(id)).map((id) => this.tidied(id)));
+  }
+
   private async end(): Promise<void> {
     await this.threads.end();
     for (const service of this.bound.values()) service.release();
+    clearInterval(this.keepAlive);
   }
 
   // ---- the life of a job
 
   private begin<T>(spec: JobSpec, origin: Omit<Place, 'paid'>): Job<T> {
     if (this.closed !== undefined) throw this.closed;
-    const named = Object.entries({ ...Object.fromEntries(this.services), ...spec.services });
-    const services = new Map(named.map(([name, service]) => [name, this.bindService(service)]));
+    const services = new Map<string, BoundService>();
+    for (const given of [this.services, Object.entries(spec.services)])
+      for (const [name, service] of given) services.set(name, this.bindService(service));
     for (const module of spec.modules) if (module instanceof Module) checkServices(module.syntax, services);
     const run = new Run(this.jobs++, spec, services, origin);
     this.runs.add(run);
@@ -230,7 +234,7 @@ export class Pool {
 
   /** Threads that get no order are told in another way what to drop. */
   private tidy(): void {
-    for (const thread of this.threads.untidy) if (this.scheduler.take(thread)) void this.tidied(thread);
+    for (const thread of this.threads.untidy()) if (this.scheduler.take(thread)) void this.tidied(thread);
   }
 
   private async tidied(thread: ThreadId): Promise<void> {
@@ -241,8 +245,8 @@ export class Pool {
 
   /** Threads that are busy keep the process alive; so must jobs that wait for a thread to be born. */
   private stayAlive(): void {
-    clearTimeout(this.keepAlive);
-    this.keepAlive = this.scheduler.queued > 0 ? setTimeout(() => {}, longest) : undefined;
+    if (this.scheduler.queued > 0) this.keepAlive.ref();
+    else this.keepAlive.unref();
     Atomics.store(this.crowded, 0, this.scheduler.queued);
   }
 
@@ -388,9 +392,8 @@ export class Pool {
 
   private async ask(run: Run, { id, module, name, args }: SliceEnd & { kind: 'called' }): Promise<unknown> {
     const service = run.services.get(module) as BoundService;
-    const { identity, serviceTimeout } = run.spec;
-    const which = { id, job: identity, signal: run.signal };
-    const call = service.call(name, unpack(args) as Value[], which, serviceTimeout);
+    const which = { id, job: run.identity, signal: run.signal };
+    const call = service.call(name, unpack(args) as Value[], which, run.spec.serviceTimeout);
     run.giveUp = call.giveUp;
     return call.answer;
   }
@@ -409,7 +412,7 @@ export class Pool {
   private stop(run: Run, stop: Stop): void {
     if (run.ended || run.stop !== undefined) return;
     run.stop = stop;
-    if (run.status === 'running') return this.interrupt(run, 'save');
+    if (run.status === 'running') return this.interrupt(run);
     this.scheduler.remove(run);
     this.queue(run);
     this.pump();
@@ -421,21 +424,22 @@ export class Pool {
   private late(run: Run, cause: Error | undefined): void {
     if (run.ended) return;
     run.stop = { kind: 'limit', limit: 'deadline' };
-    if (run.status === 'running' && cause === undefined) this.dismiss(run, run.lastThread as ThreadId);
+    if (run.status === 'running' && cause === undefined) this.dismiss(run, Math.min(this.spec.grace, mostNotice));
     this.fail(run, stopError(run, run.untouched, cause === undefined ? {} : { cause }));
     this.pump();
   }
 
   /** The thread of a job that is over has some time to notice; saving is no excuse any more. */
-  private dismiss(run: Run, thread: ThreadId): void {
+  private dismiss(run: Run, grace: number): void {
+    const thread = run.lastThread as ThreadId;
     this.threads.interrupt(thread, 'drop');
     clearTimeout(run.grace);
-    this.grant(run, thread, Math.min(this.spec.grace, mostNotice), false);
+    this.grant(run, thread, grace, false);
   }
 
-  private interrupt(run: Run, pause: 'save' | 'drop'): void {
+  private interrupt(run: Run): void {
     const thread = run.lastThread as ThreadId;
-    this.threads.interrupt(thread, pause);
+    this.threads.interrupt(thread, 'save');
     // Overtime is a grace of its own.
     const overtime = run.stop?.kind === 'limit' && run.stop.limit === 'deadline';
     if (run.grace === undefined && !overtime) this.grant(run, thread, this.spec.grace, true);
@@ -460,7 +464,7 @@ export class Pool {
 
   private cancel(run: Run, error: CancelledError): void {
     if (run.ended) return;
-    if (run.status === 'running') this.interrupt(run, 'drop');
+    if (run.status === 'running') this.dismiss(run, this.spec.grace);
     this.reject(run, error);
     this.finish(run, 'cancelled');
   }
@@ -477,8 +481,15 @@ export class Pool {
 
   private extinct(cause: Error): void {
     this.closed ??= new WorkerError('no thread is left to run jobs', { cause });
-    for (const run of [...this.runs]) this.fail(run, this.closed);
+    for (const run of this.runs.all) this.fail(run, this.closed);
   }
+}
+
+/** Those that are given, else those that are known; and such as came along. */
+function modulesOf(snapshot: JobSnapshot, { modules }: ResumeOptions): Carried[] {
+  const given = modules?.map(carried) ?? snapshot.spec?.modules ?? [];
+  const hashes = new Set(given.map(({ hash }) => hash));
+  return [...given, ...snapshot.modules.map(carried).filter(({ hash }) => !hashes.has(hash))];
 }
 
 function inputOf(spec: CallSpec | ProgramSpec): unknown {

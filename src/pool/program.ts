@@ -29,7 +29,9 @@
 // what structured clone can copy; references into the guest are not. A job module may also export `imports`, host
 // functions as in `VM.instantiate`, under the same rule.
 
+import { parseArguments } from '../runtime/literals.ts';
 import type { Value } from '../runtime/ref.ts';
+import type { PlannedCall } from '../snapshot/extras.ts';
 import { HostError, UsageError } from '../spec/errors.ts';
 import { cut, messageOf, quoted } from '../spec/told.ts';
 import type { Instance } from '../vm.ts';
@@ -63,9 +65,17 @@ export interface PlainCall {
 export const plainProgram = {
   start: (_guest: Instance, plain: PlainCall): StepResult => ({ call: plain.export, args: plain.args, next: 'end' }),
   end: (_guest: Instance, _state: undefined, results: readonly Value[]): StepResult => ({ done: results }),
+  /** Of a saved program with calls that are to follow. */
+  planned: (guest: Instance, [call, ...rest]: readonly PlannedCall[], results: readonly Value[]): StepResult => {
+    if (call === undefined) return { done: results };
+    const { params } = guest.vm.store.funcType(guest.func(call.export).payload);
+    return { call: call.export, args: parseArguments(call.export, params, call.args), next: 'planned', state: rest };
+  },
 } satisfies Record<string, Step>;
 /** The step of the plain program after its call. */
 export const lastPlainStep = 'end' satisfies keyof typeof plainProgram;
+/** The one that makes the calls of a plan. */
+export const nextPlannedStep = 'planned' satisfies keyof typeof plainProgram;
 
 /** Names that a job module exports for other purposes. */
 const notSteps = ['imports', 'default'];

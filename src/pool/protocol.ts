@@ -37,7 +37,7 @@ export interface MovingVm {
   readonly kind: 'moving';
   readonly message: SnapshotMessage;
   /** The parts of the message to transfer, at each hop. */
-  readonly transfer: readonly Transferable[];
+  readonly transfer: readonly ArrayBuffer[];
 }
 
 /** A job's VM, wherever it is. */

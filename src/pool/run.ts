@@ -1,6 +1,7 @@
 // The pool's record of one job: where its VM is, what it waits for, how it is to end. Decides how much fuel the next
 // slice gets; everything that involves other jobs or threads is pool.ts's.
 
+import { randomUUID } from 'node:crypto';
 import { weightOf } from '../runtime/weight.ts';
 import { mapWords } from '../snapshot/format.ts';
 import { type Deferred, deferred } from './deferred.ts';
@@ -9,6 +10,7 @@ import { firstFuel, nextFuel } from './pace.ts';
 import { shareBytes } from './parcel.ts';
 import type { Answer, MovingVm, Order, Progress, Reply, SliceEnd, VmState } from './protocol.ts';
 import { clock } from './protocol.ts';
+import type { Placed } from './roster.ts';
 import { type ThreadId, type Ticket, ticket } from './scheduler.ts';
 import type { BoundService } from './services.ts';
 import { JobSnapshot } from './snapshot.ts';
@@ -57,7 +59,8 @@ const sharedBytes = ({ message }: MovingVm): number =>
     0,
   );
 
-export class Run implements Ticket {
+export class Run implements Ticket, Placed {
+  seat = 0;
   readonly priority: number;
   readonly affinity: Ticket['affinity'];
   thread: ThreadId | undefined;
@@ -89,7 +92,8 @@ export class Run implements Ticket {
   giveUp: (() => void) | undefined;
 
   private readonly bornAt = clock();
-  /** Made for the first service that is called: few jobs call any. */
+  /** Made when they are asked for: few jobs call a service, or are saved. */
+  private known: string | undefined;
   private over: AbortController | undefined;
   /** What its shared memories count for here, where it is between slices. */
   private weight: ArrayBuffer | undefined;
@@ -110,6 +114,12 @@ export class Run implements Ticket {
     this.place = { ...origin, paid: 0 };
     this.checkpoint = this.place;
     this.answer = origin.answer;
+  }
+
+  /** What services know it by. */
+  get identity(): string {
+    this.known ??= this.spec.identity ?? randomUUID();
+    return this.known;
   }
 
   /** Aborted once the job has ended, or will not take an answer any more. */
@@ -149,7 +159,7 @@ export class Run implements Ticket {
   }
 
   /** What goes with the order and is gone here from then on. */
-  get transfer(): readonly Transferable[] {
+  get transfer(): readonly ArrayBuffer[] {
     return this.place.vm.kind === 'moving' && !this.warm ? this.place.vm.transfer : [];
   }
 
@@ -204,12 +214,12 @@ export class Run implements Ticket {
   get untouched(): JobSnapshot | undefined {
     const { vm, progress, answer } = this.place;
     if (vm.kind !== 'saved' || this.stats.slices > 0 || this.status === 'running') return undefined;
-    return new JobSnapshot(vm.bytes, progress, vm.foreign, this.spec.identity, answer, this.spec);
+    return new JobSnapshot(vm.bytes, progress, vm.foreign, this.identity, answer, this.spec);
   }
 
   /** The job as it was saved. */
   snapshotOf({ bytes, progress }: SliceEnd & { readonly kind: 'saved' }): JobSnapshot {
-    return new JobSnapshot(bytes, progress, false, this.spec.identity, this.answer, this.spec);
+    return new JobSnapshot(bytes, progress, false, this.identity, this.answer, this.spec);
   }
 
   /** Takes down what a slice did. `before` is the thread of the slice before. */

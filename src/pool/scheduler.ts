@@ -79,7 +79,7 @@ export class Scheduler<T extends Ticket> {
   private readonly begun = new Queue<T>();
   private readonly fresh = new Queue<T>();
   private readonly alive = new Set<ThreadId>();
-  private readonly idle = new Set<ThreadId>();
+  private readonly idle: ThreadId[] = [];
   /** The pass of the last job whose turn it was. */
   private now = 0;
   private arrivals = 0;
@@ -94,22 +94,24 @@ export class Scheduler<T extends Ticket> {
 
   addThread(thread: ThreadId): void {
     this.alive.add(thread);
-    this.idle.add(thread);
+    this.idle.push(thread);
   }
 
   removeThread(thread: ThreadId): void {
     this.alive.delete(thread);
-    this.idle.delete(thread);
+    this.take(thread);
   }
 
   /** Takes a thread for something else than a slice; false where it is not idle. */
   take(thread: ThreadId): boolean {
-    return this.idle.delete(thread);
+    const at = this.idle.indexOf(thread);
+    if (at >= 0) this.idle.splice(at, 1);
+    return at >= 0;
   }
 
   /** The thread has finished its slice. */
   release(thread: ThreadId): void {
-    if (this.alive.has(thread)) this.idle.add(thread);
+    if (this.alive.has(thread) && !this.idle.includes(thread)) this.idle.push(thread);
   }
 
   /** Puts a job in line, in a new place if it was in line; `urgent` puts it before all others. */
@@ -137,7 +139,7 @@ export class Scheduler<T extends Ticket> {
 
   /** The next slice to run: takes the job out of the line and the thread from the idle ones. */
   next(): Assignment<T> | undefined {
-    if (this.idle.size === 0) return undefined;
+    if (this.idle.length === 0) return undefined;
     const found = this.find();
     if (found !== undefined) this.send(found);
     return found;
@@ -149,37 +151,54 @@ export class Scheduler<T extends Ticket> {
     job.live = true;
     job.pass = Math.max(job.pass, this.now) + 2 ** -job.priority;
     job.thread = thread;
-    this.idle.delete(thread);
+    this.take(thread);
   }
 
   private find(): Assignment<T> | undefined {
-    const jobs = this.firstInLine();
-    const best = jobs[0];
-    if (best === undefined) return undefined;
-    if (best.pass > this.now) this.now = best.pass;
-    const lead = best.thread === undefined || best.affinity === 'spread' ? 0 : homeLead * 2 ** -best.priority;
-    const homecomer = jobs.find((job) => job.pass <= best.pass + lead && this.isHome(job));
-    if (homecomer !== undefined) return { job: homecomer, thread: homecomer.thread as ThreadId };
-    for (const job of jobs) {
-      const thread = this.threadFor(job);
-      if (thread !== undefined) return { job, thread };
+    let best: T | undefined;
+    let lead = 0;
+    let found: Assignment<T> | undefined;
+    for (const job of this.inLine()) {
+      if (best === undefined) {
+        best = job;
+        this.now = Math.max(this.now, best.pass);
+        lead = best.thread === undefined || best.affinity === 'spread' ? 0 : homeLead * 2 ** -best.priority;
+      }
+      const near = job.pass <= best.pass + lead;
+      if (near && this.isHome(job)) return { job, thread: job.thread as ThreadId };
+      if (found === undefined) {
+        const thread = this.threadFor(job);
+        if (thread !== undefined) found = { job, thread };
+      }
+      if (found !== undefined && !near) break;
     }
-    return undefined;
+    return found;
   }
 
   /** The jobs that may run, in order, as far as we look. */
-  private firstInLine(): T[] {
-    const begun = this.begun.jobs.slice(0, lookAhead);
-    const fresh = this.live < this.maxLive ? this.fresh.jobs.slice(0, lookAhead) : this.urgentFresh();
-    return [...begun, ...fresh].sort((a, b) => (isBefore(a, b) ? -1 : 1));
+  private *inLine(): Iterable<T> {
+    const { jobs: begun } = this.begun;
+    const { jobs: fresh } = this.fresh;
+    const mostBegun = Math.min(begun.length, lookAhead);
+    const mostFresh = Math.min(fresh.length, this.live < this.maxLive ? lookAhead : this.urgentFresh);
+    for (let b = 0, f = 0; b < mostBegun || f < mostFresh; ) {
+      const [ours, theirs] = [begun[b] as T, fresh[f] as T];
+      if (f >= mostFresh || (b < mostBegun && isBefore(ours, theirs))) {
+        b++;
+        yield ours;
+      } else {
+        f++;
+        yield theirs;
+      }
+    }
   }
 
-  private urgentFresh(): T[] {
-    return this.fresh.head?.pass === Number.NEGATIVE_INFINITY ? [this.fresh.head] : [];
+  private get urgentFresh(): number {
+    return this.fresh.head?.pass === Number.NEGATIVE_INFINITY ? 1 : 0;
   }
 
   private isHome(job: T): boolean {
-    return job.affinity === 'keep' && job.thread !== undefined && this.idle.has(job.thread);
+    return job.affinity === 'keep' && job.thread !== undefined && this.idle.includes(job.thread);
   }
 
   /** A spreading job waits for another thread as long as there is another one at all, unless it is urgent. */

@@ -3,6 +3,7 @@
 export class Shelf<K> {
   private readonly costs = new Map<K, number>();
   private sum = 0;
+  private newest: K | undefined;
 
   get size(): number {
     return this.costs.size;
@@ -18,9 +19,11 @@ export class Shelf<K> {
 
   /** It is used now, and costs so much. */
   put(key: K, cost: number): void {
+    if (this.newest === key && this.costs.get(key) === cost) return;
     this.delete(key);
     this.costs.set(key, cost);
     this.sum += cost;
+    this.newest = key;
   }
 
   delete(key: K): boolean {

@@ -2,24 +2,21 @@
 // hostile until the VM's restore has verified them, and never say what code to load: modules, job module and host
 // functions are named by whoever resumes.
 
-import { crc32 } from '../snapshot/checksum.ts';
+import type { Opened, PlannedCall } from '../snapshot/extras.ts';
 import { Snapshot, snapshotBytes } from '../snapshot/snapshot.ts';
+import { closeSaved, openSaved } from '../snapshot/whole.ts';
 import { SnapshotError } from '../spec/errors.ts';
 import { attempt, mostOfName } from '../spec/told.ts';
 import { fromData, toData } from './errors.ts';
 import type { JobSpec } from './options.ts';
 import type { Parcel } from './parcel.ts';
 import { pack, shareBytes, unpack } from './parcel.ts';
-import { lastPlainStep } from './program.ts';
+import { lastPlainStep, nextPlannedStep } from './program.ts';
 import type { Answer, ErrorData, Progress } from './protocol.ts';
 
 /**
- * A container: these 8 bytes; the length and the CRC-32 of what follows, each u32, little-endian; that many bytes of a
- * parcel of `{ next, state, identity, answer }`, of which older ones have the first two only; the rest is what `Snapshot.encode` wrote. Without the 8 bytes all of it is the latter: a
- * VM that some other program of wasbox has saved.
- */
-const magic = new TextEncoder().encode('wasbxjb1');
-const headerBytes = magic.length + 8;
+ * In a container `job` (snapshot/extras.ts) is a parcel of `{ next, state, identity, answer, program }`, of
+ * which older ones have the first two or four only. */
 
 export class JobSnapshot {
   constructor(
@@ -34,6 +31,10 @@ export class JobSnapshot {
     readonly answer?: Answer,
     /** What the job was submitted with, where it was suspended in this process. */
     readonly spec?: JobSpec,
+    /** Bytes of modules that came along. */
+    readonly modules: readonly Uint8Array[] = [],
+    /** Whether its steps are those of a program; undefined where nobody knows. */
+    private readonly ofProgram: boolean | undefined = spec && spec.program !== undefined,
   ) {}
 
   /** The VM alone, e.g. for `VM.restore` or an inspector. */
@@ -41,44 +42,47 @@ export class JobSnapshot {
     return Snapshot.decode(this.bytes.slice());
   }
 
-  /** Bytes for a file, a database, a queue. `JobSnapshot.decode` and `pool.resume` take them. */
+  /** Bytes for a file, a database, a queue. All that reads what wasbox has saved takes them. */
   encode(): Uint8Array {
     const { next, state } = this.progress;
-    const { identity, answer } = this;
-    const meta = pack(
-      { next, state: state.slice(), identity, answer: answer && plainAnswer(answer) },
+    const { bytes: vm, identity, answer, modules, ofProgram: program } = this;
+    const job = pack(
+      { next, state: state.slice(), identity, answer: answer && plainAnswer(answer), program },
       'the progress of a job',
     );
-    const bytes = new Uint8Array(headerBytes + meta.length + this.bytes.length);
-    bytes.set(magic);
-    const view = new DataView(bytes.buffer);
-    view.setUint32(magic.length, meta.length, true);
-    view.setUint32(magic.length + 4, crc32(meta), true);
-    bytes.set(meta, headerBytes);
-    bytes.set(this.bytes, headerBytes + meta.length);
-    return bytes;
+    return closeSaved({ vm, extras: { modules, calls: [], job } });
   }
 
-  /** Takes what `JobSnapshot.encode` or `Snapshot.encode` wrote. Throws SnapshotError. */
+  /** Takes whatever wasbox has saved: a job, a VM, a program of the command line. Throws SnapshotError. */
   static decode(bytes: Uint8Array): JobSnapshot {
     snapshotBytes(bytes, 'a snapshot');
-    if (!magic.every((byte, i) => bytes[i] === byte)) return JobSnapshot.of(bytes);
-    if (bytes.length < headerBytes) throw new SnapshotError('the snapshot is cut off', 'header');
-    const view = new DataView(bytes.buffer, bytes.byteOffset);
-    const length = view.getUint32(magic.length, true);
-    if (headerBytes + length > bytes.length) throw new SnapshotError('the snapshot is cut off', 'job state');
-    const meta = bytes.subarray(headerBytes, headerBytes + length);
-    if (crc32(meta) !== view.getUint32(magic.length + 4, true)) throw new SnapshotError('wrong checksum', 'job state');
-    const { identity, answer, ...progress } = jobState(unpack(meta));
-    return new JobSnapshot(shareBytes(bytes.subarray(headerBytes + length)), progress, false, identity, answer);
+    return opened(openSaved(bytes));
   }
 
-  /** A VM that was saved outside of a pool: the job's output will be the results of the call that it is in. */
+  /**
+   * A VM that was saved outside of a pool: the job's output will be the results of the call that it is in, or of the last
+   * that is to follow.
+   */
   static of(vm: Uint8Array | Snapshot): JobSnapshot {
-    const bytes = vm instanceof Uint8Array ? vm : vm.encode();
-    return new JobSnapshot(shareBytes(bytes), { next: lastPlainStep, state: pack(undefined, 'nothing') }, true);
+    if (vm instanceof Uint8Array) return JobSnapshot.decode(vm);
+    return opened({ vm: new Snapshot(vm.data).encode(), extras: vm.extras });
   }
 }
+
+function opened({ vm, extras: { modules, calls, job } }: Opened): JobSnapshot {
+  const bytes = shareBytes(vm);
+  const foreign = job === undefined;
+  const { identity, answer, program, ...progress } = foreign ? progressOf(calls) : readJob(job);
+  return new JobSnapshot(bytes, progress, foreign, identity, answer, undefined, modules, program);
+}
+
+/** Of a VM that has been no job yet. */
+const progressOf = (calls: readonly PlannedCall[]): JobState => ({
+  ...(calls.length === 0
+    ? { next: lastPlainStep, state: pack(undefined, 'nothing') }
+    : { next: nextPlannedStep, state: pack(calls, 'the calls that follow') }),
+  ...{ identity: undefined, answer: undefined, program: false },
+});
 
 export const isIdentity = (value: unknown): value is string =>
   typeof value === 'string' && value !== '' && value.length <= mostOfName;
@@ -87,16 +91,25 @@ export const isIdentity = (value: unknown): value is string =>
 const plainAnswer = (answer: Answer): unknown =>
   answer.status === 'returned' ? { ...answer, value: answer.value.slice() } : answer;
 
-type JobState = Progress & { readonly identity: string | undefined; readonly answer: Answer | undefined };
+/** What a pool knows of a job, as its snapshot says it. */
+export type JobState = Progress & {
+  readonly identity: string | undefined;
+  readonly answer: Answer | undefined;
+  readonly program: boolean | undefined;
+};
 
 /** Throws SnapshotError. */
-function jobState(meta: unknown): JobState {
-  const { next, state, identity, answer } = (meta ?? {}) as Partial<Record<keyof JobState, unknown>>;
+export function readJob(job: Uint8Array): JobState {
+  const { next, state, identity, answer, program } = Object(unpack(job)) as Partial<Record<keyof JobState, unknown>>;
   if (typeof next !== 'string' || !(state instanceof Uint8Array))
     throw new SnapshotError('the progress of the job is damaged', 'job state');
   if (identity !== undefined && !isIdentity(identity))
     throw new SnapshotError('the identity of the job is damaged', 'job state');
-  return { next, state: shareBytes(state), identity, answer: answer === undefined ? undefined : answerOf(answer) };
+  return {
+    ...{ next, state: shareBytes(state), identity },
+    answer: answer === undefined ? undefined : answerOf(answer),
+    program: typeof program === 'boolean' ? program : undefined,
+  };
 }
 
 /** A failure is told as an error whatever is in it. */

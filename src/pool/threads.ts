@@ -4,6 +4,7 @@
 import type { Worker } from 'node:worker_threads';
 import { Piscina, queueOptionsSymbol } from 'piscina';
 import type { CompiledCode } from '../rewrite/module/module.ts';
+import { isA } from '../spec/told.ts';
 import { bounds, codeCost, moduleCost } from './bounds.ts';
 import type { Carried } from './module-bytes.ts';
 import {
@@ -69,6 +70,21 @@ const stackSizeMb = 32;
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 const entry = new URL(`../../workers/slice.${extension}`, import.meta.url).href;
 
+/** What Piscina shows of a worker; the worker itself is behind a symbol. */
+type WorkerView = object & { readonly id: ThreadId };
+
+/**
+ * Piscina (5.3.2) makes a view of each worker anew for each task, and V8 lets go of objects with getters in its full
+ * collections only: 600 bytes a job that stay for minutes. So each worker is given the first one for good.
+ */
+function keepView(view: WorkerView): void {
+  for (const symbol of Object.getOwnPropertySymbols(view)) {
+    const worker: unknown = Reflect.get(view, symbol);
+    if (isA(worker, Object) && Reflect.get(worker, 'interface') !== undefined)
+      Object.defineProperty(worker, 'interface', { value: view });
+  }
+}
+
 const wanted = (task: unknown): ThreadId =>
   (task as Record<symbol, { thread: ThreadId }>)[queueOptionsSymbol]?.thread ?? -1;
 
@@ -114,7 +130,10 @@ export class Threads {
       queueMicrotask(() => this.count());
     });
     // The first workers can be given tasks at once; later ones are in Piscina's list before they can.
-    this.piscina.on('workerCreate', ({ id }: { id: ThreadId }) => this.add(id));
+    this.piscina.on('workerCreate', (view: WorkerView) => {
+      keepView(view);
+      this.add(view.id);
+    });
     // A lost worker is still in Piscina's list while it tells.
     this.piscina.on('workerDestroy', () => queueMicrotask(() => this.count()));
     for (const worker of this.piscina.threads) this.add(worker.threadId);
@@ -183,8 +202,8 @@ export class Threads {
   }
 
   /** Threads that keep something for nothing. */
-  get untidy(): ThreadId[] {
-    return [...this.threads.values()].filter(({ cold }) => cold.length > 0).map(({ id }) => id);
+  *untidy(): Iterable<ThreadId> {
+    for (const { id, cold } of this.threads.values()) if (cold.length > 0) yield id;
   }
 
   /** Has an idle thread drop what it keeps for nothing. Never rejects. */
@@ -195,7 +214,7 @@ export class Threads {
   }
 
   /** Runs one slice on the thread. Never rejects. */
-  async run(id: ThreadId, order: Order, transferList: readonly Transferable[]): Promise<Reply | Lost> {
+  async run(id: ThreadId, order: Order, transferList: readonly ArrayBuffer[]): Promise<Reply | Lost> {
     const thread = this.threads.get(id) as Thread;
     Atomics.store(this.pause, thread.slot, pauses.none);
     Atomics.store(this.stage, thread.slot, stages.sent);

@@ -17,14 +17,15 @@ import { withDeadline } from '../spec/patience.ts';
 import { cut, isA, messageOf } from '../spec/told.ts';
 import type { FuncType } from '../spec/types.ts';
 import { type Importable, type Imports, VM } from '../vm.ts';
+import { deliverAnswer } from './answer.ts';
 import { fileCache } from './cache.ts';
-import { fromData, toData } from './errors.ts';
+import { toData } from './errors.ts';
 import { nextFuel } from './pace.ts';
 import { type Parcel, pack, shareBytes, unpack } from './parcel.ts';
-import { lastPlainStep, type Program, plainProgram, runStep } from './program.ts';
-import type { Answer, CodeParcel, MovingVm, Order, Progress, Reply, SliceEnd, Tidy, WorkerData } from './protocol.ts';
+import { firstStep, lastPlainStep, type Program, plainProgram, runStep } from './program.ts';
+import type { CodeParcel, MovingVm, Order, Progress, Reply, SliceEnd, Tidy, WorkerData } from './protocol.ts';
 import { clock, pauses, stages } from './protocol.ts';
-import { checkLeaving, resultsOf } from './values.ts';
+import { checkLeaving } from './values.ts';
 
 /** When this thread could take its first order. */
 const bornAt = clock();
@@ -91,7 +92,7 @@ class Slice {
     if (order.task.kind === 'save') return this.saved(vm);
     if (order.vm.kind === 'saved' && order.vm.foreign) checkBusy(vm, order);
     const account = accountOf(vm);
-    if (order.answer !== undefined) answer(vm, order.answer);
+    if (order.answer !== undefined) deliverAnswer(vm, order.answer);
     const end = await this.run(vm, steps, order.task).finally(() => {
       this.charged = account().charged;
       this.paid = account().paid;
@@ -203,7 +204,9 @@ class Slice {
       case 'wait':
         return waits(reason.timeout);
       case 'step':
-        throw new CrashError('a slice counts no steps');
+      case 'timeout':
+      case 'signal':
+        throw new CrashError(`a slice is bounded by its fuel and its pause word, and by no ${reason.kind}`);
       default:
         return reason satisfies never;
     }
@@ -312,21 +315,8 @@ function checkBusy(vm: VM, { program, progress }: Order): void {
   if (program !== undefined) return;
   if (vm.status === 'idle' && progress.next === lastPlainStep)
     throw new UsageError('the snapshot is in no call: say which `export` to call');
-  if (vm.status !== 'idle' && progress.next !== lastPlainStep)
+  if (vm.status !== 'idle' && progress.next === firstStep)
     throw new UsageError('the snapshot is in the middle of a call: it cannot begin another one');
-}
-
-/** What a service answered goes in as results; what is no result of the import's type is the service's error. */
-function answer(vm: VM, given: Answer): void {
-  const { pending } = vm.store;
-  if (pending?.id !== given.id)
-    throw new SnapshotError('the answer is of another call than the VM waits for', 'job state');
-  try {
-    if (given.status === 'failed') throw fromData(given.error);
-    vm.deliver(given.id, resultsOf(unpack(given.value), vm.store.funcType(pending.func).results));
-  } catch (error) {
-    vm.fail(given.id, error);
-  }
 }
 
 // ---- what the reply takes

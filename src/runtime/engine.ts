@@ -6,11 +6,19 @@ import type { Module } from './module.ts';
 import type { Value } from './ref.ts';
 import type { InstanceInst, Store } from './store.ts';
 
+/** Why a run was asked to stop. */
+export type Interruption =
+  /** Another thread set the pause flag. */
+  | { readonly kind: 'pause' }
+  /** The time of this run is over. */
+  | { readonly kind: 'timeout' }
+  /** An AbortSignal has asked for it; `cause` is the signal's reason. */
+  | { readonly kind: 'signal'; readonly cause: unknown };
+
 export type SuspendReason =
   /** The fuel of this run is used up. */
   | { readonly kind: 'fuel' }
-  /** Another thread set the pause flag. */
-  | { readonly kind: 'pause' }
+  | Interruption
   /** The asked number of instructions was executed. */
   | { readonly kind: 'step' }
   /** The guest called a host function that answers later; `VM.deliver` takes the answer. */
@@ -26,17 +34,25 @@ export type SuspendReason =
 
 /** How a run ended. `words`, not enumerable, are the values' slots (frame.ts), for those who need each bit of a NaN. */
 export type Outcome =
-  | { readonly status: 'returned'; readonly values: Value[]; readonly words: Int32Array }
-  | { readonly status: 'trapped'; readonly trap: Trap | HostError }
-  | { readonly status: 'suspended'; readonly reason: SuspendReason };
+  | (Only<'returned'> & { readonly values: Value[]; readonly words: Int32Array })
+  | (Only<'trapped'> & { readonly trap: Trap | HostError })
+  | (Only<'suspended'> & { readonly reason: SuspendReason });
+/** What the others have may be asked for before the status is: it is undefined. */
+interface Only<S extends string> {
+  readonly status: S;
+  readonly values?: Value[] | undefined;
+  readonly words?: Int32Array | undefined;
+  readonly trap?: Trap | HostError | undefined;
+  readonly reason?: SuspendReason | undefined;
+}
 
 export interface Budget {
   /** Units of fuel (validate/safepoints.ts) that this run may use; Infinity for no bound. */
   readonly fuel: number;
   /** Instructions that this run may execute; undefined to run at full speed, uncounted. */
   readonly steps?: number | undefined;
-  /** A word that another thread makes non-zero to pause this run. */
-  readonly pause?: Int32Array | undefined;
+  /** Asked before anything runs, and about each millisecond from then on: why the run is to stop, if it is. */
+  readonly interrupted?: (() => Interruption | undefined) | undefined;
 }
 
 /** What a host function threw and the guest may catch: engines look for a handler in the frames that it leaves. */

@@ -104,8 +104,7 @@ export class Stack {
   /** Makes room for `count` frames. Throws ExhaustionError past the limit. */
   reserveFrames(count: number): void {
     const { frames } = this.limits;
-    if (count > frames)
-      throw new ExhaustionError(`more than ${frames} frames`, undefined, { limit: 'frames', value: frames });
+    if (count > frames) throw new ExhaustionError(`more than ${frames} frames`, { limit: 'frames', value: frames });
     const { length } = this.frames;
     if (count * frameWords <= length) return;
     const wider = Math.min(frames, Math.max(count, (2 * length) / frameWords));
@@ -116,10 +115,7 @@ export class Stack {
   reserveSlots(count: number): void {
     const { slots } = this.limits;
     if (count > slots)
-      throw new ExhaustionError(`more than ${slots * 8} bytes of frames`, undefined, {
-        limit: 'stack',
-        value: slots * 8,
-      });
+      throw new ExhaustionError(`more than ${slots * 8} bytes of frames`, { limit: 'stack', value: slots * 8 });
     const { length } = this.words;
     if (count * 2 <= length) return;
     this.moveTo(stackViews(Math.min(slots, Math.max(count, length)) * 2, this.frames.length));

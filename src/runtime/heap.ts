@@ -130,7 +130,7 @@ export class Heap {
 
   private exhausted(size: number): never {
     const message = `${4 * size} bytes wanted, ${4 * Math.ceil(this.used)} of ${4 * this.limit} in use`;
-    throw new ExhaustionError(message, 'out of heap memory', { limit: 'heap', value: 4 * this.limit });
+    throw new ExhaustionError(message, { limit: 'heap', value: 4 * this.limit }, 'out of heap memory');
   }
 
   /** A new object, all zero; returns its address. Throws ExhaustionError past the limit; never collects. */

@@ -6,7 +6,7 @@
 import { LimitError, UsageError } from '../spec/errors.ts';
 import type { MemType } from '../spec/types.ts';
 import { bounds } from './bounds.ts';
-import { hostWasm } from './host-wasm.ts';
+import { type HostMemory, hostWasm } from './host-wasm.ts';
 import { weigh } from './weight.ts';
 
 /** Pages of 64 KiB that one memory can have at the most, whatever its type says. */
@@ -38,7 +38,7 @@ const cellsOf = (buffer: ArrayBufferLike): Cells => ({
 /** A shared memory on the way to another VM, of this thread or of another: it may be posted. */
 export interface SharedMemory {
   readonly type: MemType;
-  readonly memory: WebAssembly.Memory;
+  readonly memory: HostMemory;
 }
 
 export class MemoryInst {
@@ -53,7 +53,7 @@ export class MemoryInst {
 
   constructor(
     readonly type: MemType,
-    readonly host: WebAssembly.Memory,
+    readonly host: HostMemory,
     /** Size in bytes; less than the host's memory where the guest's pages are smaller than the host's. */
     public size: number,
     private readonly budget: MemoryBudget,
@@ -133,7 +133,7 @@ export class MemoryInst {
   setResizable(resizable: boolean): void {
     if (resizable && this.type.limits.max === undefined)
       throw new TypeError('a memory needs a maximum to have a resizable buffer');
-    const host = this.host as WebAssembly.Memory & ResizableMemory;
+    const host = this.host as HostMemory & ResizableMemory;
     if (resizable) host.toResizableBuffer();
     else host.toFixedLengthBuffer();
     this.refresh();
@@ -194,7 +194,7 @@ function maxPages(type: MemType): number {
   return type.limits.max === undefined ? most : Math.min(Number(type.limits.max), most);
 }
 
-function grownHost(host: WebAssembly.Memory, delta: number): boolean {
+function grownHost(host: HostMemory, delta: number): boolean {
   try {
     host.grow(delta);
     return true;
@@ -207,13 +207,13 @@ function grownHost(host: WebAssembly.Memory, delta: number): boolean {
  * Released memories, those given back last at the end. All have the host's largest maximum, which no guest sees: its own is
  * kept to here. So whatever maximum is wanted, each of them serves.
  */
-const spare: WebAssembly.Memory[] = [];
+const spare: HostMemory[] = [];
 let spareBytes = 0;
 
 /** How many memories are kept for the next to want one, and their bytes. */
 export const spareMemories = (): { count: number; bytes: number } => ({ count: spare.length, bytes: spareBytes });
 
-function giveBack(host: WebAssembly.Memory): void {
+function giveBack(host: HostMemory): void {
   const { byteLength } = host.buffer;
   if (byteLength > bounds.spareMemory) return;
   spare.push(host);
@@ -221,13 +221,13 @@ function giveBack(host: WebAssembly.Memory): void {
   while (spare.length > bounds.spareMemoryCount || spareBytes > bounds.spareMemories) takeSpare(0);
 }
 
-function takeSpare(i: number): WebAssembly.Memory {
-  const [host] = spare.splice(i, 1) as [WebAssembly.Memory];
+function takeSpare(i: number): HostMemory {
+  const [host] = spare.splice(i, 1) as [HostMemory];
   spareBytes -= host.buffer.byteLength;
   return host;
 }
 
-function takeBack(shared: boolean, pages: number): WebAssembly.Memory | undefined {
+function takeBack(shared: boolean, pages: number): HostMemory | undefined {
   const i = spare.findLastIndex(({ buffer }) => isShared(buffer) === shared && buffer.byteLength <= pages * hostPage);
   if (i < 0) return undefined;
   const host = takeSpare(i);
@@ -267,7 +267,7 @@ export function allocateMemory(
   return new MemoryInst(type, host, size, budget);
 }
 
-function newHost(initial: number, shared: boolean, size: number, maximum: number): WebAssembly.Memory {
+function newHost(initial: number, shared: boolean, size: number, maximum: number): HostMemory {
   try {
     return hostMemory(initial, shared, maximum);
   } catch {
@@ -283,7 +283,7 @@ function newHost(initial: number, shared: boolean, size: number, maximum: number
   }
 }
 
-const hostMemory = (initial: number, shared: boolean, maximum: number): WebAssembly.Memory =>
+const hostMemory = (initial: number, shared: boolean, maximum: number): HostMemory =>
   new hostWasm.Memory({ initial, maximum, shared });
 
 /** There only where a host was asked for it, as Node is with `--expose-gc`. */
@@ -292,7 +292,7 @@ const { gc: collectHost } = globalThis as { gc?: () => void };
 /** A memory that came from another thread; `seen`: where somebody may have views of it. */
 export function adoptMemory(
   type: MemType,
-  host: WebAssembly.Memory,
+  host: HostMemory,
   size: number,
   budget: MemoryBudget,
   seen: boolean,

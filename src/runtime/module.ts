@@ -2,14 +2,40 @@
 
 import { decode } from '../binary/decode.ts';
 import type { Export, ModuleSyntax } from '../binary/module.ts';
+import type { DefType } from '../spec/deftypes.ts';
 import { UsageError } from '../spec/errors.ts';
+import { calledFrom } from '../spec/stacks.ts';
 import { cut } from '../spec/told.ts';
-import type { FuncIdx } from '../spec/types.ts';
+import type { ExternKind, FuncIdx, FuncType, GlobalType, MemType, TableType } from '../spec/types.ts';
 import type { ModuleContext } from '../validate/context.ts';
 import { validate } from '../validate/module.ts';
 import { hashOf } from './sha256.ts';
 
+/** What can be imported and exported, and its type: of a tag, that of a function without results. */
+export type EntityType =
+  | { readonly kind: 'func'; readonly type: FuncType }
+  | { readonly kind: 'table'; readonly type: TableType }
+  | { readonly kind: 'memory'; readonly type: MemType }
+  | { readonly kind: 'global'; readonly type: GlobalType }
+  | { readonly kind: 'tag'; readonly type: FuncType };
+export type ModuleImport = EntityType & { readonly module: string; readonly name: string };
+export type ModuleExport = EntityType & { readonly name: string };
+
+/** The type of a function or a tag. */
+const compOf = (type: DefType | undefined): FuncType => type?.comp as FuncType;
+
+/** By kind, the type of what has an index. Index spaces begin with the imports. */
+const typesOf = {
+  func: ({ funcs }, index) => compOf(funcs[index]),
+  table: ({ tables }, index) => tables[index],
+  memory: ({ memories }, index) => memories[index],
+  global: ({ globals }, index) => globals[index],
+  tag: ({ tags }, index) => compOf(tags[index]),
+} satisfies Record<ExternKind, (context: ModuleContext, index: number) => EntityType['type'] | undefined>;
+
 export class Module {
+  private knownImports: readonly ModuleImport[] | undefined;
+  private knownExports: readonly ModuleExport[] | undefined;
   private known: string | undefined;
   private byName: ReadonlyMap<string, Export> | undefined;
   /** Of exported functions, the first name of each. */
@@ -28,8 +54,31 @@ export class Module {
     if (!(bytes instanceof Uint8Array || bytes instanceof ArrayBuffer))
       throw new UsageError('a module is made from a Uint8Array or an ArrayBuffer');
     const own = new Uint8Array(bytes).slice();
-    const syntax = decode(own);
-    return new Module(syntax, validate(syntax));
+    return calledFrom(Module.from, () => {
+      const syntax = decode(own);
+      return new Module(syntax, validate(syntax));
+    });
+  }
+
+  /** What it imports, in its order, with kinds and types. */
+  get imports(): readonly ModuleImport[] {
+    const next: Record<ExternKind, number> = { func: 0, table: 0, memory: 0, global: 0, tag: 0 };
+    this.knownImports ??= this.syntax.imports.map(({ module, name, desc: { kind } }) => ({
+      module,
+      name,
+      ...this.entity(kind, next[kind]++),
+    }));
+    return this.knownImports;
+  }
+
+  /** What it exports, in its order, with kinds and types. */
+  get exports(): readonly ModuleExport[] {
+    this.knownExports ??= this.syntax.exports.map(({ name, kind, index }) => ({ name, ...this.entity(kind, index) }));
+    return this.knownExports;
+  }
+
+  private entity(kind: ExternKind, index: number): EntityType {
+    return { kind, type: typesOf[kind](this.context, index) } as EntityType;
   }
 
   get bytes(): Uint8Array {

@@ -5,7 +5,7 @@
 // one then would be told so.
 
 import { bounds } from './bounds.ts';
-import { Ref, type Value } from './ref.ts';
+import { Ref, type RefHome, type RefKind, type Value } from './ref.ts';
 
 /** With more of them than this, those that are gone are looked for. */
 const fewSettled = 1000;
@@ -24,10 +24,10 @@ export class References {
   /** What the host functions that run now were called with. */
   readonly inHands: (readonly Value[])[] = [];
 
-  constructor(private readonly store: object) {}
+  constructor(private readonly store: RefHome) {}
 
   /** The reference to something. */
-  to(kind: Ref['kind'], payload: number): Ref {
+  to(kind: RefKind, payload: number): Ref {
     if (kind === 'i31') return this.toSmall(payload);
     if (kind === 'func') return this.toFunc(payload);
     const known = this.recent.get(payload) ?? this.settled.get(payload)?.deref();
@@ -48,7 +48,7 @@ export class References {
     return ref;
   }
 
-  private toObject(kind: Ref['kind'], address: number): Ref {
+  private toObject(kind: RefKind, address: number): Ref {
     const ref = new Ref(this.store, kind, address);
     this.recent.set(address, ref);
     if (this.recent.size > bounds.references) this.letGo(Math.floor(bounds.references / 2));

@@ -2,7 +2,7 @@
 // closure of the host, no thread and no engine stands in it, so that it can be saved and moved.
 // https://webassembly.github.io/spec/core/exec/runtime.html#store
 
-import { type DefType, heapMatches } from '../spec/deftypes.ts';
+import { type DefType, heapMatches, topOf } from '../spec/deftypes.ts';
 import { LimitError } from '../spec/errors.ts';
 import type {
   FuncAddr,
@@ -23,7 +23,7 @@ import { Heap } from './heap.ts';
 import { HostValues } from './host-values.ts';
 import type { MemoryBudget, MemoryInst } from './memory.ts';
 import type { Module } from './module.ts';
-import { Ref, refKinds, type Value } from './ref.ts';
+import { funcRefOf, Ref, type RefHome, type RefKind, type RefTypes, refKinds, type Value } from './ref.ts';
 import { References } from './references.ts';
 import type { TableInst } from './table.ts';
 import type { PendingWait } from './wait.ts';
@@ -111,7 +111,7 @@ export interface PendingCall {
   readonly args: readonly Value[];
 }
 
-export class Store {
+export class Store implements RefHome {
   readonly instances: InstanceInst[] = [];
   readonly funcs: FuncInst[] = [];
   readonly tables: TableInst[] = [];
@@ -258,8 +258,19 @@ export class Store {
   }
 
   /** The reference to something, for the host. */
-  ref(kind: Ref['kind'], payload: number): Ref {
-    return this.references.to(kind, payload);
+  ref<K extends RefKind>(kind: K, payload: number): Ref<K> {
+    return this.references.to(kind, payload) as Ref<K>;
+  }
+
+  /** The type of what a reference of this store refers to. */
+  typeOf<K extends RefKind>({ kind, payload }: Ref<K>): RefTypes[K] {
+    const types: { [K in RefKind]: () => RefTypes[RefKind] } = {
+      func: () => this.funcType(payload),
+      object: () => this.heap.shape(payload).type.comp as RefTypes['object'],
+      exn: () => this.heap.shape(payload).type.comp as FuncType,
+      i31: () => 'i31',
+    };
+    return types[kind]() as RefTypes[K];
   }
 
   /** Values of the host, by place. */
@@ -295,10 +306,12 @@ export class Store {
   /** The words of a host value as a reference of the type, or undefined where it is none. */
   refWords(value: Value, type: RefType): readonly [number, number] | undefined {
     if (value === null) return type.nullable ? [0, refKinds.null] : undefined;
-    if (value instanceof Ref)
-      return value.store === this && this.isOfType(value.payload, refKinds[value.kind], type)
-        ? [value.payload, refKinds[value.kind]]
-        : undefined;
+    const ref: Ref | undefined =
+      value instanceof Ref ? value : topOf(type.heap) === 'func' ? funcRefOf(value) : undefined;
+    if (ref !== undefined) {
+      const kind = refKinds[ref.kind];
+      return ref.store === this && this.isOfType(ref.payload, kind, type) ? [ref.payload, kind] : undefined;
+    }
     return type.heap === 'extern' || type.heap === 'any'
       ? [this.hostValues.placeOf(value), refKinds.extern]
       : undefined;

@@ -4,6 +4,7 @@
 // https://webassembly.github.io/threads/core/exec/instructions.html#atomic-memory-instructions
 
 import type { MemAddr } from '../spec/types.ts';
+import type { HostMemory } from './host-wasm.ts';
 import type { MemoryInst } from './memory.ts';
 
 /** A wait of the top frame, which stands after the instruction; its result is on top, as if the time were over. */
@@ -27,7 +28,7 @@ export const waitResults = { woken: 0, differs: 1, timedOut: 2 } as const;
 export const waitClock = (): number => performance.timeOrigin + performance.now();
 
 /** By the host's memory, which VMs of this thread may share; oldest first. */
-const lists = new WeakMap<WebAssembly.Memory, PendingWait[]>();
+const lists = new WeakMap<HostMemory, PendingWait[]>();
 
 export function join({ host }: MemoryInst, wait: PendingWait): void {
   const list = lists.get(host) ?? [];

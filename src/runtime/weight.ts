@@ -2,6 +2,8 @@
 // collects nothing. So each is given a plain buffer of its size, which counts; its pages are never touched, and so take
 // address space only.
 
+import type { HostMemory } from './host-wasm.ts';
+
 /** What is smaller is kept for the next use, or goes with the objects around it. */
 const leastBytes = 2 ** 20;
 /** A memory that grows page by page is not weighed each time. */
@@ -18,10 +20,10 @@ export function weightOf(bytes: number, last?: ArrayBuffer): ArrayBuffer | undef
   }
 }
 
-const weights = new WeakMap<WebAssembly.Memory, ArrayBuffer>();
+const weights = new WeakMap<HostMemory, ArrayBuffer>();
 
 /** Lets the collector know of a shared memory, as large as it is now. */
-export function weigh(memory: WebAssembly.Memory): void {
+export function weigh(memory: HostMemory): void {
   const last = weights.get(memory);
   const weight = weightOf(memory.buffer.byteLength, last);
   if (weight !== undefined && weight !== last) weights.set(memory, weight);

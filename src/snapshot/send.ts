@@ -1,7 +1,7 @@
 // A store moves to another thread. It is sent as it is: as data for structured clone, with shared memories as handles and
 // private ones as their bytes. What was sent is gone here.
 
-import { hostWasm } from '../runtime/host-wasm.ts';
+import { type HostMemory, hostWasm } from '../runtime/host-wasm.ts';
 import { adoptMemory, allocateMemory, type MemoryInst } from '../runtime/memory.ts';
 import type { Store } from '../runtime/store.ts';
 import { leave } from '../runtime/wait.ts';
@@ -17,7 +17,7 @@ export interface SnapshotMessage {
   /** No page is in it. */
   readonly data: SnapshotData;
   /** The memories: a shared one by its handle, a private one by its bytes. */
-  readonly memories: readonly (WebAssembly.Memory | Uint8Array<ArrayBuffer>)[];
+  readonly memories: readonly (HostMemory | Uint8Array<ArrayBuffer>)[];
   /** Of which of them nobody else has a view: a memory by its handle can be used again once its VM is gone. */
   readonly unseen: readonly boolean[];
 }
@@ -41,7 +41,7 @@ export const offerStore = (store: Store): Sent => messageOf(store, (memory) => b
 
 export interface Sent {
   readonly message: SnapshotMessage;
-  readonly transfer: Transferable[];
+  readonly transfer: ArrayBuffer[];
 }
 
 function messageOf(store: Store, give: (memory: MemoryInst) => SnapshotMessage['memories'][number]): Sent {
@@ -59,7 +59,7 @@ function messageOf(store: Store, give: (memory: MemoryInst) => SnapshotMessage['
 const bytesOf = (memory: MemoryInst): Uint8Array<ArrayBuffer> | undefined =>
   memory.shared ? undefined : new Uint8Array(memory.bytes);
 
-function sendMemory(memory: MemoryInst): WebAssembly.Memory | Uint8Array<ArrayBuffer> {
+function sendMemory(memory: MemoryInst): HostMemory | Uint8Array<ArrayBuffer> {
   if (memory.shared) {
     memory.forget();
     return memory.host;
@@ -72,8 +72,8 @@ function sendMemory(memory: MemoryInst): WebAssembly.Memory | Uint8Array<ArrayBu
 /** Smaller rows are copied: that is faster than to transfer them. */
 const worthTransfer = 2 ** 16;
 
-function transferOf({ data, memories }: SnapshotMessage): Transferable[] {
-  const transfer: Transferable[] = [];
+function transferOf({ data, memories }: SnapshotMessage): ArrayBuffer[] {
+  const transfer: ArrayBuffer[] = [];
   const add = ({ buffer, byteLength }: Uint8Array | Int32Array) => {
     if (byteLength >= worthTransfer && buffer instanceof ArrayBuffer) transfer.push(buffer);
   };

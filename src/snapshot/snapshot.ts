@@ -1,17 +1,25 @@
 // A VM as data: kept, copied, written to bytes and read back. What the data means is in format.ts.
 
 import { frameWords } from '../runtime/frame.ts';
-import { aNumber, instanceOf, optionsOf, theOptions } from '../spec/options.ts';
+import { Module } from '../runtime/module.ts';
+import { aNumber, check, instanceOf, listOf, optionsOf, theOptions } from '../spec/options.ts';
 import { cut } from '../spec/told.ts';
 import { decodeSnapshot, encodeSnapshot } from './container.ts';
+import { type Extras, isPlannedCall, noExtras, type PlannedCall } from './extras.ts';
 import type { SnapshotData } from './format.ts';
 
 export interface EncodeOptions {
   /** An older snapshot: only what differs from its memories is written, and decoding needs it again. */
   readonly base?: Snapshot | undefined;
+  /** Modules that come along, so that whoever restores it needs no others; unless told, those that it was read with. */
+  readonly modules?: readonly Module[] | undefined;
+  /** Calls that are to follow the one that the VM is in, as a pool and the command line make them; likewise. */
+  readonly calls?: readonly PlannedCall[] | undefined;
 }
 
-export interface DecodeOptions extends EncodeOptions {
+export interface DecodeOptions {
+  /** The snapshot that was given as base when this one was encoded. */
+  readonly base?: Snapshot | undefined;
   /** The most bytes that it may take when it is unpacked; 5 GiB unless told. */
   readonly maxBytes?: number | undefined;
   /**
@@ -43,21 +51,34 @@ export interface SnapshotSummary {
 }
 
 export class Snapshot {
-  constructor(readonly data: SnapshotData) {}
+  constructor(
+    readonly data: SnapshotData,
+    /** What it was read with: modules, calls that are to follow, a job. */
+    readonly extras: Extras = noExtras,
+  ) {}
 
   /** Throws SnapshotError where the guest holds a value of the host that cannot be written. */
   encode(options: EncodeOptions = {}): Uint8Array<ArrayBuffer> {
     encodeOptions(options, theOptions);
-    const { base } = options;
-    return encodeSnapshot(this.data, base?.data);
+    const { base, modules, calls } = options;
+    const { extras } = this;
+    return encodeSnapshot(this.data, base?.data, {
+      modules: modules?.map(({ bytes }) => bytes) ?? extras.modules,
+      calls: calls ?? extras.calls,
+      job: extras.job,
+    });
   }
 
-  /** Throws SnapshotError for bytes that are no snapshot. What they say is verified when they are restored. */
+  /**
+   * Takes whatever wasbox has saved: a VM, a job, a program of the command line. Throws SnapshotError for other bytes.
+   * What they say is verified when they are restored.
+   */
   static decode(bytes: Uint8Array, options: DecodeOptions = {}): Snapshot {
     snapshotBytes(bytes, 'a snapshot');
     decodeOptions(options, theOptions);
     const { base, ...bounds } = options;
-    return new Snapshot(decodeSnapshot(bytes, { base: base?.data, ...bounds }));
+    const { data, extras } = decodeSnapshot(bytes, { base: base?.data, ...bounds });
+    return new Snapshot(data, extras);
   }
 
   summary(): SnapshotSummary {
@@ -92,7 +113,11 @@ function countPages({ memories }: SnapshotData): { pages: number; zeroPages: num
 }
 
 const base = instanceOf(Snapshot, 'a Snapshot');
-const encodeOptions = optionsOf<EncodeOptions>({ base });
+const encodeOptions = optionsOf<EncodeOptions>({
+  base,
+  modules: listOf(instanceOf(Module, 'a Module')),
+  calls: listOf(check(isPlannedCall, 'a call: { export, args } with texts as arguments')),
+});
 const decodeOptions = optionsOf<DecodeOptions>({ base, maxBytes: aNumber(0), maxMetadata: aNumber(0) });
 /** What bytes are read from. */
 export const snapshotBytes = instanceOf(Uint8Array, 'given as a Uint8Array');

@@ -1,7 +1,7 @@
 // The failures, kept apart: one class and one stable `code` each. Every room throws these and nothing else.
 // What a trap is made of is in traps.ts; suspension is an outcome (runtime/engine.ts), never an error.
 
-import { attempt, cut, mostOfMessage } from './told.ts';
+import { attempt, cut, mostOfMessage, toldThrown } from './told.ts';
 import type { TrapKind } from './traps.ts';
 
 export type ErrorCode =
@@ -36,6 +36,9 @@ export interface TraceFrame {
 const inspected = Symbol.for('nodejs.util.inspect.custom');
 type Inspect = (value: unknown, options: object) => string;
 
+/** In the stack of what a host function threw: where our own functions begin that called it (host/port.ts). */
+const belowHostFunctions = /\n +at (?:async )?(?:callBody|Port\.answer) .*?(?:\n +at .*?)*(?= \{\n|\n(?! +at )|$)/g;
+
 /** What all errors of wasbox have in common. `code` is stable; `message` is for people, and of 2,000 characters at most. */
 export abstract class WasboxError extends Error {
   abstract readonly code: ErrorCode;
@@ -44,10 +47,48 @@ export abstract class WasboxError extends Error {
     this.name = new.target.name;
   }
 
+  /** For `JSON.stringify`: name, code, message, the guest's frames, the error's own fields, and of a cause what it is. */
+  toJSON(): object {
+    const { name, code, message, cause, ...fields } = this;
+    const because = Object.hasOwn(this, 'cause') ? { cause: toldThrown(cause) } : {};
+    return { name, code, message, ...this.guestStack(), ...fields, ...because };
+  }
+
+  /** Where in a guest it happened. */
+  protected guestStack(): object {
+    return {};
+  }
+
   /** The cause may be anything that a host function threw, and Node's own way to print it throws where that does. */
   [inspected](_depth: number, options: object, inspect: Inspect): string {
-    const plainly = { ...options, customInspect: false };
-    return attempt(() => inspect(this, plainly), this.stack ?? this.message);
+    const print = () => inspect(this, { ...options, customInspect: false }).replace(belowHostFunctions, '');
+    return attempt(print, this.stack ?? this.message);
+  }
+}
+
+/** What the stack tells shorter, and whoever prints an error need not see twice. */
+export const hiddenFields: readonly string[] = ['frames', 'omitted'];
+
+/** A property that is there for whoever asks for it, and not printed. */
+export function hide(error: Error, name: string, value: unknown): void {
+  Object.defineProperty(error, name, { value, configurable: true, writable: true, enumerable: false });
+}
+
+/** What a guest's doing can end with. Its stack shows the innermost frames of the guest, then whoever called us. */
+export abstract class GuestError extends WasboxError {
+  /** The guest's stack, innermost first; empty where no guest ran. */
+  declare frames: readonly TraceFrame[];
+  /** How many outer frames are not told in `frames`. */
+  declare omitted: number;
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    hide(this, 'frames', []);
+    hide(this, 'omitted', 0);
+  }
+
+  protected override guestStack(): object {
+    const { frames, omitted } = this;
+    return frames.length > 0 ? { frames, omitted } : {};
   }
 }
 
@@ -80,11 +121,8 @@ export class LinkError extends WasboxError {
 }
 
 /** The guest did what the specification forbids; its stack is told, innermost frame first. */
-export class Trap extends WasboxError {
+export class Trap extends GuestError {
   readonly code: 'trap' | 'exhaustion' | 'exception' = 'trap';
-  frames: readonly TraceFrame[] = [];
-  /** How many outer frames are not told in `frames`. */
-  omitted = 0;
   constructor(
     readonly kind: TrapKind,
     detail = '',
@@ -97,12 +135,12 @@ export class Trap extends WasboxError {
 export class ExhaustionError extends Trap {
   override readonly code = 'exhaustion';
   /** As LimitError has it. */
-  readonly limit: string | undefined;
+  readonly limit: string;
   readonly value: number | undefined;
   constructor(
-    detail = '',
+    detail: string,
+    { limit, value }: LimitReached,
     kind: 'call stack exhausted' | 'out of heap memory' = 'call stack exhausted',
-    { limit, value }: LimitReached = {},
   ) {
     super(kind, detail);
     this.limit = limit;
@@ -122,11 +160,8 @@ export class UncaughtError extends Trap {
 }
 
 /** A host function threw, timed out, or returned values of the wrong type; `cause` is what it threw. */
-export class HostError extends WasboxError {
+export class HostError extends GuestError {
   readonly code = 'host';
-  frames: readonly TraceFrame[] = [];
-  /** How many outer frames are not told in `frames`. */
-  omitted = 0;
 }
 
 /** Bytes or data that are not a snapshot this VM can resume. */
@@ -145,17 +180,17 @@ export class SnapshotError extends WasboxError {
 /** Which limit it was. */
 export interface LimitReached {
   /** The name of the option that sets it (`memory`, `tables`, `fuel`, `deadline`, …), or of what has a fixed limit. */
-  readonly limit?: string | undefined;
-  /** How much it allows, where that is a number. */
+  readonly limit: string;
+  /** How much it allows, where that is a number and known. */
   readonly value?: number | undefined;
 }
 
 /** A limit of the VM, the job or the implementation was reached. */
-export class LimitError extends WasboxError {
+export class LimitError extends GuestError {
   readonly code = 'limit';
-  readonly limit: string | undefined;
+  readonly limit: string;
   readonly value: number | undefined;
-  constructor(message: string, { limit, value, ...options }: ErrorOptions & LimitReached = {}) {
+  constructor(message: string, { limit, value, ...options }: ErrorOptions & LimitReached) {
     super(message, options);
     this.limit = limit;
     this.value = value;

@@ -47,6 +47,24 @@ export const oneOf = (...choices: readonly string[]): Check =>
 export const instanceOf = (type: { readonly prototype: object }, allowed: string): Check =>
   check((v: unknown) => v instanceof (type as abstract new () => unknown), allowed);
 
+/** What an AbortSignal is to us; hosts that have one need not declare it. */
+export interface Signal {
+  readonly aborted: boolean;
+  readonly reason?: unknown;
+  addEventListener(type: 'abort', listener: () => void): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+export const aSignal = check(
+  ({ aborted, addEventListener, removeEventListener }: Signal) =>
+    typeof aborted === 'boolean' && [addEventListener, removeEventListener].every((f) => typeof f === 'function'),
+  'an AbortSignal',
+);
+
+/** Timers of hosts hold no more. */
+export const mostMs = 2 ** 31 - 1;
+/** In milliseconds. */
+export const aTime = aNumber(0, mostMs);
+
 export const aList = check((v: unknown) => Array.isArray(v), 'a list');
 
 export const listOf =
@@ -72,7 +90,8 @@ export const optionsOf =
   (value, what) => {
     anObject(value, what);
     for (const name of required) checks[name]((value as T)[name], name);
-    for (const [key, each] of Object.entries(value as object)) {
+    for (const key of Object.keys(value as object)) {
+      const each = (value as Record<string, unknown>)[key];
       const allowed = Object.hasOwn(checks, key) ? checks[key as keyof T] : undefined;
       if (allowed === undefined)
         throw new UsageError(`there is no option ${quoted(key)} in ${what}, only ${Object.keys(checks).join(', ')}`);

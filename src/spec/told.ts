@@ -14,6 +14,13 @@ export function cut(text: string | undefined, most = mostOfName): string | undef
   return `${String.fromCharCode(...codes).replace(/[\ud800-\udbff]$/, '')}…`;
 }
 
+/** Names come from modules, which are hostile: nothing of them may steer the terminal or break a line. */
+export const plain = (text: string): string =>
+  text.replace(
+    /[\p{Cc}\u2028\u2029\p{Bidi_Control}]/gu,
+    (char) => `\\u{${(char.codePointAt(0) as number).toString(16)}}`,
+  );
+
 /** A name in quotes. */
 export const quoted = (name: string): string => JSON.stringify(cut(name));
 

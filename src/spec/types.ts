@@ -102,7 +102,7 @@ export const funcref: RefType = { heap: 'func', nullable: true };
 export const externref: RefType = { heap: 'extern', nullable: true };
 
 /** The spec's short names for nullable references to abstract heap types, both ways from one list. */
-const shorthand: Record<AbsHeapType, string> = {
+const shorthand = {
   func: 'funcref',
   nofunc: 'nullfuncref',
   extern: 'externref',
@@ -115,7 +115,11 @@ const shorthand: Record<AbsHeapType, string> = {
   none: 'nullref',
   exn: 'exnref',
   noexn: 'nullexnref',
-};
+} as const satisfies Record<AbsHeapType, string>;
+
+/** Names of value types that need no index. */
+export type RefTypeName = (typeof shorthand)[AbsHeapType] | `(ref ${AbsHeapType})`;
+export type TypeName = NumType | VecType | RefTypeName;
 
 export const isRef = (type: ValType): type is RefType => typeof type === 'object';
 
@@ -139,7 +143,7 @@ const named = new Map<string, ValType>([
   ]),
 ]);
 
-/** The type with a name (`i32`, `funcref`, `(ref extern)`, …): typeName's pair for types without an index. */
+/** The type with a name (TypeName): typeName's pair for types without an index. */
 export const typeNamed = (name: string): ValType | undefined => named.get(name);
 
 /** How many 8-byte slots a value of the type takes in a frame. */

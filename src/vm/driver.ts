@@ -9,8 +9,8 @@ import { onTop } from '../runtime/nesting.ts';
 import type { Value } from '../runtime/ref.ts';
 import type { FuncInst, InstanceInst, PendingCall, Store } from '../runtime/store.ts';
 import { readValues, writeValues } from '../runtime/value.ts';
-import { isOver, leave, notify, waitAtHost, waitClock, waitResults } from '../runtime/wait.ts';
-import { CrashError, HostError, LimitError, Trap, UsageError, WasboxError } from '../spec/errors.ts';
+import { isOver, leave, notify, type PendingWait, waitAtHost, waitClock, waitResults } from '../runtime/wait.ts';
+import { CrashError, GuestError, HostError, LimitError, Trap, UsageError, WasboxError } from '../spec/errors.ts';
 import { isA } from '../spec/told.ts';
 import { type FuncAddr, type FuncType, slotsOf, slotsOfAll, type ValType } from '../spec/types.ts';
 import { planOf } from '../validate/safepoints.ts';
@@ -35,7 +35,9 @@ export class Driver {
   /** Tells who awaits the guest's wait that it is over. */
   private waitOver: (() => void) | null = null;
   /** The pending call whose host function has been called. */
-  private asked: PendingCall | null = null;
+  private asked: { readonly pending: PendingCall; readonly answered: Promise<void> } | null = null;
+  /** The wait that is awaited. */
+  private awaited: { readonly wait: PendingWait; readonly ended: Promise<void> } | null = null;
   /** What the next run ends with. */
   private failure: HostError | null = null;
 
@@ -65,14 +67,19 @@ export class Driver {
     if (!this.enter(func, args)) this.bottom = { func, caller, done: false };
   }
 
-  /** Goes on with the call that was started. A VM that waits for a host call tells so again. */
+  /**
+   * Goes on with the call that was started. A VM that waits for a host call tells so again; one that is to stop before
+   * it has begun does nothing.
+   */
   run(budget: Budget): Outcome {
     if (this.store.pending !== null) return this.suspended('host');
     if (!this.waitEnded()) return this.suspended('wait');
+    const early = budget.interrupted?.();
+    if (early !== undefined) return { status: 'suspended', reason: early };
     try {
       const { results } = this.bottomType();
       const stop = this.goOn(budget);
-      return stop === 'returned' ? this.returned(results) : this.suspended(stop);
+      return stop === 'returned' ? this.returned(results) : this.suspended(stop, budget);
     } catch (error) {
       if (error instanceof Trap || error instanceof HostError) return { status: 'trapped', trap: error };
       throw error;
@@ -109,11 +116,21 @@ export class Driver {
   }
 
   /** Runs the host function of the pending call, and delivers what it answers. */
-  async answer(): Promise<void> {
+  answer(): Promise<void> {
     const { pending } = this.store;
     if (pending === null) throw new UsageError('no host call is pending');
-    if (this.asked === pending) throw new UsageError(`host call ${pending.id} is being answered already`);
-    this.asked = pending;
+    if (this.asked?.pending === pending) throw new UsageError(`host call ${pending.id} is being answered already`);
+    this.asked = { pending, answered: this.answerTo(pending) };
+    return this.asked.answered;
+  }
+
+  /** Until the pending call is answered: its host function is called, unless it was before. */
+  answered(): Promise<void> {
+    const { asked } = this;
+    return asked !== null && asked.pending === this.store.pending ? asked.answered : this.answer();
+  }
+
+  private async answerTo(pending: PendingCall): Promise<void> {
     try {
       const values = await this.port.answer(pending);
       if (this.store.pending === pending) this.deliver(pending, values);
@@ -143,10 +160,15 @@ export class Driver {
   }
 
   /** Until the guest's wait has ended, by whatever thread. */
-  async awaitWake(): Promise<void> {
+  awaitWake(): Promise<void> {
+    const { wait } = this.store;
+    if (wait === null || wait.woken) return Promise.resolve();
+    if (this.awaited?.wait !== wait) this.awaited = { wait, ended: this.wakeOf(wait) };
+    return this.awaited.ended;
+  }
+
+  private async wakeOf(wait: PendingWait): Promise<void> {
     const { store } = this;
-    const { wait } = store;
-    if (wait === null || wait.woken) return;
     const memory = store.memories[wait.memory] as MemoryInst;
     leave(memory, wait);
     const { async, value } = waitAtHost(memory, wait);
@@ -203,7 +225,7 @@ export class Driver {
     this.bottom = null;
     this.failure = null;
     if (failure !== null) return this.unwind(failure, 0, 0);
-    if (bottom === null) return this.drive(0, 0, budget, true);
+    if (bottom === null) return this.drive(budget);
     if (bottom.done) return 'returned';
     return this.callBottom(bottom);
   }
@@ -217,16 +239,18 @@ export class Driver {
   /** Runs a call that cannot be suspended: from inside a host function it has a bound of its own. */
   private driveInner(floor: number, top: number): void {
     const { innerFuel } = this.store.limits;
-    const stop = this.drive(floor, top, { fuel: this.store.hostDepth > 0 ? innerFuel : Infinity }, false);
-    if (stop !== 'returned')
+    const fuel = this.store.hostDepth > 0 ? innerFuel : Infinity;
+    this.guarded(floor, top, false, () => {
+      if (this.engine.run(this.store, floor, { fuel }, this.port) === 'returned') return;
       throw new LimitError(`a call from inside a host function used up its ${innerFuel} fuel`, {
         limit: 'innerFuel',
         value: innerFuel,
       });
+    });
   }
 
-  private drive(floor: number, top: number, budget: Budget, mayWait: boolean): Stop {
-    return this.guarded(floor, top, mayWait, () => this.engine.run(this.store, floor, budget, this.port));
+  private drive(budget: Budget): Stop {
+    return this.guarded(0, 0, true, () => this.engine.run(this.store, 0, budget, this.port));
   }
 
   /** Does it; if that throws, the stack is `floor` frames and `top` slots high again. */
@@ -245,7 +269,7 @@ export class Driver {
   private unwind(error: unknown, floor: number, top: number): never {
     const { stack } = this.store;
     const told = error instanceof WasboxError ? error : new CrashError('the engine failed', { cause: error });
-    if (told instanceof Trap || told instanceof HostError) trace(this.store, floor, told);
+    if (told instanceof GuestError) trace(this.store, floor, told);
     stack.depth = floor;
     stack.top = top;
     throw told;
@@ -270,8 +294,9 @@ export class Driver {
     return { status: 'suspended', reason: { kind: 'wait', memory, address, timeout } };
   }
 
-  private suspended(kind: Exclude<Stop, 'returned'>): Outcome {
+  private suspended(kind: Exclude<Stop, 'returned'>, budget?: Budget): Outcome {
     if (kind === 'wait') return this.waits();
+    if (kind === 'pause') return { status: 'suspended', reason: budget?.interrupted?.() ?? { kind } };
     if (kind !== 'host') return { status: 'suspended', reason: { kind } };
     const { pending, funcs } = this.store;
     const func = funcs[pending?.func ?? -1];

@@ -4,7 +4,8 @@
 import type { Value } from '../runtime/ref.ts';
 import type { FuncInst, InstanceInst, Store } from '../runtime/store.ts';
 import { readValues } from '../runtime/value.ts';
-import { CrashError, type HostError, type TraceFrame, type Trap } from '../spec/errors.ts';
+import { CrashError, type GuestError, type TraceFrame } from '../spec/errors.ts';
+import { showGuest } from '../spec/stacks.ts';
 import { cut } from '../spec/told.ts';
 import { slotsOfAll, type ValType } from '../spec/types.ts';
 import { type FrameShape, frameShapes } from '../validate/frames.ts';
@@ -21,11 +22,11 @@ export interface FrameView extends TraceFrame {
 const mostTraced = 64;
 
 /** Tells the error the guest's stack, down to frame `floor`. */
-export function trace(store: Store, floor: number, error: Trap | HostError): void {
+export function trace(store: Store, floor: number, error: GuestError): void {
   const { depth } = store.stack;
   const last = Math.max(floor, depth - mostTraced);
-  error.frames = Array.from({ length: Math.max(0, depth - last) }, (_, i) => traceFrame(store, depth - 1 - i));
-  error.omitted = last - floor;
+  const frames = Array.from({ length: Math.max(0, depth - last) }, (_, i) => traceFrame(store, depth - 1 - i));
+  showGuest(error, frames, last - floor);
 }
 
 function wasmFunc(store: Store, i: number): FuncInst & { kind: 'wasm' } {

@@ -15,13 +15,15 @@ import {
 import type { ExternVal } from '../runtime/instance.ts';
 import { borrowMemory, isSharedMemory, type SharedMemory } from '../runtime/memory.ts';
 import type { Module } from '../runtime/module.ts';
+import type { FuncLike } from '../runtime/ref.ts';
 import type { Store } from '../runtime/store.ts';
 import { compMatches, defineFunc } from '../spec/deftypes.ts';
-import { type Extern, externOf, Instance } from './instance.ts';
+import { type Extern, externOf } from './handles.ts';
+import { Instance } from './instance.ts';
 
-export type Importable = HostFunction | Extern | SharedMemory;
+export type Importable = HostFunction | FuncLike | Extern | SharedMemory;
 /** By module name, then name. Read by property access, so that proxies and getters may make up what they hold. */
-export type Imports = Readonly<Record<string, Readonly<Record<string, Importable>> | Instance>>;
+export type Imports = Readonly<Record<string, Readonly<Record<string, Importable>> | Instance<unknown>>>;
 
 interface Name {
   readonly module: string;

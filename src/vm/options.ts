@@ -1,22 +1,32 @@
 // What callers of a VM ask for: its limits and budgets, each with its check.
 
-import type { Budget } from '../runtime/engine.ts';
 import { defaultLimits, limitNames, type VmLimits } from '../runtime/store.ts';
-import { aCount, aNumber, anInteger, type Checks, check, optionsOf, theOptions } from '../spec/options.ts';
+import {
+  aCount,
+  aNumber,
+  anInteger,
+  aSignal,
+  aTime,
+  type Checks,
+  check,
+  optionsOf,
+  theOptions,
+} from '../spec/options.ts';
+import type { InterruptOptions } from './interrupts.ts';
 
-export interface RunOptions {
+export interface RunOptions extends InterruptOptions {
   /** Units of fuel that the run may use; without it there is no bound. */
   readonly fuel?: number | undefined;
   /** Instructions that the run may execute. */
   readonly steps?: number | undefined;
-  /** On a SharedArrayBuffer: another thread makes word 0 non-zero to pause the run. */
-  readonly pause?: Int32Array | undefined;
 }
 
 const runChecks: Checks<RunOptions> = {
   fuel: aCount,
   steps: anInteger(0),
   pause: check((v: Int32Array) => v instanceof Int32Array && v.length > 0, 'an Int32Array, of a word or more'),
+  signal: aSignal,
+  timeout: aTime,
 };
 const runOptions = optionsOf(runChecks);
 const { steps: _, ...asyncChecks } = runChecks;
@@ -37,14 +47,6 @@ export function givenLimits(options: LimitOptions = {}): Partial<VmLimits> {
 export const vmLimits = (options?: LimitOptions): VmLimits => ({ ...defaultLimits, ...givenLimits(options) });
 
 /** Throws UsageError. */
-export function budgetOf(options: RunOptions): Budget {
-  runOptions(options, theOptions);
-  const { fuel = Infinity, steps, pause } = options;
-  return { fuel, steps, pause };
-}
-
+export const checkRun = (options: RunOptions): void => runOptions(options, theOptions);
 /** The same for a run that goes on by itself, which counts no steps. */
-export function asyncBudgetOf(options: Omit<RunOptions, 'steps'>): Budget {
-  asyncOptions(options, theOptions);
-  return budgetOf(options);
-}
+export const checkAsyncRun = (options: Omit<RunOptions, 'steps'>): void => asyncOptions(options, theOptions);

@@ -1,76 +1,42 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 // The composition root: joins a store, an engine, host functions and snapshots to a VM. How calls run is in driver.ts;
 // how a VM is scheduled among others is the pool's.
 
 import { allocate, initialise } from '../link/instantiate.ts';
-import type { Engine, Outcome } from '../runtime/engine.ts';
-import { Module } from '../runtime/module.ts';
-import { Ref, type Value } from '../runtime/ref.ts';
+import type { Budget, Engine, Outcome } from '../runtime/engine.ts';
+import type { Module } from '../runtime/module.ts';
+import { type FuncLike, funcRefOf, type Value } from '../runtime/ref.ts';
 import { type InstanceInst, type PendingCall, Store } from '../runtime/store.ts';
 import { waitResults } from '../runtime/wait.ts';
 import { mostBytes, type RestoreStoreOptions, restoreStore } from '../snapshot/restore.ts';
 import { saveStore } from '../snapshot/save.ts';
 import { offerStore, receiveStore, type Sent, type SnapshotMessage, sendStore } from '../snapshot/send.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
+import { modulesAmong } from '../snapshot/whole.ts';
 import { UsageError } from '../spec/errors.ts';
-import {
-  aFlag,
-  aList,
-  anObject,
-  type Checks,
-  instanceOf,
-  listOf,
-  oneOf,
-  optionsOf,
-  theOptions,
-} from '../spec/options.ts';
+import { aList } from '../spec/options.ts';
+import { calledFrom, showCaller } from '../spec/stacks.ts';
 import type { FuncAddr } from '../spec/types.ts';
 import { Driver, forgetWait, type Status } from './driver.ts';
-import { type EngineName, engineNamed, engineOption } from './engines.ts';
+import { engineNamed } from './engines.ts';
 import { type FrameView, viewFrames } from './frames.ts';
 import { addImports, bindHosts, findImports, type Imports } from './imports.ts';
-import { Instance } from './instance.ts';
+import { type Exports, Instance } from './instance.ts';
+import { Interrupts, sliceOver } from './interrupts.ts';
 import {
-  asyncBudgetOf,
-  budgetOf,
-  givenLimits,
-  type LimitOptions,
-  limitOptions,
-  type RunOptions,
-  vmLimits,
-} from './options.ts';
+  checkInstantiate,
+  checkReceive,
+  checkRestore,
+  checkVm,
+  type InstantiateOptions,
+  type ReceiveOptions,
+  type RestoreOptions,
+  type VmOptions,
+} from './making.ts';
+import { checkAsyncRun, checkRun, givenLimits, type RunOptions, vmLimits } from './options.ts';
 import type { Runner } from './runner.ts';
 
-export interface VmOptions {
-  /** What the VM may use. A limit that is left out has its default, or in a restored VM the snapshot's if that is lower. */
-  readonly limits?: LimitOptions | undefined;
-  readonly engine?: EngineName | undefined;
-  /** Whether memories can cross threads without a copy. */
-  readonly sharedMemory?: boolean | undefined;
-}
-const vmChecks: Checks<VmOptions> = { limits: limitOptions, engine: engineOption, sharedMemory: aFlag };
-const vmOptions = optionsOf(vmChecks);
-
-export interface RestoreOptions extends VmOptions {
-  /** Found by their hash; a snapshot names those that it needs. */
-  readonly modules: readonly Module[];
-  /** The host functions to bind again. */
-  readonly imports?: Imports | undefined;
-}
-const aModule = instanceOf(Module, 'a Module; Module.from makes one of bytes');
-const restoreChecks: Checks<RestoreOptions> = { ...vmChecks, modules: listOf(aModule), imports: anObject };
-const restoreOptions = optionsOf(restoreChecks, 'modules');
-
-export interface ReceiveOptions extends RestoreOptions {
-  /** The message was made by `send` in this process: what is in it is taken as it is. */
-  readonly trusted?: boolean | undefined;
-}
-const receiveOptions = optionsOf<ReceiveOptions>({ ...restoreChecks, trusted: aFlag }, 'modules');
-
-export interface InstantiateOptions {
-  /** `defer`: the start function is only pushed, and `run` runs it, suspendable as all else. */
-  readonly start?: 'run' | 'defer' | undefined;
-}
-const instantiateOptions = optionsOf<InstantiateOptions>({ start: oneOf('run', 'defer') });
+type Suspended = Extract<Outcome, { status: 'suspended' }>;
 
 /** What a store is restored with. */
 type Surroundings = Required<RestoreStoreOptions>;
@@ -90,7 +56,7 @@ export class VM implements Runner {
   /** For our own rooms: a VM over a store that came from a snapshot. */
   constructor(options: VmOptions, store: Store);
   constructor(options: VmOptions = {}, store?: Store) {
-    vmOptions(options, theOptions);
+    checkVm(options);
     this.options = options;
     this.engine = engineNamed(options.engine);
     this.store = store ?? new Store(vmLimits(options.limits));
@@ -101,13 +67,16 @@ export class VM implements Runner {
 
   /**
    * Makes an instance of the module and runs its start function. Throws LinkError, LimitError, or what the start
-   * function ends with. After a Trap the instance stays in the store, for others may hold its functions.
+   * function ends with. After a Trap the instance stays in the store, for others may hold its functions. `E` says of what
+   * types its exports are, where that is known: `vm.instantiate<{ add(a: number, b: number): number }>(module)`.
    */
-  instantiate(module: Module, imports: Imports = {}, options: InstantiateOptions = {}): Instance {
+  instantiate<E = Exports>(module: Module, imports: Imports = {}, options: InstantiateOptions = {}): Instance<E> {
+    return calledFrom(VM.prototype.instantiate, () => this.instantiated(module, imports, options)) as Instance<E>;
+  }
+
+  private instantiated(module: Module, imports: Imports, options: InstantiateOptions): Instance {
     this.checkUsable();
-    aModule(module, 'what is instantiated');
-    anObject(imports, 'imports');
-    instantiateOptions(options, theOptions);
+    checkInstantiate(module, imports, options);
     const start = module.syntax.start?.func;
     const deferred = options.start === 'defer' && start !== undefined;
     if (deferred) this.checkIdle();
@@ -141,59 +110,81 @@ export class VM implements Runner {
   }
 
   /** The instance at an address, counted in the order of instantiation. */
-  instance(addr = 0): Instance {
+  instance<E = Exports>(addr = 0): Instance<E> {
     this.checkUsable();
     const inst = this.store.instances[addr];
     if (inst === undefined) throw new UsageError(`the VM has no instance ${addr}`);
     const known = this.instances.get(addr) ?? new Instance(this, inst);
     this.instances.set(addr, known);
-    return known;
+    return known as Instance<E>;
   }
 
   // Calls
 
   /** Begins a call: `run` goes on with it. Throws UsageError for a busy VM and for wrong arguments. */
-  start(func: Ref, args: readonly Value[] = []): void {
-    this.checkIdle();
-    aList(args, 'the arguments');
-    this.driver.start(this.funcAddr(func), args);
+  start(func: FuncLike, args: readonly Value[] = []): void {
+    calledFrom(VM.prototype.start, () => {
+      this.checkIdle();
+      aList(args, 'the arguments');
+      this.driver.start(this.funcAddr(func), args);
+    });
   }
 
   /**
    * Runs until the call has returned or trapped, or is suspended; after a trap the VM can be used again. One that waits
-   * for a host call tells so again. Throws UsageError for an idle VM.
+   * for a host call tells so again. Nothing else of the thread runs meanwhile, so of a `signal` it hears what was aborted
+   * before, and what host functions abort. Throws UsageError for an idle VM.
    */
   run(options: RunOptions = {}): Outcome {
+    return calledFrom(VM.prototype.run, () => {
+      checkRun(options);
+      const { fuel = Infinity, steps } = options;
+      return this.outcome(VM.prototype.run, { fuel, steps, interrupted: new Interrupts(options).budget });
+    });
+  }
+
+  /** A trap shows who called the function `entry`. */
+  private outcome(entry: object, budget: Budget): Outcome {
     this.checkRunnable();
-    return this.driver.run(budgetOf(options));
+    const outcome = this.driver.run(budget);
+    if (outcome.status === 'trapped') showCaller(outcome.trap, entry);
+    return outcome;
   }
 
   /**
-   * As `run`, but awaits the host functions that answer later and the guest's waits, and goes on. The fuel is for all of
-   * it. Rejects with UsageError while another `runAsync` of the VM is under way: each host call is made once.
+   * As `run`, but awaits the host functions that answer later and the guest's waits, and goes on. Fuel and time are for
+   * all of it, also for what is awaited; a call that is awaited when they are over or the signal aborts goes on, and the
+   * next `runAsync` takes its answer. With a `signal` the thread is given free every 20 ms, so that others can abort it.
+   * Rejects with UsageError while another `runAsync` of the VM is under way: each host call is made once.
    */
   async runAsync(options: Omit<RunOptions, 'steps'> = {}): Promise<Outcome> {
-    const { fuel } = asyncBudgetOf(options);
+    checkAsyncRun(options);
     if (this.goesOn) throw new UsageError('runAsync is under way already, and makes all host calls of the VM');
     this.goesOn = true;
     try {
-      return await this.goOn(options, fuel);
+      const interrupts = new Interrupts(options);
+      for (let { fuel = Infinity } = options; ; ) {
+        const before = this.paid;
+        interrupts.beginSlice();
+        const outcome = this.outcome(VM.prototype.runAsync, { fuel, interrupted: interrupts.budget });
+        fuel = Math.max(0, fuel - (this.paid - before));
+        const end = outcome.status === 'suspended' ? await this.between(outcome, interrupts) : outcome;
+        if (end !== undefined) return end;
+      }
     } finally {
       this.goesOn = false;
     }
   }
 
-  private async goOn(options: RunOptions, granted: number): Promise<Outcome> {
-    let fuel = granted;
-    for (;;) {
-      const before = this.paid;
-      const outcome = this.run({ ...options, fuel });
-      if (outcome.status !== 'suspended') return outcome;
-      const { kind } = outcome.reason;
-      if (kind !== 'host' && kind !== 'wait') return outcome;
-      fuel = Math.max(0, fuel - (this.paid - before));
-      await (kind === 'host' ? this.answer() : this.driver.awaitWake());
-    }
+  /** Awaits what a suspended run waits for; undefined where it goes on then. */
+  private async between(outcome: Suspended, interrupts: Interrupts): Promise<Outcome | undefined> {
+    const { kind } = outcome.reason;
+    if (outcome.reason === sliceOver) await interrupts.pass();
+    else if (kind === 'host') await interrupts.orUntil(this.driver.answered());
+    else if (kind === 'wait') await interrupts.orUntil(this.driver.awaitWake());
+    else return outcome;
+    const reason = interrupts.why();
+    return reason === undefined || this.status !== 'waiting' ? undefined : { status: 'suspended', reason };
   }
 
   /**
@@ -209,10 +200,12 @@ export class VM implements Runner {
    * Calls a function of the guest to its end and returns its results. It cannot be suspended; host functions may call
    * back in this way. Throws Trap or HostError; UsageError where it would have to wait for an async host function.
    */
-  invoke(func: Ref, args: readonly Value[] = []): Value[] {
-    this.checkUsable();
-    aList(args, 'the arguments');
-    return this.driver.invoke(this.funcAddr(func), args);
+  invoke(func: FuncLike, args: readonly Value[] = []): Value[] {
+    return calledFrom(VM.prototype.invoke, () => {
+      this.checkUsable();
+      aList(args, 'the arguments');
+      return this.driver.invoke(this.funcAddr(func), args);
+    });
   }
 
   /** Gives the pending host call its results. Throws UsageError for another id and for results of the wrong type. */
@@ -270,12 +263,19 @@ export class VM implements Runner {
     return new Snapshot(saveStore(this.store));
   }
 
-  /** A VM out of a snapshot. Throws SnapshotError, LimitError, and LinkError for a host function that is missing. */
-  static restore(from: Uint8Array | Snapshot, options: RestoreOptions): VM {
-    restoreOptions(options, theOptions);
-    const maxBytes = mostBytes(givenLimits(options.limits));
-    const snapshot = from instanceof Snapshot ? from : Snapshot.decode(from, { maxBytes });
-    return VM.over(options, (where) => restoreStore(snapshot.data, where));
+  /**
+   * A VM out of a snapshot, or out of whatever else wasbox has saved; calls that are to follow in it, and what it says of
+   * a job, are in `Snapshot.decode(from).extras`. Throws SnapshotError, LimitError, LinkError for a host function that is
+   * missing, MalformedError and InvalidError for a module that came along.
+   */
+  static restore(from: Uint8Array | Snapshot, options: RestoreOptions = {}): VM {
+    return calledFrom(VM.restore, () => {
+      checkRestore(options);
+      const maxBytes = mostBytes(givenLimits(options.limits));
+      const snapshot = from instanceof Snapshot ? from : Snapshot.decode(from, { maxBytes });
+      const modules = modulesAmong(options.modules ?? [], snapshot.data.modules, snapshot.extras);
+      return VM.over({ ...options, modules }, (where) => restoreStore(snapshot.data, where));
+    });
   }
 
   /** A second VM in the same state. */
@@ -307,13 +307,13 @@ export class VM implements Runner {
   }
 
   static receive(message: SnapshotMessage, given: ReceiveOptions): VM {
-    receiveOptions(given, theOptions);
+    checkReceive(given);
     const { trusted = false, ...options } = given;
     return VM.over(options, (where) => receiveStore(message, { ...where, trusted }));
   }
 
   private static over(
-    { modules, imports = {}, ...options }: RestoreOptions,
+    { modules, imports = {}, ...options }: RestoreOptions & { readonly modules: readonly Module[] },
     restored: (where: Surroundings) => Store,
   ): VM {
     const sharedMemory = options.sharedMemory === true;
@@ -331,6 +331,11 @@ export class VM implements Runner {
     for (const memory of this.store.memories.splice(0)) memory.release();
     this.store.stack.clear();
     this.gone = 'disposed of';
+  }
+
+  /** For `using`. */
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 
   // What may be asked when
@@ -360,9 +365,10 @@ export class VM implements Runner {
     if (!this.driver.isPlain) throw new UsageError(`${act}: the call is in no function of the guest; run it first`);
   }
 
-  private funcAddr(func: Ref): FuncAddr {
-    if (!(func instanceof Ref) || func.kind !== 'func') throw new UsageError('only a function can be called');
-    if (func.store !== this.store) throw new UsageError('the function belongs to another VM');
-    return func.payload;
+  private funcAddr(func: FuncLike): FuncAddr {
+    const ref = funcRefOf(func);
+    if (ref === undefined) throw new UsageError('only a function can be called');
+    if (ref.store !== this.store) throw new UsageError('the function belongs to another VM');
+    return ref.payload;
   }
 }

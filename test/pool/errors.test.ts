@@ -6,17 +6,20 @@ import * as spec from '../../src/spec/errors.ts';
 /** To another thread and back. */
 const sent = (error: unknown): Error => fromData(structuredClone(toData(error)));
 
-const fieldsOf = ({ ...error }: Error) => Object.entries(error).filter(([name]) => name !== 'name');
+const fieldsOf = (error: Error) => [
+  ...Object.entries(error).filter(([name]) => name !== 'name'),
+  ...(error instanceof spec.GuestError ? [error.frames, error.omitted] : []),
+];
 
 const samples: Error[] = [
   new spec.MalformedError('no magic', 3),
   new spec.InvalidError('type mismatch', 0x1f, 'f'),
   new spec.LinkError('unknown import'),
   Object.assign(new spec.Trap('unreachable'), { frames: [{ name: 'f', func: 1, pc: 2, offset: 3 }] }),
-  new spec.ExhaustionError('more than 3 frames'),
+  new spec.ExhaustionError('more than 3 frames', { limit: 'frames', value: 3 }),
   new spec.HostError('it threw', { cause: new TypeError('no', { cause: 'x' }) }),
   new spec.SnapshotError('bad', 'frame 3'),
-  new spec.LimitError('too much'),
+  new spec.LimitError('too much', { limit: 'memory', value: 3 }),
   new spec.UsageError('no'),
   new spec.CrashError('oops'),
   new CancelledError('given up'),
@@ -30,8 +33,15 @@ for (const error of samples)
     t.is(Object.getPrototypeOf(copy), Object.getPrototypeOf(error));
     t.is(copy.message, error.message);
     t.is(copy.name, error.name);
-    t.is(copy.stack, error.stack);
     t.deepEqual(fieldsOf(copy), fieldsOf(error));
+    t.deepEqual(
+      Object.keys(copy),
+      Object.keys(error).filter((key) => key !== 'name'),
+    );
+    t.is(JSON.stringify(copy), JSON.stringify(error));
+    const told = [...String(error.stack).split('\n'), '    at f (wasm-function[1]:0x3)'];
+    t.true(String(copy.stack).startsWith(`${error.name}: ${error.message}`));
+    for (const line of String(copy.stack).split('\n')) t.true(told.includes(line), line);
     t.deepEqual(copy.cause, error.cause);
   });
 

@@ -104,7 +104,7 @@ test('a service that does not answer in time fails the job, and late answers are
 
 test('a job that waits meets its deadline, and can be cancelled', async (t) => {
   const silent = { twice: () => new Promise(() => {}) };
-  const late = ask(silent, twice, { deadline: 50, overtime: 60_000 });
+  const late = ask(silent, twice, { deadline: 50, overtime: 600_000 });
   const error = await t.throwsAsync(late.result, { instanceOf: JobLimitError });
   t.deepEqual(await pool.resume(error?.snapshot as JobSnapshot, { services: { env: { twice: () => 3 } } }).result, [3]);
   const given = ask(silent);

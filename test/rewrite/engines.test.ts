@@ -123,11 +123,11 @@ test('the fuel of an unreachable trap is told to the unit', async (t) => {
 const hostImports: Imports = {
   env: {
     mix: hostFunction(['i32', 'i64', 'f32', 'f64', 'externref'], ['i64', 'f64', 'externref'], (a, b, c, d, e) => [
-      BigInt(a) + (b as bigint),
-      (c as number) + (d as number),
+      BigInt(a) + b,
+      c + d,
       e,
     ]),
-    peek: hostFunction(['i32'], ['i32'], (at, context) => context.memory()[at as number]),
+    peek: hostFunction(['i32'], ['i32'], (at, context) => context.memory()[at] as number),
     back: hostFunction(['i32'], ['i32'], (n, context) => (n > 0 ? (context.call('run', n - 1)[0] as number) + 1 : 0)),
     later: asyncHostFunction(['i32'], ['i32'], async (n) => n * 2),
     fail: hostFunction([], [], () => {

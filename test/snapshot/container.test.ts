@@ -53,7 +53,7 @@ test('cut short, or too long', async (t) => {
 
 test('a newer version is told as such, whatever follows', async (t) => {
   const parts = partsOf(await encoded());
-  t.regex(refused(container(parts, 3)).message, /newer version of wasbox \(format 3\)/);
+  t.regex(refused(container(parts, 4)).message, /newer version of wasbox \(format 4\)/);
 });
 
 test('a container made by hand is read, and bytes may stand anywhere in a buffer', async (t) => {

@@ -1,11 +1,11 @@
 // The module `spectest` that the suite's scripts import from, and the host functions that it exports again.
 // https://github.com/WebAssembly/spec/tree/main/interpreter#spectest-host-module
 
-import { type HostFunction, hostFunction } from '../../src/host/define.ts';
+import { type HostFunction, hostFunction, type TypeLike } from '../../src/host/define.ts';
 import { Module } from '../../src/runtime/module.ts';
 import { assembleText } from './assemble.ts';
 
-const prints: Record<string, readonly string[]> = {
+const prints: Record<string, readonly TypeLike[]> = {
   print: [],
   print_i32: ['i32'],
   print_i64: ['i64'],

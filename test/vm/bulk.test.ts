@@ -146,9 +146,7 @@ function told(module: Module, list: readonly Call[], { engines, fuel, saved }: W
       break;
     }
   }
-  const memory = vm.instance().exports.some(({ name }) => name === 'memory')
-    ? hash(vm.instance().memory('memory').bytes)
-    : '';
+  const memory = 'memory' in vm.instance().exports ? hash(vm.instance().memory('memory').bytes) : '';
   const { fuelUsed } = vm;
   vm.dispose();
   return { outcomes, stops, fuelUsed, memory };

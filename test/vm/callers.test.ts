@@ -11,7 +11,7 @@ const engines = ['interpreter', 'native'] as const;
 const memory = (mark: number): string =>
   `(memory (export "memory") 1) (data (i32.const 16) "\\${mark.toString(16).padStart(2, '0')}")`;
 
-const look = hostFunction([], ['i32'], (context) => context.memory()[16]);
+const look = hostFunction([], ['i32'], (context) => context.memory()[16] as number);
 
 for (const engine of engines) {
   test(`a host function that another one calls has that one's caller (${engine})`, async (t) => {
@@ -24,20 +24,22 @@ for (const engine of engines) {
       (func (export "go") (param i32) (result i32) (call $by (local.get 0) (ref.func $look)))
       (func (export "tail") (param i32) (result i32) (return_call $by (local.get 0) (ref.func $look)))`);
     const vm = new VM({ engine });
-    const ways: ((func: Ref, context: HostContext) => unknown)[] = [
+    const ways: ((func: Ref | null, context: HostContext) => unknown)[] = [
       (_, context) => context.call('look')[0],
       (_, context) => context.call('twice')[0],
       () => vm.invoke(vm.instance(0).func('look'))[0],
       () => vm.invoke(vm.instance(0).table('t').get(0) as Ref)[0],
-      (func) => vm.invoke(func)[0],
+      (func) => vm.invoke(func as Ref)[0],
     ];
     const instance = vm.instantiate(module, {
       env: {
         look,
-        by: hostFunction(['i32', 'funcref'], ['i32'], (way, func, context) =>
-          (ways[way] as (typeof ways)[number])(func as Ref, context),
+        by: hostFunction(
+          ['i32', 'funcref'],
+          ['i32'],
+          (way, func, context) => (ways[way] as (typeof ways)[number])(func, context) as number,
         ),
-        twice: hostFunction([], ['i32'], (context) => context.call('look')[0]),
+        twice: hostFunction([], ['i32'], (context) => context.call('look')[0] as number),
       },
     });
     for (const name of ['go', 'tail'])

@@ -9,6 +9,7 @@ import {
   type Imports,
   type Ref,
   Trap,
+  type TypeName,
   UsageError,
   VM,
   type WasboxError,
@@ -31,7 +32,7 @@ const trapOf = (
 
 test('arguments and results of all types', async (t) => {
   const seen: unknown[] = [];
-  const types = ['i32', 'i64', 'f32', 'f64', 'externref', 'funcref'];
+  const types: TypeName[] = ['i32', 'i64', 'f32', 'f64', 'externref', 'funcref'];
   const echo = hostFunction(types, types, (...args) => {
     seen.push(...args.slice(0, 6));
     return args.slice(0, 6);
@@ -73,7 +74,7 @@ test('wrong results', async (t) => {
   for (const [types, value, message] of cases) {
     const { vm, instance } = await vmOf(
       `(import "env" "f" (func $f (result ${types}))) (func $g (export "g") (result ${types}) (call $f))`,
-      { f: hostFunction([], types.split(' ').filter(Boolean), () => value) },
+      { f: hostFunction([], types.split(' ').filter(Boolean) as TypeName[], () => value) },
     );
     const error = t.throws(() => vm.invoke(instance.func('g')), { instanceOf: HostError, message }, types);
     t.true(error?.cause instanceof UsageError);
@@ -181,7 +182,7 @@ const waiting = `
   (import "env" "ask" (func $ask (param i32) (result i64)))
   (func $g (export "g") (param i32) (result i64) (i64.add (i64.const 100) (call $ask (i32.add (local.get 0) (i32.const 1)))))
   (func (export "id") (param i32) (result i32) (local.get 0))`;
-const never = asyncHostFunction(['i32'], ['i64'], () => new Promise(() => undefined));
+const never = asyncHostFunction(['i32'], ['i64'], () => new Promise<bigint>(() => undefined));
 
 test('an async host function suspends; deliver goes on', async (t) => {
   const { vm, instance } = await vmOf(waiting, { ask: never });
@@ -260,7 +261,7 @@ test('runAsync awaits answers, one after the other', async (t) => {
 
 test('an async host function that rejects, throws or gives the wrong thing', async (t) => {
   let body: () => unknown = () => 0;
-  const { vm, instance } = await vmOf(waiting, { ask: asyncHostFunction(['i32'], ['i64'], () => body()) });
+  const { vm, instance } = await vmOf(waiting, { ask: asyncHostFunction(['i32'], ['i64'], () => body() as bigint) });
   const cause = new Error('away');
   const bodies: [() => unknown, (error: HostError) => void][] = [
     [async () => Promise.reject(cause), (error) => t.is(error.cause, cause)],
@@ -308,7 +309,7 @@ const mutual = `
 test('guest and host may call each other, some levels deep', async (t) => {
   const down = hostFunction(['i32'], ['i32'], (x, context) => {
     t.is(vm.status, 'running');
-    return context.call('rec', x)[0];
+    return context.call('rec', x)[0] as number;
   });
   const { vm, instance } = await vmOf(mutual, { down });
   t.deepEqual(vm.invoke(instance.func('rec'), [50]), [50]);
@@ -326,7 +327,7 @@ test('a trap below a host function', async (t) => {
   let caught: unknown;
   const down = hostFunction(['i32'], ['i32'], (x, context) => {
     try {
-      return context.call('boom')[0];
+      return context.call('boom')[0] as number;
     } catch (error) {
       caught = error;
       if (x === 0) return -1;

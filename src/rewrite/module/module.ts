@@ -3,6 +3,7 @@
 // after imported functions, everything else that is new comes last.
 
 import type { Func } from '../../binary/module.ts';
+import type { HostModule } from '../../runtime/host-wasm.ts';
 import { hostWasm } from '../../runtime/host-wasm.ts';
 import { hostMaxPages } from '../../runtime/memory.ts';
 import type { Module } from '../../runtime/module.ts';
@@ -31,7 +32,7 @@ import { transfer, verbs } from './globals.ts';
 
 /** Plain data, which other threads can have. */
 export interface Rewritten {
-  readonly compiled: WebAssembly.Module;
+  readonly compiled: HostModule;
   /** What stack traces call it. */
   readonly name: string;
   /** Number of its first function that is the guest's. */

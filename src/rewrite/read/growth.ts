@@ -7,7 +7,11 @@ import { LimitError } from '../../spec/errors.ts';
 import { checkDeadline } from '../../spec/patience.ts';
 
 /** Rewriting would cost more than the module's size allows. */
-export class GrowthError extends LimitError {}
+export class GrowthError extends LimitError {
+  constructor(message: string) {
+    super(message, { limit: 'growth of rewritten code' });
+  }
+}
 
 /**
  * Units of work that a module may take: for each byte, and in any case. A unit is about what writing a byte takes, with

@@ -45,11 +45,12 @@ function nativeOf(store: Store): NativeStore {
  */
 const leap = { least: 1_000_000, times: 4 };
 
-const isUnbound = ({ fuel, pause }: Budget): boolean => pause === undefined && fuel === Number.POSITIVE_INFINITY;
+const isUnbound = ({ fuel, interrupted }: Budget): boolean =>
+  interrupted === undefined && fuel === Number.POSITIVE_INFINITY;
 
 function quantumOf({ pace, sure }: NativeStore, budget: Budget): number {
   if (isUnbound(budget)) return longestQuantum;
-  if (budget.pause !== undefined) return pace.quantum;
+  if (budget.interrupted !== undefined) return pace.quantum;
   return Math.min(longQuantum, Math.max(leap.least, leap.times * sure));
 }
 
@@ -142,14 +143,14 @@ class Run implements Runner {
   /** A look at the flag is due: whether it asks to stop. */
   private looked(): boolean {
     const now = performance.now();
-    if (this.budget.pause !== undefined) this.native.pace.took(now - this.lookedAt);
+    if (this.budget.interrupted !== undefined) this.native.pace.took(now - this.lookedAt);
     this.lookedAt = now;
     this.untilLook = quantumOf(this.native, this.budget);
     return this.paused();
   }
 
   private paused(): boolean {
-    return this.budget.pause !== undefined && Atomics.load(this.budget.pause, 0) !== 0;
+    return this.budget.interrupted?.() !== undefined;
   }
 
   /** Meanwhile the thread is as it was before this run, but for the native stack that is in use. */

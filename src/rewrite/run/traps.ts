@@ -129,7 +129,7 @@ const hasTailCalls = ({ used }: ModuleContext): boolean => tailCalls.some((slot)
 export function trapOf(store: NativeStore, error: unknown, places: readonly Place[]): unknown {
   if (error instanceof Trap || error instanceof HostError) return error;
   if (error instanceof RangeError && /call stack/i.test(error.message))
-    return new ExhaustionError('the thread has no stack left', undefined, { limit: 'stack of the thread' });
+    return new ExhaustionError('the thread has no stack left', { limit: 'stack of the thread' });
   if (!(error instanceof WebAssembly.RuntimeError)) return error;
   const { message } = error;
   const kind = kinds.find(([pattern]) => pattern.test(message))?.[1];

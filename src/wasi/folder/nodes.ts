@@ -192,6 +192,7 @@ export class FolderNode extends NodeBase {
 
   override append(from: Uint8Array): number {
     this.opened();
+    if (!this.access.write) fail('badf');
     // By its path it may not be found again; then others must not write to it at the same time.
     if (!this.folder.reach.keepsOpen) return this.write(this.size(), from);
     this.end ??= this.openSelf(O_WRONLY | O_APPEND);

@@ -93,6 +93,39 @@ for (const [name, reach] of Object.entries(reaches)) {
     t.deepEqual(fs.readdirSync(path), ['d', 'f']);
   });
 
+  test(`${name}: what was opened to be read cannot be written`, (t) => {
+    const { path, root } = opened(t, undefined, reach);
+    put(root, 'f', 'text');
+    const file = openAt(root, 'f', how());
+    const place = openAt(root, 'f', how({ read: false }));
+    const some = Uint8Array.of(1);
+    t.is(
+      outcome(() => file.write(0, some)),
+      'badf',
+    );
+    t.is(
+      outcome(() => file.append(some)),
+      'badf',
+    );
+    t.is(
+      outcome(() => file.truncate(0)),
+      'inval',
+    );
+    t.is(
+      outcome(() => place.read(0, some)),
+      'badf',
+    );
+    t.is(
+      outcome(() => place.append(some)),
+      'badf',
+    );
+    t.is(
+      outcome(() => place.truncate(0)),
+      'badf',
+    );
+    t.is(fs.readFileSync(join(path, 'f'), 'utf8'), 'text');
+  });
+
   test(`${name}: times keep nanoseconds`, (t) => {
     const { path, root, system } = opened(t, undefined, reach);
     put(root, 'f');

@@ -1,0 +1,65 @@
+// What the `stack` of our errors shows: the innermost frames of the guest, then who called us, and none of our own
+// functions. Only V8 says where a stack begins; on other hosts the whole of it stands below the guest's frames.
+
+import { CrashError, GuestError, hide, type TraceFrame, WasboxError } from './errors.ts';
+import { isA, plain } from './told.ts';
+
+/** Lines of frames of the guest, of which an error has more in `frames`, and of the host. */
+const most = { guest: 8, host: 4 };
+
+/** Errors that `act` throws show the stack of whoever called `entry`; bugs of ours show all of it. */
+export function calledFrom<T>(entry: object, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw showCaller(error, entry);
+  }
+}
+
+/** The error, with the stack of whoever called the function `entry`, which is running. */
+export function showCaller<E>(error: E, entry: object): E {
+  if (isA(error, WasboxError) && !(error instanceof CrashError) && 'captureStackTrace' in Error)
+    write(error, [...guestLines(error), ...callerLines(entry)]);
+  return error;
+}
+
+/** Tells an error the guest's stack. */
+export function showGuest(error: GuestError, frames: readonly TraceFrame[], omitted: number): void {
+  error.frames = frames;
+  error.omitted = omitted;
+  const own = 'captureStackTrace' in Error ? [] : [error.stack ?? ''];
+  write(error, [...guestLines(error), ...own]);
+}
+
+function write(error: WasboxError, lines: readonly string[]): void {
+  hide(error, 'stack', [`${error.name}: ${error.message}`, ...lines].join('\n'));
+}
+
+/** The guest's frames as V8 writes those of its own modules. */
+export function guestLines(error: WasboxError): string[] {
+  if (!(error instanceof GuestError) || error.frames.length === 0) return [];
+  const { frames, omitted } = error;
+  const shown = frames.slice(0, most.guest);
+  const rest = frames.length - shown.length + omitted;
+  const lines = shown.map(
+    ({ name, func, offset }) => `    at ${plain(name)} (wasm-function[${func}]:0x${offset.toString(16)})`,
+  );
+  return rest === 0 ? lines : [...lines, `    ... ${rest} more frames of the guest`];
+}
+
+function callerLines(entry: object): string[] {
+  const holder: { stack?: unknown } = {};
+  Error.captureStackTrace(holder, entry as () => void);
+  return hostLines(typeof holder.stack === 'string' ? holder.stack : '');
+}
+
+const belowHostFunction = /^ +at (?:async )?(?:callBody|Port\.answer) /;
+const ofNode = /\(node:|at (?:async )?node:/;
+
+/** Of a stack as V8 writes it: the first frames that are the program's, down to where our functions called a host function. */
+export function hostLines(stack: string): string[] {
+  const lines = stack.split('\n').filter((line) => /^ +at /.test(line));
+  const end = lines.findIndex((line) => belowHostFunction.test(line));
+  const own = end < 0 ? lines : lines.slice(0, end);
+  return own.filter((line) => !ofNode.test(line)).slice(0, most.host);
+}

@@ -1,0 +1,77 @@
+// What may ask a run to stop before its work is done: another thread's word, a time, an AbortSignal. They suspend the
+// VM, and never end anything. A signal that code of this thread aborts is heard where that can run: so a run that is
+// asynchronous and has one gives the thread free now and then.
+
+import type { Budget, Interruption } from '../runtime/engine.ts';
+import type { Signal } from '../spec/options.ts';
+
+export interface InterruptOptions {
+  /** On a SharedArrayBuffer: another thread makes word 0 non-zero to pause the run. */
+  readonly pause?: Int32Array | undefined;
+  /** Suspends the run once it is aborted: a run that is not asynchronous hears only what was aborted before, or by its host functions. */
+  readonly signal?: Signal | undefined;
+  /** Suspends the run after so many milliseconds, a few more where the guest is in a host function or a long instruction. */
+  readonly timeout?: number | undefined;
+}
+
+/** How long a run with a signal keeps the thread, in ms. */
+const sliceMs = 20;
+
+/** The reason by which a run with a signal stops to go on. */
+export const sliceOver: Interruption = { kind: 'pause' };
+
+export class Interrupts {
+  private readonly pause: Int32Array | undefined;
+  private readonly signal: Signal | undefined;
+  private readonly until: number;
+  private sliceEnd = Number.POSITIVE_INFINITY;
+
+  constructor({ pause, signal, timeout = Number.POSITIVE_INFINITY }: InterruptOptions) {
+    this.pause = pause;
+    this.signal = signal;
+    this.until = performance.now() + timeout;
+  }
+
+  /** What an engine asks; undefined where nothing could ever interrupt it. */
+  get budget(): Budget['interrupted'] {
+    const never = this.pause === undefined && this.signal === undefined && this.until === Number.POSITIVE_INFINITY;
+    return never ? undefined : () => this.why() ?? (performance.now() >= this.sliceEnd ? sliceOver : undefined);
+  }
+
+  /** Why the run is to stop, slices aside. */
+  why(): Interruption | undefined {
+    const { pause, signal } = this;
+    if (signal?.aborted === true) return { kind: 'signal', cause: signal.reason };
+    if (pause !== undefined && Atomics.load(pause, 0) !== 0) return { kind: 'pause' };
+    return performance.now() >= this.until ? { kind: 'timeout' } : undefined;
+  }
+
+  /** From now on the run gives the thread free, where it has a signal to hear. */
+  beginSlice(): void {
+    if (this.signal !== undefined) this.sliceEnd = performance.now() + sliceMs;
+  }
+
+  /** Until other code of the thread has run, if this run has given it free. */
+  async pass(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+
+  /** Until the work is done, the signal aborted or the time over. Rejects as the work does. */
+  async orUntil(work: Promise<void>): Promise<void> {
+    const { signal } = this;
+    let stop = () => {};
+    const stopped = new Promise<void>((resolve) => {
+      stop = resolve;
+    });
+    const bounded = this.until !== Number.POSITIVE_INFINITY;
+    const timer = bounded ? setTimeout(stop, Math.max(1, this.until - performance.now())) : undefined;
+    signal?.addEventListener('abort', stop);
+    if (signal?.aborted) stop();
+    try {
+      await Promise.race([work, stopped]);
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', stop);
+    }
+  }
+}
