@@ -1,6 +1,7 @@
 // The public names of `wasbox/wasi`. Nothing here needs Node.
 
 export { type ImageOptions, imageFiles } from './files/image/source.ts';
+export { tarContents } from './files/image/tar.ts';
 export type { FileLimits } from './files/limits.ts';
 export { type MemoryFilesOptions, memoryFiles } from './files/memory/source.ts';
 export { mounts } from './files/mounts/source.ts';

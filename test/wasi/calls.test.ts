@@ -87,6 +87,8 @@ test('a time that is over is told at once, on its own clock, with all else that 
     { userdata: 12n, error: 'inval', type: 0 },
   ]);
   t.is(poll(g, 0), 'inval');
+  // One more than a call takes.
+  t.is(poll(g, 4097), 'inval');
   g.memory.setU8(0x1008, 3);
   t.is(poll(g, 1), 'inval');
 
