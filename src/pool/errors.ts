@@ -1,4 +1,4 @@
-// How a job can end other than by the guest's own doing, and how errors cross threads: structured clone drops classes
+// Errors of the pool, and how errors cross threads: structured clone drops classes
 // and codes, so errors travel as plain data (`toData`) and come out as what they were (`fromData`). What a service or a
 // host function throws may be anything, and of any size: whatever it is, its data is small, and can be printed.
 
@@ -8,41 +8,6 @@ import * as spec from '../spec/errors.ts';
 import { guestLines, hostLines } from '../spec/stacks.ts';
 import { attempt, cut, isA, isError, mostOfMessage, mostOfName, peek, textIn, told, toldThrown } from '../spec/told.ts';
 import type { CauseData, ErrorData } from './protocol.ts';
-import type { JobSnapshot } from './snapshot.ts';
-
-/** The job was suspended, by `suspend()` or its AbortSignal (then `cause` is the signal's reason). */
-export class SuspendedError extends spec.WasboxError {
-  readonly code = 'suspended';
-  /** The job's state, to resume anywhere. */
-  declare readonly snapshot: JobSnapshot;
-  constructor(snapshot: JobSnapshot, options?: ErrorOptions) {
-    super('the job was suspended; its `snapshot` can be resumed', options);
-    shorten(this);
-    spec.hide(this, 'snapshot', snapshot);
-  }
-}
-
-/** The job used up its fuel or its time. */
-export class JobLimitError extends spec.LimitError {
-  /** Which of the two it was. */
-  declare readonly limit: 'fuel' | 'deadline';
-  /** The job's state; undefined where it was lost with its thread, or would have taken too long to save. */
-  declare readonly snapshot: JobSnapshot | undefined;
-  constructor(
-    limit: 'fuel' | 'deadline',
-    value: number,
-    snapshot: JobSnapshot | undefined,
-    options: ErrorOptions = {},
-  ) {
-    super(`the job has used up its ${value} ${limit === 'fuel' ? 'units of fuel' : 'ms'}`, {
-      limit,
-      value,
-      ...options,
-    });
-    shorten(this);
-    spec.hide(this, 'snapshot', snapshot);
-  }
-}
 
 /** The job was given up, by `cancel()`, an abandoned `map`, or `terminate()`. Its state is gone. */
 export class CancelledError extends spec.WasboxError {
@@ -70,12 +35,17 @@ const isErrorClass = (value: unknown): value is ErrorClass =>
 const classes = new Map<string, ErrorClass>(
   [
     ...Object.values<unknown>(spec),
-    ...[JobLimitError, CancelledError, WorkerError],
+    ...[CancelledError, WorkerError],
     ...[TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError, AggregateError],
   ]
     .filter(isErrorClass)
     .map((known) => [(known as unknown as { name: string }).name, known]),
 );
+
+/** Has errors of one more class keep it on the way. */
+export function keepClass(type: ErrorClass & { readonly name: string }): void {
+  classes.set(type.name, type);
+}
 
 /** Of an error, its causes, their causes and so on; what is beyond is left out, which also ends every circle. */
 const most = {
@@ -154,7 +124,7 @@ function stackOf(error: Error): string | undefined {
 }
 
 /** Takes what is ours from the stack of an error that ends a job: nobody's call has made it. */
-function shorten(error: Error): void {
+export function shorten(error: Error): void {
   spec.hide(error, 'stack', stackOf(error));
 }
 

@@ -5,7 +5,8 @@
  */
 
 export type { Instance } from '../vm.ts';
-export { CancelledError, JobLimitError, SuspendedError, WorkerError } from './errors.ts';
+export { JobLimitError, SuspendedError } from './ends.ts';
+export { CancelledError, WorkerError } from './errors.ts';
 export { Job } from './job.ts';
 export type { Inputs } from './map.ts';
 export type { ModuleLike } from './module-bytes.ts';

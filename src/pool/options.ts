@@ -27,10 +27,10 @@ import { mostOfName } from '../spec/told.ts';
 import { engineOption } from '../vm/engines.ts';
 import { givenLimits, type LimitOptions, limitChecks } from '../vm/options.ts';
 import type { VmOptions } from '../vm.ts';
+import { isIdentity } from './identity.ts';
 import { aModule, type Carried, type ModuleLike } from './module-bytes.ts';
 import { type Affinity, priorities } from './scheduler.ts';
 import { isService, type Service } from './services.ts';
-import { isIdentity } from './snapshot.ts';
 import type { JobStats } from './stats.ts';
 import { aWasiJob, type WasiJob, type WasiOrder, wasiOrder } from './wasi.ts';
 

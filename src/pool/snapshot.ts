@@ -6,8 +6,9 @@ import type { Opened, PlannedCall } from '../snapshot/extras.ts';
 import { Snapshot, snapshotBytes } from '../snapshot/snapshot.ts';
 import { closeSaved, openSaved } from '../snapshot/whole.ts';
 import { SnapshotError } from '../spec/errors.ts';
-import { attempt, mostOfName } from '../spec/told.ts';
+import { attempt } from '../spec/told.ts';
 import { fromData, toData } from './errors.ts';
+import { isIdentity } from './identity.ts';
 import type { JobSpec } from './options.ts';
 import type { Parcel } from './parcel.ts';
 import { pack, shareBytes, unpack } from './parcel.ts';
@@ -82,9 +83,6 @@ const progressOf = (calls: readonly PlannedCall[]): JobState => ({
     : { next: nextPlannedStep, state: pack(calls, 'the calls that follow') }),
   ...{ identity: undefined, answer: undefined, program: false },
 });
-
-export const isIdentity = (value: unknown): value is string =>
-  typeof value === 'string' && value !== '' && value.length <= mostOfName;
 
 /** Shared bytes cannot be packed. */
 const plainAnswer = (answer: Answer): unknown =>
