@@ -4,8 +4,10 @@ import { createHash } from 'node:crypto';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { bounds, moduleCost } from '../pool/bounds.ts';
 import type { CallSpec, ProgramSpec } from '../pool/options.ts';
 import { parseArguments } from '../runtime/literals.ts';
+import { Lru } from '../runtime/lru.ts';
 import type { Module } from '../runtime/module.ts';
 import { UsageError } from '../spec/errors.ts';
 import { messageOf, quoted, told } from '../spec/told.ts';
@@ -96,16 +98,12 @@ export class JobLines implements AsyncIterable<JobLine> {
   }
 }
 
-/** Modules that are kept for the next lines that name them, in bytes and in number. */
-const mostKept = { bytes: 2 ** 28, count: 1000 };
-
 /** Makes jobs of lines. */
 export class JobReader {
   /** What paths are relative to. */
   private readonly folder: string;
-  /** By path, the oldest first. */
-  private readonly modules = new Map<string, Module>();
-  private bytes = 0;
+  /** By path, for the next lines that name them. */
+  private readonly modules = new Lru<string, Module>(() => bounds.threadModules);
 
   constructor(private readonly path: string) {
     this.folder = path === standardInput ? process.cwd() : dirname(resolve(path));
@@ -145,14 +143,7 @@ export class JobReader {
     const known = this.modules.get(path);
     if (known !== undefined) return known;
     const module = readModule(path);
-    this.modules.set(path, module);
-    this.bytes += module.bytes.length;
-    for (const [old, { bytes }] of this.modules) {
-      if (old === path || (this.bytes <= mostKept.bytes && this.modules.size <= mostKept.count)) break;
-      this.modules.delete(old);
-      this.bytes -= bytes.length;
-    }
-    return module;
+    return this.modules.set(path, module, moduleCost(module.bytes.length));
   }
 }
 

@@ -40,17 +40,19 @@ export function linesOf(path: string): Lines {
   };
 }
 
-async function* split(input: AsyncIterable<Uint8Array | string>): AsyncGenerator<Line> {
+/** Throws UsageError for a line that is too long. */
+export async function* split(input: AsyncIterable<Uint8Array | string>, most = longest): AsyncGenerator<Line> {
   const decoder = new StringDecoder('utf8');
   let rest = '';
   for await (const chunk of input) {
     const text = typeof chunk === 'string' ? chunk : decoder.write(chunk as Buffer);
     rest += text;
-    if (rest.length > longest) throw new UsageError(`a line is longer than ${longest} characters`);
-    if (!text.includes('\n')) continue;
-    const lines = rest.split('\n');
-    rest = lines.pop() as string;
-    for (const line of lines) yield { text: line, ended: true };
+    if (text.includes('\n')) {
+      const lines = rest.split('\n');
+      rest = lines.pop() as string;
+      for (const line of lines) yield { text: line, ended: true };
+    }
+    if (rest.length > most) throw new UsageError(`a line is longer than ${most} characters`);
   }
   rest += decoder.end();
   if (rest !== '') yield { text: rest, ended: false };
