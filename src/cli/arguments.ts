@@ -3,6 +3,7 @@
 
 import { parseInteger } from '../runtime/literals.ts';
 import { UsageError } from '../spec/errors.ts';
+import { mostMs } from '../spec/options.ts';
 import { quoted } from '../spec/told.ts';
 
 /** Parses a count such as `500`, `1e7` or `0x1000` for an option. Throws UsageError. */
@@ -23,9 +24,6 @@ export function parseBytes(text: string, what: string): number {
   if (value !== undefined && value >= 0n && Number.isSafeInteger(bytes)) return bytes;
   throw new UsageError(`${what} must be a size such as 65536, 64K, 512M or 2G, ${quoted(text)} is not`);
 }
-
-/** Node's timers go no further. */
-const mostMs = 2 ** 31 - 1;
 
 /** Parses a time in milliseconds. Throws UsageError. */
 export const parseMs = (text: string, what: string): number => parseCount(text, what, 1, mostMs);

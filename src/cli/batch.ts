@@ -5,16 +5,18 @@ import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { Job } from '../pool/job.ts';
 import { Pool } from '../pool/pool.ts';
+import { mostThreads } from '../pool/stats.ts';
 import { formatValue } from '../runtime/literals.ts';
 import type { Value } from '../runtime/ref.ts';
 import { UsageError, type WasboxError } from '../spec/errors.ts';
+import { plain } from '../spec/told.ts';
 import { parseCount } from './arguments.ts';
 import { type Display, displayFor } from './display.ts';
 import { type Exit, errorJson, errorLine, known } from './exit.ts';
 import { type JobLine, JobLines, JobReader, type NamedJob } from './jobs.ts';
 import { standardInput } from './lines.ts';
 import { onClosed, warn } from './output.ts';
-import { count, jsonValue, plain, toJson } from './print.ts';
+import { count, jsonValue, toJson } from './print.ts';
 import { Results } from './results.ts';
 import { type EndSignal, exitOfSignal, listen } from './signals.ts';
 
@@ -28,8 +30,6 @@ export interface BatchOptions {
   /** Go on with the batch whose results are in that file. */
   readonly resume?: boolean;
 }
-
-const mostThreads = 1024;
 
 export async function batch(file: string, options: BatchOptions): Promise<Exit> {
   const { threads: wanted, output, resume = false, keepGoing = false } = options;

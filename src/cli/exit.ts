@@ -12,8 +12,7 @@ import {
   UsageError,
   WasboxError,
 } from '../spec/errors.ts';
-import { isA, messageOf, toldThrown } from '../spec/told.ts';
-import { plain } from './print.ts';
+import { isA, messageOf, plain, toldThrown } from '../spec/told.ts';
 
 export const exits = {
   ok: { code: 0, meaning: 'done' },

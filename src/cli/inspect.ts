@@ -5,13 +5,13 @@ import { Module } from '../runtime/module.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
 import { modulesAmong } from '../snapshot/whole.ts';
 import { UsageError } from '../spec/errors.ts';
-import { quoted } from '../spec/told.ts';
+import { plain, quoted } from '../spec/told.ts';
 import { parseCount } from './arguments.ts';
 import { describeFunction, describeModule, findFunction } from './describe.ts';
 import type { Exit } from './exit.ts';
 import { adviceFor, at, checkModules, kindOf, readBytes, readModule } from './files.ts';
 import { print } from './output.ts';
-import { plain, type Report, toJson } from './print.ts';
+import { type Report, toJson } from './print.ts';
 import { describeSaved } from './stack.ts';
 
 export interface InspectOptions {

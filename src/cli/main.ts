@@ -40,7 +40,7 @@ const jsonOption = ['--json', 'write the outcome as JSON, also where it is a fai
 const moduleOption = [
   '--module <file>',
   'a module that the file does not hold itself; may be given more than once',
-  (file: string, others: readonly string[] = []) => [...others, file],
+  collected,
 ] as const;
 
 /** The pool takes a while to load, and no other command needs it. */

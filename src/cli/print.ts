@@ -4,8 +4,6 @@ import { formatNumber, formatValue } from '../runtime/literals.ts';
 import type { Value } from '../runtime/ref.ts';
 import { typeName, type ValType } from '../spec/types.ts';
 
-export { plain } from '../spec/told.ts';
-
 /** The same facts for people, line by line, and for programs. */
 export interface Report {
   readonly lines: readonly string[];

@@ -4,6 +4,7 @@
 // for those of another jobs file.
 
 import { closeSync, fsyncSync, ftruncateSync, openSync, statSync, writeSync } from 'node:fs';
+import { mostThreads } from '../pool/stats.ts';
 import { UsageError } from '../spec/errors.ts';
 import { fileError, OutputError, systemReason } from './exit.ts';
 import { type JobLine, jobKey } from './jobs.ts';
@@ -31,10 +32,8 @@ class Keys {
   }
 }
 
-const keyOf = (text: string): bigint => BigInt(`0x${jobKey(text)}`) || 1n;
-
-/** Jobs of a file that are counted at all. */
-const mostJobs = 2 ** 30;
+/** A key that is not 0. */
+const numberOf = (key: string): bigint => BigInt(`0x${key}`) || 1n;
 
 export class Results {
   private constructor(
@@ -71,7 +70,7 @@ export class Results {
   /** Whether the job's result is there. Throws UsageError where it is that of another job. */
   has({ index, line, text }: JobLine): boolean {
     if (!this.known.has(index)) return false;
-    if (this.known.at(index) === keyOf(text)) return true;
+    if (this.known.at(index) === numberOf(jobKey(text))) return true;
     throw new UsageError(
       `line ${line} is not the job whose result is in ${this.path}: it has changed, or is of another batch`,
     );
@@ -121,10 +120,12 @@ async function readResults(path: string, known: Keys): Promise<number> {
     if (!ended) break;
     line++;
     const { index, job } = parsed(text);
-    if (!Number.isInteger(index) || index < 0 || index >= mostJobs || !/^[0-9a-f]{16}$/.test(job))
+    // Jobs begin in turn, and only so many are under way.
+    const most = line + mostThreads;
+    if (!Number.isInteger(index) || index < 0 || index >= most || !/^[0-9a-f]{16}$/.test(job))
       throw new UsageError(`${path}, line ${line}: not the result of a batch`);
     if (known.has(index)) throw new UsageError(`${path}, line ${line}: a second result of job ${index}`);
-    known.set(index, BigInt(`0x${job}`) || 1n);
+    known.set(index, numberOf(job));
     size += Buffer.byteLength(text) + 1;
   }
   return size;

@@ -176,7 +176,11 @@ export const retryHostFunction = <
 
 const notYetOptions = optionsOf<Waiting>({
   until: aNumber(0),
-  event: check(({ then }: PromiseLike<unknown>) => typeof then === 'function', 'a promise'),
+  event: check(
+    (v: PromiseLike<unknown> | readonly PromiseLike<unknown>[]) =>
+      [v].flat().every(({ then }) => typeof then === 'function'),
+    'a promise, or a list of them',
+  ),
 });
 
 /** What the body of a `retryHostFunction` returns where it cannot answer yet. Throws UsageError. */

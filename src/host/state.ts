@@ -17,6 +17,9 @@ export interface WholeState {
   readonly blocks: readonly Uint8Array[];
 }
 
+/** What a block counts for: one that is small is no less an object of the host. */
+export const blockCost = (bytes: number): number => Math.max(bytes, 2048);
+
 /** How a host module makes its state, and what it is as data. `most`: bytes that the VM's limit `hostState` allows it. */
 export interface StateKind<S> {
   /** Of a VM that has none yet. */

@@ -3,7 +3,7 @@
 import { weightOf } from '../runtime/weight.ts';
 import { LimitError, LinkError, SnapshotError } from '../spec/errors.ts';
 import { isA, messageOf, quoted } from '../spec/told.ts';
-import type { NamedState, StateData, StateOwner, WholeState } from './state.ts';
+import { blockCost, type NamedState, type StateData, type StateOwner, type WholeState } from './state.ts';
 
 export class HostStates {
   private readonly held = new Map<StateOwner, unknown>();
@@ -68,9 +68,9 @@ export class HostStates {
   }
 }
 
-/** Of the blocks of states; those that stand in several places count in each. */
+/** Of the blocks of states, as the limit counts them; those that stand in several places count in each. */
 export const bytesOf = (states: readonly { readonly blocks: readonly Uint8Array[] }[]): number =>
-  states.reduce((sum, { blocks }) => blocks.reduce((part, { length }) => part + length, sum), 0);
+  states.reduce((sum, { blocks }) => blocks.reduce((part, { length }) => part + blockCost(length), sum), 0);
 
 export const overLimit = (bytes: number, most: number): LimitError =>
   new LimitError(`host modules keep ${bytes} bytes, over the limit hostState of ${most}`, {

@@ -3,6 +3,7 @@
 // out not to be one that can travel.
 
 import { Deserializer, Serializer } from 'node:v8';
+import { sharedCopy } from '../runtime/shared.ts';
 import { SnapshotError, UsageError } from '../spec/errors.ts';
 import { messageOf } from '../spec/told.ts';
 
@@ -14,10 +15,7 @@ const fewBytes = 1024;
 
 /** A copy of the bytes that goes to other threads without being copied again, where they are many. */
 export function shareBytes(bytes: Uint8Array): Parcel {
-  if (bytes.length <= fewBytes) return new Uint8Array(bytes);
-  const shared = new Uint8Array(new SharedArrayBuffer(bytes.length));
-  shared.set(bytes);
-  return shared;
+  return bytes.length <= fewBytes ? new Uint8Array(bytes) : sharedCopy(bytes);
 }
 
 /** Throws UsageError, naming `what`, for what cannot be copied to another thread: functions, sockets, references. */

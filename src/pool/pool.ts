@@ -6,7 +6,7 @@ import { Module } from '../runtime/module.ts';
 import type { Value } from '../runtime/ref.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
 import { CrashError, UsageError, type WasboxError } from '../spec/errors.ts';
-import { check } from '../spec/options.ts';
+import { check, mostMs } from '../spec/options.ts';
 import { cut, toldThrown } from '../spec/told.ts';
 import { deferred } from './deferred.ts';
 import { JobLimitError, SuspendedError } from './ends.ts';
@@ -53,8 +53,6 @@ export interface PoolStats {
 
 /** How long a thread may be busy with a job that is over its overtime, in ms. */
 const mostNotice = 1000;
-/** A timer that fires in 24 days only. */
-const longest = 2 ** 31 - 1;
 
 /**
  * Threads that run jobs in slices, and the owner of their state in between. It keeps the process alive as long as there
@@ -79,10 +77,11 @@ export class Pool {
   private readonly drained = deferred<void>();
   private ended: Promise<void> | undefined;
   private jobs = 0;
-  private readonly keepAlive = setInterval(() => {}, longest).unref();
+  private readonly keepAlive: NodeJS.Timeout;
 
   constructor(options: PoolOptions = {}) {
     this.spec = poolSpec(options);
+    this.keepAlive = setInterval(() => {}, mostMs).unref();
     for (const [name, service] of Object.entries(this.spec.services)) this.expose(name, service);
     this.scheduler = new Scheduler(this.spec.maxLive);
     this.threads = new Threads(
@@ -385,7 +384,7 @@ export class Pool {
         this.queue(run);
         this.pump();
       },
-      Math.min(timeout, longest),
+      Math.min(timeout, mostMs),
     );
     run.giveUp = () => clearTimeout(timer);
   }

@@ -15,6 +15,7 @@ import {
   type WasiLimits,
   wasi,
 } from '../wasi/index.ts';
+import { giverOf } from '../wasi/options.ts';
 import { type Parcel, pack, unpack } from './parcel.ts';
 import type { Program, Step, StepResult } from './program.ts';
 
@@ -60,7 +61,7 @@ const jobOptions = optionsOf<WasiJob>(jobChecks);
 export const aWasiJob = (value: unknown, what: string): void => {
   jobOptions(value, what);
   const { files: _, ...rest } = value as WasiJob;
-  wasi(rest);
+  giverOf(rest);
 };
 
 /** Throws UsageError for what cannot go to another thread. */

@@ -352,7 +352,7 @@ const saved = (vm: VM): Parcel => shareBytes(vm.save().encode());
 async function asked(vm: VM): Promise<Stopped | undefined> {
   const waits = vm.retry();
   const { left } = waits ?? {};
-  if (left !== undefined && waits?.event === undefined && left > shortestMs) return { kind: 'waits', timeout: left };
+  if (left !== undefined && waits?.events.length === 0 && left > shortestMs) return { kind: 'waits', timeout: left };
   if (vm.status === 'waiting') await vm.answer();
   return undefined;
 }

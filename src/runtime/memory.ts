@@ -7,6 +7,7 @@ import { LimitError, UsageError } from '../spec/errors.ts';
 import type { MemType } from '../spec/types.ts';
 import { bounds } from './bounds.ts';
 import { type HostMemory, hostWasm } from './host-wasm.ts';
+import { isShared } from './shared.ts';
 import { weigh } from './weight.ts';
 
 /** Pages of 64 KiB that one memory can have at the most, whatever its type says. */
@@ -184,8 +185,6 @@ export interface ResizableMemory {
 
 /** Whether this host knows resizable buffers of memories. */
 export const hasResizableBuffers = 'toResizableBuffer' in hostWasm.Memory.prototype;
-
-const isShared = (buffer: ArrayBufferLike): boolean => !(buffer instanceof ArrayBuffer);
 
 const hostPages = (size: number): number => Math.ceil(size / hostPage);
 

@@ -54,7 +54,7 @@ export interface VmLimits {
    * ten to a hundred bytes.
    */
   readonly entities: number;
-  /** Bytes of the blocks that host modules keep for the VM, together. */
+  /** Bytes of the blocks that host modules keep for the VM, together; one that has less counts for 2 KiB. */
   readonly hostState: number;
 }
 

@@ -1,6 +1,8 @@
 // The blocks of host modules in a container, in pages: each once, but for those that are zero or that the base snapshot
 // has. Nobody writes to a block that was saved, so bytes at the same place of the same buffer are equal without a look.
 
+import { blockCost } from '../host/state.ts';
+import { sharedBytes } from '../runtime/shared.ts';
 import { checkDeadline, checkDeadlineNow } from '../spec/patience.ts';
 import { crc32 } from './checksum.ts';
 import { bad } from './form.ts';
@@ -141,7 +143,7 @@ export function blockPagesNamed({ blockRuns }: WithBlocks, most: number): number
   let pages = 0;
   let bytes = 0;
   for (const { size, runs } of blocksIn(blockRuns)) {
-    bytes += size;
+    bytes += blockCost(size);
     if (bytes > most) bad(`blocks take more than ${most} bytes`, 'blocks');
     for (let i = 0; i < runs.length; i += 2) if ((runs[i + 1] as number) >= 0) pages += runs[i] as number;
   }
@@ -174,7 +176,7 @@ export function unshareBlocks({ blockRuns }: WithBlocks, pages: Uint8Array, base
     (source >= 0 ? own[source] : ofBase[firstOfBase - source]) ?? bad('a page is not there', 'blocks');
   const blocks = Array.from(blocksIn(blockRuns), ({ size, runs }) => {
     checkDeadlineNow('decoding a snapshot');
-    const block = newBlock(size);
+    const block = sharedBytes(size);
     let at = 0;
     for (let i = 0; i < runs.length; i += 2) {
       const [count, source] = [runs[i] as number, runs[i + 1] as number];
@@ -184,10 +186,4 @@ export function unshareBlocks({ blockRuns }: WithBlocks, pages: Uint8Array, base
     return block;
   });
   return { blocks, blockRuns: new Int32Array(0) };
-}
-
-/** On a shared buffer, where the host has them. */
-function newBlock(size: number): Uint8Array {
-  const { SharedArrayBuffer: Shared } = globalThis as { SharedArrayBuffer?: typeof SharedArrayBuffer };
-  return new Uint8Array(Shared === undefined ? new ArrayBuffer(size) : new Shared(size));
 }

@@ -1,7 +1,7 @@
 // States of host modules in a snapshot. In memory a block of theirs is the very bytes that the module gave, once, however
 // many places name it. How blocks stand in a container is in blocks.ts.
 
-import type { NamedState } from '../host/state.ts';
+import { blockCost, type NamedState } from '../host/state.ts';
 import { overLimit } from '../host/states.ts';
 import { cut } from '../spec/told.ts';
 import { bad } from './form.ts';
@@ -41,7 +41,7 @@ export function checkStates({ states = [], blocks = [], blockRuns }: States, mos
     before = name;
     row.forEach((place, i) => {
       const block = blocks[place] ?? bad(`its block ${i} is not there`, where);
-      sum += block.length;
+      sum += blockCost(block.length);
     });
   }
   if (sum > most) throw overLimit(sum, most);

@@ -16,6 +16,7 @@ import {
 } from '../spec/options.ts';
 import { quoted } from '../spec/told.ts';
 import { memoryFiles } from './files/memory/source.ts';
+import { aFileSource } from './files/mounts/source.ts';
 import type { Contents } from './files/tree.ts';
 import type { FileSource } from './files/types.ts';
 import type { ClockOption } from './system/clock.ts';
@@ -56,10 +57,6 @@ export interface WasiOptions {
 
 const streamNames = ['stdin', 'stdout', 'stderr'] as const;
 const aTextWithoutNul = check((v: string) => typeof v === 'string' && !v.includes('\0'), 'a text without NUL');
-const aSource = check(
-  ({ create, restore }: FileSource) => typeof create === 'function' && typeof restore === 'function',
-  'a source of files, as of memoryFiles',
-);
 
 const wasiOptions = optionsOf<WasiOptions>({
   args: listOf(aTextWithoutNul),
@@ -69,7 +66,7 @@ const wasiOptions = optionsOf<WasiOptions>({
   stderr: anything,
   terminals: listOf(oneOf(...streamNames)),
   files: anObject,
-  preopens: recordOf(aSource),
+  preopens: recordOf(aFileSource),
   clock: check(
     (v: ClockOption) => v === 'live' || typeof v.start === 'bigint' || v.start instanceof Date,
     "'live', or an object with a start",

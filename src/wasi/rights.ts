@@ -20,6 +20,9 @@ export const rights = (...of: readonly Right[]): number => of.reduce((sum, right
 
 export const allRights = rights(...names);
 
+/** Those that there are, of the bits that a program gives. */
+export const rightsIn = (bits: bigint): number => Number(bits & BigInt(allRights));
+
 const ofFiles = rights(
   ...(['fd_datasync', 'fd_read', 'fd_seek', 'fd_fdstat_set_flags', 'fd_sync', 'fd_tell', 'fd_write'] as const),
   ...(['fd_advise', 'fd_allocate', 'fd_filestat_get', 'fd_filestat_set_size', 'fd_filestat_set_times'] as const),

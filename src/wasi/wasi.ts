@@ -49,12 +49,12 @@ export class Wasi {
         restore: (saved) => restoreSystem(saved, giver),
         dispose: (system) => system.dispose(),
       },
-      functions: functionsOf(preview1, options.calls),
+      functions: { ...functions.preview1, ...options.calls },
       keepsViews: false,
     });
     this.imports = {
       wasi_snapshot_preview1: this.module.functions,
-      wasi_unstable: ownedBy(this.module, functionsOf(unstable, options.calls)),
+      wasi_unstable: ownedBy(this.module, { ...functions.unstable, ...options.calls }),
     };
   }
 
@@ -104,13 +104,13 @@ export function exitCodeOf(outcome: Outcome): number {
   }
 }
 
-function functionsOf(form: Form, bound: WasiOptions['calls'] = {}): Record<string, HostFunction> {
-  const functions = Object.entries(calls).map(([name, call]): [string, HostFunction] => [
-    name,
-    functionOf(call, form, endings.includes(name)),
-  ]);
-  return { ...Object.fromEntries(functions), ...bound };
-}
+const functionsOf = (form: Form): Record<string, HostFunction> =>
+  Object.fromEntries(
+    Object.entries(calls).map(([name, call]) => [name, functionOf(call, form, endings.includes(name))]),
+  );
+
+/** All systems have the same ones, but for those that are given in their place. */
+const functions = { preview1: functionsOf(preview1), unstable: functionsOf(unstable) };
 
 function functionOf(call: Call, form: Form, isEnding: boolean): HostFunction {
   const params = (call.params === '' ? [] : call.params.split(' ')) as ('i32' | 'i64')[];

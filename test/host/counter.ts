@@ -100,8 +100,12 @@ export const engines = ['interpreter', 'native'] as const;
 export type Engine = (typeof engines)[number];
 export const other = (engine: Engine): Engine => (engine === 'native' ? 'interpreter' : 'native');
 
-export async function counting(engine: VmOptions['engine'], counter = counterModule()): Promise<VM> {
-  const vm = new VM({ engine, sharedMemory: true });
+export async function counting(
+  engine: VmOptions['engine'],
+  counter = counterModule(),
+  limits: VmOptions['limits'] = {},
+): Promise<VM> {
+  const vm = new VM({ engine, sharedMemory: true, limits });
   vm.instantiate(await guest, { counter: counter.functions });
   return vm;
 }

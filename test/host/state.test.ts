@@ -141,6 +141,15 @@ test('a snapshot without state is of the version before it; without its host mod
   });
 });
 
+test('small blocks count for 2 KiB each', async (t) => {
+  const vm = await counting('interpreter', counter, { hostState: 20_480 });
+  vm.state(counter).blocks.push(...Array.from({ length: 10 }, () => new Uint8Array(1)));
+  t.is(vm.save().data.blocks?.length, 10);
+  vm.state(counter).blocks.push(new Uint8Array(0));
+  for (const act of [() => vm.save(), () => vm.fork(), () => vm.send()])
+    t.like(t.throws(act, { instanceOf: LimitError }), { limit: 'hostState', value: 20_480 });
+});
+
 test('two host modules of one name are none', async (t) => {
   const module = await moduleOf('(import "a" "next" (func (result i32))) (import "b" "next" (func (result i32)))');
   const vm = new VM();

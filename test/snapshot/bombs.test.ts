@@ -207,3 +207,19 @@ for (const [what, forge] of Object.entries(lies))
     const again = refused(() => VM.restore(new Snapshot(data), { modules: [known], imports }));
     t.true(error.message.length < 300 && again.message.length < 300);
   });
+
+test('millions of blocks that have no bytes count for something', async (t) => {
+  const { data } = new VM().save();
+  const blocks = (count: number) => ({
+    version: 4,
+    states: [{ name: 'x', data: null, blocks: new Int32Array(0) }],
+    blocks: new Array<Uint8Array>(count).fill(new Uint8Array(0)),
+    blockRuns: new Int32Array(0),
+  });
+  const bytes = new Snapshot({ ...data, ...blocks(4 * million) }).encode();
+  t.true(bytes.length < 50_000, `${bytes.length}`);
+  t.regex(refused(() => Snapshot.decode(bytes)).message, /blocks take more than 2147483648 bytes/);
+  const few = new Snapshot({ ...data, ...blocks(1000) }).encode();
+  t.is(Snapshot.decode(few, { maxState: 2_048_000 }).data.blocks?.length, 1000);
+  t.regex(refused(() => Snapshot.decode(few, { maxState: 2_047_999 })).message, /blocks take more than/);
+});

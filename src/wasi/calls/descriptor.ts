@@ -5,7 +5,7 @@ import { ErrnoError, fail } from '../errno.ts';
 import type { FileKind } from '../files/kinds.ts';
 import { fileTypes } from '../files/kinds.ts';
 import type { FileStat, FileTimes } from '../files/types.ts';
-import { allRights, type Right, rights } from '../rights.ts';
+import { type Right, rights, rightsIn } from '../rights.ts';
 import type { Descriptor, FileDescriptor, InputDescriptor, OutputDescriptor } from '../system/descriptors.ts';
 import { call, later, type Result, type Scene, safe } from './call.ts';
 
@@ -169,11 +169,9 @@ function listDirectory(scene: Scene, fd: number, at: number, size: number, cooki
   memory.setU32(result, used);
 }
 
-const toRights = (bits: bigint): number => Number(bits & BigInt(allRights));
-
 function setRights({ system }: Scene, fd: number, wanted: bigint, wantedInheriting: bigint): void {
   const descriptor = system.descriptors.get(fd);
-  const [base, inheriting] = [toRights(wanted), toRights(wantedInheriting)];
+  const [base, inheriting] = [rightsIn(wanted), rightsIn(wantedInheriting)];
   if ((base & ~descriptor.rights) !== 0 || (inheriting & ~descriptor.inheriting) !== 0) fail('notcapable');
   descriptor.barred |= descriptor.rights & ~base;
   descriptor.barredInheriting |= descriptor.inheriting & ~inheriting;

@@ -15,7 +15,7 @@ import {
   unlinkAt,
 } from '../files/paths.ts';
 import type { FileNode } from '../files/types.ts';
-import { allRights, directoryRights, fileRights, type Right, rights } from '../rights.ts';
+import { directoryRights, fileRights, type Right, rights, rightsIn } from '../rights.ts';
 import type { FileDescriptor } from '../system/descriptors.ts';
 import { call, type Scene } from './call.ts';
 import { timesOf, writing } from './descriptor.ts';
@@ -32,7 +32,6 @@ const follows = (flags: number): boolean => (flags & lookupFlags.symlinkFollow) 
 /** The directory that a path begins in. */
 const baseOf = ({ system }: Scene, fd: number, right: Right): FileNode => system.descriptors.directory(fd, right).node;
 
-const toRights = (bits: bigint): number => Number(bits & BigInt(allRights));
 const reading = rights('fd_read', 'fd_readdir');
 
 interface Opening {
@@ -83,7 +82,7 @@ export const pathCalls = {
       const { memory } = scene;
       const path = textOf(scene, at, size);
       memory.check(result, 4);
-      const wanted = { base: toRights(base), inheriting: toRights(inheriting) };
+      const wanted = { base: rightsIn(base), inheriting: rightsIn(inheriting) };
       memory.setU32(result, open(scene, fd, { dirFlags, path, flags, fdFlags, ...wanted }));
     },
   ),

@@ -58,7 +58,7 @@ function poll(scene: Scene, from: number, to: number, count: number, result: num
 function sleep({ system: { clock } }: Scene, { left, events }: Waiting): NotYet | undefined {
   const until = left === undefined ? undefined : clock.sleep(left);
   if (left !== undefined && until === undefined) return undefined;
-  return new NotYet({ until, event: events.length === 0 ? undefined : Promise.race(events) });
+  return new NotYet({ until, event: events });
 }
 
 /** All that is due; what is not yet is noted. */

@@ -114,11 +114,8 @@ export class WASI {
     { memory = this.exportsOf(instance).memory }: { memory?: unknown } = {},
   ): void {
     if (this.started) throw new UsageError('this WASI has been started already');
-    if (
-      Object((memory as { buffer?: unknown } | undefined)?.buffer) !==
-      (memory as { buffer?: unknown } | undefined)?.buffer
-    )
-      throw new UsageError('the instance must export a memory `memory`');
+    const { buffer } = Object(memory) as { readonly buffer?: unknown };
+    if (Object(buffer) !== buffer) throw new UsageError('the instance must export a memory `memory`');
     this.memory = memory as { readonly buffer: ArrayBufferLike };
     this.started = true;
   }
@@ -218,8 +215,8 @@ function untilReady(act: () => number): number {
 const word = new Int32Array(new SharedArrayBuffer(4));
 const wait = (ms: number): void => void Atomics.wait(word, 0, 0, ms);
 
-function block({ left, event }: NotYet): void {
-  if (left === undefined || event !== undefined)
+function block({ left, events }: NotYet): void {
+  if (left === undefined || events.length > 0)
     throw new UsageError('what is waited for never comes to a thread that blocks');
   wait(left);
 }

@@ -2,7 +2,7 @@
 // nothing of it makes the host reach for what it did not give.
 
 import type { StateData, WholeState } from '../../host/state.ts';
-import { SnapshotError } from '../../spec/errors.ts';
+import { bad as badAt, isCount } from '../../snapshot/form.ts';
 import { allFdFlags } from '../abi.ts';
 import type { FileSystem } from '../files/types.ts';
 import { allRights } from '../rights.ts';
@@ -81,13 +81,11 @@ function saveDescriptor(fd: number, descriptor: Descriptor): SavedDescriptor {
 // Restoring.
 
 function bad(what: string): never {
-  throw new SnapshotError(what, 'state of wasi');
+  return badAt(what, 'state of wasi');
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 const fieldsOf = (value: unknown): Fields => Object(value) as Fields;
-const isCount = (value: unknown, most = Number.MAX_SAFE_INTEGER): value is number =>
-  Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= most;
 const listOf = (value: unknown, what: string): readonly unknown[] => (Array.isArray(value) ? value : bad(`no ${what}`));
 
 function textsOf(value: unknown, what: string): readonly string[] {

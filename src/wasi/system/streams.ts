@@ -1,6 +1,8 @@
 // Standard streams: what the host gives (a source, a sink), which is bound to a process and may serve several VMs in turn,
 // and what a VM has of them, which is its state: bytes that came and were not read, bytes that were written and are kept.
 
+import { concatBytes } from '@noble/hashes/utils.js';
+import { sharedCopy } from '../../runtime/shared.ts';
 import { SnapshotError, UsageError } from '../../spec/errors.ts';
 import { told } from '../../spec/told.ts';
 import { ErrnoError, fail } from '../errno.ts';
@@ -53,14 +55,6 @@ export type OutputOption = Writer | WebWritable | NodeWritable;
 
 const encoded = (chunk: Chunk): Uint8Array => (typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk);
 
-/** Where the host has shared buffers, on one: so bytes go to other threads without a copy. */
-export function sharedCopy(bytes: Uint8Array): Uint8Array {
-  const { SharedArrayBuffer: Shared } = globalThis as { SharedArrayBuffer?: typeof SharedArrayBuffer };
-  const copy = new Uint8Array(Shared === undefined ? new ArrayBuffer(bytes.length) : new Shared(bytes.length));
-  copy.set(bytes);
-  return copy;
-}
-
 // The host's ends.
 
 /** Bytes of the host, taken piece by piece as somebody asks for them. */
@@ -112,7 +106,7 @@ export class Source {
   /** All that can be had without waiting; for a VM that goes elsewhere. */
   takeAhead(): Uint8Array | undefined {
     const [ready, ahead] = [this.takeReady(), this.ended ? undefined : this.next.ahead?.()];
-    return ahead === undefined || ahead === null ? ready : joined([...(ready ? [ready] : []), encoded(ahead)]);
+    return ahead === undefined || ahead === null ? ready : concatBytes(...(ready ? [ready] : []), encoded(ahead));
   }
 
   private ask(): void {
@@ -307,7 +301,7 @@ export class Input {
   /** Takes along what came meanwhile. */
   save(): { readonly data: SavedInput; readonly block: Uint8Array } {
     const ahead = this.ended ? undefined : this.source?.takeAhead();
-    if (ahead !== undefined) [this.block, this.at] = [joined([this.block.subarray(this.at), ahead]), 0];
+    if (ahead !== undefined) [this.block, this.at] = [concatBytes(this.block.subarray(this.at), ahead), 0];
     return { data: { at: this.at, ended: this.ended }, block: this.block };
   }
 }
@@ -319,8 +313,13 @@ export interface SavedOutput {
 
 /** So many blocks become one. */
 const mostBlocks = 64;
+const leastRoom = 256;
 
 export class Output {
+  /** What was written since the last save: one row of bytes, for a guest may write them one by one. */
+  private tail = new Uint8Array(0);
+  private length = 0;
+
   private constructor(
     /** Undefined: what is written is kept. */
     private readonly sink: Sink | undefined,
@@ -354,33 +353,39 @@ export class Output {
   /** Bytes of its own. */
   write(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
-    if (this.sink === undefined) this.kept.push(bytes);
+    if (this.sink === undefined) this.keep(bytes);
     else this.sink.write(bytes, this.total);
     this.total += bytes.length;
   }
 
+  private keep(bytes: Uint8Array): void {
+    const end = this.length + bytes.length;
+    if (end > this.tail.length) {
+      const wider = new Uint8Array(Math.max(end, 2 * this.tail.length, leastRoom));
+      wider.set(this.unsaved);
+      this.tail = wider;
+    }
+    this.tail.set(bytes, this.length);
+    this.length = end;
+  }
+
+  private get unsaved(): Uint8Array {
+    return this.tail.subarray(0, this.length);
+  }
+
   /** All that is kept. */
   get bytes(): Uint8Array {
-    return joined(this.kept);
+    return concatBytes(...this.kept, this.unsaved);
   }
 
   save(): { readonly data: SavedOutput; readonly blocks: readonly Uint8Array[] } {
     const { kept } = this;
-    const plain = kept.findIndex(({ buffer }) => buffer instanceof ArrayBuffer);
-    const from = kept.length > mostBlocks ? 0 : plain;
-    if (from >= 0) kept.push(sharedCopy(joined(kept.splice(from))));
+    if (this.length > 0) kept.push(sharedCopy(this.unsaved));
+    this.tail = new Uint8Array(0);
+    this.length = 0;
+    if (kept.length > mostBlocks) kept.push(sharedCopy(concatBytes(...kept.splice(0))));
     return { data: { written: this.total, blocks: kept.length }, blocks: [...kept] };
   }
 }
 
 const sizeOf = (blocks: readonly Uint8Array[]): number => blocks.reduce((sum, { length }) => sum + length, 0);
-
-function joined(blocks: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(sizeOf(blocks));
-  let at = 0;
-  for (const block of blocks) {
-    all.set(block, at);
-    at += block.length;
-  }
-  return all;
-}

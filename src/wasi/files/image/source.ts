@@ -1,6 +1,7 @@
 // Files that nobody can change. They are no state: a snapshot only says which image it was, by a hash of all that is in it,
 // and whoever restores it gives the image again.
 
+import { concatBytes } from '@noble/hashes/utils.js';
 import { hashOf } from '../../../runtime/sha256.ts';
 import { bad } from '../../../snapshot/form.ts';
 import { optionsOf, theOptions } from '../../../spec/options.ts';
@@ -51,13 +52,7 @@ export function imageOf(files: SavedFiles): FileSource {
 
 /** Equal contents in the same order give equal pages, in whatever blocks. */
 function hashFiles({ blocks }: SavedFiles): string {
-  const bytes = new Uint8Array(blocks.reduce((sum, block) => sum + block.length, 0));
-  let at = 0;
-  for (const block of blocks) {
-    bytes.set(block, at);
-    at += block.length;
-  }
-  return hashOf(bytes);
+  return hashOf(concatBytes(...blocks));
 }
 
 class Image extends MemoryFileSystem {

@@ -2,6 +2,7 @@
 // frozen: then others may have them too, in other file systems and on other threads, and whoever wants to write to one
 // takes a new page instead. Buffers hold many pages, so that there are few to hand over.
 
+import { asShared, sharedBytes } from '../../../runtime/shared.ts';
 import { pageBytes } from '../../../snapshot/format.ts';
 
 /** As large as those of snapshots, which look for equal ones. */
@@ -25,13 +26,6 @@ interface Arena {
   /** Numbers of pages that were used before. */
   readonly spare: number[];
 }
-
-/** Where nothing can be shared, messages copy. */
-const sharedBuffer = (bytes: number): ArrayBufferLike =>
-  typeof SharedArrayBuffer === 'undefined' ? new ArrayBuffer(bytes) : new SharedArrayBuffer(bytes);
-
-const isShared = (buffer: ArrayBufferLike): boolean =>
-  typeof SharedArrayBuffer === 'undefined' || buffer instanceof SharedArrayBuffer;
 
 export class Pages {
   private readonly arenas: (Arena | undefined)[] = [];
@@ -101,7 +95,7 @@ export class Pages {
     for (const slot of this.open) return slot;
     const places = this.nextPlaces;
     this.nextPlaces = Math.min(mostPlaces, 2 * places);
-    return this.add(new Uint8Array(sharedBuffer(places * pageBytes)), false, 0);
+    return this.add(sharedBytes(places * pageBytes), false, 0);
   }
 
   give(page: number): void {
@@ -192,7 +186,7 @@ export class Pages {
     const numbers: number[] = [];
     for (const block of blocks)
       for (let at = 0; at < block.length; at += mostPlaces * pageBytes) {
-        const bytes = sharedView(block.subarray(at, at + mostPlaces * pageBytes));
+        const bytes = asShared(block.subarray(at, at + mostPlaces * pageBytes));
         const places = bytes.length / pageBytes;
         const slot = this.add(bytes, true, places);
         slots.push(slot);
@@ -210,12 +204,4 @@ export class Pages {
       },
     };
   }
-}
-
-/** Bytes that cross threads without being copied; of others a copy. */
-function sharedView(bytes: Uint8Array): Uint8Array<ArrayBufferLike> {
-  if (isShared(bytes.buffer)) return bytes;
-  const shared = new Uint8Array(sharedBuffer(bytes.length));
-  shared.set(bytes);
-  return shared;
 }

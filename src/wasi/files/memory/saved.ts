@@ -22,6 +22,7 @@
 
 import { Reader } from '../../../binary/reader.ts';
 import { Writer } from '../../../binary/writer.ts';
+import { sharedBytes } from '../../../runtime/shared.ts';
 import { bad, isCount } from '../../../snapshot/form.ts';
 import { LimitError, MalformedError } from '../../../spec/errors.ts';
 import { checkDeadline } from '../../../spec/patience.ts';
@@ -56,14 +57,11 @@ export function write(volume: MemoryVolume, root: MemoryDirectory, row: Row): Sa
   const nodes = inOrder(volume, root);
   writeCount(w, volume.nextInode);
   w.list(nodes, (_, node) => writeNode(w, node, row));
-  const tree = new Uint8Array(sharedBytes(Math.ceil(w.length / pageBytes) * pageBytes));
+  const tree = sharedBytes(Math.ceil(w.length / pageBytes) * pageBytes);
   tree.set(w.view());
   const data: Data = { kind: 'memory', version, tree: w.length };
   return { data, blocks: [tree, ...row.blocks()] };
 }
-
-const sharedBytes = (bytes: number): ArrayBufferLike =>
-  typeof SharedArrayBuffer === 'undefined' ? new ArrayBuffer(bytes) : new SharedArrayBuffer(bytes);
 
 function inOrder(volume: MemoryVolume, root: MemoryDirectory): MemoryNode[] {
   const nodes = new Set<MemoryNode>([root]);
