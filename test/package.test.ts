@@ -3,7 +3,7 @@
 
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -73,7 +73,8 @@ test.serial('the package has what it should, and its command', async (t) => {
 /** In a folder of its own, as the examples write files where they run. */
 async function prints(t: ExecutionContext, node: string, file: string, example: string): Promise<void> {
   const cwd = await mkdtemp(join(folder, 'run-'));
-  await writeFile(join(cwd, 'fib.wasm'), await readFile(join(folder, 'fib.wasm')));
+  await copyFile(join(folder, 'fib.wasm'), join(cwd, 'fib.wasm'));
+  await copyFile(join(root, 'test/fixtures/wasi/words.wasm'), join(cwd, 'words.wasm'));
   const { stdout, stderr } = await run(node, [file], { cwd, env });
   t.deepEqual(stdout.trim().split('\n'), promised(example), file);
   t.is(stderr, '');

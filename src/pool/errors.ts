@@ -1,6 +1,6 @@
-// Errors of the pool, and how errors cross threads: structured clone drops classes
-// and codes, so errors travel as plain data (`toData`) and come out as what they were (`fromData`). What a service or a
-// host function throws may be anything, and of any size: whatever it is, its data is small, and can be printed.
+// How errors cross threads: structured clone drops classes and codes, so errors travel as plain data (`toData`) and come
+// out as what they were (`fromData`). What a service or a host function throws may be anything, and of any size: whatever it
+// is, its data is small, and can be printed. Also the pool's own errors, but for those that have a job's state (ends.ts).
 
 import { fileURLToPath } from 'node:url';
 import { Serializer } from 'node:v8';

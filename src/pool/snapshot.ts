@@ -15,9 +15,8 @@ import { pack, shareBytes, unpack } from './parcel.ts';
 import { lastPlainStep, nextPlannedStep } from './program.ts';
 import type { Answer, ErrorData, Progress } from './protocol.ts';
 
-/**
- * In a container `job` (snapshot/extras.ts) is a parcel of `{ next, state, identity, answer, program }`, of
- * which older ones have the first two or four only. */
+// In a container `job` (snapshot/extras.ts) is a parcel of `{ next, state, identity, answer, program }`, of which older ones
+// have the first two or four only.
 
 /** A suspended job: `encode` makes bytes of it, and `pool.resume` goes on with it, as often as you like. */
 export class JobSnapshot {

@@ -65,6 +65,7 @@ export function trimThrown(thrown: unknown): void {
     if (end > 0) hide(thrown, 'stack', lines.slice(0, end).join('\n'));
   }, undefined);
 }
+
 /** Node's own functions, and those of modules: the guest's as we write them, and our native code. */
 const ofNobody = /\(node:|at (?:async )?node:|wasm-function\[/;
 

@@ -47,8 +47,7 @@ type Surroundings = Required<RestoreStoreOptions>;
 
 /**
  * A WebAssembly VM: a store of instances and one stack. A call is started, runs until it ends or is suspended, and goes
- * on,
- * here or wherever it is restored.
+ * on, here or wherever it is restored.
  */
 export class VM implements Runner {
   /** @hidden */
