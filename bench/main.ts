@@ -8,7 +8,7 @@ import { cpus } from 'node:os';
 import { corpus } from './corpus/section.ts';
 import { deadlines } from './deadlines.ts';
 import { execution } from './execution.ts';
-import { hostileGrowth } from './growth.ts';
+import { hostileGrowth } from './growth/section.ts';
 import { latency } from './latency.ts';
 import { moving } from './moving.ts';
 import { prices } from './prices/section.ts';

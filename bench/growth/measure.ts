@@ -1,38 +1,21 @@
-// Modules of hostile shapes (test/growth/shapes.ts), each at sizes 1, 2, 4 and 8: how the time of each stage grows. Where it
-// is in proportion, twice the size takes twice the time; what takes very little time is not judged.
+// The process that measures modules of hostile shapes: writes a row of the table as a line of JSON for each shape.
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { hostFunction, Module, type Outcome, VM } from 'wasbox';
-import { type Shape, shapes } from '../test/growth/shapes.ts';
-import { codeName, decode, lower, ModuleCode, rewriteBytes, supports, validate } from './built.ts';
-import { marked } from './marked.ts';
-import type { Section } from './table.ts';
+import { type Shape, shapes } from '../../test/growth/shapes.ts';
+import { codeName, decode, lower, ModuleCode, rewriteBytes, supports, validate } from '../built.ts';
+import { marked } from '../marked.ts';
+import { fuel, judgedMs, rounds, type Stage, stages } from './told.ts';
 
 const sizes = [1, 2, 4, 8] as const;
-/** The least time of so many rounds counts; a shape that takes long has fewer. */
-const rounds = 9;
+/** A shape that takes long has fewer rounds. */
 const fewRounds = 3;
 const longMs = 2000;
-/** Times that begin with a shorter one are the clock's, the compiler's and the collector's as much as the work's. */
-const judgedMs = 1;
-const fuel = 100_000;
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as (options: { type: 'minor' }) => void;
 
-const stages = [
-  'decode',
-  'validate',
-  'lower',
-  'rewrite',
-  'compile',
-  'link',
-  'first run',
-  'native run',
-  'save',
-] as const;
-type Stage = (typeof stages)[number];
 type Times = Partial<Record<Stage, number>>;
 
 interface Sized {
@@ -40,20 +23,6 @@ interface Sized {
   readonly times: Times;
   /** How each stage ended: what is refused at one size and done at another is not compared. */
   readonly ends: Partial<Record<Stage, string>>;
-}
-
-export async function hostileGrowth(): Promise<Section> {
-  const rows: string[][] = [];
-  for (const shape of shapes) {
-    rows.push(rowOf(shape));
-    console.log(`${shape.name} is done`);
-  }
-  return {
-    title: 'Hostile shapes',
-    text: `Milliseconds for each KB of a module at size 8, and in brackets how many times longer a stage takes at most when the size doubles, from 1 to 8 (a dash where it takes less than ${judgedMs} ms, or ends otherwise). The least of up to ${rounds} rounds. Lowering is that of all functions in both forms; a module that the rewriter refuses has no more of it than the time to find out. The collector clears the young generation before each stage. First runs are of at most ${fuel} units of fuel; what is saved, its frames looked at before, is a VM that has had three.`,
-    head: ['shape', 'KB', ...stages],
-    rows,
-  };
 }
 
 function rowOf(shape: Shape): string[] {
@@ -170,3 +139,5 @@ function nativeRun(shape: Shape, module: Module): string {
 }
 
 const told = (outcome: Outcome): string => (outcome.status === 'suspended' ? outcome.reason.kind : outcome.status);
+
+for (const shape of shapes) console.log(JSON.stringify(rowOf(shape)));

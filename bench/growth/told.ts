@@ -1,0 +1,21 @@
+// What is measured of hostile shapes, and how it is judged.
+
+export const stages = [
+  'decode',
+  'validate',
+  'lower',
+  'rewrite',
+  'compile',
+  'link',
+  'first run',
+  'native run',
+  'save',
+] as const;
+export type Stage = (typeof stages)[number];
+
+/** The least time of so many rounds counts. */
+export const rounds = 9;
+/** Times that begin with a shorter one are the clock's, the compiler's and the collector's as much as the work's. */
+export const judgedMs = 1;
+/** Units of a first run. */
+export const fuel = 100_000;
