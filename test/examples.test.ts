@@ -85,7 +85,7 @@ test.serial('rewind: from a trap back, and to it again', async (t) => {
 test.serial('agent: a human answers in another process, and each payment is made once', async (t) => {
   const folder = await emptyFolder(t);
   const first = await linesOf('agent', folder);
-  t.deepEqual(first.slice(0, 2), ['  paid 120 for invoice 1', first[1]]);
+  t.is(first[0], '  paid 120 for invoice 1');
   t.regex(first[1] as string, /invoice 2 is of 2500/);
   // Asked again by a process that has no answer either.
   t.regex((await linesOf('agent', folder))[0] as string, /invoice 2 is of 2500/);

@@ -27,7 +27,6 @@ test.before(async () => {
     folder.write('results.jsonl', '{"index":0,"job":"0123456789abcdef"}\n'),
     folder.write('odd.jsonl', '{"index":0}\n'),
     folder.lines('one.jsonl', [{ module: 'math.wasm', export: 'add', args: [1, 2] }]),
-    folder.lines('trap.jsonl', [{ module: 'math.wasm', export: 'div', args: [1, 0] }]),
     writeFile(folder.file('cut.wbx'), (await folderSaved()).subarray(0, 100)),
   ]);
 });

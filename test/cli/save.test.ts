@@ -1,12 +1,12 @@
 // `--save`: what there was is there until what there is now is whole, and signals save wherever the program is.
 
 import { execFile } from 'node:child_process';
-import { chmod, link, lstat, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, link, lstat, mkdir, readdir, readFile, stat, symlink } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
-import { promisify } from 'node:util';
 import test from 'ava';
 import { Module } from '../../src/index.ts';
 import { JobLimitError, type JobSnapshot, Pool } from '../../src/pool/index.ts';
+import { onSmallDisk, withSmallDisk } from '../small-disk.ts';
 import { Folder, index, Started } from './wasbox.ts';
 
 let folder: Folder;
@@ -155,36 +155,22 @@ test('a full disk leaves the last good snapshot whole, and nothing else', async 
   t.is((await folder.wasbox('resume', 'good.wbx')).out.split('\n')[0], '6765');
 });
 
-test('a disk that has no room left is told, also where nothing was saved before', async (t) => {
+test('a device that takes nothing is told', async (t) => {
   const device = await folder.wasbox('run', 'big.wasm', '20', '--fuel', '1e5', '--save', '/dev/full');
   t.is(device.code, 8);
   t.is(device.err, 'wasbox: cannot save to /dev/full: the disk is full\n');
-  const small = await onSmallDisk(t.log);
-  if (small === undefined) return;
-  t.teardown(small.remove);
-  const file = `${small.path}/first.wbx`;
-  await writeFile(`${small.path}/fill`, new Uint8Array(60_000));
-  const { code, err } = await folder.wasbox('run', 'noise.wasm', '--fuel', '1e6', '--save', file);
-  t.is(code, 8, err);
-  t.is(err, `wasbox: cannot save to ${file}: the disk is full\n`);
-  t.deepEqual(await readdir(small.path), ['fill']);
 });
 
-/** A disk of 64 KiB, where this user may mount one. */
-async function onSmallDisk(
-  log: (text: string) => void,
-): Promise<{ path: string; remove: () => Promise<void> } | undefined> {
-  const path = folder.file('small');
-  const run = promisify(execFile);
-  try {
-    await run('mkdir', ['-p', path]);
-    await run('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', path]);
-  } catch (error) {
-    log(`SKIPPED: no small disk can be mounted here: ${(error as Error).message}`);
-    return undefined;
-  }
-  return { path, remove: () => run('umount', [path]).then(() => undefined) };
-}
+withSmallDisk('a disk that has no room left is told, also where nothing was saved before', async (t) => {
+  await folder.write('small.sh', 'head -c 60000 /dev/zero > small/fill; $wasbox "$@"; code=$?; ls small; exit $code');
+  await mkdir(folder.file('small'));
+  const { code, out, err } = await folder.command(
+    ...onSmallDisk('small', ...'sh small.sh run noise.wasm --fuel 1e6 --save small/first.wbx'.split(' ')),
+  );
+  t.is(code, 8, err);
+  t.is(err, 'wasbox: cannot save to small/first.wbx: the disk is full\n');
+  t.is(out, 'fill\n');
+});
 
 test('the new file takes the place of the old one in one step', async (t) => {
   await folder.wasbox('run', 'big.wasm', '20', '--fuel', '1e5', '--save', 'step.wbx');

@@ -138,11 +138,13 @@ export class Folder {
 
   /** The same through a shell, for redirections and limits; `$wasbox` stands for the command. */
   shell(script: string): Promise<Ran> {
-    return this.command('/bin/sh', ['-c', script], { wasbox: `${process.execPath} ${main}` });
+    return this.command('/bin/sh', ['-c', script]);
   }
 
-  private command(file: string, args: readonly string[], env: object = {}): Promise<Ran> {
-    const options = { cwd: this.path, env: { ...process.env, ANSWER_MS: '1', ...env }, maxBuffer: 2 ** 28 };
+  /** Runs any command in the folder, to its end; `$wasbox` in its environment stands for the command. */
+  command(file: string, args: readonly string[]): Promise<Ran> {
+    const env = { ...process.env, ANSWER_MS: '1', wasbox: `${process.execPath} ${main}` };
+    const options = { cwd: this.path, env, maxBuffer: 2 ** 28 };
     return new Promise((resolve) => {
       const child = execFile(file, args, options, (error, out, err) => {
         resolve({ code: error === null ? 0 : (child.exitCode ?? null), out, err });

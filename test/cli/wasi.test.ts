@@ -66,7 +66,7 @@ test('interrupted in a read, it takes along what was read ahead, and goes on wit
 });
 
 test('interrupted in a sleep, and with a folder open', async (t) => {
-  const child = folder.start('run', 'time.wasm', '--save', 'time.wbx', '--', '2', '500');
+  const child = folder.start('run', 'time.wasm', '--save', 'time.wbx', '--', '2', '3000');
   await child.saw(/slept 1/);
   child.kill('SIGTERM');
   t.deepEqual(await child.end(), { code: 5, signal: null });

@@ -50,12 +50,13 @@ test('its files move with a job from thread to thread, and into its snapshot', a
 test('many sleep on one thread, and others run meanwhile', async (t) => {
   const pool = new Pool({ threads: 1 });
   const sleepers = Array.from({ length: 100 }, () =>
-    pool.submit({ module: time, wasi: { args: ['time', '2', '100'] } }),
+    pool.submit({ module: time, wasi: { args: ['time', '1', '3600000'] } }),
   );
   const busy = await pool.submit({ module: hello, wasi: { stdin: 'Ann' } }).result;
   t.is(busy.exitCode, 1);
-  const done = await Promise.all(sleepers.map(({ result }) => result));
-  t.deepEqual(new Set(done.map((output) => text(output.stdout))), new Set(['slept 1\nslept 2\n']));
+  while (sleepers.some(({ status }) => status !== 'waiting')) await new Promise((resolve) => setTimeout(resolve, 1));
+  for (const sleeper of sleepers) sleeper.cancel();
+  for (const { result } of sleepers) await t.throwsAsync(result, { code: 'cancelled' });
   await pool.close();
 });
 
@@ -97,7 +98,7 @@ test('limits, and what is not right at once', async (t) => {
   );
   t.is(few, 'unreachable', 'what it asserts fails');
   const full = pool.submit({ module: words, wasi: { env: { REPORT: 'r' }, stdin: 'a', limits: { fileBytes: 5_000 } } });
-  t.regex(text((await full.result).stderr), /No space left|os error/);
+  t.regex(text((await full.result).stderr), /No space left/);
   for (const wrong of [
     { args: [5] },
     { stdin: 5 },

@@ -104,8 +104,7 @@ test('values of the host that are too deep cannot be written', async (t) => {
   let value: unknown = 0;
   for (let i = 0; i < 100_000; i++) value = [value];
   vm.instantiate(module).global('g').value = value;
-  refused(() => vm.save().encode());
-  t.pass();
+  t.notThrows(() => refused(() => vm.save().encode()));
 });
 
 // Words and pages

@@ -97,7 +97,8 @@ test('memories of many sizes and contents', async (t) => {
   bytes[0] = 1;
   bytes[pageBytes * 2 - 1] = 2;
   bytes[bytes.length - 1] = 3;
-  bytes.fill(9, pageBytes * 10, pageBytes * 20);
+  const noise = Uint8Array.from({ length: pageBytes }, (_, i) => Math.imul(i, 0x9e3779b1) >>> 24);
+  for (let page = 10; page < 20; page++) bytes.set(noise, page * pageBytes);
   const snapshot = vm.save();
   const { pages, zeroPages, memories } = snapshot.summary();
   t.deepEqual(memories, [3, 1]);
@@ -105,7 +106,7 @@ test('memories of many sizes and contents', async (t) => {
   const twin = VM.restore(snapshot.encode(), { modules: [module] });
   t.deepEqual(twin.instance().memory('m').bytes, bytes);
   t.is(twin.instance().memory('n').pages, 1);
-  t.true(snapshot.encode().length < 1650, 'equal pages are stored once');
+  t.true(snapshot.encode().length < 2 * pageBytes, 'equal pages are stored once');
 });
 
 test('where there is no Buffer the pages are found alike', async (t) => {

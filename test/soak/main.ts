@@ -1,6 +1,7 @@
 // A soak by hand: `npm run soak -- --jobs N --kinds trivial,modules --threads N --samples N --modules MiB`, or `--seconds N`. Tells what
 // the process holds as it goes on, and fails where that is not flat from the first to the last quarter.
 
+import assert from 'node:assert/strict';
 import { parseArgs } from 'node:util';
 import { bounds } from '../../src/pool/bounds.ts';
 import { Pool } from '../../src/pool/index.ts';
@@ -44,6 +45,7 @@ for (let batch = 0; progress() < 1; batch++) {
     `${jobs} jobs, ${seconds().toFixed(0)} s: rss ${mib(rss)}, main heap ${mib(main.heap)}, threads' heaps ${mib(threads.heap)} MiB; ${threads.memories} memories, ${threads.stores} stores and ${threads.modules} modules on threads, ${main.memories}, ${main.stores} and ${main.modules} here`,
   );
 }
+assert.equal(pool.stats.jobs, 0, 'all jobs have ended');
 await pool.close();
 for (const change of changes(samples)) {
   const flat = isFlat(change);

@@ -97,10 +97,12 @@ test('a time that is over is told at once, on its own clock, with all else that 
   const waits = live.ask('poll_oneoff', [0x1000, 0x3000, 1, 0]);
   if (typeof waits === 'string') return t.fail(waits);
   t.true((waits.until as number) > Date.now() + 50_000);
+  // As if ten seconds had gone by since it began.
+  live.system.pollBegan = (live.system.pollBegan as bigint) - 10_000_000_000n;
   live.hop();
   const again = live.ask('poll_oneoff', [0x1000, 0x3000, 1, 0], true);
   if (typeof again === 'string') return t.fail(again);
-  t.true(Math.abs((again.until as number) - (waits.until as number)) < 20, 'the same moment, not the time once more');
+  t.true((waits.until as number) - (again.until as number) > 5_000, 'from its beginning, not the time once more');
 });
 
 test('poll tells how many bytes there are, and where nothing comes any more', async (t) => {
@@ -142,7 +144,6 @@ test('fdstat: the flags are those of WASI, a preopen tells what files below it m
   };
   const [type, flags, base, inheriting] = stat(3);
   t.deepEqual([type, flags, base & rights.write], [3, 0, 0n]);
-  t.is(inheriting & rw & ~(rights.read | rights.write), 0n);
   t.is(inheriting & rw, rw);
   for (let bits = 0; bits < 32; bits++) {
     const fd = opened(g, 'a', { base: inheriting & rw, fdFlags: bits });
@@ -463,7 +464,7 @@ test('clocks: live ones go on and never back, fixed ones by their step', (t) => 
     t.is(g.call('clock_time_get', id, 0n, 0), 'success');
     return g.memory.u64(0);
   };
-  t.true(time(0) - BigInt(Date.now()) * 1_000_000n < 1_000_000_000n);
+  t.true(Math.abs(Number(time(0) / 1_000_000n) - Date.now()) < 60_000);
   let last = time(1);
   for (let i = 0; i < 50; i++) {
     if (i % 10 === 0) g.hop();

@@ -13,11 +13,9 @@ import {
   unlinkAt,
 } from '../../../src/wasi/files/paths.ts';
 import type { FileNode } from '../../../src/wasi/files/types.ts';
-import { bytesAt, memory, names, outcome, put, textAt } from './made.ts';
+import { bytesAt, fails, memory, names, open, outcome, put, textAt } from './made.ts';
 
 const bytes = (length: number, of = (i: number) => i % 251): Uint8Array => Uint8Array.from({ length }, (_, i) => of(i));
-const open = (root: FileNode, path: string): FileNode =>
-  openAt(root, path, { follow: true, create: true, read: true, write: true });
 function read(file: FileNode, offset: number, length: number): number[] {
   const into = new Uint8Array(length).fill(99);
   return [...into.subarray(0, file.read(offset, into))];
@@ -90,14 +88,8 @@ test('allocating makes longer, never shorter, and asks for the room', (t) => {
   t.is(file.size(), 100);
   file.allocate(90, 20);
   t.is(file.size(), 110);
-  t.is(
-    outcome(() => file.allocate(0, 99_000)),
-    'nospc',
-  );
-  t.is(
-    outcome(() => file.allocate(0, 100_001)),
-    'fbig',
-  );
+  fails(t, 'nospc', () => file.allocate(0, 99_000));
+  fails(t, 'fbig', () => file.allocate(0, 100_001));
   t.is(file.size(), 110);
 });
 
@@ -109,46 +101,22 @@ test('a full file system', (t) => {
   const written = file.write(0, bytes(40_000));
   t.true(written > 30_000 && written < 40_000, 'as much as there is room for');
   t.is(written % pageBytes, 0);
-  t.is(
-    outcome(() => file.write(written, bytes(1))),
-    'nospc',
-  );
+  fails(t, 'nospc', () => file.write(written, bytes(1)));
   t.is(file.size(), written);
   t.is(file.write(0, bytes(10)), 10, 'what is there can be written');
-  t.is(
-    outcome(() => file.write(39_999, bytes(2))),
-    'nospc',
-  );
-  t.is(
-    outcome(() => file.write(40_000, bytes(1))),
-    'fbig',
-  );
-  t.is(
-    outcome(() => file.truncate(40_001)),
-    'fbig',
-  );
+  fails(t, 'nospc', () => file.write(39_999, bytes(2)));
+  fails(t, 'fbig', () => file.write(40_000, bytes(1)));
+  fails(t, 'fbig', () => file.truncate(40_001));
   for (let i = 0; outcome(() => mkdirAt(root, `d${i}`)) === 'ok'; i++) t.true(i < 10);
-  t.is(
-    outcome(() => open(root, 'g')),
-    'nospc',
-  );
-  t.is(
-    outcome(() => symlinkAt('f', root, 'g')),
-    'nospc',
-  );
+  fails(t, 'nospc', () => open(root, 'g'));
+  fails(t, 'nospc', () => symlinkAt('f', root, 'g'));
   for (let i = 0; outcome(() => linkAt(root, 'f', root, `l${i}`)) === 'ok'; i++) t.true(i < 10);
-  t.is(
-    outcome(() => renameAt(root, 'f', root, 'f'.repeat(250))),
-    'nospc',
-  );
+  fails(t, 'nospc', () => renameAt(root, 'f', root, 'f'.repeat(250)));
   file.truncate(0);
   for (const name of names(root).filter((name) => name.startsWith('d'))) rmdirAt(root, name);
   for (const name of names(root).filter((name) => name.startsWith('l'))) unlinkAt(root, name);
   t.is(system.used, used);
-  t.is(
-    outcome(() => open(root, 'g')),
-    'ok',
-  );
+  t.notThrows(() => open(root, 'g'));
 });
 
 test('room is given back to the byte', (t) => {
@@ -170,39 +138,17 @@ test('room is given back to the byte', (t) => {
 test('limits of nodes and of depth', (t) => {
   const { root } = memory({ nodes: 5, depth: 3 });
   for (const path of ['a', 'a/b', 'a/b/c']) mkdirAt(root, path);
-  t.is(
-    outcome(() => mkdirAt(root, 'a/b/c/d')),
-    'nametoolong',
-  );
+  fails(t, 'nametoolong', () => mkdirAt(root, 'a/b/c/d'));
   put(root, 'f');
-  t.is(
-    outcome(() => put(root, 'g')),
-    'nospc',
-  );
+  fails(t, 'nospc', () => put(root, 'g'));
   unlinkAt(root, 'f');
   mkdirAt(root, 'x');
-  t.is(
-    outcome(() => renameAt(root, 'a', root, 'x/a')),
-    'nametoolong',
-    'what is below counts',
-  );
+  fails(t, 'nametoolong', () => renameAt(root, 'a', root, 'x/a'), 'what is below counts');
   rmdirAt(root, 'a/b/c');
-  t.is(
-    outcome(() => renameAt(root, 'a', root, 'x/a')),
-    'ok',
-  );
-  t.is(
-    outcome(() => mkdirAt(root, 'x/a/b/c')),
-    'nametoolong',
-  );
-  t.is(
-    outcome(() => renameAt(root, 'x/a/b', root, 'b')),
-    'ok',
-  );
-  t.is(
-    outcome(() => mkdirAt(root, 'x/a/c')),
-    'ok',
-  );
+  t.notThrows(() => renameAt(root, 'a', root, 'x/a'));
+  fails(t, 'nametoolong', () => mkdirAt(root, 'x/a/b/c'));
+  t.notThrows(() => renameAt(root, 'x/a/b', root, 'b'));
+  t.notThrows(() => mkdirAt(root, 'x/a/c'));
 });
 
 test('a file that has no name any more lives as long as it is held', (t) => {
@@ -229,18 +175,9 @@ test('a directory that was removed while it was open', (t) => {
   const dir = openAt(root, 'd', { follow: false, read: true, write: false });
   rmdirAt(root, 'd');
   mkdirAt(root, 'd');
-  t.is(
-    outcome(() => mkdirAt(dir, 'x')),
-    'noent',
-  );
-  t.is(
-    outcome(() => open(dir, 'x')),
-    'noent',
-  );
-  t.is(
-    outcome(() => renameAt(root, 'd', dir, 'x')),
-    'noent',
-  );
+  fails(t, 'noent', () => mkdirAt(dir, 'x'));
+  fails(t, 'noent', () => open(dir, 'x'));
+  fails(t, 'noent', () => renameAt(root, 'd', dir, 'x'));
   t.deepEqual(names(dir), []);
   t.is(dir.stat().kind, 'directory');
 });
@@ -307,45 +244,14 @@ test('what is not for a kind of node', (t) => {
   const file = root.lookup('f');
   const link = root.lookup('l');
   for (const act of ['lookup', 'create', 'mkdir', 'unlink', 'rmdir'] as const)
-    t.is(
-      outcome(() => file[act]('x')),
-      'notdir',
-      act,
-    );
-  t.is(
-    outcome(() => file.list(0n)),
-    'notdir',
-  );
-  t.is(
-    outcome(() => file.rename('x', root, 'y')),
-    'notdir',
-  );
-  t.is(
-    outcome(() => root.rename('f', file, 'y')),
-    'notdir',
-  );
-  t.is(
-    outcome(() => root.read(0, new Uint8Array(1))),
-    'isdir',
-  );
-  t.is(
-    outcome(() => root.write(0, new Uint8Array(1))),
-    'isdir',
-  );
-  t.is(
-    outcome(() => root.truncate(0)),
-    'isdir',
-  );
-  t.is(
-    outcome(() => root.size()),
-    'isdir',
-  );
-  t.is(
-    outcome(() => link.read(0, new Uint8Array(1))),
-    'inval',
-  );
-  t.is(
-    outcome(() => link.open({ read: true, write: false })),
-    'loop',
-  );
+    fails(t, 'notdir', () => file[act]('x'), act);
+  fails(t, 'notdir', () => file.list(0n));
+  fails(t, 'notdir', () => file.rename('x', root, 'y'));
+  fails(t, 'notdir', () => root.rename('f', file, 'y'));
+  fails(t, 'isdir', () => root.read(0, new Uint8Array(1)));
+  fails(t, 'isdir', () => root.write(0, new Uint8Array(1)));
+  fails(t, 'isdir', () => root.truncate(0));
+  fails(t, 'isdir', () => root.size());
+  fails(t, 'inval', () => link.read(0, new Uint8Array(1)));
+  fails(t, 'loop', () => link.open({ read: true, write: false }));
 });

@@ -8,11 +8,9 @@ import type { defaultFileLimits } from '../../../src/wasi/files/limits.ts';
 import { pageBytes } from '../../../src/wasi/files/memory/pages.ts';
 import type { MemoryFileSystem } from '../../../src/wasi/files/memory/system.ts';
 import { linkAt, mkdirAt, openAt, renameAt, statAt, symlinkAt, unlinkAt } from '../../../src/wasi/files/paths.ts';
-import type { FileNode, SavedFiles } from '../../../src/wasi/files/types.ts';
-import { bytesAt, memory, names, outcome, put, textAt, treeOf } from './made.ts';
+import type { SavedFiles } from '../../../src/wasi/files/types.ts';
+import { bytesAt, memory, names, open, put, textAt, treeOf } from './made.ts';
 
-const open = (root: FileNode, path: string): FileNode =>
-  openAt(root, path, { follow: true, create: true, read: true, write: true });
 const noise = (length: number, seed = 1): Uint8Array => {
   const bytes = new Uint8Array(length);
   for (let i = 0, x = seed; i < length; i++) {
@@ -388,10 +386,7 @@ test('a tree that is cut short or damaged is refused or is as good as any other'
         const { root } = memory({}, { ...saved, blocks: [damaged, ...rest] });
         treeOf(root);
         put(root, 'new', 'x');
-        t.is(
-          outcome(() => unlinkAt(root, 'new')),
-          'ok',
-        );
+        t.notThrows(() => unlinkAt(root, 'new'));
         read++;
       } catch (error) {
         t.true(error instanceof SnapshotError || error instanceof LimitError, String(error));

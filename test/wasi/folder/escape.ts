@@ -10,6 +10,7 @@ import { ErrnoError } from '../../../src/wasi/errno.ts';
 import {
   linkAt,
   mkdirAt,
+  type OpenHow,
   openAt,
   readlinkAt,
   renameAt,
@@ -23,7 +24,7 @@ import type { FileNode } from '../../../src/wasi/files/types.ts';
 import { bestReach, type Reach } from '../../../src/wasi/folder/reach.ts';
 import { FolderFileSystem } from '../../../src/wasi/folder/system.ts';
 import { Random } from '../../fuzz/random.ts';
-import { surroundings } from '../files/made.ts';
+import { how, surroundings } from '../files/made.ts';
 import type { RacerData } from './racer.ts';
 
 const secret = 'what nobody inside may see';
@@ -154,9 +155,11 @@ class Guest {
     const { r } = this;
     const [path, other, base, toBase, follow] = [this.path(), this.path(), this.base(), this.base(), r.chance(2)];
     const acts: Record<string, () => void> = {
-      open: () => this.open(base, path, follow),
-      create: () => this.open(base, path, follow, true),
-      directory: () => this.open(base, path, follow),
+      open: () => this.open(base, path, { follow, write: r.chance(4) }),
+      directory: () => this.open(base, path, { follow, directory: true }),
+      create: () => this.open(base, path, { follow, write: true, create: true }),
+      exclusive: () => this.open(base, path, { follow, write: true, create: true, exclusive: true }),
+      truncate: () => this.open(base, path, { follow, truncate: true, create: r.chance(2) }),
       stat: () => this.check(statAt(base, path, follow).inode),
       times: () => setTimesAt(base, path, follow, { modified: 5n }),
       mkdir: () => mkdirAt(base, path),
@@ -189,9 +192,8 @@ class Guest {
     assert.ok(!this.secrets.has(inode), `reached what is outside:\n${this.told()}`);
   }
 
-  private open(base: FileNode, path: string, follow: boolean, create = false): void {
-    const write = create || this.r.chance(4);
-    const node = openAt(base, path, { follow, create, read: true, write: write && !path.endsWith('/') });
+  private open(base: FileNode, path: string, more: Partial<OpenHow>): void {
+    const node = openAt(base, path, how(more));
     this.check(node.stat().inode);
     this.held.push(node);
     if (this.held.length > 20) this.held.splice(this.r.below(20), 1)[0]?.release();

@@ -9,7 +9,7 @@ export interface RacerData {
   readonly inside: string;
   /** A directory with the files that must not be reached. */
   readonly outside: string;
-  /** 0: goes on; 1: is to stop. 2: how often it changed something. */
+  /** The first is 1 when it is to stop; the second counts what it has changed. */
   readonly words: Int32Array;
 }
 
@@ -18,6 +18,7 @@ const { inside, outside, words } = workerData as RacerData;
 const attempt = (act: () => void): void => {
   try {
     act();
+    Atomics.add(words, 1, 1);
   } catch {
     // The guest has moved or removed it.
   }
@@ -50,7 +51,4 @@ const rounds = [
   () => moveOut('d'),
   () => swap('f', join(outside, 'secret')),
 ];
-for (let i = 0; Atomics.load(words, 0) === 0; i++) {
-  (rounds[i % rounds.length] as () => void)();
-  Atomics.add(words, 1, 1);
-}
+for (let i = 0; Atomics.load(words, 0) === 0; i++) (rounds[i % rounds.length] as () => void)();

@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import test from 'ava';
-import { Folder } from './cli/wasbox.ts';
+import { Folder } from './wasbox.ts';
 
 let folder: Folder;
 const wasbox = (...args: string[]) => folder.wasbox(...args);
@@ -33,6 +33,12 @@ test('arguments are read by the type of the function', async (t) => {
     ],
     fuelUsed: 4,
   });
+});
+
+test('a run that has no end is stopped by its fuel, also where nothing is saved', async (t) => {
+  const { code, out, err } = await wasbox('run', 'loop.wasm', '--fuel', '1e4');
+  t.deepEqual([code, out], [5, '']);
+  t.regex(err, /^wasbox: suspended: out of fuel \(1e4\)[^\n]*\n$/);
 });
 
 test('a run that is cut into processes gives what one run gives', async (t) => {
