@@ -35,6 +35,10 @@ const maxHostCalls = 100;
 /** Calls a function of the store to its end; a host function has the caller that is given. */
 export type Invoke = (func: Ref, args: readonly Value[], caller: InstanceInst) => Value[];
 
+type HostFunc = Extract<FuncInst, { kind: 'host' }>;
+/** Host functions of a store, by address. */
+export type Hosts = readonly ((HostFunc & { readonly host: HostFunction }) | undefined)[];
+
 export class Port implements HostPort {
   /** Whether the guest may be suspended: not while a host function runs below it. */
   mayWait = false;
@@ -114,10 +118,19 @@ export class Port implements HostPort {
     this.states.restore(saved, new Set(this.owners.values()));
   }
 
-  /** Binds what another VM's port has bound, for a store with the same addresses. */
-  bindAll(other: Port): void {
-    other.bound.forEach((host, addr) => {
-      if (host !== undefined) this.bind(addr, host);
+  /** All that is bound. */
+  get hosts(): Hosts {
+    return this.bound.map((host, addr) => host && { ...(this.store.funcs[addr] as HostFunc), host });
+  }
+
+  /** Binds what was bound at the same addresses of another store. Throws UsageError where they are other functions. */
+  bindAll(hosts: Hosts): void {
+    this.store.funcs.forEach((func, addr) => {
+      if (func.kind !== 'host') return;
+      const known = hosts[addr];
+      if (known === undefined || keyOf(known) !== keyOf(func))
+        throw new UsageError(`the host function ${quoted(func.name)} is not what the VM has there`);
+      this.bind(addr, known.host);
     });
   }
 

@@ -122,6 +122,11 @@ export class MemoryInst {
     return this.bytes;
   }
 
+  /** Whether others may hold the host's memory, too. */
+  get isLent(): boolean {
+    return this.lent;
+  }
+
   /** Whether somebody may have views of it. */
   get isSeen(): boolean {
     return this.seen;
@@ -226,12 +231,25 @@ function takeSpare(i: number): HostMemory {
   return host;
 }
 
+const zeros = new Uint8Array(hostPage);
+
+/** What is zero is left alone where that can be found out fast: it may be no memory of the machine yet. */
+function clear(buffer: ArrayBufferLike): void {
+  const { Buffer: Node } = globalThis as { Buffer?: typeof Buffer };
+  const bytes = Node?.from(buffer as ArrayBuffer);
+  // The host fills shared memory element by element.
+  const words = new Float64Array(buffer);
+  if (bytes === undefined) words.fill(0);
+  else
+    for (let at = 0; at < bytes.length; at += hostPage)
+      if (bytes.compare(zeros, 0, hostPage, at, at + hostPage) !== 0) words.fill(0, at / 8, (at + hostPage) / 8);
+}
+
 function takeBack(shared: boolean, pages: number): HostMemory | undefined {
   const i = spare.findLastIndex(({ buffer }) => isShared(buffer) === shared && buffer.byteLength <= pages * hostPage);
   if (i < 0) return undefined;
   const host = takeSpare(i);
-  // The host fills shared memory element by element.
-  new Float64Array(host.buffer).fill(0);
+  clear(host.buffer);
   const missing = pages - host.buffer.byteLength / hostPage;
   return missing === 0 || grownHost(host, missing) ? host : undefined;
 }

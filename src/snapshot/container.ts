@@ -3,19 +3,22 @@
 // parts of the VM are:
 //   metadata  text (metadata.ts) of { saved, base }: format.ts's data with its rows of words given by their lengths,
 //             `pages` empty; and the fingerprint of the base snapshot, or null
-//   words     all rows of words, in the order of mapWords
+//   words     all rows of words, in the order of mapWords; with a base as word-deltas.ts says
 //   pages     the different pages of all memories
+//   deltas    pages of memories that are much as the base has them, combined with those by exclusive or
 //   blocks    the different pages of the blocks of bytes that host modules keep
 
 import { cut } from '../spec/told.ts';
 import { blockPagesNamed, shareBlocks, unshareBlocks } from './blocks.ts';
 import { type Extras, extraParts, extrasOf, noExtras } from './extras.ts';
 import { bad, checkFormOfLengths } from './form.ts';
-import { mapWords, pageBytes, type Saved, type SavedMemory, type SnapshotData } from './format.ts';
+import { formatVersion, mapWords, pageBytes, type Saved, type SavedMemory, type SnapshotData } from './format.ts';
 import { checkKept, readMetadata, writeMetadata } from './metadata.ts';
 import { isOlder, readOlder } from './older.ts';
-import { fingerprint, pagesNamed, sharePages, unsharePages } from './pages.ts';
+import { type Memories, PageReader } from './page-rows.ts';
 import { contentsOf, joinParts, type Parts, partsOf, readParts } from './parts.ts';
+import { fingerprint, pagesNamed, sharePages, unsharePages } from './share.ts';
+import { besideWords, fingerprintOfWords } from './word-deltas.ts';
 
 export interface DecodeOptions {
   /** The snapshot that was given as base when this one was encoded. */
@@ -49,25 +52,36 @@ export function encodeSnapshot(
   const memories = data.memories.map(({ size }, i) => ({ size, runs: shared.runs[i] }) as SavedMemory<Int32Array>);
   const blocks = shareBlocks(data.blocks ?? [], base?.blocks);
   const states = data.states && { blocks: [], blockRuns: blocks.blockRuns };
+  const { more: _, ...rest } = data;
   const words: Int32Array[] = [];
-  const saved = mapWords({ ...data, ...states, memories, pages: new Uint8Array(0) }, (row) => {
-    words.push(row);
+  const beside = base === undefined ? asItIs : besideWords(base);
+  const saved = mapWords({ ...rest, ...states, memories, pages: noBytes }, (row) => {
+    words.push(beside(row));
     return row.length;
   });
-  const metadata = writeMetadata({ saved, base: base === undefined ? null : fingerprint(base) });
+  const metadata = writeMetadata({ saved, base: base === undefined ? null : fingerprintOfAll(base) });
   const parts = [
     ...partsOf('metadata', metadata.length, (start, end) => metadata.subarray(start, end)),
     ...partsOf('words', sizeOf(words), reader(words)),
     ...partsOf('pages', shared.different.length * pageBytes, (start, end) =>
-      pagesAt(data.pages, shared.different.slice(start / pageBytes, end / pageBytes)),
+      pagesAt(data, shared.different.slice(start / pageBytes, end / pageBytes)),
+    ),
+    ...partsOf('deltas', shared.deltas.length * pageBytes, (start, end) =>
+      joinPages(shared.deltas.slice(start / pageBytes, end / pageBytes)),
     ),
     ...partsOf('blocks', blocks.pages.length * pageBytes, (start, end) =>
       joinPages(blocks.pages.slice(start / pageBytes, end / pageBytes)),
     ),
     ...extraParts(extras),
   ];
-  return joinParts(parts, data.version);
+  return joinParts(parts, base === undefined ? data.version : formatVersion);
 }
+
+const noBytes = new Uint8Array(0);
+const asItIs = <T>(row: T): T => row;
+
+/** Of a base: what tells its memories from others, and its words. */
+const fingerprintOfAll = (base: SnapshotData): string => `${fingerprint(base)}-${fingerprintOfWords(base)}`;
 
 const sizeOf = (rows: readonly Int32Array[]): number => rows.reduce((sum, row) => sum + row.byteLength, 0);
 
@@ -83,12 +97,9 @@ function reader(rows: readonly Int32Array[]): (start: number, end: number) => Ui
   return (start, end) => bytes.subarray(start, end);
 }
 
-function pagesAt(pages: Uint8Array, places: readonly number[]): Uint8Array {
-  const block = new Uint8Array(places.length * pageBytes);
-  places.forEach((place, i) => {
-    block.set(pages.subarray(place * pageBytes, (place + 1) * pageBytes), i * pageBytes);
-  });
-  return block;
+function pagesAt(data: Memories, numbers: readonly number[]): Uint8Array {
+  const reader = new PageReader(data);
+  return joinPages(numbers.map((number) => reader.bytes(number)));
 }
 
 function joinPages(pages: readonly Uint8Array[]): Uint8Array {
@@ -123,12 +134,17 @@ function readData(parts: Parts, options: DecodeOptions): SnapshotData {
   checkFormOfLengths(saved);
   checkBase(wanted, base);
   const rows = contentsOf(parts, 'words', 4 * lengthOf(saved));
-  const data = mapWords(saved, taker(rows));
-  const pages = contentsOf(parts, 'pages', pageBytes * pagesNamed(data));
-  if (pages.length % pageBytes !== 0) bad('its size is not one of whole pages', 'pages');
-  const blocks = contentsOf(parts, 'blocks', pageBytes * blockPagesNamed(data, maxState));
   const from = wanted === null ? undefined : base;
-  return { ...data, ...unsharePages({ ...data, pages }, from), ...unshareBlocks(data, blocks, from?.blocks) };
+  const take = taker(rows);
+  const beside = from === undefined || isOldFingerprint(wanted) ? asItIs : besideWords(from);
+  const { more: _, ...data } = mapWords(saved, (length) => beside(take(length)));
+  const named = pagesNamed(data);
+  const pages = contentsOf(parts, 'pages', pageBytes * named.pages);
+  const deltas = contentsOf(parts, 'deltas', pageBytes * named.deltas);
+  if ((pages.length | deltas.length) % pageBytes !== 0) bad('its size is not one of whole pages', 'pages');
+  const blocks = contentsOf(parts, 'blocks', pageBytes * blockPagesNamed(data, maxState));
+  const memories = unsharePages({ memories: data.memories, pages, deltas }, from);
+  return { ...data, ...memories, ...unshareBlocks(data, blocks, from?.blocks) };
 }
 
 /** Of all rows. */
@@ -149,8 +165,12 @@ function checkBase(wanted: unknown, base: SnapshotData | undefined): void {
   if (wanted === null) return;
   if (typeof wanted !== 'string') bad('a base that is none', 'metadata');
   if (base === undefined) bad('holds changes only: the base snapshot is needed', 'snapshot');
-  if (fingerprint(base) !== wanted) bad('the base snapshot is another one', 'snapshot');
+  const actual = isOldFingerprint(wanted) ? fingerprint(base) : fingerprintOfAll(base);
+  if (actual !== wanted) bad('the base snapshot is another one', 'snapshot');
 }
+
+/** Before version 5 it was of memories only, and the words stood as they were. */
+const isOldFingerprint = (wanted: unknown): boolean => typeof wanted === 'string' && !wanted.includes('-');
 
 /** Hands out rows one after the other. */
 function taker(bytes: Uint8Array<ArrayBuffer>): (length: number) => Int32Array {

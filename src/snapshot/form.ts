@@ -47,6 +47,7 @@ const list =
 
 /** Fields that older versions did not write. */
 const optional: ReadonlySet<string> = new Set([
+  'more',
   'wait',
   'states',
   'blocks',
@@ -111,6 +112,7 @@ function snapshotOf(words: Check): Check {
     tables: list(words, maxSigned),
     memories: list(record({ size: count, runs: words }), maxSigned),
     pages: bytes,
+    more: list(bytes, maxSigned),
     globals: words,
     heap: record({ types: words, objects: words }),
     externs: list(() => {}, maxSigned),

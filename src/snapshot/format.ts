@@ -6,7 +6,7 @@ import type { AddrType, ExternKind } from '../spec/types.ts';
 import type { ModuleContext } from '../validate/context.ts';
 
 /** Counts up whenever the meaning of a field changes. A newer version of wasbox reads all older ones. */
-export const formatVersion = 4;
+export const formatVersion = 5;
 
 /** Memories are saved in pages of this size, whatever the guest's page size is. */
 export const pageBytes = 4096;
@@ -42,8 +42,10 @@ export interface Saved<W> {
   /** Elements of each table, two words each. */
   readonly tables: readonly W[];
   readonly memories: readonly SavedMemory<W>[];
-  /** Contents of memories: `pageBytes` each, in no order that matters. */
+  /** Contents of memories: `pageBytes` each, in no order that matters. Nobody writes to them. */
   readonly pages: Uint8Array;
+  /** More rows of them, whose pages are numbered on from there; other snapshots may have the same ones. None in a container. */
+  readonly more?: readonly Uint8Array[] | undefined;
   /** Values of all globals, four words each. */
   readonly globals: W;
   /** Structures, arrays and exceptions, as far as anything refers to them. */
@@ -119,7 +121,7 @@ export interface SavedGlobalType {
 export interface SavedMemory<W> {
   /** Its size, in pages of its type. */
   readonly size: number;
-  /** Its contents from the start to the end, two words a run: (count, first of that many in `pages`, or -1: zero). */
+  /** Its contents from the start to the end, two words a run: (count, first of that many pages, or -1: zero). */
   readonly runs: W;
 }
 

@@ -27,7 +27,7 @@ const mostExpansion = 1032;
 
 /** The VM; and what may come along with it, which is stored as it is: that takes no more room than the file does. */
 const extraKinds = ['modules', 'calls', 'job'] as const;
-const partKinds = ['metadata', 'words', 'pages', ...extraKinds, 'blocks'] as const;
+const partKinds = ['metadata', 'words', 'pages', ...extraKinds, 'blocks', 'deltas'] as const;
 export type PartKind = (typeof partKinds)[number];
 export type ExtraKind = (typeof extraKinds)[number];
 const isExtra = (kind: PartKind): boolean => (extraKinds as readonly PartKind[]).includes(kind);

@@ -11,8 +11,9 @@ import type { DefType } from '../spec/deftypes.ts';
 import { bad } from './form.ts';
 import { hostMade, pageBytes, type SavedMemory, type SnapshotData } from './format.ts';
 import { restoreObjects } from './heap.ts';
-import { checkRuns, scatterPages } from './pages.ts';
-import { type Verified, verify } from './verify.ts';
+import { checkRuns, scatterPages } from './memories.ts';
+import { countOf, PageReader, rowsOf } from './page-rows.ts';
+import { resolve, type Verified, verify } from './verify.ts';
 
 export interface RestoreStoreOptions {
   /** Found by their hash; more than are needed may be given. */
@@ -21,21 +22,24 @@ export interface RestoreStoreOptions {
   readonly limits?: Partial<VmLimits> | undefined;
   /** Whether memories can cross threads without a copy. */
   readonly sharedMemory?: boolean | undefined;
+  /** The data was saved just now, by ourselves: it is taken as it is. */
+  readonly trusted?: boolean | undefined;
 }
 
 /** Throws SnapshotError for data that no store of ours could hold; LimitError where the host has no memory left. */
 export function restoreStore(
   data: SnapshotData,
-  { modules, limits = {}, sharedMemory = false }: RestoreStoreOptions,
+  { modules, limits = {}, sharedMemory = false, trusted = false }: RestoreStoreOptions,
 ): Store {
-  const verified = verify(data, modules, limits);
+  const verified = (trusted ? resolve : verify)(data, modules, limits);
   const { types } = verified;
   checkContents(data, verified);
+  const pages = new PageReader(data);
   return buildStore(data, verified, (addr, store) => {
     const { size } = data.memories[addr] as SavedMemory<Int32Array>;
     const type = types.memory[addr] as (typeof types.memory)[number];
     const memory = allocateMemory(type, sharedMemory, store.memoryBudget, size);
-    scatterPages(data.memories[addr] as SavedMemory<Int32Array>, data.pages, memory.bytes);
+    scatterPages(data.memories[addr] as SavedMemory<Int32Array>, pages, memory.bytes);
     return memory;
   });
 }
@@ -52,11 +56,12 @@ export function mostOfSnapshot(given: Partial<VmLimits> = {}): {
 /** For the metadata. */
 const roomBesides = 2 ** 24;
 
-function checkContents({ memories, pages }: SnapshotData, { types }: Verified): void {
-  if (pages.length % pageBytes !== 0) bad('its size is not one of whole pages', 'pages');
-  memories.forEach(({ size, runs }, addr) => {
+function checkContents(data: SnapshotData, { types }: Verified): void {
+  if (rowsOf(data).some(({ length }) => length % pageBytes !== 0)) bad('its size is not one of whole pages', 'pages');
+  const pages = countOf(data);
+  data.memories.forEach(({ size, runs }, addr) => {
     const bytes = size * 2 ** (types.memory[addr]?.pageLog2 ?? 0);
-    checkRuns(runs, bytes, pages.length / pageBytes, `memory ${addr}`);
+    checkRuns(runs, bytes, pages, `memory ${addr}`);
   });
 }
 
@@ -123,13 +128,13 @@ function addEntities(store: Store, data: SnapshotData, { types }: Verified): voi
   for (const type of types.tag) store.addTag(type);
 }
 
-function addWait(store: Store, { wait }: SnapshotData): void {
+export function addWait(store: Store, { wait }: SnapshotData): void {
   if (wait === undefined) return;
   store.wait = { ...wait };
   if (!wait.woken) join(store.memories[wait.memory] as MemoryInst, store.wait);
 }
 
-function addStack(store: Store, { frames, slots, pending }: SnapshotData): void {
+export function addStack(store: Store, { frames, slots, pending }: SnapshotData): void {
   const { stack } = store;
   const depth = frames.length / frameWords;
   stack.reserveFrames(depth);

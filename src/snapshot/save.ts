@@ -19,26 +19,21 @@ import { isRef, slotsOf, slotsOfAll, type ValType } from '../spec/types.ts';
 import type { FrameShape } from '../validate/frames.ts';
 import { isLive, liveAt, planOf } from '../validate/safepoints.ts';
 import { bad } from './form.ts';
-import {
-  byKind,
-  formatVersion,
-  type SavedCall,
-  type SavedInstance,
-  type SavedLimits,
-  type SnapshotData,
-  spaces,
-} from './format.ts';
+import { byKind, type SavedCall, type SavedInstance, type SavedLimits, type SnapshotData, spaces } from './format.ts';
 import { type Body, visitFrames } from './frames.ts';
 import { SavedObjects } from './heap.ts';
+import { gatherPages } from './memories.ts';
 import { saveOrigins } from './origins.ts';
-import { gatherPages } from './pages.ts';
 import { saveStates } from './states.ts';
 
-/** Copies a store. Throws SnapshotError where it holds a value of the host that cannot be copied. */
-export function saveStore(store: Store, states: readonly NamedState[] = []): SnapshotData {
+/**
+ * Copies a store. `since`: an earlier snapshot of it, with which what did not change is shared. Throws SnapshotError where
+ * it holds a value of the host that cannot be copied.
+ */
+export function saveStore(store: Store, states: readonly NamedState[] = [], since?: SnapshotData): SnapshotData {
   const data = { ...saveWords(store, states), tables: store.tables.map(copyOf) };
   tidyGlobals(data.globals, store);
-  return { ...data, ...saveReached(data, store), ...gatherPages(store.memories) };
+  return { ...data, ...saveReached(data, store), ...gatherPages(store.memories, since) };
 }
 
 /**
@@ -119,7 +114,7 @@ function saveLater(
   { wait }: Store,
   states: readonly NamedState[],
 ): Pick<SnapshotData, 'version' | 'wait' | 'states' | 'blocks'> {
-  const version = states.length > 0 ? formatVersion : wait === null ? 1 : 2;
+  const version = states.length > 0 ? 4 : wait === null ? 1 : 2;
   return { version, ...(wait && { wait: { ...wait } }), ...saveStates(states) };
 }
 

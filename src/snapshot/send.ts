@@ -89,15 +89,10 @@ function transferOf({ data, memories }: SnapshotMessage): ArrayBuffer[] {
   return transfer;
 }
 
-export interface ReceiveStoreOptions extends RestoreStoreOptions {
-  /** The message was made by `sendStore` in this process: its stack, tables and objects are taken as they are. */
-  readonly trusted?: boolean | undefined;
-}
-
 /** Builds the store again. A message may be forged like any snapshot, so it is verified. Throws SnapshotError. */
 export function receiveStore(
   message: SnapshotMessage,
-  { modules, limits = {}, sharedMemory = false, trusted = false }: ReceiveStoreOptions,
+  { modules, limits = {}, sharedMemory = false, trusted = false }: RestoreStoreOptions,
 ): Store {
   const { memories, unseen } = message;
   const data = trusted ? message.data : ownTables(message.data);

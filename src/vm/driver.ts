@@ -64,6 +64,21 @@ export class Driver {
     return this.store.stack.depth > 0 || this.bottom !== null ? 'suspended' : 'idle';
   }
 
+  /** Forgets what it was about to do: the store says how it goes on. */
+  reset(): void {
+    this.bottom = null;
+    this.failure = null;
+    this.asked = null;
+    this.waitOver?.();
+    this.waitOver = null;
+    this.awaited = null;
+  }
+
+  /** Whether the host function of the pending call has been called, and has not answered yet. */
+  get isAnswering(): boolean {
+    return this.asked !== null && this.asked.pending === this.store.pending;
+  }
+
   /** Whether the store alone tells how the call goes on. */
   get isPlain(): boolean {
     return this.bottom === null && this.failure === null;

@@ -25,7 +25,10 @@ abstract class Handle {
 
   protected inStore<T>(list: readonly T[]): T {
     const found = list[this.addr];
-    if (found === undefined) throw new UsageError(`the VM of this ${this.kind} was disposed of or sent away`);
+    if (found === undefined)
+      throw new UsageError(
+        `the VM of this ${this.kind} was disposed of or sent away, or has been at rest; ask it again`,
+      );
     return found;
   }
 }

@@ -1,6 +1,7 @@
 // What VMs and instances are made with: the options, each with its check.
 
 import { Module } from '../runtime/module.ts';
+import { Snapshot } from '../snapshot/snapshot.ts';
 import { aFlag, anObject, type Checks, instanceOf, listOf, oneOf, optionsOf, theOptions } from '../spec/options.ts';
 import { type EngineName, engineOption } from './engines.ts';
 import type { Imports } from './imports.ts';
@@ -45,7 +46,10 @@ export interface InstantiateOptions {
 }
 const instantiateOptions = optionsOf<InstantiateOptions>({ start: oneOf('run', 'defer') });
 
+const aSnapshot = instanceOf(Snapshot, 'a Snapshot');
+
 /** Each throws UsageError. */
+export const checkAt = (at: Snapshot): void => aSnapshot(at, 'what is gone back to');
 export const checkVm = (options: VmOptions): void => vmOptions(options, theOptions);
 export const checkRestore = (options: RestoreOptions): void => restoreOptions(options, theOptions);
 export const checkReceive = (options: ReceiveOptions): void => receiveOptions(options, theOptions);

@@ -11,6 +11,7 @@ import type { Module } from '../runtime/module.ts';
 import { type FuncLike, funcRefOf, type Value } from '../runtime/ref.ts';
 import { type InstanceInst, type PendingCall, Store } from '../runtime/store.ts';
 import { waitResults } from '../runtime/wait.ts';
+import type { SnapshotData } from '../snapshot/format.ts';
 import { mostOfSnapshot, type RestoreStoreOptions, restoreStore } from '../snapshot/restore.ts';
 import { saveStore } from '../snapshot/save.ts';
 import { offerStore, receiveStore, type Sent, type SnapshotMessage, sendStore } from '../snapshot/send.ts';
@@ -21,13 +22,14 @@ import { UsageError } from '../spec/errors.ts';
 import { aList } from '../spec/options.ts';
 import { calledFrom, showCaller } from '../spec/stacks.ts';
 import type { FuncAddr } from '../spec/types.ts';
-import { Driver, forgetWait, type Status } from './driver.ts';
+import type { Driver, Status } from './driver.ts';
 import { engineNamed } from './engines.ts';
 import { type FrameView, viewFrames } from './frames.ts';
 import { addImports, bindHosts, findImports, type Imports } from './imports.ts';
 import { type Exports, Instance } from './instance.ts';
 import { Interrupts, sliceOver } from './interrupts.ts';
 import {
+  checkAt,
   checkInstantiate,
   checkReceive,
   checkRestore,
@@ -38,39 +40,61 @@ import {
   type VmOptions,
 } from './making.ts';
 import { checkAsyncRun, checkRun, givenLimits, type RunOptions, vmLimits } from './options.ts';
+import { type Body, believe, bodyOver, comeToRest, goBack, type Rest, restAt, wake } from './rest.ts';
 import type { Runner } from './runner.ts';
 
 type Suspended = Extract<Outcome, { status: 'suspended' }>;
 
 /** What a store is restored with. */
-type Surroundings = Required<RestoreStoreOptions>;
+type Surroundings = Required<Omit<RestoreStoreOptions, 'trusted'>>;
 
 /**
  * A WebAssembly VM: a store of instances and one stack. A call is started, runs until it ends or is suspended, and goes
  * on, here or wherever it is restored.
  */
 export class VM implements Runner {
-  /** @hidden */
-  readonly store: Store;
   private readonly options: VmOptions;
   private readonly engine: Engine;
-  private readonly driver: Driver;
+  private body: Body | undefined;
+  /** What it is while it has no body. */
+  private rest: Rest | undefined;
   private readonly instances = new Map<number, Instance>();
   /** Why the VM can no longer be used. */
   private gone: string | null = null;
   /** A `runAsync` is under way. */
   private goesOn = false;
+  /** What was saved last, or what it was restored from: what has not changed since is shared with the next. */
+  private latest: WeakRef<SnapshotData> | undefined;
 
   /** An empty VM. Throws UsageError for its options. */
   constructor(options?: VmOptions);
-  /** For our own rooms: a VM over a store that came from a snapshot. @hidden */
-  constructor(options: VmOptions, store: Store);
-  constructor(options: VmOptions = {}, store?: Store) {
+  /** For our own rooms: a VM over a store that came from a snapshot, or one at rest. @hidden */
+  constructor(options: VmOptions, from: Store | Rest);
+  constructor(options: VmOptions = {}, from: Store | Rest = new Store(vmLimits(options.limits))) {
     checkVm(options);
     this.options = options;
     this.engine = engineNamed(options.engine);
-    this.store = store ?? new Store(vmLimits(options.limits));
-    this.driver = new Driver(this.store, this.engine);
+    if (from instanceof Store) this.body = bodyOver(this.engine, from);
+    else this.rest = from;
+  }
+
+  /** @hidden */
+  get store(): Store {
+    return (this.body ?? this.wakeUp()).store;
+  }
+
+  private get driver(): Driver {
+    return (this.body ?? this.wakeUp()).driver;
+  }
+
+  /** Throws LimitError where the host has no memory left; then it is at rest as before. */
+  private wakeUp(): Body {
+    const { rest } = this;
+    if (rest === undefined) throw new UsageError(`the VM was ${this.gone}`);
+    this.body = wake(rest, this.engine);
+    this.latest = new WeakRef(rest.data);
+    this.rest = undefined;
+    return this.body;
   }
 
   // Instances
@@ -286,10 +310,20 @@ export class VM implements Runner {
 
   // Snapshots
 
-  /** All of the VM as data. The VM itself goes on unharmed. */
+  /**
+   * All of the VM as data. The VM itself goes on unharmed. It takes the time that reading its memories takes; pages that
+   * are as they were in the snapshot before, while somebody has that, are shared with it.
+   */
   save(): Snapshot {
     this.checkSavable('save');
-    return new Snapshot(saveStore(this.store, this.driver.port.saveStates('save')));
+    return new Snapshot(this.saved(this.driver.port.saveStates('save')));
+  }
+
+  private saved(states: readonly NamedState[]): SnapshotData {
+    const data = saveStore(this.store, states, this.latest?.deref());
+    this.latest = new WeakRef(data);
+    believe(data);
+    return data;
   }
 
   /**
@@ -303,24 +337,86 @@ export class VM implements Runner {
       const limits = givenLimits(options.limits);
       const snapshot = from instanceof Snapshot ? from : Snapshot.decode(from, mostOfSnapshot(limits));
       const modules = modulesAmong(options.modules ?? [], snapshot.data.modules, snapshot.extras);
-      return VM.over(
+      const vm = VM.over(
         { ...options, modules },
         () => statesOf(snapshot.data),
         (where) => restoreStore(snapshot.data, where),
       );
+      vm.latest = new WeakRef(snapshot.data);
+      believe(snapshot.data);
+      return vm;
     });
   }
 
-  /** A second VM in the same state. */
-  fork(): VM {
+  /**
+   * A second VM in the same state; `at`: in that of an earlier snapshot of this VM, or of what it was forked from. It takes
+   * no memory of its own until it is used, unless host modules keep something for it. Throws UsageError for a snapshot of
+   * another VM.
+   */
+  fork(at?: Snapshot): VM {
+    if (at !== undefined) checkAt(at);
     this.checkSavable('fork');
-    const { instances, limits } = this.store;
-    const modules = [...new Set(instances.map(({ module }) => module))];
-    const sharedMemory = this.options.sharedMemory === true;
-    const vm = new VM(this.options, restoreStore(saveStore(this.store), { modules, limits, sharedMemory }));
-    vm.driver.port.bindAll(this.driver.port);
-    vm.driver.port.restoreStates(this.driver.port.saveStates('send'));
+    const rest = this.resting(at);
+    const vm = new VM(this.options, rest);
+    if (rest.states.length > 0) vm.wakeUp();
     return vm;
+  }
+
+  /**
+   * Goes back to a snapshot of this VM, or of what it was forked from; nobody gets the answer of a host call that is under
+   * way. Where it has grown since, or has made instances, handles that were asked for before are of no use any more. Throws
+   * UsageError for a snapshot of another VM, and where a memory is shared with others.
+   */
+  rewind(at: Snapshot): void {
+    checkAt(at);
+    this.checkUsable();
+    this.checkNoHost('rewind');
+    this.checkNotUnderWay('rewind');
+    this.checkNotLent('rewind');
+    const rest = this.resting(at);
+    if (this.body === undefined || !goBack(this.body, rest)) this.layDown(rest);
+    this.latest = new WeakRef(rest.data);
+  }
+
+  /**
+   * Gives up the memories and all else but what it is as data, until it is used again: for VMs that wait for long. Handles
+   * that were asked for before are of no use any more. Throws UsageError where a memory is shared with others, and while a
+   * host call is being answered.
+   */
+  park(): void {
+    this.checkSavable('park');
+    this.checkNotUnderWay('park');
+    if (this.body?.driver.isAnswering === true) throw new UsageError('park: a host call of the VM is being answered');
+    this.checkNotLent('park');
+    this.layDown(this.resting());
+  }
+
+  private resting(at?: Snapshot): Rest {
+    if (at === undefined) return this.rest ?? this.restNow();
+    return restAt(this.rest ?? this.restOver(at.data, []), at.data);
+  }
+
+  private restNow(): Rest {
+    const states = this.driver.port.saveStates('send');
+    return this.restOver(this.saved(states), states);
+  }
+
+  private restOver(data: SnapshotData, states: readonly NamedState[]): Rest {
+    const { store, driver } = this;
+    return {
+      ...{ data, states },
+      modules: [...new Set(store.instances.map(({ module }) => module))],
+      limits: store.limits,
+      sharedMemory: this.options.sharedMemory === true,
+      hosts: driver.port.hosts,
+    };
+  }
+
+  private layDown(rest: Rest): void {
+    this.letGo();
+    this.body = undefined;
+    this.rest = rest;
+    this.instances.clear();
   }
 
   /** Moves the VM: what is returned is posted to another thread, which receives it. This VM cannot be used any more. */
@@ -369,12 +465,18 @@ export class VM implements Runner {
   dispose(): void {
     if (this.gone !== null) return;
     this.checkNoHost('dispose');
-    forgetWait(this.store);
-    this.store.pending = null;
-    this.driver.port.dispose();
-    for (const memory of this.store.memories.splice(0)) memory.release();
-    this.store.stack.clear();
+    this.letGo();
+    this.rest = undefined;
     this.gone = 'disposed of';
+  }
+
+  private letGo(): void {
+    if (this.body === undefined) return;
+    const { store } = this.body;
+    comeToRest(this.body);
+    for (const memory of store.memories.splice(0)) memory.release();
+    for (const list of [store.tables, store.globals, store.tags]) list.length = 0;
+    store.stack.clear();
   }
 
   /** For `using`. */
@@ -394,7 +496,8 @@ export class VM implements Runner {
   }
 
   private checkNoHost(act: string): void {
-    if (this.store.hostDepth > 0) throw new UsageError(`${act}: a host function of the VM is running`);
+    if (this.body !== undefined && this.body.store.hostDepth > 0)
+      throw new UsageError(`${act}: a host function of the VM is running`);
   }
 
   private checkRunnable(): void {
@@ -403,10 +506,20 @@ export class VM implements Runner {
     if (this.status === 'idle') throw new UsageError('there is nothing to run: start a call first');
   }
 
+  private checkNotUnderWay(act: string): void {
+    if (this.goesOn) throw new UsageError(`${act}: runAsync is under way`);
+  }
+
+  private checkNotLent(act: string): void {
+    if (this.body?.store.memories.some(({ isLent }) => isLent))
+      throw new UsageError(`${act}: a memory of the VM is shared with others`);
+  }
+
   private checkSavable(act: string): void {
     this.checkUsable();
     this.checkNoHost(act);
-    if (!this.driver.isPlain) throw new UsageError(`${act}: the call is in no function of the guest; run it first`);
+    if (this.body !== undefined && !this.body.driver.isPlain)
+      throw new UsageError(`${act}: the call is in no function of the guest; run it first`);
   }
 
   private funcAddr(func: FuncLike): FuncAddr {

@@ -13,7 +13,7 @@ test('restored after each instruction, it comes to the same end by the same stat
   for (let left = vm.run({ steps: 1 }); left.status === 'suspended' && left.reason.kind === 'step'; stops++) {
     const snapshot = vm.save();
     const twin = await restored(snapshot.encode());
-    t.deepEqual(twin.save().data, snapshot.data);
+    t.deepEqual(twin.save().encode(), snapshot.encode());
     t.deepEqual(twin.frames().length, vm.frames().length);
     if (stops % 16 === 0) t.deepEqual(finish(twin), [1124n]);
     twin.dispose();
@@ -27,7 +27,7 @@ test('one that waits for the host is answered elsewhere', async (t) => {
   const vm = await waiting();
   const twin = await restored(vm.save().encode());
   t.is(twin.status, 'waiting');
-  t.deepEqual(twin.save().data, vm.save().data);
+  t.deepEqual(twin.save().encode(), vm.save().encode());
   const outcome = twin.run();
   t.like(outcome, { status: 'suspended', reason: { kind: 'host', id: 1, module: 'env', name: 'ask' } });
   t.throws(() => twin.deliver(2, [0n]), { instanceOf: UsageError });

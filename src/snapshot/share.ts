@@ -1,0 +1,273 @@
+// Pages of memories in a container: each once, or not at all where a base snapshot has it at the same place of the same
+// memory; where it has one that is much the same there, only how they differ.
+
+import { checkDeadline } from '../spec/patience.ts';
+import { hashOfBlock } from './blocks.ts';
+import { hashWords } from './checksum.ts';
+import { bad } from './form.ts';
+import { pageBytes, type SavedMemory, type SnapshotData, zeroPage } from './format.ts';
+import {
+  countOf,
+  equalPages,
+  isZero,
+  type Memories,
+  numbersOf,
+  PageReader,
+  pageWords,
+  Runs,
+  rowsOf,
+  wholePages,
+} from './page-rows.ts';
+
+/** In a run of a container: the page at the same place of the same memory of the base. */
+const basePage = -2;
+/** The next of the deltas, combined by exclusive or with the page that the base has there. */
+const deltaPage = -3;
+
+/** The most pages that one memory has, and that all memories of a container have. */
+const mostPages = 2 ** 32 / pageBytes;
+const mostPagesOfAll = 4 * mostPages;
+
+// Writing
+
+/** Buckets stay short, however the guest's pages were chosen. */
+const mostAlike = 8;
+
+/** Numbers different pages in the order in which it meets them. */
+class PageNumbers {
+  /** Pages by number, each as it is numbered in the snapshot. */
+  readonly different: number[] = [];
+  private readonly known: Int32Array;
+  private readonly byHash = new Map<number, number[]>();
+
+  constructor(
+    private readonly reader: PageReader,
+    count: number,
+  ) {
+    this.known = new Int32Array(count).fill(basePage);
+  }
+
+  /** The number that a page of the snapshot gets, or zeroPage. */
+  of(page: number): number {
+    if (this.known[page] === basePage) this.known[page] = this.find(page);
+    return this.known[page] as number;
+  }
+
+  private find(page: number): number {
+    const [words, start] = [this.reader.wordsOf(page), this.reader.startIn(page)];
+    if (isZero(words, start, start + pageWords)) return zeroPage;
+    const hash = hashWords(words, start, start + pageWords);
+    const alike = this.byHash.get(hash) ?? [];
+    const same = alike.find((number) => {
+      const other = this.different[number] as number;
+      return equalPages(this.reader.wordsOf(other), this.reader.startIn(other), words, start);
+    });
+    if (same !== undefined) return same;
+    const number = this.different.push(page) - 1;
+    if (alike.length < mostAlike) alike.push(number);
+    this.byHash.set(hash, alike);
+    return number;
+  }
+}
+
+/** For each memory its runs by different pages, and where those stand. */
+export interface SharedPages {
+  readonly runs: readonly Int32Array[];
+  readonly different: readonly number[];
+  readonly deltas: readonly Uint8Array[];
+}
+
+/** Finds equal pages, and those that the base has at the same place, or nearly. */
+export function sharePages(data: Memories, base: Memories = nothing): SharedPages {
+  const reader = new PageReader(data);
+  const beside = new Beside(reader, base);
+  const numbers = new PageNumbers(reader, countOf(data));
+  const runs = data.memories.map((memory, m) => {
+    const there = base.memories[m] === undefined ? none : numbersOf(base.memories[m]);
+    const shared = new Runs();
+    numbersOf(memory).forEach((page, i) => {
+      checkDeadline('encoding a snapshot');
+      const other = there[i] ?? zeroPage;
+      if (page === zeroPage) shared.add(1, zeroPage);
+      else shared.add(1, (other === zeroPage ? undefined : beside.sourceOf(page, other)) ?? numbers.of(page));
+    });
+    return shared.take();
+  });
+  return { runs, different: numbers.different, deltas: beside.deltas };
+}
+const nothing: Memories = { memories: [], pages: new Uint8Array(0) };
+const none = new Int32Array(0);
+
+/** Of a page this many words at the least are as they are in the base, where only what differs is written. */
+const leastEqual = pageWords / 2;
+
+/** Pages of a snapshot beside those of its base. */
+class Beside {
+  readonly deltas: Uint8Array[] = [];
+  private readonly there: PageReader;
+  private readonly inCommon: number;
+
+  constructor(
+    private readonly here: PageReader,
+    base: Memories,
+  ) {
+    this.there = new PageReader(base);
+    this.inCommon = here.inCommon(this.there);
+  }
+
+  /** How a page is told by one of the base; undefined where it is better written whole. */
+  sourceOf(page: number, other: number): number | undefined {
+    if (page === other && page < this.inCommon) return basePage;
+    const [a, b] = [this.here.wordsOf(page), this.there.wordsOf(other)];
+    const [startA, startB] = [this.here.startIn(page), this.there.startIn(other)];
+    let equal = 0;
+    for (let i = 0; i < pageWords; i++) if (a[startA + i] === b[startB + i]) equal++;
+    if (equal === pageWords) return basePage;
+    if (equal < leastEqual) return undefined;
+    const delta = new Int32Array(pageWords);
+    for (let i = 0; i < pageWords; i++) delta[i] = (a[startA + i] as number) ^ (b[startB + i] as number);
+    this.deltas.push(new Uint8Array(delta.buffer));
+    return deltaPage;
+  }
+}
+
+// Reading
+
+/** How many pages runs name at the most, those of a base aside; and how many deltas. */
+export function pagesNamed({ memories }: Pick<SnapshotData, 'memories'>): { pages: number; deltas: number } {
+  let [pages, deltas] = [0, 0];
+  for (const { runs } of memories)
+    for (let i = 0; i + 1 < runs.length; i += 2) {
+      const [count, source] = [runs[i] as number, runs[i + 1] as number];
+      if (source >= 0) pages += Math.max(0, count);
+      if (source === deltaPage) deltas += Math.max(0, count);
+    }
+  return { pages, deltas };
+}
+
+/** Memories as a container has them, with its pages and deltas. */
+interface Written {
+  readonly memories: readonly SavedMemory<Int32Array>[];
+  readonly pages: Uint8Array;
+  readonly deltas: Uint8Array;
+}
+
+/** Puts pages of the base where runs ask for them: its rows are taken along as they are. Throws SnapshotError. */
+export function unsharePages(written: Written, base: Memories = nothing): Memories {
+  const pages = new Unshared(written, base);
+  const memories = written.memories.map(({ size, runs }, m) => ({ size, runs: pages.runs(runs, m) }));
+  const own = pages.own();
+  if (countOf(base) === 0) return { memories, pages: own };
+  return { memories, pages: base.pages, more: [...(base.more ?? []), ...(own.length > 0 ? [own] : [])] };
+}
+
+class Unshared {
+  private readonly there: PageReader;
+  /** The number of the first page of its own. */
+  private readonly first: number;
+  private readonly stored: number;
+  private readonly deltas: Int32Array;
+  private usedDeltas = 0;
+  private left = mostPagesOfAll;
+
+  constructor(
+    private readonly written: Written,
+    private readonly base: Memories,
+  ) {
+    this.there = new PageReader(base);
+    this.first = countOf(base);
+    this.stored = written.pages.length / pageBytes;
+    this.deltas = new Int32Array(written.deltas.slice().buffer);
+  }
+
+  /** Runs of a memory, by numbers of all pages. */
+  runs(saved: Int32Array, m: number): Int32Array {
+    const runs = new Runs();
+    const there = this.base.memories[m] === undefined ? none : numbersOf(this.base.memories[m]);
+    for (let i = 0, page = 0; i + 1 < saved.length; i += 2) {
+      const [count, source] = [saved[i] as number, saved[i + 1] as number];
+      const where = `memory ${m}, page ${page}`;
+      if (count < 1 || count > Math.min(this.left, mostPages - page)) bad('a run beyond the memory', where);
+      if (source < deltaPage || (source >= 0 && source + count > this.stored)) bad('not in the snapshot', where);
+      if (source >= 0) runs.add(count, this.first + source);
+      else if (source === zeroPage) runs.add(count, zeroPage);
+      else if (page + count > there.length) bad('not in the base snapshot', where);
+      else
+        for (const other of there.subarray(page, page + count))
+          runs.add(1, source === basePage ? other : this.combined(other, where));
+      page += count;
+      this.left -= count;
+    }
+    return runs.take();
+  }
+
+  /** The next delta becomes a page. */
+  private combined(other: number, where: string): number {
+    const at = this.usedDeltas * pageWords;
+    if (at === this.deltas.length) bad('not in the snapshot', where);
+    if (other !== zeroPage) {
+      const [words, start] = [this.there.wordsOf(other), this.there.startIn(other)];
+      for (let i = 0; i < pageWords; i++) (this.deltas[at + i] as number) ^= words[start + i] as number;
+    }
+    return this.first + this.stored + this.usedDeltas++;
+  }
+
+  own(): Uint8Array {
+    if (this.deltas.length === 0) return this.written.pages;
+    const row = new Uint8Array(this.written.pages.length + this.deltas.byteLength);
+    row.set(this.written.pages);
+    row.set(new Uint8Array(this.deltas.buffer), this.written.pages.length);
+    return row;
+  }
+}
+
+// Telling bases apart
+
+const hashesOfRows = new WeakMap<Uint8Array, Int32Array>();
+
+/** By page of a row. */
+function hashesOf(row: Uint8Array): Int32Array {
+  const known = hashesOfRows.get(row);
+  if (known !== undefined) return known;
+  const words = wholePages(row);
+  const hashes = Int32Array.from({ length: words.length / pageWords }, (_, i) => {
+    checkDeadline('encoding a snapshot');
+    return hashWords(words, i * pageWords, (i + 1) * pageWords);
+  });
+  hashesOfRows.set(row, hashes);
+  return hashes;
+}
+
+function hashesOfAll(data: Memories): Int32Array {
+  const hashes = new Int32Array(countOf(data));
+  let at = 0;
+  for (const row of rowsOf(data)) {
+    hashes.set(hashesOf(row), at);
+    at += row.length / pageBytes;
+  }
+  return hashes;
+}
+
+const known = new WeakMap<object, string>();
+
+/** What tells one snapshot's memories and blocks from another's, so that a wrong base is noticed. */
+export function fingerprint(data: Memories & Pick<SnapshotData, 'blocks'>): string {
+  const told = known.get(data) ?? fingerprintOf(data);
+  known.set(data, told);
+  return told;
+}
+
+function fingerprintOf(data: Memories & Pick<SnapshotData, 'blocks'>): string {
+  const hashes = hashesOfAll(data);
+  let [a, b] = [0, 0];
+  const mix = (value: number) => {
+    a = Math.imul((a ^ value) >>> 0, 0x9e3779b1) ^ (a >>> 15);
+    b = Math.imul((b + value) >>> 0, 0x85ebca77) ^ (b >>> 13);
+  };
+  for (const memory of data.memories) {
+    mix(memory.size);
+    for (const page of numbersOf(memory)) mix(page < 0 ? page : (hashes[page] as number));
+  }
+  for (const block of data.blocks ?? []) mix(hashOfBlock(block));
+  return [a, b].map((lane) => (lane >>> 0).toString(16).padStart(8, '0')).join('');
+}
