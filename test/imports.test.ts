@@ -51,7 +51,7 @@ const strangers = ['interpret', 'rewrite'];
 const nodeRooms = ['pool', 'cli', 'wasi/folder', 'wasi/node'];
 const knowsNode = (file: string) => nodeRooms.some((room) => file.startsWith(`${room}/`));
 /** Packages that run in a browser, too. */
-const portablePackages = ['@noble/hashes', 'fflate', 'modern-tar', 'structured-clone-es'];
+const portablePackages = ['@noble/hashes', 'fflate', 'fzstd', 'modern-tar', 'structured-clone-es'];
 
 interface ImportLine {
   readonly specifier: string;

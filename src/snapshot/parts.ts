@@ -5,25 +5,24 @@
 //   magic     4 bytes: 0x00 'w' 'b' 'x'
 //   version   u32: of this layout and of the data in it, the first that had all of it (format.ts, `extrasVersion`)
 //   count     u32: number of parts
-//   parts     16 bytes each: u8 kind, u8 coding (0 stored, 1 deflate), u16 zero; u32 size of the contents; u32 size in
+//   parts     16 bytes each: u8 kind, u8 coding (0 stored, 1 deflate, 2 zstd: since
+//             version 5), u16 zero; u32 size of the contents; u32 size in
 //             the file; u32 CRC-32 of the bytes in the file
 //   crc       u32: CRC-32 of everything before
 // Then the bytes of the parts, in the same order, with nothing between or after them. Contents are cut into parts of at
 // most 256 KiB, so that little has to be unpacked before a lie shows. The contents of a kind are its parts, joined.
 
-import { deflateSync, inflateSync } from 'fflate';
 import { SnapshotError } from '../spec/errors.ts';
 import { checkDeadlineNow } from '../spec/patience.ts';
 import { crc32 } from './checksum.ts';
 import { bad } from './form.ts';
 import { formatVersion } from './format.ts';
+import { codings, isCoding, mayBe, type Packed, pack, unpack } from './packing.ts';
 
 const magic = 0x78627700;
 const headerBytes = 12;
 const partHeaderBytes = 16;
 const blockBytes = 2 ** 18;
-/** Deflate makes at most this many bytes of one. */
-const mostExpansion = 1032;
 
 /** The VM; and what may come along with it, which is stored as it is: that takes no more room than the file does. */
 const extraKinds = ['modules', 'calls', 'job'] as const;
@@ -31,17 +30,15 @@ const partKinds = ['metadata', 'words', 'pages', ...extraKinds, 'blocks', 'delta
 export type PartKind = (typeof partKinds)[number];
 export type ExtraKind = (typeof extraKinds)[number];
 const isExtra = (kind: PartKind): boolean => (extraKinds as readonly PartKind[]).includes(kind);
-const codings = { stored: 0, deflate: 1 } as const;
 
 /** The first version whose containers may have extras. */
 const extrasVersion = 3;
-const newest = Math.max(formatVersion, extrasVersion);
+const zstdVersion = 5;
+const newest = Math.max(formatVersion, extrasVersion, zstdVersion);
 
-export interface Part {
+export interface Part extends Packed {
   readonly kind: PartKind;
-  readonly coding: number;
   readonly size: number;
-  readonly bytes: Uint8Array;
   /** CRC-32 of the bytes. */
   readonly crc: number;
   /** How errors call it. */
@@ -69,17 +66,16 @@ const worthwhile = 7 / 8;
 function packed(kind: PartKind, contents: Uint8Array): Part {
   const size = contents.length;
   const plainly = size < leastPacked || isExtra(kind) || isDense(contents);
-  const deflated = plainly ? undefined : deflateSync(contents, { level: 1 });
-  if (deflated === undefined || deflated.length > size * worthwhile)
-    return partOf(kind, codings.stored, size, contents);
-  return partOf(kind, codings.deflate, size, deflated);
+  const { coding, bytes } = plainly ? asItIs(contents) : worthIt(contents);
+  return { kind, coding, size, bytes, crc: crc32(bytes), where: kind };
 }
 
-const partOf = (kind: PartKind, coding: number, size: number, bytes: Uint8Array): Part => ({
-  ...{ kind, coding, size, bytes },
-  crc: crc32(bytes),
-  where: kind,
-});
+const asItIs = (bytes: Uint8Array): Packed => ({ coding: codings.stored, bytes });
+
+function worthIt(contents: Uint8Array): Packed {
+  const packed = pack(contents);
+  return packed.bytes.length > contents.length * worthwhile ? asItIs(contents) : packed;
+}
 
 /** Judges by samples, because trying costs 30 times as much as storing. */
 function isDense(contents: Uint8Array): boolean {
@@ -87,9 +83,13 @@ function isDense(contents: Uint8Array): boolean {
   const third = Math.floor(contents.length / 3);
   return [0, third, 2 * third].every((at) => {
     const sample = contents.subarray(at, at + sampleBytes);
-    return deflateSync(sample, { level: 1 }).length > sampleBytes * worthwhile;
+    return pack(sample).bytes.length > sampleBytes * worthwhile;
   });
 }
+
+/** The first version that knew such a part. */
+const versionOf = ({ kind, coding }: Part): number =>
+  coding === codings.zstd ? zstdVersion : isExtra(kind) ? extrasVersion : 1;
 
 /** `version`: of the VM's data. */
 export function joinParts(parts: readonly Part[], version: number): Uint8Array<ArrayBuffer> {
@@ -97,7 +97,11 @@ export function joinParts(parts: readonly Part[], version: number): Uint8Array<A
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.bytes.length, head + 4));
   const view = new DataView(bytes.buffer);
   view.setUint32(0, magic, true);
-  view.setUint32(4, parts.some(({ kind }) => isExtra(kind)) ? Math.max(version, extrasVersion) : version, true);
+  view.setUint32(
+    4,
+    parts.reduce((least, part) => Math.max(least, versionOf(part)), version),
+    true,
+  );
   view.setUint32(8, parts.length, true);
   let at = head + 4;
   parts.forEach((part, i) => {
@@ -163,12 +167,11 @@ function readPart(view: DataView, header: number, bytes: Uint8Array, where: stri
   const kind = partKinds[view.getUint8(header)];
   const coding = view.getUint8(header + 1);
   const size = view.getUint32(header + 4, true);
-  if (kind === undefined || coding > codings.deflate || view.getUint16(header + 2, true) !== 0)
+  if (kind === undefined || !isCoding(coding) || view.getUint16(header + 2, true) !== 0)
     return bad('of an unknown kind', where);
   if (size === 0 || size > blockBytes) bad(`of ${size} bytes, ${blockBytes} are the most`, where);
   if (isExtra(kind) && coding !== codings.stored) bad('packed, as its kind never is', where);
-  const fits = coding === codings.stored ? size === bytes.length : size <= bytes.length * mostExpansion;
-  if (!fits) bad('of another size than it says', where);
+  if (!mayBe({ coding, bytes }, size)) bad('of another size than it says', where);
   return { kind, coding, size, bytes, crc: view.getUint32(header + 12, true), where };
 }
 
@@ -181,24 +184,23 @@ export function contentsOf({ parts }: Parts, kind: PartKind, most: number): Uint
   let at = 0;
   for (const part of ours) {
     checkDeadlineNow('decoding a snapshot');
-    all.set(unpack(part), at);
+    all.set(contentsOfPart(part), at);
     at += part.size;
   }
   return all;
 }
 
-/** One byte of room beyond the declared size shows whether there is more. */
-function unpack({ kind, coding, size, bytes, crc, where }: Part): Uint8Array {
-  if (crc32(bytes) !== crc) bad('damaged: its checksum is another', where);
-  if (coding === codings.stored) return bytes;
-  const contents = inflated(bytes, new Uint8Array(size + 1), kind);
+function contentsOfPart({ kind, size, crc, where, ...packed }: Part): Uint8Array {
+  if (crc32(packed.bytes) !== crc) bad('damaged: its checksum is another', where);
+  const contents = unpacked(packed, size, kind);
   return contents.length === size ? contents : bad('of another size than it says', kind);
 }
 
-function inflated(bytes: Uint8Array, out: Uint8Array<ArrayBuffer>, where: string): Uint8Array {
+function unpacked(packed: Packed, size: number, where: string): Uint8Array {
   try {
-    return inflateSync(bytes, { out });
+    return unpack(packed, size);
   } catch (cause) {
+    if (Object(cause).code === 'ERR_BUFFER_TOO_LARGE') bad('of another size than it says', where);
     throw new SnapshotError('cannot be unpacked', where, { cause });
   }
 }

@@ -1,5 +1,6 @@
 // Snapshots as bytes: small, the same for the same data, and worth no trust.
 
+import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { deflateSync } from 'fflate';
 import { type Module, Snapshot, SnapshotError, UsageError, VM } from '../../src/index.ts';
@@ -223,3 +224,46 @@ test('what is not a snapshot inside', async (t) => {
   t.regex(refused(await metadata((r) => r.splice(0, 1, [0, 1]))).message, /expected|missing/);
   t.regex(refused(await metadata((r) => r.splice(0, 1, [0, null]))).message, /expected|missing/);
 });
+
+// Packing
+
+const zstd = readFileSync(new URL('../fixtures/zstd-v5.wbx', import.meta.url));
+
+test('what a host with zstd has packed is read by any', (t) => {
+  t.true(partsOf(zstd).some(({ coding }) => coding === 2));
+  t.deepEqual(VM.restore(new Uint8Array(zstd)).run(), { status: 'returned', values: [11_325] });
+});
+
+test('packed parts that were tampered with are refused, or are of the size that they say', (t) => {
+  const parts = partsOf(zstd);
+  const at = parts.findIndex(({ coding }) => coding === 2);
+  const { bytes, ...part } = parts[at] as Part;
+  let read = 0;
+  const whole = { ...part, bytes, coding: 1 };
+  for (const each of [
+    { ...part, bytes },
+    { ...whole, bytes: deflateSync(new Uint8Array(part.size).fill(3)) },
+  ])
+    for (let i = 0; i < each.bytes.length; i++)
+      for (const bit of [1, 16, 128]) {
+        const torn = each.bytes.slice();
+        torn[i] = (torn[i] as number) ^ bit;
+        const outcome = attempt(() => Snapshot.decode(container(parts.with(at, { ...each, bytes: torn }), 5)));
+        if (outcome instanceof Snapshot) read++;
+        else t.true(outcome instanceof SnapshotError, String(outcome));
+      }
+  t.true(read > 0);
+  for (const size of [part.size + 1, part.size - 1, 1])
+    t.throws(() => Snapshot.decode(container(parts.with(at, { ...part, bytes, size }), 5)), {
+      instanceOf: SnapshotError,
+      message: /another size than it says/,
+    });
+});
+
+function attempt<T>(act: () => T): unknown {
+  try {
+    return act();
+  } catch (error) {
+    return error;
+  }
+}

@@ -1,12 +1,13 @@
 // Containers made by hand, from the layout that src/snapshot/container.ts tells.
 
 import { inflateSync } from 'fflate';
+import { decompress } from 'fzstd';
 import { crc32 } from '../../src/snapshot/checksum.ts';
 
 export interface Part {
   /** 0 metadata, 1 words, 2 pages. */
   kind: number;
-  /** 0 stored, 1 deflate. */
+  /** 0 stored, 1 deflate, 2 zstd. */
   coding: number;
   size: number;
   bytes: Uint8Array;
@@ -59,4 +60,7 @@ export function storedAll(kind: number, bytes: Uint8Array): Part[] {
   return parts;
 }
 
-export const unpacked = (part: Part): Part => (part.coding === 0 ? part : stored(part.kind, inflateSync(part.bytes)));
+const unpackers = [(bytes: Uint8Array) => bytes, inflateSync, (bytes: Uint8Array) => decompress(bytes)];
+
+export const unpacked = ({ kind, coding, bytes }: Part): Part =>
+  stored(kind, (unpackers[coding] as (typeof unpackers)[number])(bytes));
