@@ -17,6 +17,7 @@ import { nativeSlices } from './ratios/slices.ts';
 import { slices, snapshots } from './snapshots.ts';
 import { growth, stages } from './stages.ts';
 import { rewriting, startup } from './startup.ts';
+import { checkpoints, forks } from './state/section.ts';
 import { markdown } from './table.ts';
 
 const parts = {
@@ -29,6 +30,7 @@ const parts = {
   growth: [hostileGrowth],
   startup: [rewriting, startup],
   snapshots: [snapshots],
+  state: [checkpoints, forks],
   moving: [moving],
   latency: [latency],
   prices: [prices],

@@ -83,17 +83,42 @@ export function sharePages(data: Memories, base: Memories = nothing): SharedPage
   const beside = new Beside(reader, base);
   const numbers = new PageNumbers(reader, countOf(data));
   const runs = data.memories.map((memory, m) => {
-    const there = base.memories[m] === undefined ? none : numbersOf(base.memories[m]);
     const shared = new Runs();
-    numbersOf(memory).forEach((page, i) => {
+    for (const [count, page, other] of besideEachOther(memory, base.memories[m])) {
       checkDeadline('encoding a snapshot');
-      const other = there[i] ?? zeroPage;
-      if (page === zeroPage) shared.add(1, zeroPage);
-      else shared.add(1, (other === zeroPage ? undefined : beside.sourceOf(page, other)) ?? numbers.of(page));
-    });
+      if (page === zeroPage) shared.add(count, zeroPage);
+      else if (beside.areSame(count, page, other)) shared.add(count, basePage);
+      else
+        for (let i = 0; i < count; i++) {
+          checkDeadline('encoding a snapshot');
+          const there = other === zeroPage ? undefined : beside.sourceOf(page + i, other + i);
+          shared.add(1, there ?? numbers.of(page + i));
+        }
+    }
     return shared.take();
   });
   return { runs, different: numbers.different, deltas: beside.deltas };
+}
+
+/** Runs of a memory cut where those of the base end: how many pages, the first of them here, and there. */
+function* besideEachOther(
+  { runs }: SavedMemory<Int32Array>,
+  base: SavedMemory<Int32Array> | undefined,
+): Iterable<readonly [count: number, page: number, other: number]> {
+  const others = base?.runs ?? none;
+  let [at, used] = [0, 0];
+  for (let i = 0; i < runs.length; i += 2) {
+    const [all, source] = [runs[i] as number, runs[i + 1] as number];
+    for (let done = 0; done < all; ) {
+      const [left, other] =
+        at < others.length ? [(others[at] as number) - used, others[at + 1] as number] : [all, zeroPage];
+      const count = Math.min(all - done, left);
+      yield [count, source < 0 ? source : source + done, other < 0 ? other : other + used];
+      done += count;
+      used += count;
+      if (used === others[at]) [at, used] = [at + 2, 0];
+    }
+  }
 }
 const nothing: Memories = { memories: [], pages: new Uint8Array(0) };
 const none = new Int32Array(0);
@@ -115,9 +140,14 @@ class Beside {
     this.inCommon = here.inCommon(this.there);
   }
 
+  /** Whether so many pages from one on are known to be those of the base from another one on. */
+  areSame(count: number, page: number, other: number): boolean {
+    return page === other && page + count <= this.inCommon;
+  }
+
   /** How a page is told by one of the base; undefined where it is better written whole. */
   sourceOf(page: number, other: number): number | undefined {
-    if (page === other && page < this.inCommon) return basePage;
+    if (this.areSame(1, page, other)) return basePage;
     const [a, b] = [this.here.wordsOf(page), this.there.wordsOf(other)];
     const [startA, startB] = [this.here.startIn(page), this.there.startIn(other)];
     let equal = 0;
