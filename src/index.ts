@@ -24,7 +24,7 @@ export { type EntityType, Module, type ModuleExport, type ModuleImport } from '.
 export { type FuncLike, Ref, type RefKind, type RefTypes, type Value } from './runtime/ref.ts';
 export { defaultLimits, type VmLimits } from './runtime/store.ts';
 export type { Encoding, ReadTextOptions, WriteTextOptions } from './runtime/text.ts';
-export type { Extras, PlannedCall } from './snapshot/extras.ts';
+export type { Extras, PlannedCall } from './snapshot/container/extras.ts';
 export type { Sent, SnapshotMessage } from './snapshot/send.ts';
 export { type DecodeOptions, type EncodeOptions, Snapshot, type SnapshotSummary } from './snapshot/snapshot.ts';
 export {

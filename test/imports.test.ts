@@ -30,6 +30,7 @@ const rooms = [
 const innerRooms: Readonly<Record<string, readonly string[]>> = {
   interpret: ['machine', 'routines', 'lower', 'loop'],
   rewrite: ['read', 'write', 'module', 'run'],
+  snapshot: ['data', 'pages', 'container', 'save.ts', 'restore.ts', 'refill.ts', 'send.ts', 'snapshot.ts'],
   wasi: [
     'errno.ts',
     'memory.ts',

@@ -6,7 +6,7 @@ import { firstStep, lastPlainStep, nextPlannedStep, type PlainCall, type Program
 import { type JobState, readJob, writeJob } from '../pool/snapshot.ts';
 import { formatValue, parseArguments } from '../runtime/literals.ts';
 import type { Value } from '../runtime/ref.ts';
-import { type Extras, isPlannedCall, type PlannedCall } from '../snapshot/extras.ts';
+import { type Extras, isPlannedCall, type PlannedCall } from '../snapshot/container/extras.ts';
 import { SnapshotError, UsageError } from '../spec/errors.ts';
 import { quoted } from '../spec/told.ts';
 import type { ValType } from '../spec/types.ts';

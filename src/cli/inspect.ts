@@ -2,8 +2,8 @@
 // stack.ts; what both come to is a report, printed as text or as JSON.
 
 import { Module } from '../runtime/module.ts';
+import { modulesAmong } from '../snapshot/container/whole.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
-import { modulesAmong } from '../snapshot/whole.ts';
 import { UsageError } from '../spec/errors.ts';
 import { plain, quoted } from '../spec/told.ts';
 import { parseCount } from './arguments.ts';

@@ -3,8 +3,8 @@
 import { deliverAnswer } from '../pool/answer.ts';
 import type { Program } from '../pool/program.ts';
 import { readJob } from '../pool/snapshot.ts';
+import { modulesAmong } from '../snapshot/container/whole.ts';
 import { mostOfSnapshot } from '../snapshot/restore.ts';
-import { modulesAmong } from '../snapshot/whole.ts';
 import { type Imports, VM } from '../vm.ts';
 import { courseOf } from './course.ts';
 import type { Exit } from './exit.ts';

@@ -2,7 +2,7 @@
 
 import { parseArguments } from '../runtime/literals.ts';
 import type { Module } from '../runtime/module.ts';
-import type { PlannedCall } from '../snapshot/extras.ts';
+import type { PlannedCall } from '../snapshot/container/extras.ts';
 import { LinkError, UsageError } from '../spec/errors.ts';
 import { cut, quoted } from '../spec/told.ts';
 import type { FuncType } from '../spec/types.ts';

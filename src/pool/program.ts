@@ -31,7 +31,7 @@
 
 import { parseArguments } from '../runtime/literals.ts';
 import type { Value } from '../runtime/ref.ts';
-import type { PlannedCall } from '../snapshot/extras.ts';
+import type { PlannedCall } from '../snapshot/container/extras.ts';
 import { HostError, UsageError } from '../spec/errors.ts';
 import { cut, messageOf, quoted } from '../spec/told.ts';
 import type { Instance } from '../vm.ts';

@@ -3,7 +3,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { weightOf } from '../runtime/weight.ts';
-import { mapWords } from '../snapshot/format.ts';
+import { mapWords } from '../snapshot/data/format.ts';
 import { type Deferred, deferred } from './deferred.ts';
 import type { JobSpec } from './options.ts';
 import { firstFuel, nextFuel } from './pace.ts';

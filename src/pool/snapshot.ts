@@ -2,9 +2,9 @@
 // hostile until the VM's restore has verified them, and never say what code to load: modules, job module and host
 // functions are named by whoever resumes.
 
-import type { Opened, PlannedCall } from '../snapshot/extras.ts';
+import type { Opened, PlannedCall } from '../snapshot/container/extras.ts';
+import { closeSaved, openSaved } from '../snapshot/container/whole.ts';
 import { Snapshot, snapshotBytes } from '../snapshot/snapshot.ts';
-import { closeSaved, openSaved } from '../snapshot/whole.ts';
 import { SnapshotError } from '../spec/errors.ts';
 import { attempt } from '../spec/told.ts';
 import { fromData, toData } from './errors.ts';
@@ -15,7 +15,7 @@ import { pack, shareBytes, unpack } from './parcel.ts';
 import { lastPlainStep, nextPlannedStep } from './program.ts';
 import type { Answer, ErrorData, Progress } from './protocol.ts';
 
-// In a container `job` (snapshot/extras.ts) is a parcel of `{ next, state, identity, answer, program }`, of which older ones
+// In a container `job` (snapshot/container/extras.ts) is a parcel of `{ next, state, identity, answer, program }`, of which older ones
 // have the first two or four only.
 
 /** A suspended job: `encode` makes bytes of it, and `pool.resume` goes on with it, as often as you like. */

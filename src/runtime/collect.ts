@@ -1,5 +1,5 @@
 // What of a store's heap is alive, and when that is found out. Roots are taken for what they look like: a slot that holds
-// a number may keep an object alive that nothing refers to. Snapshots (snapshot/heap.ts) look more closely.
+// a number may keep an object alive that nothing refers to. Snapshots (snapshot/data/heap.ts) look more closely.
 
 import type { TagAddr } from '../spec/types.ts';
 import { refKinds } from './ref.ts';

@@ -5,8 +5,8 @@ import type { MemoryInst } from '../runtime/memory.ts';
 import type { InstanceInst, Store } from '../runtime/store.ts';
 import type { TableInst } from '../runtime/table.ts';
 import { checkDeadline } from '../spec/patience.ts';
-import { pageBytes, type SavedInstance, type SavedMemory, type SnapshotData, spaces } from './format.ts';
-import { comparison, PageReader } from './page-rows.ts';
+import { pageBytes, type SavedInstance, type SavedMemory, type SnapshotData, spaces } from './data/format.ts';
+import { comparison, PageReader } from './pages/rows.ts';
 import { addStack, addWait } from './restore.ts';
 
 /** To what the data says; the store must be refillable. */

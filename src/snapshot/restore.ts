@@ -8,12 +8,12 @@ import { TableInst } from '../runtime/table.ts';
 import { readValues } from '../runtime/value.ts';
 import { join } from '../runtime/wait.ts';
 import type { DefType } from '../spec/deftypes.ts';
-import { bad } from './form.ts';
-import { hostMade, pageBytes, type SavedMemory, type SnapshotData } from './format.ts';
-import { restoreObjects } from './heap.ts';
-import { checkRuns, scatterPages } from './memories.ts';
-import { countOf, PageReader, rowsOf } from './page-rows.ts';
-import { resolve, type Verified, verify } from './verify.ts';
+import { bad } from './data/form.ts';
+import { hostMade, pageBytes, type SavedMemory, type SnapshotData } from './data/format.ts';
+import { restoreObjects } from './data/heap.ts';
+import { resolve, type Verified, verify } from './data/verify.ts';
+import { checkRuns, scatterPages } from './pages/memories.ts';
+import { countOf, PageReader, rowsOf } from './pages/rows.ts';
 
 export interface RestoreStoreOptions {
   /** Found by their hash; more than are needed may be given. */

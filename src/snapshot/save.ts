@@ -18,13 +18,20 @@ import { SnapshotError, UsageError } from '../spec/errors.ts';
 import { isRef, slotsOf, slotsOfAll, type ValType } from '../spec/types.ts';
 import type { FrameShape } from '../validate/frames.ts';
 import { isLive, liveAt, planOf } from '../validate/safepoints.ts';
-import { bad } from './form.ts';
-import { byKind, type SavedCall, type SavedInstance, type SavedLimits, type SnapshotData, spaces } from './format.ts';
-import { type Body, visitFrames } from './frames.ts';
-import { SavedObjects } from './heap.ts';
-import { gatherPages } from './memories.ts';
-import { saveOrigins } from './origins.ts';
-import { saveStates } from './states.ts';
+import { bad } from './data/form.ts';
+import {
+  byKind,
+  type SavedCall,
+  type SavedInstance,
+  type SavedLimits,
+  type SnapshotData,
+  spaces,
+} from './data/format.ts';
+import { type Body, visitFrames } from './data/frames.ts';
+import { SavedObjects } from './data/heap.ts';
+import { saveOrigins } from './data/origins.ts';
+import { saveStates } from './data/states.ts';
+import { gatherPages } from './pages/memories.ts';
 
 /**
  * Copies a store. `since`: an earlier snapshot of it, with which what did not change is shared. Throws SnapshotError where

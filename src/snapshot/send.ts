@@ -7,11 +7,11 @@ import { adoptMemory, allocateMemory, type MemoryInst } from '../runtime/memory.
 import type { Store } from '../runtime/store.ts';
 import { leave } from '../runtime/wait.ts';
 import type { MemType } from '../spec/types.ts';
-import { bad } from './form.ts';
-import { mapWords, type SavedMemory, type SnapshotData } from './format.ts';
+import { bad } from './data/form.ts';
+import { mapWords, type SavedMemory, type SnapshotData } from './data/format.ts';
+import { resolve, type Verified, verify } from './data/verify.ts';
 import { buildStore, type RestoreStoreOptions } from './restore.ts';
 import { saveAllButMemories } from './save.ts';
-import { resolve, type Verified, verify } from './verify.ts';
 
 /** For `postMessage`; not for storage: use a Snapshot for that. */
 export interface SnapshotMessage {

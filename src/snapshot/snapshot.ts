@@ -4,9 +4,9 @@ import { frameWords } from '../runtime/frame.ts';
 import { Module } from '../runtime/module.ts';
 import { aNumber, check, instanceOf, listOf, optionsOf, theOptions } from '../spec/options.ts';
 import { cut } from '../spec/told.ts';
-import { decodeSnapshot, encodeSnapshot } from './container.ts';
-import { type Extras, isPlannedCall, noExtras, type PlannedCall } from './extras.ts';
-import type { SnapshotData } from './format.ts';
+import { decodeSnapshot, encodeSnapshot } from './container/container.ts';
+import { type Extras, isPlannedCall, noExtras, type PlannedCall } from './container/extras.ts';
+import type { SnapshotData } from './data/format.ts';
 
 /** How a snapshot is written down. */
 export interface EncodeOptions {

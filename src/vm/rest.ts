@@ -6,10 +6,10 @@ import type { NamedState } from '../host/state.ts';
 import type { Engine } from '../runtime/engine.ts';
 import type { Module } from '../runtime/module.ts';
 import type { Store, VmLimits } from '../runtime/store.ts';
-import { hostMade, type SnapshotData } from '../snapshot/format.ts';
+import { hostMade, type SnapshotData } from '../snapshot/data/format.ts';
+import { statesOf } from '../snapshot/data/states.ts';
 import { isRefillable, refill } from '../snapshot/refill.ts';
 import { restoreStore } from '../snapshot/restore.ts';
-import { statesOf } from '../snapshot/states.ts';
 import { UsageError } from '../spec/errors.ts';
 import { Driver, forgetWait } from './driver.ts';
 

@@ -16,7 +16,7 @@ import {
   UsageError,
   VM,
 } from '../../src/index.ts';
-import type { SnapshotData } from '../../src/snapshot/format.ts';
+import type { SnapshotData } from '../../src/snapshot/data/format.ts';
 import { moduleOf } from '../wat.ts';
 import { blockBytes, calls, counterModule, counting, engines, guest, other } from './counter.ts';
 

@@ -9,9 +9,9 @@ import { promisify } from 'node:util';
 import test from 'ava';
 import { Module, Snapshot, SnapshotError, UsageError, VM } from '../../src/index.ts';
 import { type JobLimitError, JobSnapshot, Pool } from '../../src/pool/index.ts';
-import { extrasOf, noExtras } from '../../src/snapshot/extras.ts';
-import { readParts } from '../../src/snapshot/parts.ts';
-import { closeSaved, openSaved } from '../../src/snapshot/whole.ts';
+import { extrasOf, noExtras } from '../../src/snapshot/container/extras.ts';
+import { readParts } from '../../src/snapshot/container/parts.ts';
+import { closeSaved, openSaved } from '../../src/snapshot/container/whole.ts';
 import { container, type Part, partsOf, stored } from '../snapshot/container.ts';
 import { arithmetic } from './guests.ts';
 

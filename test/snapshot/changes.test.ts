@@ -3,8 +3,8 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { type MemoryRef, Snapshot, SnapshotError, VM } from '../../src/index.ts';
-import { pageBytes, type SnapshotData } from '../../src/snapshot/format.ts';
-import { countOf, rowsOf } from '../../src/snapshot/page-rows.ts';
+import { pageBytes, type SnapshotData } from '../../src/snapshot/data/format.ts';
+import { countOf, rowsOf } from '../../src/snapshot/pages/rows.ts';
 import { moduleOf } from '../wat.ts';
 
 const module = await moduleOf(

@@ -1,8 +1,8 @@
-// Containers made by hand, from the layout that src/snapshot/container.ts tells.
+// Containers made by hand, from the layout that src/snapshot/container/container.ts tells.
 
 import { inflateSync } from 'fflate';
 import { decompress } from 'fzstd';
-import { crc32 } from '../../src/snapshot/checksum.ts';
+import { crc32 } from '../../src/snapshot/pages/checksum.ts';
 
 export interface Part {
   /** 0 metadata, 1 words, 2 pages. */

@@ -2,7 +2,7 @@
 
 import { asyncHostFunction, hostFunction, type Module, type Snapshot, VM } from '../../src/index.ts';
 import type { VmLimits } from '../../src/runtime/store.ts';
-import type { SnapshotData } from '../../src/snapshot/format.ts';
+import type { SnapshotData } from '../../src/snapshot/data/format.ts';
 import { moduleOf } from '../wat.ts';
 
 const text = `

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { Module, Snapshot, SnapshotError, UsageError, VM } from '../../src/index.ts';
-import { pageBytes } from '../../src/snapshot/format.ts';
+import { pageBytes } from '../../src/snapshot/data/format.ts';
 import { moduleOf } from '../wat.ts';
 import { begun, finish, forged, guest, imports, limits, restored, suspended, waiting } from './guest.ts';
 

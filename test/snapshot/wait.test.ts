@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { CrashError, Snapshot, SnapshotError, VM } from '../../src/index.ts';
-import type { SavedWait } from '../../src/snapshot/format.ts';
+import type { SavedWait } from '../../src/snapshot/data/format.ts';
 import { Random } from '../fuzz/random.ts';
 import { moduleOf } from '../wat.ts';
 

@@ -3,7 +3,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Module, Snapshot, VM } from '../../src/index.ts';
-import { formatVersion } from '../../src/snapshot/format.ts';
+import { formatVersion } from '../../src/snapshot/data/format.ts';
 import { counterModule } from '../host/counter.ts';
 
 const file = (name: string) => new URL(`../fixtures/${name}`, import.meta.url);

@@ -2,7 +2,7 @@
 // tells only what was open, and where.
 
 import * as fs from 'node:fs';
-import { bad } from '../../snapshot/form.ts';
+import { bad } from '../../snapshot/data/form.ts';
 import { UsageError } from '../../spec/errors.ts';
 import { quoted } from '../../spec/told.ts';
 import { ErrnoError } from '../errno.ts';

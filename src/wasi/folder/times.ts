@@ -2,7 +2,7 @@
 // what the guest set is remembered, and told as long as the host still has what Node made of it.
 
 import type * as fs from 'node:fs';
-import { bad } from '../../snapshot/form.ts';
+import { bad } from '../../snapshot/data/form.ts';
 
 /** A time as it was set, and as the host has it. */
 interface Pair {

@@ -2,7 +2,7 @@
 // nothing of it makes the host reach for what it did not give.
 
 import type { StateData, WholeState } from '../../host/state.ts';
-import { bad as badAt, isCount } from '../../snapshot/form.ts';
+import { bad as badAt, isCount } from '../../snapshot/data/form.ts';
 import { allFdFlags } from '../abi.ts';
 import type { FileSystem } from '../files/types.ts';
 import { allRights } from '../rights.ts';

@@ -3,7 +3,7 @@
 
 import { concatBytes } from '@noble/hashes/utils.js';
 import { hashOf } from '../../../runtime/sha256.ts';
-import { bad } from '../../../snapshot/form.ts';
+import { bad } from '../../../snapshot/data/form.ts';
 import { optionsOf, theOptions } from '../../../spec/options.ts';
 import { defaultFileLimits } from '../limits.ts';
 import { aTime, saveContents, someContents } from '../memory/source.ts';

@@ -3,10 +3,10 @@
 // takes a new page instead. Buffers hold many pages, so that there are few to hand over.
 
 import { asShared, sharedBytes } from '../../../runtime/shared.ts';
-import { pageBytes } from '../../../snapshot/format.ts';
+import { pageBytes } from '../../../snapshot/data/format.ts';
 
 /** As large as those of snapshots, which look for equal ones. */
-export { pageBytes } from '../../../snapshot/format.ts';
+export { pageBytes } from '../../../snapshot/data/format.ts';
 /** In a file's table: nothing was ever written there, so it reads as zeros. */
 export const hole = -1;
 

@@ -1,6 +1,6 @@
 // A file system in memory, all of which is state of its VM.
 
-import { bad } from '../../../snapshot/form.ts';
+import { bad } from '../../../snapshot/data/form.ts';
 import type { FileLimits } from '../limits.ts';
 import type { FileNode, FileSystem, SavedFiles, Surroundings } from '../types.ts';
 import { MemoryDirectory, type MemoryVolume } from './nodes.ts';

@@ -1,6 +1,6 @@
 // File systems side by side in one tree.
 
-import { bad, isCount } from '../../../snapshot/form.ts';
+import { bad, isCount } from '../../../snapshot/data/form.ts';
 import { check, recordOf } from '../../../spec/options.ts';
 import type { FileNode, FileSource, FileSystem, SavedFiles, Surroundings } from '../types.ts';
 import { type Mounted, nodeAt } from './node.ts';

@@ -3,8 +3,8 @@
 
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
 import { deserialize, serialize } from 'structured-clone-es';
-import { SnapshotError } from '../spec/errors.ts';
-import { bad } from './form.ts';
+import { SnapshotError } from '../../spec/errors.ts';
+import { bad } from '../data/form.ts';
 import { Cost, checkTree, kinds, type Record } from './records.ts';
 
 const arrays = {

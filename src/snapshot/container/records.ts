@@ -1,7 +1,7 @@
 // The records of a container's metadata, before anything is built of them: what they will take, and that they list nothing
 // twice. What each of them means is metadata.ts's.
 
-import { bad } from './form.ts';
+import { bad } from '../data/form.ts';
 
 /** A record: its type, and a value that holds indices of other records. What the types mean is structured-clone-es's. */
 export type Record = readonly [type: number | string, value?: unknown];

@@ -1,10 +1,10 @@
 // Visits the frames of a stack with what they must look like. Frames at the same place of the same function are visited
 // together, each function's body is read once: so the cost is that of the code and of the stack, whatever stands in it.
 
-import { checkDeadline } from '../spec/patience.ts';
-import type { FuncIdx } from '../spec/types.ts';
-import type { ModuleContext } from '../validate/context.ts';
-import { type FrameShape, visitFrameShapes } from '../validate/frames.ts';
+import { checkDeadline } from '../../spec/patience.ts';
+import type { FuncIdx } from '../../spec/types.ts';
+import type { ModuleContext } from '../../validate/context.ts';
+import { type FrameShape, visitFrameShapes } from '../../validate/frames.ts';
 
 export interface Body {
   readonly context: ModuleContext;

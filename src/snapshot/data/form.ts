@@ -1,9 +1,9 @@
 // Whether a value has the form of a snapshot at all: its fields are there and of the right JavaScript types, numbers are
 // counts, lists are no longer than they may be. What the fields mean together is for verify.ts.
 
-import { limits } from '../binary/limits.ts';
-import { limitNames } from '../runtime/store.ts';
-import { SnapshotError } from '../spec/errors.ts';
+import { limits } from '../../binary/limits.ts';
+import { limitNames } from '../../runtime/store.ts';
+import { SnapshotError } from '../../spec/errors.ts';
 import { byKind, formatVersion, type Saved } from './format.ts';
 
 /** Characters of a message; what it quotes from a snapshot may be of any length. */

@@ -8,17 +8,17 @@
 //   deltas    pages of memories that are much as the base has them, combined with those by exclusive or
 //   blocks    the different pages of the blocks of bytes that host modules keep
 
-import { cut } from '../spec/told.ts';
-import { blockPagesNamed, shareBlocks, unshareBlocks } from './blocks.ts';
+import { cut } from '../../spec/told.ts';
+import { bad, checkFormOfLengths } from '../data/form.ts';
+import { formatVersion, mapWords, pageBytes, type Saved, type SavedMemory, type SnapshotData } from '../data/format.ts';
+import { blockPagesNamed, shareBlocks, unshareBlocks } from '../pages/blocks.ts';
+import { type Memories, PageReader } from '../pages/rows.ts';
+import { fingerprint, pagesNamed, sharePages, unsharePages } from '../pages/share.ts';
+import { besideWords, fingerprintOfWords } from '../pages/word-deltas.ts';
 import { type Extras, extraParts, extrasOf, noExtras } from './extras.ts';
-import { bad, checkFormOfLengths } from './form.ts';
-import { formatVersion, mapWords, pageBytes, type Saved, type SavedMemory, type SnapshotData } from './format.ts';
 import { checkKept, readMetadata, writeMetadata } from './metadata.ts';
 import { isOlder, readOlder } from './older.ts';
-import { type Memories, PageReader } from './page-rows.ts';
 import { contentsOf, joinParts, type Parts, partsOf, readParts } from './parts.ts';
-import { fingerprint, pagesNamed, sharePages, unsharePages } from './share.ts';
-import { besideWords, fingerprintOfWords } from './word-deltas.ts';
 
 export interface DecodeOptions {
   /** The snapshot that was given as base when this one was encoded. */

@@ -2,7 +2,7 @@
 // Snapshots of one VM have rows in common: what did not change between them is kept once, and known to be equal without a
 // look. So nobody writes to a row.
 
-import { pageBytes, type SavedMemory, type SnapshotData } from './format.ts';
+import { pageBytes, type SavedMemory, type SnapshotData } from '../data/format.ts';
 
 export type Memories = Pick<SnapshotData, 'memories' | 'pages' | 'more'>;
 type Rows = Pick<SnapshotData, 'pages' | 'more'>;

@@ -1,9 +1,9 @@
 // States of host modules in a snapshot. In memory a block of theirs is the very bytes that the module gave, once, however
 // many places name it. How blocks stand in a container is in blocks.ts.
 
-import { blockCost, type NamedState } from '../host/state.ts';
-import { overLimit } from '../host/states.ts';
-import { cut } from '../spec/told.ts';
+import { blockCost, type NamedState } from '../../host/state.ts';
+import { overLimit } from '../../host/states.ts';
+import { cut } from '../../spec/told.ts';
 import { bad } from './form.ts';
 import type { SnapshotData } from './format.ts';
 

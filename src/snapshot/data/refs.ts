@@ -1,10 +1,10 @@
 // Whether references are what their types say. What stands for a reference is told in runtime/value.ts.
 
-import { refKinds } from '../runtime/ref.ts';
-import type { Shape } from '../runtime/shape.ts';
-import { type DefType, heapMatches } from '../spec/deftypes.ts';
-import { checkDeadline } from '../spec/patience.ts';
-import { type RefType, typeName } from '../spec/types.ts';
+import { refKinds } from '../../runtime/ref.ts';
+import type { Shape } from '../../runtime/shape.ts';
+import { type DefType, heapMatches } from '../../spec/deftypes.ts';
+import { checkDeadline } from '../../spec/patience.ts';
+import { type RefType, typeName } from '../../spec/types.ts';
 import { bad } from './form.ts';
 
 const isI31 = (value: number): boolean => value >= -(2 ** 30) && value < 2 ** 30;

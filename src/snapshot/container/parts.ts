@@ -12,11 +12,11 @@
 // Then the bytes of the parts, in the same order, with nothing between or after them. Contents are cut into parts of at
 // most 256 KiB, so that little has to be unpacked before a lie shows. The contents of a kind are its parts, joined.
 
-import { SnapshotError } from '../spec/errors.ts';
-import { checkDeadlineNow } from '../spec/patience.ts';
-import { crc32 } from './checksum.ts';
-import { bad } from './form.ts';
-import { formatVersion } from './format.ts';
+import { SnapshotError } from '../../spec/errors.ts';
+import { checkDeadlineNow } from '../../spec/patience.ts';
+import { bad } from '../data/form.ts';
+import { formatVersion } from '../data/format.ts';
+import { crc32 } from '../pages/checksum.ts';
 import { codings, isCoding, mayBe, type Packed, pack, unpack } from './packing.ts';
 
 const magic = 0x78627700;

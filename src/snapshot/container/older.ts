@@ -16,8 +16,8 @@
 //   crc      u32: CRC-32 of them
 // Then these bytes, and the VM's container up to the end.
 
-import { SnapshotError } from '../spec/errors.ts';
-import { crc32 } from './checksum.ts';
+import { SnapshotError } from '../../spec/errors.ts';
+import { crc32 } from '../pages/checksum.ts';
 import { noExtras, type Opened, readCalls } from './extras.ts';
 
 const runMagic = new TextEncoder().encode('wasboxfi');

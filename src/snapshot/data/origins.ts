@@ -1,12 +1,12 @@
 // Where each entity of a store comes from: written down by a save, turned back into types by a restore. The types
 // themselves are not saved: they follow from the modules, except for what the host made.
 
-import { type ExternType, externMatches } from '../link/match.ts';
-import type { Module } from '../runtime/module.ts';
-import { globalWords, type Store } from '../runtime/store.ts';
-import { type DefType, defineFunc } from '../spec/deftypes.ts';
-import { SnapshotError } from '../spec/errors.ts';
-import { quoted } from '../spec/told.ts';
+import { type ExternType, externMatches } from '../../link/match.ts';
+import type { Module } from '../../runtime/module.ts';
+import { globalWords, type Store } from '../../runtime/store.ts';
+import { type DefType, defineFunc } from '../../spec/deftypes.ts';
+import { SnapshotError } from '../../spec/errors.ts';
+import { quoted } from '../../spec/told.ts';
 import {
   type ExternKind,
   type FuncType,
@@ -17,9 +17,9 @@ import {
   typeName,
   typeNamed,
   type ValType,
-} from '../spec/types.ts';
-import type { ModuleContext } from '../validate/context.ts';
-import { checkLimits, checkMemory } from '../validate/sizes.ts';
+} from '../../spec/types.ts';
+import type { ModuleContext } from '../../validate/context.ts';
+import { checkLimits, checkMemory } from '../../validate/sizes.ts';
 import { bad } from './form.ts';
 import {
   byKind,

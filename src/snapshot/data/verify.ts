@@ -4,14 +4,14 @@
 //
 // Time and memory are in proportion to the snapshot and to the code of its modules.
 
-import type { ExternType } from '../link/match.ts';
-import { type Counts, checkCounts, countsOf } from '../runtime/counts.ts';
-import type { Module } from '../runtime/module.ts';
-import { defaultLimits, globalWords, limitsFrom, type VmLimits } from '../runtime/store.ts';
-import { maxTableSize } from '../runtime/table.ts';
-import { cut } from '../spec/told.ts';
-import { type ExternKind, type GlobalType, isRef, type MemType, type TableType } from '../spec/types.ts';
-import type { ModuleContext } from '../validate/context.ts';
+import type { ExternType } from '../../link/match.ts';
+import { type Counts, checkCounts, countsOf } from '../../runtime/counts.ts';
+import type { Module } from '../../runtime/module.ts';
+import { defaultLimits, globalWords, limitsFrom, type VmLimits } from '../../runtime/store.ts';
+import { maxTableSize } from '../../runtime/table.ts';
+import { cut } from '../../spec/told.ts';
+import { type ExternKind, type GlobalType, isRef, type MemType, type TableType } from '../../spec/types.ts';
+import type { ModuleContext } from '../../validate/context.ts';
 import { bad, checkForm, isCount } from './form.ts';
 import { externKinds, type SnapshotData, spaces } from './format.ts';
 import { checkObjects, type FoundObjects, findObjects } from './heap.ts';

@@ -1,13 +1,13 @@
 // Believes a saved stack, or does not. The invariants are those of runtime/frame.ts.
 
-import { frameWords } from '../runtime/frame.ts';
-import type { Module } from '../runtime/module.ts';
-import type { VmLimits } from '../runtime/store.ts';
-import { allMatch, type DefType } from '../spec/deftypes.ts';
-import { checkDeadline } from '../spec/patience.ts';
-import { type FuncType, isRef, type MemType, slotsOf, slotsOfAll, type ValType } from '../spec/types.ts';
-import type { FrameShape } from '../validate/frames.ts';
-import { isLive, liveAt, planOf } from '../validate/safepoints.ts';
+import { frameWords } from '../../runtime/frame.ts';
+import type { Module } from '../../runtime/module.ts';
+import type { VmLimits } from '../../runtime/store.ts';
+import { allMatch, type DefType } from '../../spec/deftypes.ts';
+import { checkDeadline } from '../../spec/patience.ts';
+import { type FuncType, isRef, type MemType, slotsOf, slotsOfAll, type ValType } from '../../spec/types.ts';
+import type { FrameShape } from '../../validate/frames.ts';
+import { isLive, liveAt, planOf } from '../../validate/safepoints.ts';
 import { bad } from './form.ts';
 import { hostMade, type SnapshotData } from './format.ts';
 import { type Body, visitFrames } from './frames.ts';

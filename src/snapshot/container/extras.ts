@@ -7,8 +7,8 @@
 //            as they are written on the command line (runtime/literals.ts)
 //   job      bytes that are the pool's business (pool/snapshot.ts)
 
-import { SnapshotError } from '../spec/errors.ts';
-import { bad } from './form.ts';
+import { SnapshotError } from '../../spec/errors.ts';
+import { bad } from '../data/form.ts';
 import { contentsOf, type ExtraKind, type Part, type Parts, partsOf } from './parts.ts';
 
 /** A call that is to follow. */

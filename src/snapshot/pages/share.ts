@@ -1,11 +1,11 @@
 // Pages of memories in a container: each once, or not at all where a base snapshot has it at the same place of the same
 // memory; where it has one that is much the same there, only how they differ.
 
-import { checkDeadline } from '../spec/patience.ts';
+import { checkDeadline } from '../../spec/patience.ts';
+import { bad } from '../data/form.ts';
+import { pageBytes, type SavedMemory, type SnapshotData, zeroPage } from '../data/format.ts';
 import { hashOfBlock } from './blocks.ts';
 import { hashWords } from './checksum.ts';
-import { bad } from './form.ts';
-import { pageBytes, type SavedMemory, type SnapshotData, zeroPage } from './format.ts';
 import {
   countOf,
   equalPages,
@@ -17,7 +17,7 @@ import {
   Runs,
   rowsOf,
   wholePages,
-} from './page-rows.ts';
+} from './rows.ts';
 
 /** In a run of a container: the page at the same place of the same memory of the base. */
 const basePage = -2;

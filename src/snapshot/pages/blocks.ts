@@ -1,12 +1,12 @@
 // The blocks of host modules in a container, in pages: each once, but for those that are zero or that the base snapshot
 // has. Nobody writes to a block that was saved, so bytes at the same place of the same buffer are equal without a look.
 
-import { blockCost } from '../host/state.ts';
-import { sharedBytes } from '../runtime/shared.ts';
-import { checkDeadline, checkDeadlineNow } from '../spec/patience.ts';
+import { blockCost } from '../../host/state.ts';
+import { sharedBytes } from '../../runtime/shared.ts';
+import { checkDeadline, checkDeadlineNow } from '../../spec/patience.ts';
+import { bad } from '../data/form.ts';
+import { pageBytes, type SnapshotData, zeroPage } from '../data/format.ts';
 import { crc32 } from './checksum.ts';
-import { bad } from './form.ts';
-import { pageBytes, type SnapshotData, zeroPage } from './format.ts';
 
 type Blocks = readonly Uint8Array[];
 type WithBlocks = Pick<SnapshotData, 'blocks' | 'blockRuns'>;

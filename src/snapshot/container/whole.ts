@@ -1,8 +1,8 @@
 // What anybody of wasbox has saved, taken apart and put together: the VM's container, which a thread or a VM wants by
 // itself, and what stood beside it. Forms that older versions wrote are read, too.
 
-import { Module } from '../runtime/module.ts';
-import { hashOf } from '../runtime/sha256.ts';
+import { Module } from '../../runtime/module.ts';
+import { hashOf } from '../../runtime/sha256.ts';
 import { type Extras, extraParts, extrasOf, isSome, type Opened } from './extras.ts';
 import { isOlder, readOlder } from './older.ts';
 import { isContainer, joinParts, readParts, withoutExtras } from './parts.ts';

@@ -2,11 +2,11 @@
 // VM has already: it takes the time that reading the memory takes, and the room of what has changed. Scattering puts all
 // back.
 
-import type { MemoryInst } from '../runtime/memory.ts';
-import { checkDeadline, checkDeadlineNow } from '../spec/patience.ts';
-import { bad } from './form.ts';
-import { pageBytes, type SavedMemory, zeroPage } from './format.ts';
-import { type Comparison, comparison, countOf, type Memories, numbersOf, PageReader, Runs } from './page-rows.ts';
+import type { MemoryInst } from '../../runtime/memory.ts';
+import { checkDeadline, checkDeadlineNow } from '../../spec/patience.ts';
+import { bad } from '../data/form.ts';
+import { pageBytes, type SavedMemory, zeroPage } from '../data/format.ts';
+import { type Comparison, comparison, countOf, type Memories, numbersOf, PageReader, Runs } from './rows.ts';
 
 const nothing: Memories = { memories: [], pages: new Uint8Array(0) };
 

@@ -2,14 +2,14 @@
 // order in which they are met: so equal states have equal objects, and dead ones are not saved. Likewise for values of the
 // host. What is believed of saved objects stands here too.
 
-import { type Heap, isHeapKind } from '../runtime/heap.ts';
-import { refKinds } from '../runtime/ref.ts';
-import { holdsRefs, longHeader, type Shape, shapeOf, sizeOf, structHeader } from '../runtime/shape.ts';
-import type { Store } from '../runtime/store.ts';
-import type { DefType } from '../spec/deftypes.ts';
-import { checkDeadline } from '../spec/patience.ts';
-import type { RefType } from '../spec/types.ts';
-import type { ModuleContext } from '../validate/context.ts';
+import { type Heap, isHeapKind } from '../../runtime/heap.ts';
+import { refKinds } from '../../runtime/ref.ts';
+import { holdsRefs, longHeader, type Shape, shapeOf, sizeOf, structHeader } from '../../runtime/shape.ts';
+import type { Store } from '../../runtime/store.ts';
+import type { DefType } from '../../spec/deftypes.ts';
+import { checkDeadline } from '../../spec/patience.ts';
+import type { RefType } from '../../spec/types.ts';
+import type { ModuleContext } from '../../validate/context.ts';
 import { bad } from './form.ts';
 import { hostMade, type SavedHeap } from './format.ts';
 import type { Refs } from './refs.ts';

@@ -2,8 +2,8 @@
 // what did not change is zero and packs to nothing. Rows that number pages or blocks are left as they are: how those are
 // numbered is each snapshot's own matter.
 
+import { mapWords, type SnapshotData } from '../data/format.ts';
 import { hashWords } from './checksum.ts';
-import { mapWords, type SnapshotData } from './format.ts';
 
 const none = new Int32Array(0);
 

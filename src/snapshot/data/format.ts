@@ -1,9 +1,9 @@
 // The data of a snapshot, explained field by field: a store as plain data. How it is made is in save.ts, how it is
 // believed in verify.ts, how it becomes a store again in restore.ts, and how it stands in bytes in container.ts.
 
-import type { InstanceInst, VmLimits } from '../runtime/store.ts';
-import type { AddrType, ExternKind } from '../spec/types.ts';
-import type { ModuleContext } from '../validate/context.ts';
+import type { InstanceInst, VmLimits } from '../../runtime/store.ts';
+import type { AddrType, ExternKind } from '../../spec/types.ts';
+import type { ModuleContext } from '../../validate/context.ts';
 
 /** Counts up whenever the meaning of a field changes. A newer version of wasbox reads all older ones. */
 export const formatVersion = 5;
