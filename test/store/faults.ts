@@ -1,17 +1,15 @@
-// What a store on disk has to bear, with real processes and files: being killed, others at the same file, a full disk, damage.
+// What a store on disk has to bear, with real processes and files: being killed, others at the same file, damage.
 // Each function throws where something was lost or ended as it must not. The tests do a little of it, `npm run store-faults` as
 // much as one likes.
 
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import type * as disk from '../../src/store/disk/index.ts';
-import { onSmallDisk } from '../small-disk.ts';
 
 /** As it is built: its processes start at once, and are those that users have. */
 export const { openStore, blobName }: typeof disk = await import(
@@ -116,17 +114,6 @@ export async function raced(path: string, each: number): Promise<void> {
   const store = await openStore(path);
   ok(Number(text((await store.head('count'))?.data)) >= Math.max(...told));
   await store.close();
-}
-
-/** Commits until the disk is full: each is there or was refused with `full`, and all goes on once others have made room. */
-export async function filled(path: string): Promise<void> {
-  const script = fileURLToPath(new URL('full.mjs', import.meta.url));
-  const { stdout } = await promisify(execFile)(...onSmallDisk(path, process.execPath, script, path));
-  const { refused, kept, checked, after } = JSON.parse(stdout);
-  ok(refused.length > 0, 'the disk was never full');
-  deepEqual([...new Set(refused)], ['full']);
-  equal(checked, kept);
-  equal(after, true);
 }
 
 export interface Content {
