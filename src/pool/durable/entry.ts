@@ -2,7 +2,7 @@
 // hostile until it is checked. Who looks at a store from outside, as the command line does, reads it here, too.
 
 import { StoreError } from '../../spec/errors.ts';
-import { aCount, aFlag, aNumber, anInteger, aText, type Checks, oneOf, optionsOf } from '../../spec/options.ts';
+import { aCount, aNumber, anInteger, aText, type Checks, oneOf, optionsOf } from '../../spec/options.ts';
 import { attempt, messageOf } from '../../spec/told.ts';
 import type { Head, HeadState } from '../../store/index.ts';
 import { pack, unpack } from '../parcel.ts';
@@ -13,6 +13,8 @@ export type EntryState = 'live' | 'done' | 'failed';
 /** A job as it is kept. */
 export interface Entry {
   readonly state: EntryState;
+  /** Who goes on with it: a pool, or `wasbox run`, whose program has the standard streams. */
+  readonly by: 'pool' | 'run';
   /** What it is, in a few words for people. */
   readonly title: string;
   /** What services know it by. */
@@ -37,8 +39,8 @@ export interface Entry {
   /** In ms since 1970: for people, and for how long results are kept. */
   readonly submittedAt: number;
   readonly changedAt: number;
-  /** Whether it had a call of a service under way when it was last saved. */
-  readonly calling: boolean;
+  /** The call of a service that it waited for when it was last saved. */
+  readonly calling: number | undefined;
 }
 
 const prefix = 'job/';
@@ -56,6 +58,7 @@ const someTexts = (value: unknown, what: string): void => {
 };
 const checks: Checks<Entry> = {
   state: oneOf('live', 'done', 'failed'),
+  by: oneOf('pool', 'run'),
   title: aText,
   identity: aText,
   digest: aText,
@@ -70,9 +73,9 @@ const checks: Checks<Entry> = {
   spent: aNumber(0),
   submittedAt: aNumber(0),
   changedAt: aNumber(0),
-  calling: aFlag,
+  calling: maybe(anInteger(0)),
 };
-const isEntry = optionsOf<Entry>(checks, 'state', 'title', 'identity', 'digest', 'fence', 'modules', 'saves');
+const isEntry = optionsOf<Entry>(checks, 'state', 'by', 'title', 'identity', 'digest', 'fence', 'modules', 'saves');
 
 /** All that the job still needs is linked to. */
 export const stateOf = (entry: Entry): HeadState => ({

@@ -42,6 +42,8 @@ export interface KeepingOptions {
   readonly maxLive: number;
 }
 
+/** How many jobs are read at once when all are brought back. */
+const mostAtOnce = 256;
 /** How often the state of a job is looked at that somebody else has. */
 const lookMs = 250;
 
@@ -93,7 +95,7 @@ export class DurableJobs {
     // Written at once: whoever submits may change what they have.
     const written = writeSpec(spec, [...services.keys()], origin);
     const make = () => ({
-      ...{ digest, identity: run.identity, title: titleOf(spec, origin), spec: written },
+      ...{ by: 'pool' as const, digest, identity: run.identity, title: titleOf(spec, origin), spec: written },
       modules: spec.modules.map(({ bytes }) => bytes),
     });
     return { digest, make };
@@ -134,15 +136,18 @@ export class DurableJobs {
   }
 
   /** All jobs of the store that have no result: those that others have, too, which come here when they end or are left. */
-  async recover(): Promise<ReadonlyMap<string, Job<unknown>>> {
+  async recover(keys?: ReadonlySet<string>): Promise<ReadonlyMap<string, Job<unknown>>> {
     const found = new Map<string, Job<unknown>>();
     const modules = new Map<string, Promise<Carried>>();
-    for await (const { key, entry } of this.ledger.entries()) {
+    let some: Promise<Job<unknown>>[] = [];
+    for await (const { key, entry } of this.ledger.entries(keys)) {
       const known = this.jobs.get(key)?.job;
-      const isOver = !isA(entry, StoreError) && entry.state !== 'live';
-      if (known === undefined && isOver) continue;
-      found.set(key, known ?? (await this.recovered(key, entry, modules)));
+      if (known === undefined && !isA(entry, StoreError) && entry.state !== 'live') continue;
+      const job = known === undefined ? this.recovered(key, entry, modules) : Promise.resolve(known);
+      some.push(job.then((one) => found.set(key, one)).then(() => job));
+      if (some.length >= mostAtOnce) some = await Promise.all(some).then(() => []);
     }
+    await Promise.all(some);
     return found;
   }
 
@@ -153,6 +158,8 @@ export class DurableJobs {
   ): Promise<Job<unknown>> {
     try {
       if (isA(entry, StoreError)) throw entry;
+      if (entry.by !== 'pool')
+        throw new UsageError(`the job ${quoted(key)} is one of \`wasbox run\`: \`wasbox jobs resume\` goes on with it`);
       for (const root of entry.modules)
         if (!modules.has(root))
           modules.set(
@@ -180,12 +187,15 @@ export class DurableJobs {
     if (held === undefined) return undefined;
     if (end.kind === 'done') return this.ledger.end(held, 'done', end.output).then(() => wanted?.resolve());
     if (!('checkpoint' in end) || end.checkpoint === undefined) return undefined;
+    const calling = end.kind === 'called' ? end.id : undefined;
+    // A job that goes on with a call is in the store as it is.
+    if (calling !== undefined && calling === held.entry.calling && wanted === undefined) return undefined;
     const { identity, spec, place } = run;
     const state = new JobSnapshot(end.checkpoint, end.progress, false, identity, undefined, spec).encode();
-    return this.save(run, state, place.paid, end.kind === 'called');
+    return this.save(run, state, place.paid, calling);
   }
 
-  private async save(run: Run, state: Uint8Array, paid: number, calling: boolean): Promise<void> {
+  private async save(run: Run, state: Uint8Array, paid: number, calling: number | undefined): Promise<void> {
     const kept = run.kept as Kept;
     const { wanted } = kept;
     kept.wanted = undefined;
@@ -202,7 +212,7 @@ export class DurableJobs {
 
   /** It was suspended: anybody may go on with it. */
   async suspended(run: Run, snapshot: JobSnapshot): Promise<void> {
-    await this.save(run, snapshot.encode(), run.place.paid, snapshot.answer === undefined);
+    await this.save(run, snapshot.encode(), run.place.paid, run.call);
     await this.ledger.release((run.kept as Kept).held as Held);
   }
 

@@ -35,6 +35,7 @@ export type Claim =
 
 /** A new job for the store. */
 export interface Fresh {
+  readonly by: Entry['by'];
   readonly title: string;
   readonly identity: string;
   readonly digest: string;
@@ -106,7 +107,7 @@ export class Ledger {
     const [written, ...code] = [spec, ...modules].map(split);
     const entry: Entry = {
       ...about,
-      ...{ state: 'live', fence: 1, owner: this.owners.id, saves: 0, paid: 0, spent: 0, calling: false },
+      ...{ state: 'live', fence: 1, owner: this.owners.id, saves: 0, paid: 0, spent: 0, calling: undefined },
       ...{ submittedAt: now, changedAt: now, checkpoint: undefined, result: undefined },
       spec: written?.root,
       modules: code.map(({ root }) => root),
@@ -128,7 +129,7 @@ export class Ledger {
   /** Its result, which takes the place of all else. */
   end(held: Held, state: 'done' | 'failed', result: Uint8Array): Promise<void> {
     const { root, blobs } = split(result);
-    const last = { owner: undefined, spec: undefined, checkpoint: undefined, modules: [], calling: false };
+    const last = { owner: undefined, spec: undefined, checkpoint: undefined, modules: [], calling: undefined };
     return this.change(held, { ...last, state, result: root }, blobs);
   }
 
@@ -166,9 +167,14 @@ export class Ledger {
     return joined(await this.store, root);
   }
 
-  /** Each job that is kept, by its key; the entry of one that is damaged is the error. */
-  async *entries(): AsyncGenerator<{ readonly key: string; readonly entry: Entry | StoreError }> {
+  /** Each job that is kept, or those of `keys`, by its key; the entry of one that is damaged is the error. */
+  async *entries(keys?: ReadonlySet<string>): AsyncGenerator<{ readonly key: string; readonly entry: Entry | StoreError }> {
     const store = await this.store;
+    for (const key of keys ?? []) {
+      const head = await store.head(headOf(key));
+      if (head !== undefined) yield { key, entry: entryOrError(head) };
+    }
+    if (keys !== undefined) return;
     for (let after = ''; ; ) {
       const page = await store.list({ prefix: jobsPrefix, after, limit: pageSize });
       for (const head of page) yield { key: keyOf(head.name), entry: entryOrError(head) };
@@ -178,11 +184,16 @@ export class Ledger {
     }
   }
 
+  /** Whether nobody has it, or only somebody who seems to be dead. */
+  async isFree({ owner }: Entry): Promise<boolean> {
+    return owner === undefined || this.owners.isDead(owner);
+  }
+
   /** Removes a job that `may` be removed; false where it may not or is not there. */
-  async forget(key: string, may: (entry: Entry) => boolean): Promise<boolean> {
+  async forget(key: string, may: (entry: Entry) => boolean | Promise<boolean>): Promise<boolean> {
     const store = await this.store;
     const head = await store.head(headOf(key));
-    if (head === undefined || !may(entryOf(head))) return false;
+    if (head === undefined || !(await may(entryOf(head)))) return false;
     await store.commit({ heads: [{ name: head.name, expected: head.version, state: undefined }] });
     this.tidy();
     return true;
