@@ -15,7 +15,13 @@ export default {
   name: 'wasbox',
   plugin: [byHeading],
   tsconfig: '../tsconfig.json',
-  entryPoints: ['../src/index.ts', '../src/pool/index.ts', '../src/wasi/node/index.ts', '../src/js-api/index.ts'],
+  entryPoints: [
+    '../src/index.ts',
+    '../src/pool/index.ts',
+    '../src/store/disk/index.ts',
+    '../src/wasi/node/index.ts',
+    '../src/js-api/index.ts',
+  ],
   // Types are checked by `npm run check`, with the compiler that the project uses.
   skipErrorChecking: true,
   out: 'site',

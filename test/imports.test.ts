@@ -23,6 +23,7 @@ const rooms = [
   'wasi',
   'js-api',
   'index.ts',
+  'store',
   'pool',
   'cli',
 ];
@@ -49,7 +50,7 @@ const innerRooms: Readonly<Record<string, readonly string[]>> = {
 /** The engines stand side by side: each is complete without the other. */
 const strangers = ['interpret', 'rewrite'];
 /** Rooms that run in Node alone. */
-const nodeRooms = ['pool', 'cli', 'wasi/folder', 'wasi/node'];
+const nodeRooms = ['pool', 'cli', 'store/disk', 'wasi/folder', 'wasi/node'];
 const knowsNode = (file: string) => nodeRooms.some((room) => file.startsWith(`${room}/`));
 /** Packages that run in a browser, too. */
 const portablePackages = ['@noble/hashes', 'fflate', 'fzstd', 'modern-tar', 'structured-clone-es'];
@@ -180,7 +181,7 @@ test('no file loads itself in a circle', (t) => {
   t.deepEqual(circular, []);
 });
 
-test('only the pool, the command line and folders of the host know Node', (t) => {
+test('only the pool, the command line, stores on disk and folders of the host know Node', (t) => {
   const wrong = files
     .filter((file) => !knowsNode(file))
     .flatMap((file) =>
@@ -192,7 +193,7 @@ test('only the pool, the command line and folders of the host know Node', (t) =>
   t.deepEqual(wrong, []);
 });
 
-for (const entry of ['index.ts', 'wasi/index.ts', 'js-api/index.ts'])
+for (const entry of ['index.ts', 'wasi/index.ts', 'js-api/index.ts', 'store/index.ts'])
   test(`what ${entry} loads stays out of the rooms that know Node`, (t) => {
     t.true(imports.has(entry));
     t.deepEqual([...closure(entry, () => true)].filter(knowsNode), []);

@@ -1,6 +1,7 @@
 // What the command line says of options, as values: counts, sizes, times. Nothing is rounded or cut off silently.
 // Arguments of the guest's functions are read in runtime/literals.ts.
 
+import type { SaveEvery } from '../pool/options.ts';
 import { parseInteger } from '../runtime/literals.ts';
 import { UsageError } from '../spec/errors.ts';
 import { mostMs } from '../spec/options.ts';
@@ -27,3 +28,13 @@ export function parseBytes(text: string, what: string): number {
 
 /** Parses a time in milliseconds. Throws UsageError. */
 export const parseMs = (text: string, what: string): number => parseCount(text, what, 1, mostMs);
+
+const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** Parses how often something is saved: a time such as `500ms`, `2s` or `5m`, or fuel such as `1e9`. Throws UsageError. */
+export function parseSaveEvery(text: string): SaveEvery {
+  const [, number = '', unit = ''] = /^(.*?)(ms|s|m|h)$/.exec(text) ?? [];
+  if (unit === '') return { fuel: parseCount(text, '--save-every', 1) };
+  const scale = units[unit] as number;
+  return { ms: scale * parseCount(number, '--save-every', 1, Math.floor(mostMs / scale)) };
+}

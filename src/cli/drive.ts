@@ -20,6 +20,8 @@ export interface DriveOptions {
   readonly fuel: number;
   /** Aborted, with the reason why: stop as soon as the guest can be left. */
   readonly stop?: AbortSignal | undefined;
+  /** Between two slices: the VM rests, and may be saved. What it throws ends the drive. */
+  readonly between?: (() => Promise<void>) | undefined;
 }
 
 export type End =
@@ -63,6 +65,7 @@ class Drive {
       if (outcome.status === 'trapped' || outcome.status === 'exited') return outcome;
       if (outcome.status === 'returned') results = outcome.values;
       else if (this.left === 0) return { status: 'suspended', why: 'fuel' };
+      if (vm.status !== 'idle') await this.options.between?.();
       await setImmediate();
       // Between two calls there may be results that only the course knows what to do with.
       if (stop?.aborted && vm.status !== 'idle') return { status: 'suspended', why: whyOf(stop) };

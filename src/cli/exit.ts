@@ -24,6 +24,7 @@ export const exits = {
   snapshot: { code: 6, meaning: 'not a snapshot that can be resumed' },
   limit: { code: 7, meaning: 'a limit was reached' },
   output: { code: 8, meaning: 'what was to be saved or printed could not be written: the disk is full' },
+  store: { code: 9, meaning: 'a store is damaged, or of another version, or a job of it is in other hands by now' },
   crash: { code: 70, meaning: 'a bug in wasbox' },
   hangup: { code: 129, meaning: 'ended by SIGHUP' },
   interrupted: { code: 130, meaning: 'ended by SIGINT (Ctrl-C)' },
@@ -51,6 +52,8 @@ const exitOf: Record<ErrorCode, Exit> = {
   suspended: 'suspended',
   cancelled: 'failed',
   worker: 'failed',
+  lost: 'store',
+  store: 'store',
   crash: 'crash',
 };
 

@@ -10,12 +10,13 @@ import { parseBytes, parseCount, parseMs } from './arguments.ts';
 import type { Course, Finished } from './course.ts';
 import { drive, type End, type Why } from './drive.ts';
 import { type Exit, errorJson, errorLines, exitFor } from './exit.ts';
+import type { Keeping, KeepOptions } from './keeping.ts';
 import { print, warn } from './output.ts';
 import { Place } from './place.ts';
 import { formatBytes, jsonValue, toJson } from './print.ts';
 import { type Interrupt, listen } from './signals.ts';
 
-export interface GoOptions {
+export interface GoOptions extends KeepOptions {
   readonly fuel?: string;
   readonly timeout?: string;
   readonly memory?: string;
@@ -38,13 +39,13 @@ export class Bounds {
 
   /** Throws UsageError. */
   constructor(private readonly options: GoOptions) {
-    const { fuel, timeout, memory, save, cache } = options;
+    const { fuel, timeout, memory, save, cache, store } = options;
     this.fuel = fuel === undefined ? Number.POSITIVE_INFINITY : parseCount(fuel, '--fuel');
     this.until = timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + parseMs(timeout, '--timeout');
     this.limits = memory === undefined ? {} : { memory: parseBytes(memory, '--memory') };
     this.place = save === undefined ? undefined : new Place(save);
     if (cache !== undefined) useCodeCache(fileCache(cache));
-    this.interrupt = save === undefined ? undefined : listen();
+    this.interrupt = save === undefined && store === undefined ? undefined : listen();
   }
 
   /** What is done before the guest runs is given up once the time is over. */
@@ -63,41 +64,60 @@ export class Bounds {
     return signals.length === 0 ? undefined : AbortSignal.any(signals);
   }
 
-  /** Drives the VM and tells how it went. */
-  async go(vm: VM, course: Course): Promise<Exit> {
+  /** Drives the VM and tells how it went; where it is kept, once that is durable. */
+  async go(vm: VM, course: Course, keeping?: Keeping): Promise<Exit> {
     const { fuel, stop } = this;
-    const end = await drive(vm, course, { fuel, stop });
+    const state = () => saved(vm, course);
+    const between = keeping && (() => keeping.between(vm.fuelUsed, state));
+    const end = await drive(vm, course, { fuel, stop, between });
     this.interrupt?.release();
-    const told = this.tell(vm, course, end);
-    if (this.options.json) print(toJson({ ...told.json, fuelUsed: vm.fuelUsed }));
+    const told = this.told(vm, course, end, keeping);
+    const json = { ...told.json, fuelUsed: vm.fuelUsed };
+    if (end.status === 'suspended') await keeping?.suspended(vm.fuelUsed, state);
+    else await keeping?.result({ ...told, json });
+    this.tell({ ...told, json });
     return told.exit;
   }
 
   /** Results go to stdout, all else to stderr; with --json one object goes to stdout, and to stderr what went wrong. */
-  private tell(vm: VM, course: Course, end: End): Told {
+  tell({ out, err, json }: Told): void {
+    if (!this.options.json) for (const line of out) print(line);
+    if (err.length > 0) warn(...err);
+    if (this.options.json) print(toJson(json));
+  }
+
+  private told(vm: VM, course: Course, end: End, keeping: Keeping | undefined): Told {
+    const nothing = { out: [], err: [] };
     switch (end.status) {
       case 'returned':
-        if (!this.options.json) for (const line of linesOf(end.finished)) print(line);
-        return { exit: 'ok', json: { status: 'returned', ...jsonOf(end.finished) } };
+        return {
+          ...nothing,
+          ...{ exit: 'ok', out: linesOf(end.finished), json: { status: 'returned', ...jsonOf(end.finished) } },
+        };
       case 'trapped':
-        warn(...errorLines(end.trap));
-        return { exit: exitFor(end.trap), json: errorJson(end.trap) };
+        return { ...nothing, exit: exitFor(end.trap), err: errorLines(end.trap), json: errorJson(end.trap) };
       case 'exited':
-        return { exit: end.code, json: { status: 'exited', code: end.code } };
+        return { ...nothing, exit: end.code, json: { status: 'exited', code: end.code } };
       case 'suspended':
-        return this.suspended(vm, course, end.why);
+        return this.suspended(vm, course, end.why, keeping);
       default:
         return end satisfies never;
     }
   }
 
-  private suspended(vm: VM, course: Course, why: Why): Told {
+  private suspended(vm: VM, course: Course, why: Why, keeping: Keeping | undefined): Told {
     const { options, place } = this;
     const bytes = place === undefined ? 0 : save(vm, course, place);
-    const kept =
-      place === undefined ? 'nothing is saved: use --save FILE' : `saved to ${options.save} (${formatBytes(bytes)})`;
-    warn(`suspended: ${this.cause(why)}; ${kept}`);
-    return { exit: 'suspended', json: { status: 'suspended', reason: why, saved: options.save ?? null, bytes } };
+    const file = place === undefined ? [] : [`saved to ${options.save} (${formatBytes(bytes)})`];
+    const store = keeping === undefined ? [] : [`kept in ${options.store} as ${keeping.key}`];
+    const where = [...file, ...store].join(', ') || 'nothing is saved: use --save FILE';
+    const json = { status: 'suspended', reason: why, saved: options.save ?? null, bytes };
+    return {
+      exit: 'suspended',
+      out: [],
+      err: [`suspended: ${this.cause(why)}; ${where}`],
+      json: keeping === undefined ? json : { ...json, key: keeping.key },
+    };
   }
 
   private cause(why: Why): string {
@@ -106,8 +126,11 @@ export class Bounds {
   }
 }
 
-interface Told {
+/** How it went: for the exit code, for people, for programs. */
+export interface Told {
   readonly exit: Exit;
+  readonly out: readonly string[];
+  readonly err: readonly string[];
   readonly json: object;
 }
 
@@ -118,9 +141,14 @@ const jsonOf = (finished: Finished): object =>
   'values' in finished ? { values: finished.values.map(jsonValue) } : finished;
 
 /** Returns the size of the file. Throws OutputError. */
-function save(vm: VM, { extras }: Course, place: Place): number {
-  const modules = [...new Map(vm.store.instances.map(({ module }) => [module.hash, module.bytes])).values()];
-  const file = new Snapshot(vm.save().data, { ...extras, modules }).encode();
+function save(vm: VM, course: Course, place: Place): number {
+  const file = saved(vm, course);
   place.write(file);
   return file.length;
+}
+
+/** The program as it is, with all that is still to be done and its modules. */
+function saved(vm: VM, { extras }: Course): Uint8Array {
+  const modules = [...new Map(vm.store.instances.map(({ module }) => [module.hash, module.bytes])).values()];
+  return new Snapshot(vm.save().data, { ...extras, modules }).encode();
 }

@@ -1,6 +1,8 @@
 // `wasbox inspect`: which kind of file it is, and what is in it. Modules are told in describe.ts, saved programs in
 // stack.ts; what both come to is a report, printed as text or as JSON.
 
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { Module } from '../runtime/module.ts';
 import { modulesAmong } from '../snapshot/container/whole.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
@@ -21,11 +23,18 @@ export interface InspectOptions {
   readonly json?: boolean;
 }
 
-export function inspect(file: string, options: InspectOptions): Exit {
-  const { lines, json } = reportOn(file, options);
+export async function inspect(file: string, options: InspectOptions): Promise<Exit> {
+  const isFolder = statSync(file, { throwIfNoEntry: false })?.isDirectory() === true;
+  const { lines, json } = isFolder ? await reportFolder(file) : reportOn(file, options);
   if (options.json) print(toJson(json));
   else for (const line of lines) print(plain(line));
   return 'ok';
+}
+
+/** A folder is a store, or a mistake. */
+async function reportFolder(path: string): Promise<Report> {
+  if (!existsSync(join(path, 'data.mdb'))) readBytes(path);
+  return (await import('./heads.ts')).reportStore(path);
 }
 
 function reportOn(file: string, options: InspectOptions): Report {

@@ -8,9 +8,10 @@ import { isA } from '../spec/told.ts';
 import type { BatchOptions } from './batch.ts';
 import { codeOf, type Exit, errorJson, errorLine, exitCodesHelp, exitFor, exits, known } from './exit.ts';
 import { inspect } from './inspect.ts';
+import type { ShowOptions } from './kept.ts';
 import { flushed, print, warn, watchStreams } from './output.ts';
 import { toJson } from './print.ts';
-import { resume } from './resume.ts';
+import { type ResumeOptions, resume } from './resume.ts';
 import { run } from './run.ts';
 
 const { version } = createRequire(import.meta.url)('wasbox/package.json') as { version: string };
@@ -34,6 +35,14 @@ const envOption = [
   'an environment variable of a program for WASI; repeatable',
   collected,
 ] as const;
+const storeOption = [
+  '--store <folder>',
+  'a store that keeps the program as it goes on: the same command goes on with it',
+] as const;
+const saveEveryOption = [
+  '--save-every <fuel|time>',
+  'with --store: how often it is saved, by time such as 500ms or 5s, or by fuel such as 1e9 (default: 1s)',
+] as const;
 const engineOption = ['--engine <name>', 'auto (the default), interpreter or native'] as const;
 const cacheOption = ['--cache <folder>', 'where rewritten modules are kept for the next time'] as const;
 const jsonOption = ['--json', 'write the outcome as JSON, also where it is a failure'] as const;
@@ -42,6 +51,8 @@ const moduleOption = [
   'a module that the file does not hold itself; may be given more than once',
   collected,
 ] as const;
+
+const kept = () => import('./kept.ts');
 
 /** The pool takes a while to load, and no other command needs it. */
 const runBatch = async (file: string, options: BatchOptions): Promise<Exit> =>
@@ -80,6 +91,9 @@ function program(): Command {
     .option(...timeoutOption)
     .option(...memoryOption)
     .option(...saveOption)
+    .option(...storeOption)
+    .option('--key <key>', 'with --store: what the program is kept by (default: a name of the file and its arguments)')
+    .option(...saveEveryOption)
     .option(...hostOption)
     .option(...engineOption)
     .option(...cacheOption)
@@ -102,12 +116,55 @@ function program(): Command {
     .action(exiting(resume));
 
   command('inspect <file>')
-    .description('show what is in a module or in a saved program')
+    .description('show what is in a module, in a saved program, or in the folder of a store')
     .option('--func <name>', 'disassemble a function, given by name, export or index')
     .option('--frames <n>', 'the most frames to show', '20')
     .option(...moduleOption)
     .option(...jsonOption)
     .action(exiting(inspect));
+
+  const jobs = command('jobs').description('look at, go on with and remove what a store keeps');
+  const jobCommand = (usage: string) => jobs.command(usage).copyInheritedSettings(all);
+
+  jobCommand('list <store>')
+    .description('each job: its key, its state, how often it was saved')
+    .option(...jsonOption)
+    .action(exiting(async (store: string, options: object) => (await kept()).list(store, options)));
+
+  jobCommand('show <store> <key>')
+    .description('a job: where it is, its stack and locals, or its result')
+    .option('--frames <n>', 'the most frames to show', '20')
+    .option(...jsonOption)
+    .action(
+      exiting(async (store: string, key: string, options: ShowOptions) => (await kept()).show(store, key, options)),
+    );
+
+  jobCommand('resume <store> <key>')
+    .description(
+      'go on with a job, of which --dir, --host and --program say what it may use, and tell what comes of it',
+    )
+    .option(...fuelOption)
+    .option(...timeoutOption)
+    .option(...memoryOption)
+    .option(...saveEveryOption)
+    .option(...dirOption)
+    .option('--program <file>', 'the job module of a job')
+    .option(...hostOption)
+    .option(...engineOption)
+    .option(...cacheOption)
+    .option(...jsonOption)
+    .action(
+      exiting(async (store: string, key: string, options: ResumeOptions) =>
+        (await kept()).resumeKept(store, key, options),
+      ),
+    );
+
+  jobCommand('rm <store> <keys...>')
+    .description('remove jobs that nobody runs, and their results')
+    .option(...jsonOption)
+    .action(
+      exiting(async (store: string, keys: string[], options: object) => (await kept()).remove(store, keys, options)),
+    );
 
   command('batch <jobs>')
     .description('run the jobs of a file, one JSON object a line, on several threads; - is the standard input')
@@ -115,6 +172,8 @@ function program(): Command {
     .option('--keep-going', 'let a line that is no job be a job that failed; else nothing runs, or nothing after it')
     .option('--output <file>', 'write each result to a file, as a line of JSON')
     .option('--resume', 'go on with a batch that was interrupted: leave out the jobs whose results are in that file')
+    .option('--store <folder>', 'a store that keeps the jobs as they go on: the same command goes on in their midst')
+    .option(...saveEveryOption)
     .option(...cacheOption)
     .option('--json', 'write each result as a line of JSON')
     .addHelpText('after', batchHelp)

@@ -5,12 +5,14 @@ import type { Program } from '../pool/program.ts';
 import { readJob } from '../pool/snapshot.ts';
 import { modulesAmong } from '../snapshot/container/whole.ts';
 import { mostOfSnapshot } from '../snapshot/restore.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
 import { type Imports, VM } from '../vm.ts';
 import { courseOf } from './course.ts';
 import type { Exit } from './exit.ts';
 import { at, checkModules, loaded, madeImports, readHost, readModule, readSaved } from './files.ts';
 import { Bounds, type GoOptions } from './go.ts';
 import { checkHosts } from './imports.ts';
+import type { Keeping } from './keeping.ts';
 import { hasWasi, leaveStdin, systemFor, type WasiOptions, withSystem } from './wasi.ts';
 
 export interface ResumeOptions extends GoOptions, Pick<WasiOptions, 'dir'> {
@@ -21,8 +23,19 @@ export interface ResumeOptions extends GoOptions, Pick<WasiOptions, 'dir'> {
 
 export async function resume(file: string, options: ResumeOptions): Promise<Exit> {
   const bounds = new Bounds(options);
-  const { host, engine } = options;
   const snapshot = bounds.timed(() => readSaved(file, mostOfSnapshot(bounds.limits)));
+  return resumed(file, snapshot, bounds, options);
+}
+
+/** Goes on with what was saved in a file, or in a store. */
+export async function resumed(
+  file: string,
+  snapshot: Snapshot,
+  bounds: Bounds,
+  options: ResumeOptions,
+  keeping?: Keeping,
+): Promise<Exit> {
+  const { host, engine } = options;
   const given = bounds.timed(() => (options.module ?? []).map(readModule));
   const program = options.program === undefined ? undefined : await loaded(options.program);
   const system = hasWasi(snapshot) ? systemFor([], options) : undefined;
@@ -39,7 +52,7 @@ export async function resume(file: string, options: ResumeOptions): Promise<Exit
       return { vm: restored, course: courseOf(extras, restored, program) };
     }),
   );
-  return bounds.go(vm, course).finally(system && leaveStdin);
+  return bounds.go(vm, course, keeping).finally(system && leaveStdin);
 }
 
 /** A job module may have host functions of its own; those that are given by --host come first. */

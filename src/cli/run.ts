@@ -3,6 +3,8 @@
 import { parseArguments } from '../runtime/literals.ts';
 import type { Module } from '../runtime/module.ts';
 import type { PlannedCall } from '../snapshot/container/extras.ts';
+import { mostOfSnapshot } from '../snapshot/restore.ts';
+import { Snapshot } from '../snapshot/snapshot.ts';
 import { LinkError, UsageError } from '../spec/errors.ts';
 import { cut, quoted } from '../spec/told.ts';
 import type { FuncType } from '../spec/types.ts';
@@ -12,6 +14,8 @@ import type { Exit } from './exit.ts';
 import { readHost, readModule } from './files.ts';
 import { Bounds, type GoOptions } from './go.ts';
 import { checkImports } from './imports.ts';
+import { Keeping } from './keeping.ts';
+import { resumed } from './resume.ts';
 import { argumentsOf, leaveStdin, systemFor, type WasiOptions, wantsWasi, withSystem } from './wasi.ts';
 
 export interface RunOptions extends GoOptions, WasiOptions {
@@ -25,12 +29,39 @@ export async function run(file: string, args: readonly string[], options: RunOpt
   const command = wantsWasi(module) && name === '_start';
   const given = command ? [] : args;
   checkArguments(module, name, given);
-  const system = wantsWasi(module) ? systemFor(argumentsOf(file, command ? args : []), options) : undefined;
+  const plan = planFor(module, { export: name, args: given });
+  const what = { file, module, asked: [name, ...args] };
+  const keeping = options.store === undefined ? undefined : await Keeping.open(options.store, options, what);
+  try {
+    return await begun(module, plan, bounds, options, keeping, argumentsOf(file, command ? args : []));
+  } finally {
+    await keeping?.close();
+  }
+}
+
+async function begun(
+  module: Module,
+  plan: readonly PlannedCall[],
+  bounds: Bounds,
+  options: RunOptions,
+  keeping: Keeping | undefined,
+  args: readonly string[],
+): Promise<Exit> {
+  const before = await keeping?.before();
+  if (before?.kind === 'ended') {
+    bounds.tell(before.told);
+    return before.told.exit;
+  }
+  if (before?.kind === 'saved') {
+    const snapshot = Snapshot.decode(before.bytes, mostOfSnapshot(bounds.limits));
+    return resumed(keeping?.key as string, snapshot, bounds, options, keeping);
+  }
+  const system = wantsWasi(module) ? systemFor(args, options) : undefined;
   const imports = withSystem(system, await readHost(options.host));
   checkImports(module, imports, options.host);
   const vm = new VM({ engine: options.engine, limits: bounds.limits });
   bounds.timed(() => vm.instantiate(module, imports, { start: 'defer' }));
-  return bounds.go(vm, new Calls(planFor(module, { export: name, args: given }))).finally(system && leaveStdin);
+  return bounds.go(vm, new Calls(plan), keeping).finally(system && leaveStdin);
 }
 
 /** A reactor is told to initialise itself before anything else. */

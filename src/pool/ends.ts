@@ -1,6 +1,7 @@
 // How a job can end with its state in hand.
 
 import * as spec from '../spec/errors.ts';
+import { quoted } from '../spec/told.ts';
 import { keepClass, shorten } from './errors.ts';
 import type { JobSnapshot } from './snapshot.ts';
 
@@ -13,6 +14,22 @@ export class SuspendedError extends spec.WasboxError {
     super('the job was suspended; its `snapshot` can be resumed', options);
     shorten(this);
     spec.hide(this, 'snapshot', snapshot);
+  }
+}
+
+/**
+ * The job is in other hands: its owner, this process, was taken for dead, and another one goes on with it. What this one had
+ * done since the job's last checkpoint counts for nothing.
+ */
+export class LostError extends spec.WasboxError {
+  readonly code = 'lost';
+  constructor(
+    /** Of the job. */
+    readonly key: string,
+    options?: ErrorOptions,
+  ) {
+    super(`the job ${quoted(key)} was taken over by another process`, options);
+    shorten(this);
   }
 }
 
@@ -39,3 +56,4 @@ export class JobLimitError extends spec.LimitError {
 }
 
 keepClass(JobLimitError);
+keepClass(LostError);

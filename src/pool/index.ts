@@ -5,7 +5,7 @@
  */
 
 export type { Instance } from '../vm.ts';
-export { JobLimitError, SuspendedError } from './ends.ts';
+export { JobLimitError, LostError, SuspendedError } from './ends.ts';
 export { CancelledError, WorkerError } from './errors.ts';
 export { Job } from './job.ts';
 export type { Inputs } from './map.ts';
@@ -14,13 +14,15 @@ export type {
   CallSpec,
   JobLimits,
   JobOptions,
+  KeepingOptions,
   MapOptions,
   PoolOptions,
   ProgramSpec,
   ResumeOptions,
+  SaveEvery,
   WasiSpec,
 } from './options.ts';
-export { Pool, type PoolStats } from './pool.ts';
+export { Pool, type PoolStats, type Recovered } from './pool.ts';
 export type { Call, Done, Step, StepResult } from './program.ts';
 export type { RunStatus as JobStatus } from './run.ts';
 export type { Affinity } from './scheduler.ts';

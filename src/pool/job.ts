@@ -9,6 +9,7 @@ import type { JobStats } from './stats.ts';
 export interface JobControl {
   suspend(run: Run): Promise<JobSnapshot>;
   cancel(run: Run): void;
+  checkpoint(run: Run): Promise<void>;
 }
 
 /**
@@ -28,6 +29,11 @@ export class Job<T = readonly Value[]> {
     return this.run.id;
   }
 
+  /** What the job is kept by in the pool's store; undefined where it is not kept. */
+  get key(): string | undefined {
+    return this.run.spec.key;
+  }
+
   /** What services know the job by: option `identity`. */
   get identity(): string {
     return this.run.identity;
@@ -35,7 +41,8 @@ export class Job<T = readonly Value[]> {
 
   /**
    * The output. Rejects with what ended the job before: Trap, HostError, LinkError, … as the guest caused them,
-   * SuspendedError, JobLimitError, CancelledError, WorkerError. A rejection that nobody looks at is no event of the
+   * SuspendedError, JobLimitError, CancelledError, WorkerError; of a job with a key also LostError and StoreError, after which
+   * the job is in the store as it was last saved. A rejection that nobody looks at is no event of the
    * process.
    */
   get result(): Promise<T> {
@@ -60,7 +67,15 @@ export class Job<T = readonly Value[]> {
     return this.control.suspend(this.run);
   }
 
-  /** Gives the job up: `result` rejects with CancelledError. */
+  /**
+   * Saves the job, which has a key, in the pool's store; resolves once that is durable. Rejects with UsageError where it has no
+   * key, has ended, or ends without a result before, and with StoreError.
+   */
+  checkpoint(): Promise<void> {
+    return this.control.checkpoint(this.run);
+  }
+
+  /** Gives the job up: `result` rejects with CancelledError. One with a key is removed from the store. */
   cancel(): void {
     this.control.cancel(this.run);
   }

@@ -24,6 +24,7 @@ import {
   theOptions,
 } from '../spec/options.ts';
 import { mostOfName } from '../spec/told.ts';
+import type { Store } from '../store/index.ts';
 import { engineOption } from '../vm/engines.ts';
 import { givenLimits, type LimitOptions, limitChecks } from '../vm/options.ts';
 import type { VmOptions } from '../vm.ts';
@@ -51,6 +52,18 @@ export interface PoolOptions {
   readonly grace?: number | undefined;
   /** A folder where native code is kept, for other pools and for the next time. Whoever can write there is trusted. */
   readonly cache?: string | undefined;
+  /**
+   * Where jobs with a `key` are kept: a Store, which stays open, or the path of one on disk, which is opened when it is first
+   * needed and closed with the pool. Whoever can write there says what code its jobs load.
+   */
+  readonly store?: Store | string | undefined;
+  /**
+   * How long a process with jobs in a store may be silent before others take it for dead and go on with them, in ms; 10,000
+   * unless told, from 100 to an hour. Of the same machine they know at once. A wrong guess harms nothing: who lost a job is told.
+   */
+  readonly lease?: number | undefined;
+  /** For how many ms the results of jobs with a `key` are kept; until `forget` unless told. */
+  readonly keepResults?: number | undefined;
   /** Node's options for the threads; by default those of the process. */
   readonly execArgv?: string[] | undefined;
   /** V8's limits for each thread's own heap, as for `new Worker`, and its stack: 32 MiB by default. */
@@ -61,6 +74,27 @@ export interface PoolOptions {
 export interface JobLimits extends LimitOptions {
   /** Units of fuel for the whole job. */
   readonly fuel?: number | undefined;
+}
+
+/** How often a job is saved: after so much fuel, or so many ms, whichever is first. */
+export interface SaveEvery {
+  /** Units of fuel. */
+  readonly fuel?: number | undefined;
+  readonly ms?: number | undefined;
+}
+
+/** What a job can be told that is kept in the pool's `store`. */
+export interface KeepingOptions {
+  /**
+   * Has the job kept in the pool's store under that key, up to 200 characters, from the moment it is there to its result. The
+   * same key again is the same job or its result, also in another process; with another module, call or input it is a mistake.
+   */
+  readonly key?: string | undefined;
+  /**
+   * With a `key`: how often the job is saved besides; every second unless told. It is saved in any case when it calls a service,
+   * before that is asked, and when it waits for a second or more.
+   */
+  readonly saveEvery?: SaveEvery | undefined;
 }
 
 /** What all jobs can be told, however they begin. */
@@ -104,7 +138,10 @@ export interface JobOptions {
    * checkpoint. Services may then be asked again what they were asked since.
    */
   readonly onCrash?: 'fail' | 'retry' | undefined;
-  /** With `retry`: how often, and a checkpoint every so many slices. */
+  /**
+   * With `retry`: how often; 3 unless told. With a `key`, which always goes on from where it was saved: how often without having been
+   * saved in between; 20 unless told.
+   */
   readonly retries?: number | undefined;
   /** With `retry`: a checkpoint every so many slices; 50 unless told. */
   readonly checkpointEvery?: number | undefined;
@@ -113,27 +150,27 @@ export interface JobOptions {
 }
 
 /** Calls one export. The output is the list of its results. */
-export interface CallSpec extends JobOptions {
+export interface CallSpec extends JobOptions, KeepingOptions {
   /** Bytes are decoded by the job's thread, within the job's time; what is wrong with them ends the job. */
   readonly module: ModuleLike;
   readonly export: string;
   readonly args?: readonly Value[] | undefined;
 }
 /** Runs the steps of a job module (program.ts). The output is what its last step says. */
-export interface ProgramSpec extends JobOptions {
+export interface ProgramSpec extends JobOptions, KeepingOptions {
   readonly module: ModuleLike;
   readonly program: URL | string;
   readonly input?: unknown;
 }
 
 /** Runs a program for WASI, from `_start`. The output is a WasiOutput. */
-export interface WasiSpec extends JobOptions {
+export interface WasiSpec extends JobOptions, KeepingOptions {
   readonly module: ModuleLike;
   readonly wasi: WasiJob;
 }
 
 /** How a snapshot goes on. What is left out is as it was, for a job that was suspended in this process. */
-export interface ResumeOptions extends JobOptions {
+export interface ResumeOptions extends JobOptions, KeepingOptions {
   /** The modules of the snapshot's VM; those of a job that was suspended in this process, or that came along, are known. */
   readonly modules?: readonly ModuleLike[] | undefined;
   /** The job module; likewise. */
@@ -173,6 +210,9 @@ export interface JobSpec {
   readonly retries: number;
   readonly checkpointEvery: number;
   readonly onProgress: ((stats: JobStats) => void) | undefined;
+  /** Of a job that is kept in a store, and never inherited. */
+  readonly key: string | undefined;
+  readonly saveEvery: SaveEvery;
   /** Counted or watched from the start of the job, never inherited. */
   readonly fuel: number;
   readonly deadline: number | undefined;
@@ -191,6 +231,13 @@ const someServices = recordOf(aService);
 /** Throws UsageError for what cannot be a service. */
 export const checkService = (name: string, service: unknown): void => aService(service, `services.${name}`);
 
+const storeMethods = ['commit', 'head', 'list', 'get', 'has', 'collect', 'close'] as const;
+const aStore = check(
+  (v: unknown) =>
+    typeof v === 'string' ? v !== '' : storeMethods.every((name) => typeof (v as Store)[name] === 'function'),
+  'a Store, or the path of one',
+);
+
 const poolChecks: Checks<PoolOptions> = {
   threads: anInteger(1, 1024),
   sliceMs: aNumber(0.1, mostMs),
@@ -198,6 +245,9 @@ const poolChecks: Checks<PoolOptions> = {
   maxLive: anInteger(1, 10_000),
   grace: aTime,
   cache: aText,
+  store: aStore,
+  lease: aNumber(100, 3_600_000),
+  keepResults: aTime,
   execArgv: listOf(aText),
   resourceLimits: recordOf(aNumber(0)),
 };
@@ -221,11 +271,22 @@ const jobChecks: Checks<JobOptions> = {
   checkpointEvery: anInteger(1, mostMs),
   onProgress: aFunction,
 };
-const callChecks: Checks<CallSpec> = { ...jobChecks, module: aModule, export: aText, args: aList };
-const programChecks: Checks<ProgramSpec> = { ...jobChecks, module: aModule, program: aUrl, input: anything };
-const wasiChecks: Checks<WasiSpec> = { ...jobChecks, module: aModule, wasi: aWasiJob };
+const keepingChecks: Checks<KeepingOptions> = {
+  key: anIdentity,
+  saveEvery: optionsOf<SaveEvery>({ fuel: anInteger(1), ms: aTime }),
+};
+const callChecks: Checks<CallSpec> = { ...jobChecks, ...keepingChecks, module: aModule, export: aText, args: aList };
+const programChecks: Checks<ProgramSpec> = {
+  ...jobChecks,
+  ...keepingChecks,
+  module: aModule,
+  program: aUrl,
+  input: anything,
+};
+const wasiChecks: Checks<WasiSpec> = { ...jobChecks, ...keepingChecks, module: aModule, wasi: aWasiJob };
 const resumeChecks: Checks<ResumeOptions> = {
   ...jobChecks,
+  ...keepingChecks,
   wasi: aWasiJob,
   modules: listOf(aModule),
   program: aUrl,
@@ -262,6 +323,9 @@ export interface PoolSpec {
   readonly maxLive: number;
   readonly grace: number;
   readonly cache: string | undefined;
+  readonly store: Store | string | undefined;
+  readonly lease: number;
+  readonly keepResults: number | undefined;
   readonly execArgv: string[] | undefined;
   readonly resourceLimits: object | undefined;
 }
@@ -269,9 +333,9 @@ export interface PoolSpec {
 /** Throws UsageError. */
 export function poolSpec(options: PoolOptions): PoolSpec {
   poolOptions(options, theOptions);
-  const { cache, execArgv, resourceLimits } = options;
+  const { cache, store, lease = 10_000, keepResults, execArgv, resourceLimits } = options;
   const { threads = availableParallelism(), sliceMs = 10, services = {}, maxLive = 4096, grace = 5000 } = options;
-  return { threads, sliceMs, services, maxLive, grace, cache, execArgv, resourceLimits };
+  return { threads, sliceMs, services, maxLive, grace, cache, store, lease, keepResults, execArgv, resourceLimits };
 }
 
 const hrefOf = (url: URL | string | undefined): string | undefined =>
@@ -279,7 +343,7 @@ const hrefOf = (url: URL | string | undefined): string | undefined =>
 
 /** The options have been checked; `inherited` is what a resumed job was submitted with. */
 export function jobSpec(
-  options: JobOptions & { program?: URL | string | undefined; wasi?: WasiJob | undefined },
+  options: JobOptions & KeepingOptions & { program?: URL | string | undefined; wasi?: WasiJob | undefined },
   modules: readonly Carried[],
   inherited?: JobSpec,
   identity?: string,
@@ -299,9 +363,11 @@ export function jobSpec(
     affinity: options.affinity ?? inherited?.affinity ?? 'keep',
     sliceFuel: options.sliceFuel ?? inherited?.sliceFuel,
     onCrash: options.onCrash ?? inherited?.onCrash ?? 'fail',
-    retries: options.retries ?? inherited?.retries ?? 3,
+    retries: options.retries ?? inherited?.retries ?? (options.key === undefined ? 3 : 20),
     checkpointEvery: options.checkpointEvery ?? inherited?.checkpointEvery ?? 50,
     onProgress: options.onProgress ?? inherited?.onProgress,
+    key: options.key,
+    saveEvery: options.saveEvery ?? { ms: 1000 },
     fuel,
     deadline: options.deadline,
     overtime: options.overtime ?? inherited?.overtime ?? 150,

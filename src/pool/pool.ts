@@ -7,9 +7,11 @@ import type { Value } from '../runtime/ref.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
 import { CrashError, UsageError, type WasboxError } from '../spec/errors.ts';
 import { check, mostMs } from '../spec/options.ts';
-import { cut, toldThrown } from '../spec/told.ts';
+import { cut, isA, toldThrown } from '../spec/told.ts';
+import type { Store } from '../store/index.ts';
 import { deferred } from './deferred.ts';
-import { JobLimitError, SuspendedError } from './ends.ts';
+import { DurableJobs, type PoolSide } from './durable/jobs.ts';
+import { JobLimitError, LostError, SuspendedError } from './ends.ts';
 import { CancelledError, fromData, toData, WorkerError } from './errors.ts';
 import { Job } from './job.ts';
 import { type Inputs, mapInputs } from './map.ts';
@@ -34,7 +36,7 @@ import { pack, unpack } from './parcel.ts';
 import { firstStep } from './program.ts';
 import { type Answer, type Reply, type SliceEnd, stages } from './protocol.ts';
 import { Roster } from './roster.ts';
-import { type Place, Run, type RunStatus, type Stop, wordBytes } from './run.ts';
+import { nowhere, type Place, Run, type RunStatus, type Stop, wordBytes } from './run.ts';
 import { Scheduler, type ThreadId } from './scheduler.ts';
 import { BoundService, checkServices, type Service } from './services.ts';
 import { JobSnapshot } from './snapshot.ts';
@@ -49,6 +51,12 @@ export interface PoolStats {
   readonly queued: number;
   readonly running: number;
   readonly waiting: number;
+}
+
+/** A pool, and the jobs that it has brought back, by their keys. */
+export interface Recovered {
+  readonly pool: Pool;
+  readonly jobs: ReadonlyMap<string, Job<unknown>>;
 }
 
 /** How long a thread may be busy with a job that is over its overtime, in ms. */
@@ -70,8 +78,14 @@ export class Pool {
   private readonly bound = new Map<Service, BoundService>();
   private readonly control = {
     suspend: (run: Run) => this.suspend(run),
-    cancel: (run: Run) => this.cancel(run, new CancelledError('the job was cancelled')),
+    cancel: (run: Run) => {
+      if (run.kept !== undefined && !run.ended) this.durable?.forsake(run.kept);
+      this.cancel(run, new CancelledError('the job was cancelled'));
+    },
+    checkpoint: (run: Run) => this.checkpoint(run),
   };
+  /** Jobs with a key; undefined where the pool has no store. */
+  private readonly durable: DurableJobs | undefined;
   /** Why no job can be submitted any more. */
   private closed: WasboxError | undefined;
   private readonly drained = deferred<void>();
@@ -83,6 +97,8 @@ export class Pool {
     this.spec = poolSpec(options);
     this.keepAlive = setInterval(() => {}, mostMs).unref();
     for (const [name, service] of Object.entries(this.spec.services)) this.expose(name, service);
+    const { store } = this.spec;
+    this.durable = store === undefined ? undefined : new DurableJobs({ ...this.spec, store }, this.side);
     this.scheduler = new Scheduler(this.spec.maxLive);
     this.threads = new Threads(
       { ...this.spec, crowded: this.crowded },
@@ -156,6 +172,40 @@ export class Pool {
     return mapInputs<T>((spec) => this.submit<T>(spec), this.spec.threads, module, target, inputs, options);
   }
 
+  /**
+   * Brings all jobs of the store back that have no result, or those of `keys`: this process's own of before, those of processes that have died, and, as
+   * soon as these end, die or let go of them, those of others. Gives each by its key. Services are the pool's; a job that needs
+   * others, or is damaged, is one that has failed, and stays as it is. Rejects with UsageError where the pool has no store, and
+   * with StoreError where that cannot be read.
+   */
+  async recover(keys?: Iterable<string>): Promise<ReadonlyMap<string, Job<unknown>>> {
+    return this.needStore().recover(keys && new Set(keys));
+  }
+
+  /** A new pool with that store, and the jobs that it has brought back: as `recover`. */
+  static async recover(store: Store | string, options: PoolOptions = {}): Promise<Recovered> {
+    const pool = new Pool({ ...options, store });
+    try {
+      return { pool, jobs: await pool.recover() };
+    } catch (error) {
+      await pool.terminate();
+      throw error;
+    }
+  }
+
+  /**
+   * Removes the result of the job with that key from the store: the key may then be used anew. False where there is none. Rejects
+   * with UsageError where the job has no result yet, and with StoreError.
+   */
+  async forget(key: string): Promise<boolean> {
+    return this.needStore().forget(key);
+  }
+
+  private needStore(): DurableJobs {
+    if (this.durable === undefined) throw new UsageError('a job with a key needs a pool with a store');
+    return this.durable;
+  }
+
   /** Binds an object to the import module `name` of all jobs that are submitted from now on. */
   expose(name: string, service: Service): void {
     checkService(name, service);
@@ -202,24 +252,53 @@ export class Pool {
 
   private async end(): Promise<void> {
     await this.threads.end();
+    await this.durable?.close();
     for (const service of this.bound.values()) service.release();
     clearInterval(this.keepAlive);
   }
 
   // ---- the life of a job
 
-  private begin<T>(spec: JobSpec, origin: Omit<Place, 'paid'>): Job<T> {
+  private begin<T>(spec: JobSpec, origin: Omit<Place, 'paid'>, known = false): Job<T> {
     if (this.closed !== undefined) throw this.closed;
+    const running = spec.key === undefined ? undefined : this.needStore().running(spec, origin);
+    if (running !== undefined) return running as Job<T>;
     const services = new Map<string, BoundService>();
     for (const given of [this.services, Object.entries(spec.services)])
       for (const [name, service] of given) services.set(name, this.bindService(service));
     for (const module of spec.modules) if (module instanceof Module) checkServices(module.syntax, services);
     const run = new Run(this.jobs++, spec, services, origin);
     this.runs.add(run);
-    this.scheduler.enqueue(run);
-    this.watch(run, spec);
+    const job = new Job<T>(run, this.control);
+    if (spec.key === undefined) this.line(run);
+    else this.durable?.attach(run, job as Job<unknown>, origin, known);
+    return job;
+  }
+
+  /** The job may run. */
+  private line(run: Run): void {
+    // One that was stopped meanwhile is to be saved.
+    this.queue(run);
+    if (run.kept === undefined || !run.watched) this.watch(run, run.spec);
+    run.watched = true;
     this.pump();
-    return new Job<T>(run, this.control);
+  }
+
+  /** What jobs with a key need of the pool. */
+  private get side(): PoolSide {
+    return {
+      recovered: (spec, origin) => this.begin(spec, origin, true),
+      refused: (key, error) => {
+        const run = new Run(this.jobs++, jobSpec({ key }, []), new Map(), nowhere);
+        run.output.reject(error);
+        run.status = 'failed';
+        return new Job(run, this.control);
+      },
+      line: (run) => this.line(run),
+      drop: (run, error) => this.drop(run, error),
+      finish: (run, status) => this.finish(run, status),
+      hasService: (name) => this.services.has(name),
+    };
   }
 
   private bindService(service: Service): BoundService {
@@ -239,9 +318,10 @@ export class Pool {
       if (signal.aborted) abort();
     }
     if (deadline !== undefined) {
+      const left = Math.max(0, deadline - run.age);
       const timers = [
-        setTimeout(() => this.stop(run, { kind: 'limit', limit: 'deadline' }), deadline),
-        setTimeout(() => this.late(run, undefined), deadline + overtime),
+        setTimeout(() => this.stop(run, { kind: 'limit', limit: 'deadline' }), left),
+        setTimeout(() => this.late(run, undefined), left + overtime),
       ];
       run.cleanups.push(() => timers.forEach(clearTimeout));
     }
@@ -315,7 +395,22 @@ export class Pool {
       });
   }
 
+  /** What is to be durable is so before the job goes on, or anybody hears of its end. */
   private settle(run: Run, end: SliceEnd): void {
+    const recorded = run.kept === undefined ? undefined : this.durable?.record(run, end);
+    if (recorded === undefined) return this.proceed(run, end);
+    run.status = 'waiting';
+    run.keeping = true;
+    const goOn = () => {
+      run.keeping = false;
+      if (run.ended) return;
+      this.proceed(run, end);
+      this.pump();
+    };
+    recorded.then(goOn, (error: unknown) => this.drop(run, error as Error));
+  }
+
+  private proceed(run: Run, end: SliceEnd): void {
     switch (end.kind) {
       case 'done':
         run.output.resolve(unpack(end.output));
@@ -348,8 +443,19 @@ export class Pool {
   }
 
   private fail(run: Run, error: Error): void {
-    this.reject(run, error);
+    const recorded = run.kept === undefined ? undefined : this.durable?.failed(run, error);
+    const told = () => this.reject(run, error);
+    if (recorded === undefined) told();
+    else recorded.then(told, (other: unknown) => this.reject(run, other as Error));
     this.finish(run, 'failed');
+  }
+
+  /** Ends the job here; where it is kept, it stays as it is there. */
+  private drop(run: Run, error: Error): void {
+    if (run.ended) return;
+    this.reject(run, error);
+    this.finish(run, isA(error, LostError) ? 'lost' : 'failed');
+    this.pump();
   }
 
   private reject(run: Run, error: Error): void {
@@ -361,6 +467,7 @@ export class Pool {
     run.status = status;
     run.suspended?.reject(new UsageError('the job ended before it could be suspended'));
     for (const cleanup of run.cleanups.splice(0)) cleanup();
+    if (run.kept !== undefined) this.durable?.left(run);
     this.scheduler.remove(run);
     this.scheduler.retire(run);
     this.threads.cool(run.lastThread, run.id);
@@ -435,6 +542,8 @@ export class Pool {
   private stop(run: Run, stop: Stop): void {
     if (run.ended || run.stop !== undefined) return;
     run.stop = stop;
+    // It comes to rest by itself as soon as the store has answered.
+    if (run.keeping) return;
     if (run.status === 'running') return this.interrupt(run);
     this.scheduler.remove(run);
     this.queue(run);
@@ -480,9 +589,35 @@ export class Pool {
 
   /** Its state has been saved. */
   private stopped(run: Run, snapshot: JobSnapshot): void {
-    run.suspended?.resolve(snapshot);
-    run.output.reject(stopError(run, snapshot));
+    const error = stopError(run, snapshot);
+    const { suspended } = run;
+    run.suspended = undefined;
+    const told = () => {
+      suspended?.resolve(snapshot);
+      run.output.reject(error);
+    };
+    const refused = (other: unknown) => {
+      suspended?.reject(other);
+      run.output.reject(other);
+    };
+    const recorded = run.kept === undefined ? undefined : this.recordStop(run, snapshot, error);
+    if (recorded === undefined) told();
+    else recorded.then(told, refused);
     this.finish(run, 'suspended');
+  }
+
+  private recordStop(run: Run, snapshot: JobSnapshot, error: Error): Promise<void> | undefined {
+    return run.stop?.kind === 'limit' ? this.durable?.failed(run, error) : this.durable?.suspended(run, snapshot);
+  }
+
+  private checkpoint(run: Run): Promise<void> {
+    const { kept, status, lastThread } = run;
+    if (kept === undefined || this.durable === undefined)
+      return Promise.reject(new UsageError('the job has no key: it is kept nowhere'));
+    if (run.ended) return Promise.reject(new UsageError(`the job has ended: it is ${status}`));
+    if (status === 'waiting' && kept.isSaved) return Promise.resolve();
+    if (status === 'running') this.threads.rest(lastThread as ThreadId);
+    return this.durable.checkpoint(kept);
   }
 
   private cancel(run: Run, error: CancelledError): void {
@@ -497,14 +632,16 @@ export class Pool {
     if (run.ended) return;
     this.threads.cool(run.lastThread, run.id);
     const unharmed = !begun && run.transfer.length === 0;
-    if (unharmed || run.revive()) return this.queue(run);
+    if (unharmed) return this.queue(run);
+    if (run.kept === undefined ? run.revive() : this.durable?.revive(run))
+      return run.keeping ? undefined : this.queue(run);
     const death = new WorkerError('the thread that ran the job died', { cause: lost });
     this.fail(run, run.stop?.kind === 'limit' ? stopError(run, undefined, { cause: death }) : death);
   }
 
   private extinct(cause: Error): void {
     this.closed ??= new WorkerError('no thread is left to run jobs', { cause });
-    for (const run of this.runs.all) this.fail(run, this.closed);
+    for (const run of this.runs.all) this.drop(run, this.closed);
   }
 }
 

@@ -74,6 +74,9 @@ export interface CodeParcel {
   readonly code: CompiledCode;
 }
 
+/** When a slice's end is saved, too: `calls`, where its guest waits for a service, or for long. */
+export type Saving = 'always' | 'calls' | 'never';
+
 /** Main thread to worker: do a slice. */
 export interface Order {
   /** The worker's word in `WorkerData.pause`. */
@@ -101,11 +104,11 @@ export interface Order {
   readonly answer: Answer | undefined;
   /** Until when the slice may go on, by `clock()`, and until when it may save what then is; absent where it may always. */
   readonly times: { readonly run: number; readonly save: number } | undefined;
-  readonly task: /** Run until one of the ways to stop; with `checkpoint`, also save what then is. */
+  readonly task: /** Run until one of the ways to stop; as `checkpoint` says, also save what then is. */
     | {
         readonly kind: 'run';
         readonly fuel: number;
-        readonly checkpoint: boolean;
+        readonly checkpoint: Saving;
         /** Fuel that it may use besides, in portions of about `sliceMs`, while no job waits for a thread. */
         readonly more: number;
         readonly sliceMs: number;

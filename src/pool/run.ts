@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { weightOf } from '../runtime/weight.ts';
 import { mapWords } from '../snapshot/data/format.ts';
 import { type Deferred, deferred } from './deferred.ts';
+import type { Kept } from './durable/kept.ts';
 import type { JobSpec } from './options.ts';
 import { firstFuel, nextFuel } from './pace.ts';
 import { shareBytes } from './parcel.ts';
@@ -32,13 +33,16 @@ export type Stop =
   | { readonly kind: 'suspend'; readonly cause: unknown }
   | { readonly kind: 'limit'; readonly limit: 'fuel' | 'deadline' };
 
-/** Where a job is, or how it has ended. `waiting`: for a service, or for its guest's own time. */
-export type RunStatus = 'queued' | 'running' | 'waiting' | 'done' | 'failed' | 'suspended' | 'cancelled';
+/**
+ * Where a job is, or how it has ended. `waiting`: for a service, for its guest's own time, or for the store. `lost`: it is in other
+ * hands.
+ */
+export type RunStatus = 'queued' | 'running' | 'waiting' | 'done' | 'failed' | 'suspended' | 'cancelled' | 'lost';
 
 const noServices: ReadonlyMap<string, BoundService> = new Map();
 const nothing = shareBytes(new Uint8Array());
 /** Where an ended job is. */
-const nowhere: Place = {
+export const nowhere: Place = {
   vm: { kind: 'saved', bytes: nothing, foreign: false },
   progress: { next: '', state: nothing },
   paid: 0,
@@ -93,7 +97,14 @@ export class Run implements Ticket, Placed {
   /** Gives up what the guest waits for, a timer or a service; there while it waits. */
   giveUp: (() => void) | undefined;
 
-  private readonly bornAt = clock();
+  /** What a job with a key has besides. */
+  kept: Kept | undefined;
+  /** It waits for the store, and does not go on before that has answered. */
+  keeping = false;
+  /** What can end it from outside has been set up. */
+  watched = false;
+
+  private bornAt = clock();
   /** Made when they are asked for: few jobs call a service, or are saved. */
   private known: string | undefined;
   private over: AbortController | undefined;
@@ -122,6 +133,20 @@ export class Run implements Ticket, Placed {
   get identity(): string {
     this.known ??= this.spec.identity ?? randomUUID();
     return this.known;
+  }
+
+  /** Ms under way. */
+  get age(): number {
+    return clock() - this.bornAt;
+  }
+
+  /** Goes on from a place that was kept in a store, where it had been under way for so many ms. */
+  adopt(place: Place, identity: string, age: number): void {
+    this.place = place;
+    this.answer = place.answer;
+    this.known = identity;
+    this.bornAt = clock() - age;
+    this.fuel = firstFuel;
   }
 
   /** Aborted once the job has ended, or will not take an answer any more. */
@@ -203,7 +228,9 @@ export class Run implements Ticket, Placed {
     if (this.saving) return { kind: 'save' };
     const { sliceFuel, onCrash, checkpointEvery } = this.spec;
     const fuel = Math.min(sliceFuel ?? this.fuel, this.fuelLeft);
-    const checkpoint = onCrash === 'retry' && this.sinceCheckpoint + 1 >= checkpointEvery;
+    if (this.kept !== undefined) return { kind: 'run', ...this.kept.plan(fuel, this.place.paid), more: 0, sliceMs };
+    const isDue = onCrash === 'retry' && this.sinceCheckpoint + 1 >= checkpointEvery;
+    const checkpoint = isDue ? 'always' : 'never';
     return { kind: 'run', fuel, checkpoint, more: this.mayStay ? this.fuelLeft - fuel : 0, sliceMs };
   }
 
@@ -246,15 +273,20 @@ export class Run implements Ticket, Placed {
     this.place = { vm, progress, paid, answer: undefined };
     this.weight = weightOf(sharedBytes(vm), this.weight);
     this.sinceCheckpoint++;
-    if (checkpoint === undefined) return;
+    if (checkpoint === undefined || this.kept !== undefined) return;
     this.checkpoint = { vm: { kind: 'saved', bytes: checkpoint, foreign: false }, progress, paid, answer: undefined };
     this.sinceCheckpoint = 0;
+  }
+
+  /** Its thread has died. */
+  crashed(): void {
+    this.stats = { ...this.stats, crashes: this.stats.crashes + 1 };
   }
 
   /** Its thread has died: true where it can go on from the last checkpoint, as it then does. */
   revive(): boolean {
     const { crashes } = this.stats;
-    this.stats = { ...this.stats, crashes: crashes + 1 };
+    this.crashed();
     if (this.spec.onCrash === 'fail' || crashes >= this.spec.retries) return false;
     this.place = this.checkpoint;
     this.answer = this.place.answer;

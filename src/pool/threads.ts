@@ -233,6 +233,12 @@ export class Threads {
     if (thread !== undefined) Atomics.store(this.pause, thread.slot, pauses[pause]);
   }
 
+  /** Asks the slice that runs on the thread to rest, if it is not asked for anything else. */
+  rest(id: ThreadId): void {
+    const thread = this.threads.get(id);
+    if (thread !== undefined) Atomics.compareExchange(this.pause, thread.slot, pauses.none, pauses.yield);
+  }
+
   /** Asks some slice to make room, that on `preferred` if it is not asked for anything else. */
   makeRoom(preferred: ThreadId | undefined): void {
     const first = this.threads.get(preferred ?? -1);

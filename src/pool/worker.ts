@@ -24,7 +24,7 @@ import { toData } from './errors.ts';
 import { nextFuel } from './pace.ts';
 import { type Parcel, pack, shareBytes, unpack } from './parcel.ts';
 import { firstStep, lastPlainStep, type Program, plainProgram, runStep } from './program.ts';
-import type { CodeParcel, MovingVm, Order, Progress, Reply, SliceEnd, Tidy, WorkerData } from './protocol.ts';
+import type { CodeParcel, MovingVm, Order, Progress, Reply, Saving, SliceEnd, Tidy, WorkerData } from './protocol.ts';
 import { clock, pauses, stages } from './protocol.ts';
 import { checkLeaving } from './values.ts';
 import { systemOf, wasiProgram } from './wasi.ts';
@@ -118,7 +118,7 @@ class Slice {
       return end;
     }
     if (this.asked === pauses.save || this.asked === pauses.drop) return this.given(vm);
-    const checkpoint = order.task.checkpoint ? this.timed(() => saved(vm), 'save') : undefined;
+    const checkpoint = wantsSaving(order.task.checkpoint, end) ? this.timed(() => saved(vm), 'save') : undefined;
     // A VM that waits stands in this thread's list of those that do, where it must not be once it is elsewhere.
     const kept = order.keep && vm.store.wait === null;
     const moving = this.moving(() => leave(vm, kept));
@@ -344,6 +344,14 @@ function checkBusy(vm: VM, { program, progress }: Order): void {
 function leave(vm: VM, kept: boolean): MovingVm {
   const { message, transfer } = kept ? vm.offer() : vm.send();
   return { kind: 'moving', message, transfer };
+}
+
+/** A wait that is shorter is not worth a checkpoint of its own. */
+const longWaitMs = 1000;
+
+function wantsSaving(saving: Saving, end: Stopped): boolean {
+  if (saving !== 'calls') return saving === 'always';
+  return end.kind === 'called' || (end.kind === 'waits' && end.timeout >= longWaitMs);
 }
 
 const saved = (vm: VM): Parcel => shareBytes(vm.save().encode());

@@ -20,6 +20,8 @@ export type ErrorCode =
   | 'suspended'
   | 'cancelled'
   | 'worker'
+  | 'lost'
+  | 'store'
   | 'crash';
 
 /** One frame of a guest stack as an error tells it: innermost first. */
@@ -204,6 +206,39 @@ export class LimitError extends GuestError {
     super(message, options);
     this.limit = limit;
     this.value = value;
+  }
+}
+
+/** Why a store could not do what it was asked. */
+export type StoreReason =
+  /** A head is not what the change expected: somebody else has changed it. */
+  | 'conflict'
+  /** A blob that is named is not there. */
+  | 'missing'
+  /** What was kept is not what is there now: bytes were changed or cut off. */
+  | 'damaged'
+  /** The disk is full; nothing of the commit is there. */
+  | 'full'
+  /** It is of another format, or no store. */
+  | 'version'
+  /** It was closed. */
+  | 'closed'
+  /** The process that has the file open ended; whether a commit that was under way took place is not known. */
+  | 'gone'
+  /** The operating system refused; `cause` tells. */
+  | 'io';
+
+/** A store could not do what it was asked. */
+export class StoreError extends WasboxError {
+  readonly code = 'store';
+  constructor(
+    message: string,
+    readonly reason: StoreReason,
+    /** Which part, e.g. `head "job/a"`, `blob 3f…`, or the path. */
+    readonly where: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${message} (${where})`, options);
   }
 }
 

@@ -124,6 +124,9 @@ test('so are those of a pool, of resume and map', (t) => {
     maxLive: 0.5,
     grace: -1,
     cache: 1,
+    store: 1,
+    lease: 1,
+    keepResults: -1,
     execArgv: 'x',
     resourceLimits: { maxOldGenerationSizeMb: '1' },
   };

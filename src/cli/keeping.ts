@@ -1,0 +1,139 @@
+// A program of `wasbox run` that is kept in a store: saved as it goes on, under a key by which the same command goes on with it.
+
+import { basename } from 'node:path';
+import type { Entry } from '../pool/durable/entry.ts';
+import { type Held, Ledger } from '../pool/durable/ledger.ts';
+import type { SaveEvery } from '../pool/options.ts';
+import { pack, unpack } from '../pool/parcel.ts';
+import type { Module } from '../runtime/module.ts';
+import { hashOf } from '../runtime/sha256.ts';
+import { UsageError } from '../spec/errors.ts';
+import { mostOfName, quoted } from '../spec/told.ts';
+import { parseSaveEvery } from './arguments.ts';
+import type { Told } from './go.ts';
+
+export interface KeepOptions {
+  /** The folder of a store. */
+  readonly store?: string;
+  readonly key?: string;
+  readonly saveEvery?: string;
+}
+
+/** What is run. */
+export interface Asked {
+  readonly file: string;
+  readonly module: Module;
+  /** The export and its arguments, or those of the program. */
+  readonly asked: readonly string[];
+}
+
+/** What the store has of it. */
+export type Before =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'saved'; readonly bytes: Uint8Array }
+  | { readonly kind: 'ended'; readonly told: Told };
+
+/** How long another process may be silent. */
+export const leaseMs = 10_000;
+
+export class Keeping {
+  private savedAt = performance.now();
+  private savedFuel = 0;
+  private readonly startedAt = performance.now();
+
+  private constructor(
+    readonly key: string,
+    private readonly ledger: Ledger,
+    private readonly every: SaveEvery,
+    /** Until it has ended. */
+    private readonly held: Held | undefined,
+    private readonly ended: Entry | undefined,
+  ) {}
+
+  /** Takes the program up in the store, or begins it there. Throws UsageError where it is under way, and StoreError. */
+  static async open(store: string, options: KeepOptions, { file, module, asked }: Asked): Promise<Keeping> {
+    const digest = hashOf(new TextEncoder().encode(JSON.stringify([module.hash, ...asked])));
+    const key = options.key ?? `${basename(file).slice(0, 100)}-${digest.slice(0, 12)}`;
+    const make = () => ({
+      ...{
+        by: 'run' as const,
+        digest,
+        title: [basename(file), ...asked].join(' ').slice(0, mostOfName),
+        identity: key,
+      },
+      ...{ spec: new TextEncoder().encode(JSON.stringify({ file, asked })), modules: [module.bytes] },
+    });
+    return Keeping.claimed(store, key, options, { digest, make });
+  }
+
+  /** One that is there, whatever it is. */
+  static async claimed(
+    store: string,
+    key: string,
+    options: KeepOptions,
+    wanted?: Parameters<Ledger['claim']>[1],
+  ): Promise<Keeping> {
+    const every = parseSaveEvery(options.saveEvery ?? '1s');
+    checkKey(key);
+    const ledger = new Ledger(store, leaseMs);
+    try {
+      const claim = await ledger.claim(key, wanted);
+      if (claim.kind === 'elsewhere') throw new UsageError(`${quoted(key)} is under way in another process`);
+      if (claim.kind === 'absent') throw new UsageError(`${store} has no job ${quoted(key)}`);
+      const [held, ended] = claim.kind === 'held' ? [claim.held, undefined] : [undefined, claim.entry];
+      return new Keeping(key, ledger, every, held, ended);
+    } catch (error) {
+      await ledger.close();
+      throw error;
+    }
+  }
+
+  /** What there is of it. */
+  async before(): Promise<Before> {
+    if (this.ended?.result !== undefined) {
+      const told = unpack(await this.ledger.bytes(this.ended.result));
+      if (this.ended.by !== 'run') throw new UsageError(`${quoted(this.key)} is a job of a pool`);
+      return { kind: 'ended', told: told as Told };
+    }
+    const { checkpoint } = (this.held as Held).entry;
+    return checkpoint === undefined
+      ? { kind: 'nothing' }
+      : { kind: 'saved', bytes: await this.ledger.bytes(checkpoint) };
+  }
+
+  /** Saves the program if it is time. */
+  async between(fuel: number, state: () => Uint8Array): Promise<void> {
+    const isDue =
+      fuel - this.savedFuel >= (this.every.fuel ?? Infinity) ||
+      performance.now() - this.savedAt >= (this.every.ms ?? Infinity);
+    if (isDue) await this.save(fuel, state);
+  }
+
+  private async save(fuel: number, state: () => Uint8Array): Promise<void> {
+    const held = this.held as Held;
+    const spent = performance.now() - this.startedAt;
+    await this.ledger.save(held, state(), { paid: fuel, spent, calling: undefined });
+    this.savedFuel = fuel;
+    this.savedAt = performance.now();
+    this.ledger.tidy();
+  }
+
+  async suspended(fuel: number, state: () => Uint8Array): Promise<void> {
+    await this.save(fuel, state);
+    await this.ledger.release(this.held as Held);
+  }
+
+  async result(told: Told): Promise<void> {
+    const state = told.exit === 'ok' || typeof told.exit === 'number' ? 'done' : 'failed';
+    await this.ledger.end(this.held as Held, state, pack(told, 'what came of it'));
+  }
+
+  close(): Promise<void> {
+    return this.ledger.close();
+  }
+}
+
+export function checkKey(key: string): void {
+  if (key === '' || key.length > mostOfName)
+    throw new UsageError(`--key must be a text of 1 to ${mostOfName} characters`);
+}

@@ -1,0 +1,68 @@
+// Bytes of any length as blobs of a store, and back. This is the one place that knows how what a job has saved lies in a store:
+// whoever keeps only what has changed writes other blobs here, under a root that is read by the same function.
+//
+// A blob begins with a byte: 0, and what follows is a piece of the bytes; or 1, and its links are blobs that have the pieces, in
+// order.
+
+import { StoreError } from '../../spec/errors.ts';
+import { blobName, type NewBlob, type Store } from '../../store/index.ts';
+
+/** Bytes of a piece: with its heads it fills 32 pages of 4 KiB, of which a database loses nothing. */
+const pieceBytes = 32 * 4096 - 64;
+/** Pieces below a blob. */
+const fan = 4096;
+/** Levels of blobs above the pieces: far more than there can be. */
+const mostDepth = 8;
+const kinds = { piece: 0, list: 1 } as const;
+
+/** Blobs that have bytes, and the one that leads to them. */
+export interface Split {
+  readonly root: string;
+  readonly blobs: readonly NewBlob[];
+}
+
+export function split(bytes: Uint8Array): Split {
+  const blobs: NewBlob[] = [];
+  const add = (blob: NewBlob): string => {
+    blobs.push(blob);
+    return blobName(blob);
+  };
+  let names: string[] = [];
+  for (let at = 0; at === 0 || at < bytes.length; at += pieceBytes)
+    names.push(add({ bytes: tagged(kinds.piece, bytes.subarray(at, at + pieceBytes)) }));
+  while (names.length > 1) {
+    const above: string[] = [];
+    for (let at = 0; at < names.length; at += fan)
+      above.push(add({ bytes: tagged(kinds.list), links: names.slice(at, at + fan) }));
+    names = above;
+  }
+  return { root: names[0] as string, blobs };
+}
+
+function tagged(kind: number, bytes: Uint8Array = new Uint8Array(0)): Uint8Array {
+  const all = new Uint8Array(1 + bytes.length);
+  all[0] = kind;
+  all.set(bytes, 1);
+  return all;
+}
+
+/** The reverse. Rejects with StoreError. */
+export async function joined(store: Store, root: string): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  await gather(store, root, pieces, 0);
+  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
+}
+
+async function gather(store: Store, name: string, pieces: Uint8Array[], depth: number): Promise<void> {
+  const { bytes, links } = await store.get(name);
+  if (bytes[0] === kinds.piece) pieces.push(bytes.subarray(1));
+  else if (bytes[0] === kinds.list && depth < mostDepth)
+    for (const link of links) await gather(store, link, pieces, depth + 1);
+  else throw new StoreError('what the store has kept is no part of a job', 'version', `blob ${name}`);
+}

@@ -1,0 +1,315 @@
+// Jobs with a key: taken up from the store or made in it, saved as they go on, and ended there before anybody hears of it. What
+// runs when and where is pool.ts's; what is in the store ledger.ts's.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { UsageError, type WasboxError } from '../../spec/errors.ts';
+import { isA, quoted } from '../../spec/told.ts';
+import { type Store, StoreError } from '../../store/index.ts';
+import { type Deferred, deferred } from '../deferred.ts';
+import { fromData, toData } from '../errors.ts';
+import type { Job } from '../job.ts';
+import { type Carried, carried } from '../module-bytes.ts';
+import type { JobSpec } from '../options.ts';
+import { pack, unpack } from '../parcel.ts';
+import type { ErrorData, SliceEnd } from '../protocol.ts';
+import type { Run } from '../run.ts';
+import { JobSnapshot } from '../snapshot.ts';
+import type { Entry } from './entry.ts';
+import { Kept } from './kept.ts';
+import { type Held, Ledger, type Wanted } from './ledger.ts';
+import { digestOf, type Origin, readSpec, titleOf, writeSpec } from './spec.ts';
+
+/** What a pool does for these jobs. */
+export interface PoolSide {
+  /** Makes a job that was found in the store. */
+  recovered(spec: JobSpec, origin: Origin): Job<unknown>;
+  /** A job of that key which has ended with that error. */
+  refused(key: string, error: Error): Job<unknown>;
+  /** The job may run. */
+  line(run: Run): void;
+  /** Ends a job here; in the store it stays as it is. */
+  drop(run: Run, error: Error): void;
+  /** Its result is known. */
+  finish(run: Run, status: 'done' | 'failed'): void;
+  hasService(name: string): boolean;
+}
+
+/** How a pool keeps jobs. */
+export interface KeepingOptions {
+  readonly store: Store | string;
+  readonly lease: number;
+  readonly keepResults: number | undefined;
+  readonly maxLive: number;
+}
+
+/** How many jobs are read at once when all are brought back. */
+const mostAtOnce = 256;
+/** How often the state of a job is looked at that somebody else has. */
+const lookMs = 250;
+
+export class DurableJobs {
+  readonly ledger: Ledger;
+  /** Those that have not ended here. */
+  private readonly jobs = new Map<string, { readonly job: Job<unknown>; readonly digest: string | undefined }>();
+  private readonly gate: Gate;
+  private readonly expiry: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly options: KeepingOptions,
+    private readonly pool: PoolSide,
+  ) {
+    this.ledger = new Ledger(options.store, options.lease);
+    this.gate = new Gate(options.maxLive);
+    const { keepResults } = options;
+    if (keepResults === undefined) return;
+    const expire = () => void this.ledger.expire(keepResults).catch(() => {});
+    this.expiry = setInterval(expire, Math.min(60_000, Math.max(1000, keepResults / 4))).unref();
+  }
+
+  // ---- taking jobs up
+
+  /** The job of that key, where it has not ended here. Throws UsageError where it is another one. */
+  running(spec: JobSpec, origin: Origin): Job<unknown> | undefined {
+    const known = this.jobs.get(spec.key as string);
+    if (known?.digest !== undefined && known.digest !== digestOf(spec, origin))
+      throw new UsageError(
+        `the key ${quoted(spec.key as string)} is that of another job: of another module, call or input`,
+      );
+    return known?.job;
+  }
+
+  /** Finds the job in the store, or makes it there unless it is `known`; it runs once it is ours. */
+  attach(run: Run, job: Job<unknown>, origin: Origin, known: boolean): void {
+    const kept = new Kept(run.spec.key as string, run.spec.saveEvery, origin);
+    run.kept = kept;
+    run.keeping = true;
+    run.status = 'waiting';
+    const wanted = known ? undefined : this.wanted(run, origin);
+    this.jobs.set(kept.key, { job, digest: wanted?.digest });
+    this.take(run, kept, wanted).catch((error: unknown) => this.pool.drop(run, error as Error));
+  }
+
+  private wanted(run: Run, origin: Origin): Wanted {
+    const { spec, services } = run;
+    const digest = digestOf(spec, origin);
+    // Written at once: whoever submits may change what they have.
+    const written = writeSpec(spec, [...services.keys()], origin);
+    const make = () => ({
+      ...{ by: 'pool' as const, digest, identity: run.identity, title: titleOf(spec, origin), spec: written },
+      modules: spec.modules.map(({ bytes }) => bytes),
+    });
+    return { digest, make };
+  }
+
+  private async take(run: Run, kept: Kept, wanted: Wanted | undefined): Promise<void> {
+    let claim = await this.ledger.claim(kept.key, wanted);
+    for (; claim.kind === 'elsewhere' && !run.ended; claim = await this.ledger.claim(kept.key, wanted))
+      await sleep(Math.min(lookMs, this.options.lease / 4));
+    if (claim.kind === 'absent') throw new UsageError(`the job ${quoted(kept.key)} was removed from the store`);
+    if (claim.kind === 'ended') return this.deliver(run, claim.entry);
+    if (claim.kind !== 'held') return;
+    kept.held = claim.held;
+    if (run.ended) return kept.forsaken ? this.forsake(kept) : this.ledger.release(claim.held);
+    await this.gate.enter();
+    kept.isIn = true;
+    if (!claim.isNew) await this.restore(run, kept, claim.held);
+    if (run.ended) return this.left(run);
+    run.keeping = false;
+    this.pool.line(run);
+  }
+
+  /** To where it was last saved; or to its beginning. */
+  private async restore(run: Run, kept: Kept, { entry }: Held): Promise<void> {
+    const { checkpoint, paid, spent, identity } = entry;
+    const state = checkpoint === undefined ? undefined : JobSnapshot.decode(await this.ledger.bytes(checkpoint));
+    const place = state === undefined ? kept.origin : placeOf(state);
+    run.adopt({ ...place, paid: state === undefined ? 0 : paid }, identity, spent);
+    kept.saved(run.place.paid);
+  }
+
+  private async deliver(run: Run, { state, result }: Entry): Promise<void> {
+    const value = unpack(await this.ledger.bytes(result as string));
+    if (run.ended) return;
+    if (state === 'done') run.output.resolve(value);
+    else run.output.reject(fromData(value as ErrorData));
+    this.pool.finish(run, state as 'done' | 'failed');
+  }
+
+  /** All jobs of the store that have no result: those that others have, too, which come here when they end or are left. */
+  async recover(keys?: ReadonlySet<string>): Promise<ReadonlyMap<string, Job<unknown>>> {
+    const found = new Map<string, Job<unknown>>();
+    const modules = new Map<string, Promise<Carried>>();
+    let some: Promise<Job<unknown>>[] = [];
+    for await (const { key, entry } of this.ledger.entries(keys)) {
+      const known = this.jobs.get(key)?.job;
+      if (known === undefined && !isA(entry, StoreError) && entry.state !== 'live') continue;
+      const job = known === undefined ? this.recovered(key, entry, modules) : Promise.resolve(known);
+      some.push(job.then((one) => found.set(key, one)).then(() => job));
+      if (some.length >= mostAtOnce) some = await Promise.all(some).then(() => []);
+    }
+    await Promise.all(some);
+    return found;
+  }
+
+  private async recovered(
+    key: string,
+    entry: Entry | StoreError,
+    modules: Map<string, Promise<Carried>>,
+  ): Promise<Job<unknown>> {
+    try {
+      if (isA(entry, StoreError)) throw entry;
+      if (entry.by !== 'pool')
+        throw new UsageError(`the job ${quoted(key)} is one of \`wasbox run\`: \`wasbox jobs resume\` goes on with it`);
+      for (const root of entry.modules)
+        if (!modules.has(root))
+          modules.set(
+            root,
+            this.ledger.bytes(root).then((bytes) => carried(bytes)),
+          );
+      const carriers = await Promise.all(entry.modules.map((root) => modules.get(root) as Promise<Carried>));
+      const { spec, services, origin } = readSpec(await this.ledger.bytes(entry.spec as string), key, carriers);
+      const lacking = services.filter((name) => !this.pool.hasService(name));
+      if (lacking.length > 0)
+        throw new UsageError(
+          `the job ${quoted(key)} needs services that the pool does not have: ${lacking.map(quoted).join(', ')}`,
+        );
+      return this.pool.recovered(spec, origin);
+    } catch (error) {
+      return this.pool.refused(key, error as Error);
+    }
+  }
+
+  // ---- as they go on
+
+  /** What has to be durable before the job goes on, or anybody hears of its end; undefined where that is nothing. */
+  record(run: Run, end: SliceEnd): Promise<void> | undefined {
+    const { held, wanted } = run.kept as Kept;
+    if (held === undefined) return undefined;
+    if (end.kind === 'done') return this.ledger.end(held, 'done', end.output).then(() => wanted?.resolve());
+    if (!('checkpoint' in end) || end.checkpoint === undefined) return undefined;
+    const calling = end.kind === 'called' ? end.id : undefined;
+    // A job that goes on with a call is in the store as it is.
+    if (calling !== undefined && calling === held.entry.calling && wanted === undefined) return undefined;
+    const { identity, spec, place } = run;
+    const state = new JobSnapshot(end.checkpoint, end.progress, false, identity, undefined, spec).encode();
+    return this.save(run, state, place.paid, calling);
+  }
+
+  private async save(run: Run, state: Uint8Array, paid: number, calling: number | undefined): Promise<void> {
+    const kept = run.kept as Kept;
+    const { wanted } = kept;
+    kept.wanted = undefined;
+    try {
+      await this.ledger.save(kept.held as Held, state, { paid, spent: run.age, calling });
+    } catch (error) {
+      wanted?.reject(error);
+      throw error;
+    }
+    kept.saved(paid);
+    wanted?.resolve();
+    this.ledger.tidy();
+  }
+
+  /** It was suspended: anybody may go on with it. */
+  async suspended(run: Run, snapshot: JobSnapshot): Promise<void> {
+    await this.save(run, snapshot.encode(), run.place.paid, run.call);
+    await this.ledger.release((run.kept as Kept).held as Held);
+  }
+
+  /** Its result is an error; undefined for one that is no result: the job stays as it was saved. */
+  failed(run: Run, error: Error): Promise<void> | undefined {
+    const held = run.kept?.held;
+    const code = (error as Partial<WasboxError>).code;
+    if (held === undefined || noResults.includes(code)) return undefined;
+    return this.ledger.end(held, 'failed', pack(toData(error), 'an error'));
+  }
+
+  /** It was cancelled, and is to be forgotten. */
+  forsake(kept: Kept): void {
+    kept.forsaken = true;
+    if (kept.held !== undefined) void this.ledger.remove(kept.held).catch(() => {});
+  }
+
+  /** The thread of the job died. Whether it goes on from where it was last saved; it then runs by itself. */
+  revive(run: Run): boolean {
+    const kept = run.kept as Kept;
+    if (kept.held === undefined || kept.crashes >= run.spec.retries) return false;
+    kept.crashes++;
+    run.crashed();
+    run.keeping = true;
+    run.status = 'waiting';
+    const { crashes } = kept;
+    const back = async (held: Held) => {
+      await this.restore(run, kept, held);
+      kept.crashes = crashes;
+      run.keeping = false;
+      if (!run.ended) this.pool.line(run);
+    };
+    back(kept.held).catch((error: unknown) => this.pool.drop(run, error as Error));
+    return true;
+  }
+
+  /** Resolves once the job as it is then, or later, is durable. */
+  checkpoint(kept: Kept): Promise<void> {
+    kept.wanted ??= deferred();
+    return kept.wanted.promise;
+  }
+
+  /** It has ended here. */
+  left(run: Run): void {
+    const kept = run.kept as Kept;
+    if (this.jobs.get(kept.key)?.job.id === run.id) this.jobs.delete(kept.key);
+    kept.wanted?.reject(new UsageError('the job ended before it was saved'));
+    if (kept.isIn) this.gate.leave();
+    kept.isIn = false;
+  }
+
+  /** Removes a result. Rejects with UsageError where the job has none yet. */
+  async forget(key: string): Promise<boolean> {
+    const isOver = ({ state }: Entry): boolean => {
+      if (state === 'live') throw new UsageError(`the job ${quoted(key)} has no result yet`);
+      return true;
+    };
+    return this.ledger.forget(key, isOver);
+  }
+
+  close(): Promise<void> {
+    clearInterval(this.expiry);
+    return this.ledger.close();
+  }
+}
+
+/** Mistakes of whoever runs the job, and of ours: put right, the job can go on. */
+const noResults: readonly (string | undefined)[] = ['usage', 'crash', 'store', 'lost', 'suspended', 'cancelled'];
+
+/** A job in a store, as the place where it goes on. */
+const placeOf = ({ bytes, progress, answer }: JobSnapshot): Origin => ({
+  vm: { kind: 'saved', bytes, foreign: false },
+  progress,
+  answer,
+});
+
+/** Lets in so many at a time, in the order in which they came. */
+class Gate {
+  private readonly waiting: Deferred<void>[] = [];
+  private inside = 0;
+
+  constructor(private readonly most: number) {}
+
+  async enter(): Promise<void> {
+    if (this.inside < this.most) {
+      this.inside++;
+      return;
+    }
+    const turn = deferred<void>();
+    this.waiting.push(turn);
+    await turn.promise;
+  }
+
+  /** Who comes next takes the place. */
+  leave(): void {
+    const next = this.waiting.shift();
+    if (next === undefined) this.inside--;
+    else next.resolve();
+  }
+}

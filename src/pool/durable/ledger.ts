@@ -1,0 +1,264 @@
+// Jobs in a store: taking one up, saving it, its result. One head for each job, which changes only by its owner's hand: every
+// change names the version that it follows, so that an owner that was taken for dead finds its next change refused, whatever
+// clocks say. All that a change needs is one commit with it.
+
+import { UsageError } from '../../spec/errors.ts';
+import { isA, quoted } from '../../spec/told.ts';
+import { openStore } from '../../store/disk/index.ts';
+import { type Head, type NewBlob, type Store, StoreError } from '../../store/index.ts';
+import { LostError } from '../ends.ts';
+import { joined, split } from './blobs.ts';
+import { type Entry, entryOf, headOf, jobsPrefix, keyOf, stateOf } from './entry.ts';
+import { Owners } from './owners.ts';
+
+/** A job of the store that is in our hands: its entry, and the version that the next change of it follows. */
+export class Held {
+  /** Changes are made one after the other. */
+  turn: Promise<unknown> = Promise.resolve();
+  constructor(
+    readonly key: string,
+    public entry: Entry,
+    public version: number,
+  ) {}
+}
+
+/** What comes of asking for a job. */
+export type Claim =
+  /** It is ours now: new, or as it was left. */
+  | { readonly kind: 'held'; readonly held: Held; readonly isNew: boolean }
+  /** It has its result. */
+  | { readonly kind: 'ended'; readonly entry: Entry }
+  /** Somebody else has it, and seems to live. */
+  | { readonly kind: 'elsewhere' }
+  /** There is no such job, and nothing to make one of. */
+  | { readonly kind: 'absent' };
+
+/** A new job for the store. */
+export interface Fresh {
+  readonly by: Entry['by'];
+  readonly title: string;
+  readonly identity: string;
+  readonly digest: string;
+  readonly spec: Uint8Array;
+  readonly modules: readonly Uint8Array[];
+}
+
+/** A job that is asked for: what it must be, and how to make it where it is not there. */
+export interface Wanted {
+  readonly digest: string;
+  readonly make: () => Fresh;
+}
+
+/** So much has to have become garbage before it is collected. */
+const leastGarbage = 64 * 1024 * 1024;
+const pageSize = 1000;
+
+export class Ledger {
+  private readonly opened: () => Promise<Store>;
+  private readonly isOurs: boolean;
+  private readonly owners: Owners;
+  /** What has to be done before the ledger is closed. */
+  private readonly working = new Set<Promise<unknown>>();
+  /** Bytes of checkpoints that were replaced since the last collection. */
+  private garbage = 0;
+  private collecting = false;
+  private closed: Promise<void> | undefined;
+
+  /** A path is opened when it is needed, and closed with the ledger. */
+  constructor(store: Store | string, lease: number) {
+    this.isOurs = typeof store === 'string';
+    this.opened = typeof store === 'string' ? opener(store) : () => Promise.resolve(store);
+    this.owners = new Owners(this.opened, lease);
+  }
+
+  get store(): Promise<Store> {
+    return this.opened();
+  }
+
+  // ---- taking jobs up
+
+  /** Rejects with StoreError, and with UsageError where the key is that of another job than the one wanted. */
+  async claim(key: string, wanted?: Wanted): Promise<Claim> {
+    await this.owners.register();
+    const store = await this.store;
+    for (;;) {
+      const head = await store.head(headOf(key));
+      if (head === undefined && wanted === undefined) return { kind: 'absent' };
+      const entry = head === undefined ? undefined : entryOf(head);
+      if (entry !== undefined && wanted !== undefined && wanted.digest !== entry.digest)
+        throw new UsageError(`the key ${quoted(key)} is that of another job: of another module, call or input`);
+      if (entry !== undefined && entry.state !== 'live') return { kind: 'ended', entry };
+      if (entry?.owner !== undefined && !(await this.owners.isDead(entry.owner))) return { kind: 'elsewhere' };
+      try {
+        if (head === undefined || entry === undefined)
+          return { kind: 'held', held: await this.create(key, (wanted as Wanted).make()), isNew: true };
+        const held = new Held(key, entry, head.version);
+        await this.change(held, { owner: this.owners.id, fence: entry.fence + 1 });
+        return { kind: 'held', held, isNew: false };
+      } catch (error) {
+        // Somebody was faster: look again.
+        if (!isA(error, LostError)) throw error;
+      }
+    }
+  }
+
+  private async create(key: string, { spec, modules, ...about }: Fresh): Promise<Held> {
+    const now = Date.now();
+    const [written, ...code] = [spec, ...modules].map(split);
+    const entry: Entry = {
+      ...about,
+      ...{ state: 'live', fence: 1, owner: this.owners.id, saves: 0, paid: 0, spent: 0, calling: undefined },
+      ...{ submittedAt: now, changedAt: now, checkpoint: undefined, result: undefined },
+      spec: written?.root,
+      modules: code.map(({ root }) => root),
+    };
+    const held = new Held(key, entry, 0);
+    await this.change(held, {}, [...(written?.blobs ?? []), ...code.flatMap(({ blobs }) => blobs)]);
+    return held;
+  }
+
+  // ---- changes of what we have
+
+  /** The job as it is now: from here it goes on, whatever happens. Durable when it resolves. */
+  save(held: Held, state: Uint8Array, about: Pick<Entry, 'paid' | 'spent' | 'calling'>): Promise<void> {
+    const { root, blobs } = split(state);
+    this.garbage += state.length;
+    return this.change(held, { ...about, checkpoint: root, saves: held.entry.saves + 1 }, blobs);
+  }
+
+  /** Its result, which takes the place of all else. */
+  end(held: Held, state: 'done' | 'failed', result: Uint8Array): Promise<void> {
+    const { root, blobs } = split(result);
+    const last = { owner: undefined, spec: undefined, checkpoint: undefined, modules: [], calling: undefined };
+    return this.change(held, { ...last, state, result: root }, blobs);
+  }
+
+  /** Anybody may go on with it. */
+  release(held: Held): Promise<void> {
+    return this.change(held, { owner: undefined });
+  }
+
+  /** It never was. */
+  remove(held: Held): Promise<void> {
+    return this.change(held, undefined);
+  }
+
+  /** Rejects with LostError where the job is somebody else's by now, else with StoreError. */
+  private change(held: Held, more: Partial<Entry> | undefined, blobs: readonly NewBlob[] = []): Promise<void> {
+    const done = held.turn.then(async () => {
+      const entry: Entry | undefined = more && { ...held.entry, ...more, changedAt: Date.now() };
+      const heads = [{ name: headOf(held.key), expected: held.version, state: entry && stateOf(entry) }];
+      try {
+        held.version = await (await this.store).commit({ blobs, heads });
+      } catch (cause) {
+        if (isA(cause, StoreError) && cause.reason === 'conflict') throw new LostError(held.key, { cause });
+        throw cause;
+      }
+      if (entry !== undefined) held.entry = entry;
+    });
+    held.turn = done.catch(() => {});
+    return this.track(done);
+  }
+
+  // ---- what is kept
+
+  /** Rejects with StoreError. */
+  async bytes(root: string): Promise<Uint8Array> {
+    return joined(await this.store, root);
+  }
+
+  /** Each job that is kept, or those of `keys`, by its key; the entry of one that is damaged is the error. */
+  async *entries(
+    keys?: ReadonlySet<string>,
+  ): AsyncGenerator<{ readonly key: string; readonly entry: Entry | StoreError }> {
+    const store = await this.store;
+    for (const key of keys ?? []) {
+      const head = await store.head(headOf(key));
+      if (head !== undefined) yield { key, entry: entryOrError(head) };
+    }
+    if (keys !== undefined) return;
+    for (let after = ''; ; ) {
+      const page = await store.list({ prefix: jobsPrefix, after, limit: pageSize });
+      for (const head of page) yield { key: keyOf(head.name), entry: entryOrError(head) };
+      const last = page.at(-1);
+      if (last === undefined || page.length < pageSize) return;
+      after = last.name;
+    }
+  }
+
+  /** Whether nobody has it, or only somebody who seems to be dead. */
+  async isFree({ owner }: Entry): Promise<boolean> {
+    return owner === undefined || this.owners.isDead(owner);
+  }
+
+  /** Removes a job that `may` be removed; false where it may not or is not there. */
+  async forget(key: string, may: (entry: Entry) => boolean | Promise<boolean>): Promise<boolean> {
+    const store = await this.store;
+    const head = await store.head(headOf(key));
+    if (head === undefined || !(await may(entryOf(head)))) return false;
+    await store.commit({ heads: [{ name: head.name, expected: head.version, state: undefined }] });
+    this.tidy();
+    return true;
+  }
+
+  /** Removes results that are older than so many ms. */
+  async expire(age: number): Promise<void> {
+    const isOld = (entry: Entry) => entry.state !== 'live' && Date.now() - entry.changedAt > age;
+    for await (const { key, entry } of this.entries())
+      if (!(entry instanceof StoreError) && isOld(entry)) await this.forget(key, isOld).catch(() => {});
+  }
+
+  /** Collects what no head reaches any more, once it may be much. */
+  tidy(): void {
+    if (this.collecting || this.garbage < leastGarbage) return;
+    this.collecting = true;
+    this.garbage = 0;
+    const done = this.store
+      .then((store) => store.collect())
+      .catch(() => {})
+      .finally(() => {
+        this.collecting = false;
+      });
+    void this.track(done);
+  }
+
+  private track<T>(work: Promise<T>): Promise<T> {
+    this.working.add(work);
+    const end = () => this.working.delete(work);
+    work.then(end, end);
+    return work;
+  }
+
+  /** Resolves once all that was begun is done. */
+  close(): Promise<void> {
+    this.closed ??= this.finish();
+    return this.closed;
+  }
+
+  private async finish(): Promise<void> {
+    while (this.working.size > 0) await Promise.allSettled(this.working);
+    await this.owners.leave();
+    if (this.isOurs) await this.store.then((store) => store.close()).catch(() => {});
+  }
+}
+
+function entryOrError(head: Head): Entry | StoreError {
+  try {
+    return entryOf(head);
+  } catch (error) {
+    if (error instanceof StoreError) return error;
+    throw error;
+  }
+}
+
+/** One that could not be opened is tried again when it is asked for again. */
+function opener(path: string): () => Promise<Store> {
+  let opened: Promise<Store> | undefined;
+  return () => {
+    opened ??= openStore(path).catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
+    return opened;
+  };
+}

@@ -1,0 +1,220 @@
+// A store on disk, as its user holds it. The file is open in a process of its own (serve.ts), which is started when it is needed
+// and may be lost: what LMDB cannot read ends that process and not this one. Here everything that was read is checked.
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { resolve as absolute } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { StoreError, UsageError } from '../../spec/errors.ts';
+import { messageOf } from '../../spec/told.ts';
+import { aBlobName, aHeadName, checkCommit, checkList, checkNames } from '../checks.ts';
+import { missing, readBlob, readHead, writeBlob } from '../form.ts';
+import type { Collected, Commit, Head, KeptBlob, ListOptions, Store } from '../types.ts';
+import type { Kind, Questions, Request, Response } from './protocol.ts';
+
+/** A source file's process is a source file, a compiled one's a compiled one. */
+const isSource = import.meta.url.endsWith('.ts');
+const entry = fileURLToPath(new URL(`../../../workers/store.${isSource ? 'ts' : 'js'}`, import.meta.url));
+
+/** How a process ends that has read what is no page. */
+const damageSignals: readonly (NodeJS.Signals | null)[] = ['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', 'SIGFPE'];
+
+interface Pending {
+  readonly resolve: (answer: unknown) => void;
+  readonly reject: (error: StoreError) => void;
+}
+
+export class DiskStore implements Store {
+  private readonly path: string;
+  private keeper: Keeper | undefined;
+  private closing: Promise<void> | undefined;
+
+  constructor(path: string) {
+    this.path = absolute(path);
+  }
+
+  /** Opens the file, or tells why it cannot be. */
+  async open(): Promise<void> {
+    await (await this.keep()).opened;
+  }
+
+  async commit(commit: Commit): Promise<number> {
+    checkCommit(commit);
+    return this.ask('commit', {
+      blobs: (commit.blobs ?? []).map(writeBlob),
+      heads: (commit.heads ?? []).map(plainChange),
+    });
+  }
+
+  async head(name: string): Promise<Head | undefined> {
+    aHeadName(name, 'the name');
+    const form = await this.ask('head', name);
+    return form === undefined ? undefined : readHead(name, form);
+  }
+
+  async list(options: ListOptions = {}): Promise<readonly Head[]> {
+    checkList(options);
+    return (await this.ask('list', { ...options })).map(({ name, form }) => headOrDamage(name, form));
+  }
+
+  async get(name: string): Promise<KeptBlob> {
+    aBlobName(name, 'the name');
+    const form = await this.ask('get', name);
+    if (form === undefined) throw missing(name, 'somebody asks for');
+    return readBlob(name, form);
+  }
+
+  async has(names: readonly string[]): Promise<readonly boolean[]> {
+    checkNames(names);
+    return this.ask('has', [...names]);
+  }
+
+  collect(): Promise<Collected> {
+    return this.ask('collect', undefined);
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.keeper?.close() ?? Promise.resolve();
+    return this.closing;
+  }
+
+  private async ask<K extends Kind>(kind: K, ask: Questions[K]['ask']): Promise<Questions[K]['answer']> {
+    const keeper = await this.keep();
+    await keeper.opened;
+    return keeper.ask(kind, ask);
+  }
+
+  /** The process that has the file open: another one where the last is gone. */
+  private async keep(): Promise<Keeper> {
+    if (this.closing !== undefined) throw new StoreError('the store is closed', 'closed', this.path);
+    if (this.keeper === undefined || this.keeper.gone) this.keeper = new Keeper(this.path);
+    return this.keeper;
+  }
+}
+
+/** One process. */
+class Keeper {
+  readonly opened: Promise<undefined>;
+  gone = false;
+  private readonly child: ChildProcess;
+  private readonly pending = new Map<number, Pending>();
+  private readonly ended: Promise<void>;
+  private count = 0;
+
+  constructor(private readonly path: string) {
+    makeFolder(path);
+    this.child = fork(entry, [], {
+      serialization: 'advanced',
+      // What LMDB prints when a disk is full is told by an error.
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      execArgv: isSource ? process.execArgv.filter((arg) => arg.startsWith('--import')) : [],
+      detached: true,
+    });
+    this.child.on('message', (response: Response) => this.settle(response));
+    // A message that could not be sent is told by `exit`, too.
+    this.child.on('error', () => this.child.kill('SIGKILL'));
+    this.ended = new Promise((resolve) => {
+      this.child.on('exit', (_, signal) => {
+        this.lose(signal);
+        resolve();
+      });
+    });
+    this.opened = this.ask('open', path);
+    this.opened.catch(() => {
+      this.gone = true;
+      this.child.kill('SIGKILL');
+    });
+  }
+
+  ask<K extends Kind>(kind: K, ask: Questions[K]['ask']): Promise<Questions[K]['answer']> {
+    const request: Request = { id: this.count++, kind, ask };
+    return new Promise((resolve, reject) => {
+      if (this.gone) return reject(this.goneError(null));
+      if (this.pending.size === 0) this.hold(true);
+      this.pending.set(request.id, { resolve: resolve as Pending['resolve'], reject });
+      this.child.send(request);
+    });
+  }
+
+  private settle(response: Response): void {
+    const asked = this.pending.get(response.id);
+    this.pending.delete(response.id);
+    if (this.pending.size === 0) this.hold(false);
+    if ('answer' in response) asked?.resolve(response.answer);
+    else asked?.reject(errorFrom(response.failure));
+  }
+
+  /** While something is asked, the process that asks lives on. */
+  private hold(held: boolean): void {
+    for (const each of [this.child, this.child.channel])
+      if (held) each?.ref();
+      else each?.unref();
+  }
+
+  private lose(signal: NodeJS.Signals | null): void {
+    this.gone = true;
+    const error = this.goneError(signal);
+    for (const { reject } of this.pending.values()) reject(error);
+    this.pending.clear();
+  }
+
+  private goneError(signal: NodeJS.Signals | null): StoreError {
+    return damageSignals.includes(signal)
+      ? new StoreError('the file is damaged: reading it ended the process that keeps it', 'damaged', this.path)
+      : new StoreError('the process that keeps the file has ended', 'gone', this.path);
+  }
+
+  async close(): Promise<void> {
+    await this.opened.then(() => this.ask('close', undefined)).catch(() => {});
+    this.child.ref();
+    await this.ended;
+  }
+}
+
+/** Bytes of shared memory, and such as are a part of something large, are copied. */
+const plainChange = ({ name, expected, state }: NonNullable<Commit['heads']>[number]) => ({
+  name,
+  expected,
+  state: state && { links: [...(state.links ?? [])], data: new Uint8Array(state.data ?? []) },
+});
+
+function headOrDamage(name: string, form: Uint8Array): Head {
+  try {
+    return readHead(name, form);
+  } catch (error) {
+    return { name, version: 0, links: [], data: new Uint8Array(0), damage: messageOf(error) };
+  }
+}
+
+/** Its message has the place in it already. */
+function errorFrom({
+  reason,
+  message,
+  where,
+}: {
+  reason: StoreError['reason'];
+  message: string;
+  where: string;
+}): StoreError {
+  const end = ` (${where})`;
+  return new StoreError(message.endsWith(end) ? message.slice(0, -end.length) : message, reason, where);
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (cause) {
+    throw new StoreError(`the folder cannot be made: ${messageOf(cause)}`, 'io', path, { cause });
+  }
+}
+
+/**
+ * Opens the store in a folder, which is made if it is not there. Several processes may have it open. Rejects with StoreError,
+ * by reason: `version` where it is of another format or no store, `damaged`, `full` or `io`.
+ */
+export async function openStore(path: string): Promise<Store> {
+  if (typeof path !== 'string' || path === '') throw new UsageError('the path of a store must be a text');
+  const store = new DiskStore(path);
+  await store.open();
+  return store;
+}

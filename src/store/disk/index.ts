@@ -1,0 +1,4 @@
+// The public names of `wasbox/store` in Node.
+
+export * from '../index.ts';
+export { openStore } from './client.ts';

@@ -1,0 +1,112 @@
+// How blobs and heads are written down, for implementations that keep bytes; the writer and the reader of each stand side by
+// side. A blob is called by the SHA-256 of its form, so that nobody can change it or its links unseen. What is read back is
+// hostile until it is checked: a disk may have changed it.
+//
+//   blob   u32 the number of links, little endian; 32 bytes of each link; its bytes
+//   head   8 bytes of checksum: the first of the SHA-256 of all that follows and, before that, the head's name and a zero byte;
+//          f64 its version; u32 the number of links; 32 bytes of each; its data
+
+import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
+import { hashOf, sha256 } from '../runtime/sha256.ts';
+import { StoreError } from '../spec/errors.ts';
+import { quoted } from '../spec/told.ts';
+import type { Head, HeadState, KeptBlob, NewBlob } from './types.ts';
+
+const linkBytes = 32;
+const sumBytes = 8;
+const headBytes = sumBytes + 8;
+
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+
+/** Writes links and what follows from `at` on. */
+function join(at: number, links: readonly string[], rest: Uint8Array): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(at + 4 + linkBytes * links.length + rest.length);
+  viewOf(all).setUint32(at, links.length, true);
+  links.forEach((link, i) => {
+    all.set(hexToBytes(link), at + 4 + linkBytes * i);
+  });
+  all.set(rest, all.length - rest.length);
+  return all;
+}
+
+/** The reverse; undefined where the bytes end before the links do. */
+function split(all: Uint8Array, at: number): { links: string[]; rest: Uint8Array } | undefined {
+  if (all.length < at + 4) return undefined;
+  const count = viewOf(all).getUint32(at, true);
+  const end = at + 4 + linkBytes * count;
+  if (end > all.length) return undefined;
+  const link = (i: number) => bytesToHex(all.subarray(at + 4 + linkBytes * i, at + 4 + linkBytes * (i + 1)));
+  return { links: Array.from({ length: count }, (_, i) => link(i)), rest: all.subarray(end) };
+}
+
+/** A blob's form and its name. */
+export interface WrittenBlob {
+  readonly name: string;
+  readonly form: Uint8Array<ArrayBuffer>;
+}
+
+export function writeBlob({ bytes, links = [] }: NewBlob): WrittenBlob {
+  const form = join(0, links, bytes);
+  return { name: hashOf(form), form };
+}
+
+/** What a blob is called: the SHA-256 of its links and bytes, in hexadecimal. */
+export const blobName = (blob: NewBlob): string => writeBlob(blob).name;
+
+/** Throws StoreError where the form is not that of the name. */
+export function readBlob(name: string, form: Uint8Array): KeptBlob {
+  const parts = hashOf(form) === name ? split(form, 0) : undefined;
+  if (parts === undefined) throw damaged('the bytes are not those of the name', whereBlob(name));
+  return { bytes: parts.rest, links: parts.links };
+}
+
+/** Of a form that nobody has checked; none where it is too short. */
+export const linksOf = (form: Uint8Array): readonly string[] => split(form, 0)?.links ?? [];
+
+export function writeHead(name: string, version: number, { links = [], data = nothing }: HeadState): Uint8Array {
+  const form = join(headBytes, links, data);
+  viewOf(form).setFloat64(sumBytes, version, true);
+  form.set(sumOf(name, form), 0);
+  return form;
+}
+const nothing = new Uint8Array(0);
+
+/** Throws StoreError where the checksum is wrong. */
+export function readHead(name: string, form: Uint8Array): Head {
+  const parts = isWhole(name, form) ? split(form, headBytes) : undefined;
+  if (parts === undefined) throw damaged('its checksum is wrong', whereHead(name));
+  return { name, version: viewOf(form).getFloat64(sumBytes, true), links: parts.links, data: parts.rest };
+}
+
+const isWhole = (name: string, form: Uint8Array): boolean =>
+  form.length >= headBytes && sumOf(name, form).every((byte, i) => byte === form[i]);
+
+function sumOf(name: string, form: Uint8Array): Uint8Array {
+  const rest = form.subarray(sumBytes);
+  const label = encoder.encode(`${name}\0`);
+  const all = new Uint8Array(label.length + rest.length);
+  all.set(label);
+  all.set(rest, label.length);
+  return sha256(all).subarray(0, sumBytes);
+}
+const encoder = new TextEncoder();
+
+/** Of what the form says of itself. */
+export const versionIn = (form: Uint8Array): number => viewOf(form).getFloat64(sumBytes, true);
+/** As a number that can be added up. */
+export const checksumIn = (form: Uint8Array): bigint => viewOf(form).getBigUint64(0, true);
+
+export const whereHead = (name: string): string => `head ${quoted(name)}`;
+export const whereBlob = (name: string): string => `blob ${name}`;
+
+export const damaged = (why: string, where: string, cause?: unknown): StoreError =>
+  new StoreError(`what the store has kept is damaged: ${why}`, 'damaged', where, cause === undefined ? {} : { cause });
+export const missing = (name: string, wantedBy: string): StoreError =>
+  new StoreError(`${wantedBy} a blob that is not there`, 'missing', whereBlob(name));
+export const conflict = (name: string, expected: number, version: number): StoreError =>
+  new StoreError(
+    `the head is not what the change expects: ${toldVersion(version)}, not ${toldVersion(expected)}`,
+    'conflict',
+    whereHead(name),
+  );
+const toldVersion = (version: number): string => (version === 0 ? 'not there' : `version ${version}`);
