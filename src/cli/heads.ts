@@ -18,7 +18,10 @@ export async function reportStore(path: string): Promise<Report> {
       heads.push(...some);
       some = some.length < page ? [] : await store.list({ limit: page, after: heads.at(-1)?.name as string });
     }
-    return { lines: [`${path}: a store of ${count(heads.length, 'head')}`, ...treeOf(heads)], json: jsonOf(path, heads) };
+    return {
+      lines: [`${path}: a store of ${count(heads.length, 'head')}`, ...treeOf(heads)],
+      json: jsonOf(path, heads),
+    };
   } finally {
     await store.close();
   }
@@ -38,7 +41,8 @@ function treeOf(heads: readonly Head[]): string[] {
     const parts = head.name.split('/');
     const folders = parts.slice(0, -1);
     const same = folders.findIndex((part, i) => above[i] !== part);
-    for (let i = same < 0 ? folders.length : same; i < folders.length; i++) lines.push(`${'  '.repeat(i + 1)}${folders[i]}/`);
+    for (let i = same < 0 ? folders.length : same; i < folders.length; i++)
+      lines.push(`${'  '.repeat(i + 1)}${folders[i]}/`);
     lines.push(`${'  '.repeat(parts.length)}${parts.at(-1)}  ${toldHead(head)}`);
     above = folders;
   }

@@ -1,8 +1,8 @@
 // A program of `wasbox run` that is kept in a store: saved as it goes on, under a key by which the same command goes on with it.
 
 import { basename } from 'node:path';
-import { Ledger, type Held } from '../pool/durable/ledger.ts';
 import type { Entry } from '../pool/durable/entry.ts';
+import { type Held, Ledger } from '../pool/durable/ledger.ts';
 import type { SaveEvery } from '../pool/options.ts';
 import { pack, unpack } from '../pool/parcel.ts';
 import type { Module } from '../runtime/module.ts';
@@ -55,7 +55,12 @@ export class Keeping {
     const digest = hashOf(new TextEncoder().encode(JSON.stringify([module.hash, ...asked])));
     const key = options.key ?? `${basename(file).slice(0, 100)}-${digest.slice(0, 12)}`;
     const make = () => ({
-      ...{ by: 'run' as const, digest, title: [basename(file), ...asked].join(' ').slice(0, mostOfName), identity: key },
+      ...{
+        by: 'run' as const,
+        digest,
+        title: [basename(file), ...asked].join(' ').slice(0, mostOfName),
+        identity: key,
+      },
       ...{ spec: new TextEncoder().encode(JSON.stringify({ file, asked })), modules: [module.bytes] },
     });
     return Keeping.claimed(store, key, options, { digest, make });
@@ -128,6 +133,15 @@ export class Keeping {
   }
 }
 
-export function checkKey(key: string): void {
-  if (key === '' || key.length > mostOfName) throw new UsageError(`--key must be a text of 1 to ${mostOfName} characters`);
+/** Before anything is read. Throws UsageError. */
+export function checkKeep({ store, key, saveEvery }: KeepOptions): void {
+  for (const [name, value] of Object.entries({ key, 'save-every': saveEvery }))
+    if (store === undefined && value !== undefined) throw new UsageError(`--${name} is of use with --store only`);
+  if (key !== undefined) checkKey(key);
+  if (saveEvery !== undefined) parseSaveEvery(saveEvery);
+}
+
+function checkKey(key: string): void {
+  if (key === '' || key.length > mostOfName)
+    throw new UsageError(`--key must be a text of 1 to ${mostOfName} characters`);
 }

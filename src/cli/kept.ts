@@ -57,7 +57,12 @@ export const list = (path: string, { json }: JsonOption): Promise<Exit> =>
     return 'ok';
   });
 
-const rowOf = (key: string, entry: Entry): readonly string[] => [key, stateOf(entry), count(entry.saves, 'time'), entry.title];
+const rowOf = (key: string, entry: Entry): readonly string[] => [
+  key,
+  stateOf(entry),
+  count(entry.saves, 'time'),
+  entry.title,
+];
 
 function stateOf({ state, owner, calling }: Entry): string {
   if (state !== 'live') return state;
@@ -67,7 +72,19 @@ function stateOf({ state, owner, calling }: Entry): string {
 function factsOf(key: string, entry: Entry): object {
   const { state, by, title, identity, fence, owner, saves, paid, spent, submittedAt, changedAt, calling } = entry;
   return {
-    ...{ key, state, by, title, identity, fence, owner: owner ?? null, saves, fuelPaid: paid, ms: Math.round(spent), calling: calling ?? null },
+    ...{
+      key,
+      state,
+      by,
+      title,
+      identity,
+      fence,
+      owner: owner ?? null,
+      saves,
+      fuelPaid: paid,
+      ms: Math.round(spent),
+      calling: calling ?? null,
+    },
     ...{ submittedAt: new Date(submittedAt).toISOString(), changedAt: new Date(changedAt).toISOString() },
   };
 }

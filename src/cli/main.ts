@@ -35,7 +35,10 @@ const envOption = [
   'an environment variable of a program for WASI; repeatable',
   collected,
 ] as const;
-const storeOption = ['--store <folder>', 'a store that keeps the program as it goes on: the same command goes on with it'] as const;
+const storeOption = [
+  '--store <folder>',
+  'a store that keeps the program as it goes on: the same command goes on with it',
+] as const;
 const saveEveryOption = [
   '--save-every <fuel|time>',
   'with --store: how often it is saved, by time such as 500ms or 5s, or by fuel such as 1e9 (default: 1s)',
@@ -132,10 +135,14 @@ function program(): Command {
     .description('a job: where it is, its stack and locals, or its result')
     .option('--frames <n>', 'the most frames to show', '20')
     .option(...jsonOption)
-    .action(exiting(async (store: string, key: string, options: ShowOptions) => (await kept()).show(store, key, options)));
+    .action(
+      exiting(async (store: string, key: string, options: ShowOptions) => (await kept()).show(store, key, options)),
+    );
 
   jobCommand('resume <store> <key>')
-    .description('go on with a job, of which --dir, --host and --program say what it may use, and tell what comes of it')
+    .description(
+      'go on with a job, of which --dir, --host and --program say what it may use, and tell what comes of it',
+    )
     .option(...fuelOption)
     .option(...timeoutOption)
     .option(...memoryOption)
@@ -147,13 +154,17 @@ function program(): Command {
     .option(...cacheOption)
     .option(...jsonOption)
     .action(
-      exiting(async (store: string, key: string, options: ResumeOptions) => (await kept()).resumeKept(store, key, options)),
+      exiting(async (store: string, key: string, options: ResumeOptions) =>
+        (await kept()).resumeKept(store, key, options),
+      ),
     );
 
   jobCommand('rm <store> <keys...>')
     .description('remove jobs that nobody runs, and their results')
     .option(...jsonOption)
-    .action(exiting(async (store: string, keys: string[], options: object) => (await kept()).remove(store, keys, options)));
+    .action(
+      exiting(async (store: string, keys: string[], options: object) => (await kept()).remove(store, keys, options)),
+    );
 
   command('batch <jobs>')
     .description('run the jobs of a file, one JSON object a line, on several threads; - is the standard input')

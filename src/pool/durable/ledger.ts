@@ -168,7 +168,9 @@ export class Ledger {
   }
 
   /** Each job that is kept, or those of `keys`, by its key; the entry of one that is damaged is the error. */
-  async *entries(keys?: ReadonlySet<string>): AsyncGenerator<{ readonly key: string; readonly entry: Entry | StoreError }> {
+  async *entries(
+    keys?: ReadonlySet<string>,
+  ): AsyncGenerator<{ readonly key: string; readonly entry: Entry | StoreError }> {
     const store = await this.store;
     for (const key of keys ?? []) {
       const head = await store.head(headOf(key));
