@@ -1,19 +1,22 @@
 // `wasbox batch`: runs the jobs of a file on a pool of threads, first in, first served. A job is read when a thread is
 // free for it, so that a file may have any number of them, and has its time from then on.
 
-import { statSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { realpathSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { Job } from '../pool/job.ts';
+import type { SaveEvery } from '../pool/options.ts';
 import { Pool } from '../pool/pool.ts';
 import { mostThreads } from '../pool/stats.ts';
 import { formatValue } from '../runtime/literals.ts';
 import type { Value } from '../runtime/ref.ts';
 import { UsageError, type WasboxError } from '../spec/errors.ts';
 import { plain } from '../spec/told.ts';
-import { parseCount } from './arguments.ts';
+import { parseCount, parseSaveEvery } from './arguments.ts';
 import { type Display, displayFor } from './display.ts';
 import { type Exit, errorJson, errorLine, known } from './exit.ts';
-import { type JobLine, JobLines, JobReader, type NamedJob } from './jobs.ts';
+import { type JobLine, JobLines, JobReader, jobKey, type NamedJob } from './jobs.ts';
+import { leaseMs } from './keeping.ts';
 import { standardInput } from './lines.ts';
 import { onClosed, warn } from './output.ts';
 import { count, jsonValue, toJson } from './print.ts';
@@ -29,11 +32,16 @@ export interface BatchOptions {
   readonly output?: string;
   /** Go on with the batch whose results are in that file. */
   readonly resume?: boolean;
+  /** A folder that keeps jobs as they go on. */
+  readonly store?: string;
+  readonly saveEvery?: string;
 }
 
 export async function batch(file: string, options: BatchOptions): Promise<Exit> {
   const { threads: wanted, output, resume = false, keepGoing = false } = options;
   const threads = wanted === undefined ? availableParallelism() : parseCount(wanted, '--threads', 1, mostThreads);
+  if (options.saveEvery !== undefined && options.store === undefined)
+    throw new UsageError('--save-every says how often jobs are saved in the folder that --store names');
   if (resume && output === undefined) throw new UsageError('--resume goes on with the file that --output names');
   const total = await survey(file, keepGoing);
   const results = output === undefined ? undefined : await Results.open(output, resume);
@@ -81,7 +89,9 @@ class Batch {
   private readonly format: (ended: Ended) => string;
   /** From before anything is shown: a signal would leave the terminal without its cursor. */
   private readonly interrupt = listen();
+  private readonly keeping: KeepingOf | undefined;
   private readonly running = new Set<Promise<void>>();
+  private readonly handles = new Set<Job<unknown>>();
   private readonly startedAt = performance.now();
   private stopped: Stop | undefined;
   /** What is wrong with the file; the jobs before come to their end. */
@@ -90,13 +100,15 @@ class Batch {
   private failed = 0;
 
   constructor(
-    file: string,
+    private readonly file: string,
     private readonly options: BatchOptions,
     private readonly threads: number,
     private readonly results: Results | undefined,
     private readonly total: number | undefined,
   ) {
-    this.pool = new Pool({ threads, cache: options.cache });
+    const { store, cache, saveEvery } = options;
+    this.pool = new Pool({ threads, cache, store, lease: leaseMs });
+    this.keeping = store === undefined ? undefined : keepingOf(file, saveEvery);
     this.lines = new JobLines(file);
     this.reader = new JobReader(file);
     const { signal } = this.interrupt;
@@ -113,6 +125,8 @@ class Batch {
         this.mistake = known(thrown);
       });
       await Promise.all(this.running);
+      // Whoever runs the batch again wants it to be run.
+      if (this.stopped === undefined && this.mistake === undefined) await this.forget();
     } finally {
       await this.pool.close();
       this.interrupt.release();
@@ -131,12 +145,19 @@ class Batch {
     }
   }
 
-  /** Jobs under way are given up: they begin anew when the batch is gone on with. */
+  /** Jobs under way are given up: when the batch is gone on with, they go on where they were if they are kept, or begin anew. */
   private stop(stop: Stop): void {
     if (this.stopped !== undefined) return;
     this.stopped = stop;
     this.lines.close();
-    void this.pool.terminate();
+    const saved = this.keeping === undefined ? [] : [...this.handles].map((job) => job.suspend());
+    void Promise.allSettled(saved).then(() => this.pool.terminate());
+  }
+
+  private async forget(): Promise<void> {
+    const { keeping } = this;
+    if (keeping === undefined || isStream(this.file)) return;
+    for await (const job of new JobLines(this.file)) await this.pool.forget(keeping(job).key);
   }
 
   private begin(job: JobLine): void {
@@ -164,10 +185,13 @@ class Batch {
   private async end(job: JobLine, named: NamedJob): Promise<Ended> {
     let handle: Job<unknown> | undefined;
     try {
-      handle = this.pool.submit(named.spec as never) as Job<unknown>;
+      handle = this.pool.submit({ ...named.spec, ...this.keeping?.(job) } as never) as Job<unknown>;
+      this.handles.add(handle);
       return { job, named, output: await handle.result, stats: handle.stats };
     } catch (error) {
       return { job, named, error: known(error), stats: handle?.stats };
+    } finally {
+      if (handle !== undefined) this.handles.delete(handle);
     }
   }
 
@@ -179,6 +203,8 @@ class Batch {
     }
     this.done++;
     if (ended.error !== undefined) this.failed++;
+    // Nobody can read the line again to forget it later.
+    if (this.keeping !== undefined && isStream(this.file)) void this.pool.forget(this.keeping(ended.job).key);
     this.display.ended(this.results === undefined ? this.format(ended) : undefined, ended.error !== undefined);
   }
 
@@ -195,16 +221,33 @@ class Batch {
       return failed === 0 ? 'ok' : 'failed';
     }
     const { output } = this.options;
-    const further =
-      output === undefined ? 'with --output FILE it could be gone on with' : `--output ${output} --resume goes on`;
+    const further = this.further;
     if (stopped.kind === 'error') throw withMore(stopped.error, `${progress}, and ${further}`);
     if (stopped.kind === 'closed') {
       warn(`nobody reads the output any more: ${progress}`);
       return 'output';
     }
     warn(`interrupted: ${progress}; ${further}`);
-    return output === undefined ? exitOfSignal(stopped.signal) : 'suspended';
+    return output === undefined && this.keeping === undefined ? exitOfSignal(stopped.signal) : 'suspended';
   }
+
+  private get further(): string {
+    const { output, store } = this.options;
+    if (store !== undefined && output !== undefined) return `--store ${store} --output ${output} --resume goes on`;
+    if (store !== undefined) return `--store ${store} goes on`;
+    return output === undefined ? 'with --output FILE it could be gone on with' : `--output ${output} --resume goes on`;
+  }
+}
+
+/** What a job of the batch is kept by. */
+type KeepingOf = (job: JobLine) => { readonly key: string; readonly saveEvery: SaveEvery };
+
+/** The same for the same line of the same file. Throws UsageError. */
+function keepingOf(file: string, every = '1s'): KeepingOf {
+  const saveEvery = parseSaveEvery(every);
+  const path = file === standardInput ? file : realpathSync(file);
+  const folder = createHash('sha256').update(path).digest('hex').slice(0, 16);
+  return ({ index, text }) => ({ key: `batch/${folder}/${index}-${jobKey(text)}`, saveEvery });
 }
 
 function withMore(error: WasboxError, more: string): WasboxError {

@@ -10,7 +10,7 @@ import { parseBytes, parseCount, parseMs } from './arguments.ts';
 import type { Course, Finished } from './course.ts';
 import { drive, type End, type Why } from './drive.ts';
 import { type Exit, errorJson, errorLines, exitFor } from './exit.ts';
-import type { Keeping, KeepOptions } from './keeping.ts';
+import { checkKeep, type Keeping, type KeepOptions } from './keeping.ts';
 import { print, warn } from './output.ts';
 import { Place } from './place.ts';
 import { formatBytes, jsonValue, toJson } from './print.ts';
@@ -40,6 +40,7 @@ export class Bounds {
   /** Throws UsageError. */
   constructor(private readonly options: GoOptions) {
     const { fuel, timeout, memory, save, cache, store } = options;
+    checkKeep(options);
     this.fuel = fuel === undefined ? Number.POSITIVE_INFINITY : parseCount(fuel, '--fuel');
     this.until = timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + parseMs(timeout, '--timeout');
     this.limits = memory === undefined ? {} : { memory: parseBytes(memory, '--memory') };

@@ -133,7 +133,15 @@ export class Keeping {
   }
 }
 
-export function checkKey(key: string): void {
+/** Before anything is read. Throws UsageError. */
+export function checkKeep({ store, key, saveEvery }: KeepOptions): void {
+  for (const [name, value] of Object.entries({ key, 'save-every': saveEvery }))
+    if (store === undefined && value !== undefined) throw new UsageError(`--${name} is of use with --store only`);
+  if (key !== undefined) checkKey(key);
+  if (saveEvery !== undefined) parseSaveEvery(saveEvery);
+}
+
+function checkKey(key: string): void {
   if (key === '' || key.length > mostOfName)
     throw new UsageError(`--key must be a text of 1 to ${mostOfName} characters`);
 }
