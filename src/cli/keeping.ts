@@ -98,7 +98,7 @@ export class Keeping {
     const { checkpoint } = (this.held as Held).entry;
     return checkpoint === undefined
       ? { kind: 'nothing' }
-      : { kind: 'saved', bytes: await this.ledger.bytes(checkpoint) };
+      : { kind: 'saved', bytes: await this.ledger.state(checkpoint) };
   }
 
   /** Saves the program if it is time. */

@@ -99,7 +99,7 @@ export const show = (path: string, key: string, options: ShowOptions): Promise<E
   within<Exit>(path, async (ledger) => {
     const entry = await entryIn(ledger, path, key);
     const facts = factsOf(key, entry);
-    const state = entry.checkpoint === undefined ? undefined : await ledger.bytes(entry.checkpoint);
+    const state = entry.checkpoint === undefined ? undefined : await ledger.state(entry.checkpoint);
     const told = state && (await stateIn(ledger, key, entry, state, parseCount(options.frames, '--frames')));
     const result = entry.result === undefined ? undefined : resultOf(entry, unpack(await ledger.bytes(entry.result)));
     if (options.json) print(toJson({ ...facts, result, checkpoint: told?.json }));

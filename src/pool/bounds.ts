@@ -12,6 +12,8 @@ export const bounds = {
   warmVms: 64 * MiB,
   /** How many of these: each has instances of the host besides. */
   warmCount: 16,
+  /** Pages and stacks of the snapshots that a thread's jobs were saved as last. */
+  lastCheckpoints: 64 * MiB,
   /** Native code that the main thread keeps to give it to other threads. */
   mainCode: 256 * MiB,
 };

@@ -50,9 +50,15 @@ export type VmState =
   | { readonly kind: 'warm' }
   /**
    * A copy in bytes, as `Snapshot.encode` writes it; can be used any number of times. `foreign`: it was saved by
-   * somebody else than a job, so that the progress need not fit it.
+   * somebody else than a job, so that the progress need not fit it. `changes`: what is to be made of it before, each as
+   * `Snapshot.encode` writes it with the one before as its base.
    */
-  | { readonly kind: 'saved'; readonly bytes: Parcel; readonly foreign: boolean };
+  | {
+      readonly kind: 'saved';
+      readonly bytes: Parcel;
+      readonly foreign: boolean;
+      readonly changes?: readonly Parcel[] | undefined;
+    };
 
 /** What a service answered to a pending host call, by the call's id. */
 export type Answer =
@@ -109,6 +115,8 @@ export interface Order {
         readonly kind: 'run';
         readonly fuel: number;
         readonly checkpoint: Saving;
+        /** The checkpoint that the main thread has: a worker that has made it tells only what has changed since. */
+        readonly last: string | undefined;
         /** Fuel that it may use besides, in portions of about `sliceMs`, while no job waits for a thread. */
         readonly more: number;
         readonly sliceMs: number;
@@ -132,7 +140,16 @@ interface Returned {
   readonly kept: boolean;
   readonly progress: Progress;
   /** The same as a copy, where the order asked for a checkpoint. */
-  readonly checkpoint: Parcel | undefined;
+  readonly checkpoint: Checkpoint | undefined;
+}
+
+/** A VM as a copy in bytes. */
+export interface Checkpoint {
+  readonly bytes: Parcel;
+  /** What it is called by whoever made it. */
+  readonly name: string;
+  /** It tells what has changed since the checkpoint `last` of the order. */
+  readonly isChange: boolean;
 }
 
 /** How a slice ended. */

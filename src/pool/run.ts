@@ -13,8 +13,9 @@ import type { Answer, MovingVm, Order, Progress, Reply, SliceEnd, VmState } from
 import { clock } from './protocol.ts';
 import type { Placed } from './roster.ts';
 import { type ThreadId, type Ticket, ticket } from './scheduler.ts';
+import { Series, vmAt } from './series.ts';
 import type { BoundService } from './services.ts';
-import { JobSnapshot } from './snapshot.ts';
+import { JobSnapshot, wholeOf } from './snapshot.ts';
 import { addSlice, type JobStats, noStats } from './stats.ts';
 import type { ThreadPart } from './threads.ts';
 
@@ -111,6 +112,8 @@ export class Run implements Ticket, Placed {
   /** What its shared memories count for here, where it is between slices. */
   private weight: ArrayBuffer | undefined;
   private checkpoint: Place;
+  /** Its checkpoints since one that was whole. */
+  private series: Series | undefined;
   private sinceCheckpoint = 0;
   private fuel = firstFuel;
   /** Its last order was to run nothing. */
@@ -160,6 +163,7 @@ export class Run implements Ticket, Placed {
     this.over?.abort();
     this.place = nowhere;
     this.checkpoint = nowhere;
+    this.series = undefined;
     this.weight = undefined;
     this.answer = undefined;
     this.services = noServices;
@@ -231,7 +235,14 @@ export class Run implements Ticket, Placed {
     if (this.kept !== undefined) return { kind: 'run', ...this.kept.plan(fuel, this.place.paid), more: 0, sliceMs };
     const isDue = onCrash === 'retry' && this.sinceCheckpoint + 1 >= checkpointEvery;
     const checkpoint = isDue ? 'always' : 'never';
-    return { kind: 'run', fuel, checkpoint, more: this.mayStay ? this.fuelLeft - fuel : 0, sliceMs };
+    return {
+      kind: 'run',
+      fuel,
+      checkpoint,
+      last: this.series?.last,
+      more: this.mayStay ? this.fuelLeft - fuel : 0,
+      sliceMs,
+    };
   }
 
   /** Whether a slice may go on while nobody waits for its thread: where nothing depends on how long slices are. */
@@ -244,7 +255,7 @@ export class Run implements Ticket, Placed {
   get untouched(): JobSnapshot | undefined {
     const { vm, progress, answer } = this.place;
     if (vm.kind !== 'saved' || this.stats.slices > 0 || this.status === 'running') return undefined;
-    return new JobSnapshot(vm.bytes, progress, vm.foreign, this.identity, answer, this.spec);
+    return new JobSnapshot(wholeOf(vm), progress, vm.foreign, this.identity, answer, this.spec);
   }
 
   /** The job as it was saved. */
@@ -274,7 +285,8 @@ export class Run implements Ticket, Placed {
     this.weight = weightOf(sharedBytes(vm), this.weight);
     this.sinceCheckpoint++;
     if (checkpoint === undefined || this.kept !== undefined) return;
-    this.checkpoint = { vm: { kind: 'saved', bytes: checkpoint, foreign: false }, progress, paid, answer: undefined };
+    this.series = Series.after(this.series, checkpoint);
+    this.checkpoint = { vm: vmAt(checkpoint, this.checkpoint.vm), progress, paid, answer: undefined };
     this.sinceCheckpoint = 0;
   }
 

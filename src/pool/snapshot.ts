@@ -3,7 +3,7 @@
 // functions are named by whoever resumes.
 
 import type { Opened, PlannedCall } from '../snapshot/container/extras.ts';
-import { closeSaved, openSaved } from '../snapshot/container/whole.ts';
+import { closeSaved, joinSeries, openSaved } from '../snapshot/container/whole.ts';
 import { Snapshot, snapshotBytes } from '../snapshot/snapshot.ts';
 import { SnapshotError } from '../spec/errors.ts';
 import { attempt } from '../spec/told.ts';
@@ -13,7 +13,7 @@ import type { JobSpec } from './options.ts';
 import type { Parcel } from './parcel.ts';
 import { pack, shareBytes, unpack } from './parcel.ts';
 import { lastPlainStep, nextPlannedStep } from './program.ts';
-import type { Answer, ErrorData, Progress } from './protocol.ts';
+import type { Answer, ErrorData, Progress, VmState } from './protocol.ts';
 
 // In a container `job` (snapshot/container/extras.ts) is a parcel of `{ next, state, identity, answer, program }`, of which older ones
 // have the first two or four only.
@@ -66,6 +66,12 @@ export class JobSnapshot {
     if (vm instanceof Uint8Array) return JobSnapshot.decode(vm);
     return opened({ vm: new Snapshot(vm.data).encode(), extras: vm.extras });
   }
+}
+
+/** A VM that was saved, with what has changed since, as one. Throws SnapshotError. */
+export function wholeOf({ bytes, changes = [] }: Extract<VmState, { kind: 'saved' }>): Parcel {
+  if (changes.length === 0) return bytes;
+  return shareBytes(joinSeries([bytes, ...changes].map((part) => part.slice())));
 }
 
 function opened({ vm, extras: { modules, calls, job } }: Opened): JobSnapshot {

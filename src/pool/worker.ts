@@ -10,8 +10,6 @@ import { useStack } from '../rewrite/run/native-stack.ts';
 import type { Outcome, SuspendReason } from '../runtime/engine.ts';
 import { Module } from '../runtime/module.ts';
 import type { Value } from '../runtime/ref.ts';
-import { mostOfSnapshot } from '../snapshot/restore.ts';
-import { Snapshot } from '../snapshot/snapshot.ts';
 import { CrashError, ExitError, LimitError, SnapshotError, UsageError } from '../spec/errors.ts';
 import { withDeadline } from '../spec/patience.ts';
 import { cut, isA, messageOf } from '../spec/told.ts';
@@ -22,10 +20,11 @@ import { deliverAnswer } from './answer.ts';
 import { fileCache } from './cache.ts';
 import { toData } from './errors.ts';
 import { nextFuel } from './pace.ts';
-import { type Parcel, pack, shareBytes, unpack } from './parcel.ts';
+import { pack, unpack } from './parcel.ts';
 import { firstStep, lastPlainStep, type Program, plainProgram, runStep } from './program.ts';
 import type { CodeParcel, MovingVm, Order, Progress, Reply, Saving, SliceEnd, Tidy, WorkerData } from './protocol.ts';
 import { clock, pauses, stages } from './protocol.ts';
+import { checkpointOf, decoded, forgetCheckpoint, saved } from './saving.ts';
 import { checkLeaving } from './values.ts';
 import { systemOf, wasiProgram } from './wasi.ts';
 
@@ -114,11 +113,15 @@ class Slice {
       this.paid = account().paid;
     });
     if (end.kind === 'done') {
+      forgetCheckpoint(order.job);
       vm.dispose();
       return end;
     }
     if (this.asked === pauses.save || this.asked === pauses.drop) return this.given(vm);
-    const checkpoint = wantsSaving(order.task.checkpoint, end) ? this.timed(() => saved(vm), 'save') : undefined;
+    const { task } = order;
+    const checkpoint = wantsSaving(task.checkpoint, end)
+      ? this.timed(() => checkpointOf(vm, order.job, task.last), 'save')
+      : undefined;
     // A VM that waits stands in this thread's list of those that do, where it must not be once it is elsewhere.
     const kept = order.keep && vm.store.wait === null;
     const moving = this.moving(() => leave(vm, kept));
@@ -308,7 +311,7 @@ function enter({ vm, limits, engine }: Order, held: readonly Module[], imports: 
     case 'warm':
       throw new CrashError('a VM that was kept is not entered');
     case 'saved':
-      return VM.restore(decoded(vm.bytes, limits), { ...options, modules: held, imports: imports() });
+      return VM.restore(decoded(vm, limits), { ...options, modules: held, imports: imports() });
     default:
       return vm satisfies never;
   }
@@ -324,10 +327,6 @@ function takeWarm(job: number): Warm {
   warm.delete(job);
   return kept;
 }
-
-/** No more is unpacked than the job's limits allow. */
-const decoded = (bytes: Parcel, limits: Order['limits']): Snapshot =>
-  Snapshot.decode(bytes.slice(), mostOfSnapshot(limits));
 
 /** A VM from outside of the pool must be in a call, or be told one, but not both. */
 function checkBusy(vm: VM, { program, progress }: Order): void {
@@ -353,8 +352,6 @@ function wantsSaving(saving: Saving, end: Stopped): boolean {
   if (saving !== 'calls') return saving === 'always';
   return end.kind === 'called' || (end.kind === 'waits' && end.timeout >= longWaitMs);
 }
-
-const saved = (vm: VM): Parcel => shareBytes(vm.save().encode());
 
 /** Host functions of the thread answer. One that waits for nothing but a time gives the thread back until then. */
 async function asked(vm: VM): Promise<Stopped | undefined> {

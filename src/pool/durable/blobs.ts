@@ -1,8 +1,8 @@
 // Bytes of any length as blobs of a store, and back. This is the one place that knows how what a job has saved lies in a store:
 // whoever keeps only what has changed writes other blobs here, under a root that is read by the same function.
 //
-// A blob begins with a byte: 0, and what follows is a piece of the bytes; or 1, and its links are blobs that have the pieces, in
-// order.
+// A blob begins with a byte: 0, and what follows is a piece of the bytes; 1, and its links are blobs that have the pieces, in
+// order; or 2, and its links lead to the parts of a series, in order: what was saved, and each time what had changed since.
 
 import { StoreError } from '../../spec/errors.ts';
 import { blobName, type NewBlob, type Store } from '../../store/index.ts';
@@ -13,7 +13,7 @@ const pieceBytes = 32 * 4096 - 64;
 const fan = 4096;
 /** Levels of blobs above the pieces: far more than there can be. */
 const mostDepth = 8;
-const kinds = { piece: 0, list: 1 } as const;
+const kinds = { piece: 0, list: 1, series: 2 } as const;
 
 /** Blobs that have bytes, and the one that leads to them. */
 export interface Split {
@@ -46,7 +46,16 @@ function tagged(kind: number, bytes: Uint8Array = new Uint8Array(0)): Uint8Array
   return all;
 }
 
-/** The reverse. Rejects with StoreError. */
+/** The blob that leads to the parts of a series, each by its root. */
+export const seriesOf = (roots: readonly string[]): NewBlob => ({ bytes: tagged(kinds.series), links: roots });
+
+/** The roots of the parts of a series; of what is none, its own. Rejects with StoreError. */
+export async function partsOf(store: Store, root: string): Promise<readonly string[]> {
+  const { bytes, links } = await store.get(root);
+  return bytes[0] === kinds.series ? links : [root];
+}
+
+/** The reverse of `split`. Rejects with StoreError. */
 export async function joined(store: Store, root: string): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   await gather(store, root, pieces, 0);

@@ -11,7 +11,7 @@ import type { Job } from '../job.ts';
 import { type Carried, carried } from '../module-bytes.ts';
 import type { JobSpec } from '../options.ts';
 import { pack, unpack } from '../parcel.ts';
-import type { ErrorData, SliceEnd } from '../protocol.ts';
+import type { Checkpoint, ErrorData, SliceEnd } from '../protocol.ts';
 import type { Run } from '../run.ts';
 import { JobSnapshot } from '../snapshot.ts';
 import type { Entry } from './entry.ts';
@@ -121,9 +121,8 @@ export class DurableJobs {
   /** To where it was last saved; or to its beginning. */
   private async restore(run: Run, kept: Kept, { entry }: Held): Promise<void> {
     const { checkpoint, paid, spent, identity } = entry;
-    const state = checkpoint === undefined ? undefined : JobSnapshot.decode(await this.ledger.bytes(checkpoint));
-    const place = state === undefined ? kept.origin : placeOf(state);
-    run.adopt({ ...place, paid: state === undefined ? 0 : paid }, identity, spent);
+    const place = checkpoint === undefined ? kept.origin : placeOf(await this.ledger.states(checkpoint));
+    run.adopt({ ...place, paid: checkpoint === undefined ? 0 : paid }, identity, spent);
     kept.saved(run.place.paid);
   }
 
@@ -191,21 +190,28 @@ export class DurableJobs {
     // A job that goes on with a call is in the store as it is.
     if (calling !== undefined && calling === held.entry.calling && wanted === undefined) return undefined;
     const { identity, spec, place } = run;
-    const state = new JobSnapshot(end.checkpoint, end.progress, false, identity, undefined, spec).encode();
-    return this.save(run, state, place.paid, calling);
+    const { checkpoint, progress } = end;
+    const state = new JobSnapshot(checkpoint.bytes, progress, false, identity, undefined, spec).encode();
+    return this.save(run, state, place.paid, calling, checkpoint);
   }
 
-  private async save(run: Run, state: Uint8Array, paid: number, calling: number | undefined): Promise<void> {
+  private async save(
+    run: Run,
+    state: Uint8Array,
+    paid: number,
+    calling: number | undefined,
+    checkpoint?: Checkpoint,
+  ): Promise<void> {
     const kept = run.kept as Kept;
     const { wanted } = kept;
     kept.wanted = undefined;
     try {
-      await this.ledger.save(kept.held as Held, state, { paid, spent: run.age, calling });
+      await this.ledger.save(kept.held as Held, state, { paid, spent: run.age, calling }, checkpoint?.isChange);
     } catch (error) {
       wanted?.reject(error);
       throw error;
     }
-    kept.saved(paid);
+    kept.saved(paid, checkpoint);
     wanted?.resolve();
     this.ledger.tidy();
   }
@@ -282,12 +288,16 @@ export class DurableJobs {
 /** Mistakes of whoever runs the job, and of ours: put right, the job can go on. */
 const noResults: readonly (string | undefined)[] = ['usage', 'crash', 'store', 'lost', 'suspended', 'cancelled'];
 
-/** A job in a store, as the place where it goes on. */
-const placeOf = ({ bytes, progress, answer }: JobSnapshot): Origin => ({
-  vm: { kind: 'saved', bytes, foreign: false },
-  progress,
-  answer,
-});
+/** A checkpoint of a store, as the place where the job goes on. Throws SnapshotError. */
+function placeOf(states: readonly Uint8Array[]): Origin {
+  const [first, ...later] = states.map((state) => JobSnapshot.decode(state)) as [JobSnapshot, ...JobSnapshot[]];
+  const { progress, answer } = later.at(-1) ?? first;
+  return {
+    vm: { kind: 'saved', bytes: first.bytes, foreign: false, changes: later.map(({ bytes }) => bytes) },
+    progress,
+    answer,
+  };
+}
 
 /** Lets in so many at a time, in the order in which they came. */
 class Gate {

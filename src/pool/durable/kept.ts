@@ -2,8 +2,13 @@
 
 import type { Deferred } from '../deferred.ts';
 import type { SaveEvery } from '../options.ts';
+import type { Checkpoint, Order } from '../protocol.ts';
+import { Series } from '../series.ts';
 import type { Held } from './ledger.ts';
 import type { Origin } from './spec.ts';
+
+type RunTask = Extract<Order['task'], { kind: 'run' }>;
+type Plan = Pick<RunTask, 'fuel' | 'checkpoint' | 'last'>;
 
 export class Kept {
   /** The job in the store; undefined until it is ours. */
@@ -18,6 +23,8 @@ export class Kept {
   forsaken = false;
   /** Nothing has run since it was saved. */
   isSaved = false;
+  /** The checkpoints that the store has, since one that was whole. */
+  private series: Series | undefined;
   private savedAt = performance.now();
   private savedPaid = 0;
 
@@ -29,17 +36,19 @@ export class Kept {
   ) {}
 
   /** The next slice: its fuel, and whether it is saved at its end, or only where it waits for somebody. */
-  plan(fuel: number, paid: number): { readonly fuel: number; readonly checkpoint: 'always' | 'calls' } {
+  plan(fuel: number, paid: number): Plan {
     this.isSaved = false;
     const left = (this.every.fuel ?? Infinity) - (paid - this.savedPaid);
     const isDue = this.wanted !== undefined || performance.now() - this.savedAt >= (this.every.ms ?? Infinity);
+    const last = this.series?.last;
     return left <= fuel
-      ? { fuel: Math.max(1, left), checkpoint: 'always' }
-      : { fuel, checkpoint: isDue ? 'always' : 'calls' };
+      ? { fuel: Math.max(1, left), checkpoint: 'always', last }
+      : { fuel, checkpoint: isDue ? 'always' : 'calls', last };
   }
 
-  /** It was saved, at so much fuel; or goes on from there. */
-  saved(paid: number): void {
+  /** It was saved, at so much fuel; or goes on from there, and is saved as a whole the next time. */
+  saved(paid: number, checkpoint?: Checkpoint): void {
+    this.series = checkpoint && Series.after(this.series, checkpoint);
     this.savedAt = performance.now();
     this.savedPaid = paid;
     this.crashes = 0;

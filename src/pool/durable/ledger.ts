@@ -2,12 +2,13 @@
 // change names the version that it follows, so that an owner that was taken for dead finds its next change refused, whatever
 // clocks say. All that a change needs is one commit with it.
 
+import { joinSeries } from '../../snapshot/container/whole.ts';
 import { UsageError } from '../../spec/errors.ts';
 import { isA, quoted } from '../../spec/told.ts';
 import { openStore } from '../../store/disk/index.ts';
-import { type Head, type NewBlob, type Store, StoreError } from '../../store/index.ts';
+import { blobName, type Head, type NewBlob, type Store, StoreError } from '../../store/index.ts';
 import { LostError } from '../ends.ts';
-import { joined, split } from './blobs.ts';
+import { joined, partsOf, seriesOf, split } from './blobs.ts';
 import { type Entry, entryOf, headOf, jobsPrefix, keyOf, stateOf } from './entry.ts';
 import { Owners } from './owners.ts';
 
@@ -19,6 +20,8 @@ export class Held {
     readonly key: string,
     public entry: Entry,
     public version: number,
+    /** Roots of the checkpoint's series. */
+    public series: readonly string[] = [],
   ) {}
 }
 
@@ -52,6 +55,9 @@ export interface Wanted {
 /** So much has to have become garbage before it is collected. */
 const leastGarbage = 64 * 1024 * 1024;
 const pageSize = 1000;
+
+/** What is told of a job each time it is saved. */
+export type About = Pick<Entry, 'paid' | 'spent' | 'calling'>;
 
 export class Ledger {
   private readonly opened: () => Promise<Store>;
@@ -119,11 +125,18 @@ export class Ledger {
 
   // ---- changes of what we have
 
-  /** The job as it is now: from here it goes on, whatever happens. Durable when it resolves. */
-  save(held: Held, state: Uint8Array, about: Pick<Entry, 'paid' | 'spent' | 'calling'>): Promise<void> {
+  /**
+   * The job as it is now: from here it goes on, whatever happens. Durable when it resolves. `isChange`: the state tells what
+   * has changed since the one before.
+   */
+  async save(held: Held, state: Uint8Array, about: About, isChange = false): Promise<void> {
     const { root, blobs } = split(state);
+    const series = isChange ? [...held.series, root] : [root];
+    const list = seriesOf(series);
+    const [checkpoint, more] = series.length === 1 ? [root, []] : [blobName(list), [list]];
     this.garbage += state.length;
-    return this.change(held, { ...about, checkpoint: root, saves: held.entry.saves + 1 }, blobs);
+    await this.change(held, { ...about, checkpoint, saves: held.entry.saves + 1 }, [...blobs, ...more]);
+    held.series = series;
   }
 
   /** Its result, which takes the place of all else. */
@@ -165,6 +178,17 @@ export class Ledger {
   /** Rejects with StoreError. */
   async bytes(root: string): Promise<Uint8Array> {
     return joined(await this.store, root);
+  }
+
+  /** A checkpoint: what was saved, and each time what had changed since. Rejects with StoreError. */
+  async states(checkpoint: string): Promise<Uint8Array[]> {
+    const store = await this.store;
+    return Promise.all((await partsOf(store, checkpoint)).map((root) => joined(store, root)));
+  }
+
+  /** A checkpoint as one. Rejects with StoreError, SnapshotError. */
+  async state(checkpoint: string): Promise<Uint8Array> {
+    return joinSeries(await this.states(checkpoint));
   }
 
   /** Each job that is kept, or those of `keys`, by its key; the entry of one that is damaged is the error. */

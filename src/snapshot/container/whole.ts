@@ -3,6 +3,8 @@
 
 import { Module } from '../../runtime/module.ts';
 import { hashOf } from '../../runtime/sha256.ts';
+import type { SnapshotData } from '../data/format.ts';
+import { type DecodeOptions, decodeSnapshot, encodeSnapshot } from './container.ts';
 import { type Extras, extraParts, extrasOf, isSome, type Opened } from './extras.ts';
 import { isOlder, readOlder } from './older.ts';
 import { isContainer, joinParts, readParts, withoutExtras } from './parts.ts';
@@ -23,6 +25,23 @@ export function openSaved(bytes: Uint8Array): Opened {
 export function closeSaved({ vm, extras }: Opened): Uint8Array<ArrayBuffer> {
   const { parts, version } = withoutExtras(readParts(vm));
   return joinParts([...parts, ...extraParts(extras)], version);
+}
+
+/**
+ * A series: what was saved, and then what had changed each time since the one before. The last state of it. Throws
+ * SnapshotError.
+ */
+export function lastOf(series: readonly Uint8Array[], bounds: DecodeOptions = {}): SnapshotData {
+  let base: SnapshotData | undefined;
+  for (const bytes of series) base = decodeSnapshot(bytes, { ...bounds, base }).data;
+  return base as SnapshotData;
+}
+
+/** A series as one, with what stands beside its last. Throws SnapshotError. */
+export function joinSeries(series: readonly Uint8Array[]): Uint8Array {
+  const last = series.at(-1) as Uint8Array;
+  if (series.length === 1) return last;
+  return closeSaved({ vm: encodeSnapshot(lastOf(series)), extras: openSaved(last).extras });
 }
 
 /**
