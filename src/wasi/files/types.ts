@@ -104,12 +104,13 @@ export interface FileNode {
    */
   open(access: Access): void;
   size(): number;
+  // Of the bytes that are given, `count` from `at` on are meant: all, unless told.
   /** Fills as much as there is from `offset` on; 0 is the end. Offsets are safe integers. */
-  read(offset: number, into: Uint8Array): number;
+  read(offset: number, into: Uint8Array, at?: number, count?: number): number;
   /** Bytes written: all, or fewer where space runs out in the midst. */
-  write(offset: number, from: Uint8Array): number;
+  write(offset: number, from: Uint8Array, at?: number, count?: number): number;
   /** Writes where the file ends by then. */
-  append(from: Uint8Array): number;
+  append(from: Uint8Array, at?: number, count?: number): number;
   truncate(size: number): void;
   /** Makes sure that there is space, and makes the file as long as that. */
   allocate(offset: number, length: number): void;

@@ -8,7 +8,7 @@ import type { FileKind } from '../files/kinds.ts';
 import { dots, firstCookie } from '../files/listing.ts';
 import { NodeBase } from '../files/node.ts';
 import type { Access, DirEntry, FileNode, FileStat, FileSystem, FileTimes, Surroundings } from '../files/types.ts';
-import { call, kindOf } from './host.ts';
+import { call, failed, kindOf } from './host.ts';
 import { type Found, isSame, openFlags, type Reach } from './reach.ts';
 import { type SetTimes, secondsOf } from './times.ts';
 
@@ -180,24 +180,32 @@ export class FolderNode extends NodeBase {
     return Number(this.hostStat().size);
   }
 
-  override read(offset: number, into: Uint8Array): number {
+  override read(offset: number, into: Uint8Array, at = 0, count = into.length - at): number {
     const fd = this.opened();
-    return call(() => fs.readSync(fd, into, 0, into.length, offset));
+    try {
+      return fs.readSync(fd, into, at, count, offset);
+    } catch (thrown) {
+      return failed(thrown);
+    }
   }
 
-  override write(offset: number, from: Uint8Array): number {
+  override write(offset: number, from: Uint8Array, at = 0, count = from.length - at): number {
     const fd = this.opened();
-    return call(() => fs.writeSync(fd, from, 0, from.length, offset));
+    try {
+      return fs.writeSync(fd, from, at, count, offset);
+    } catch (thrown) {
+      return failed(thrown);
+    }
   }
 
-  override append(from: Uint8Array): number {
+  override append(from: Uint8Array, at = 0, count = from.length - at): number {
     this.opened();
     if (!this.access.write) fail('badf');
     // By its path it may not be found again; then others must not write to it at the same time.
-    if (!this.folder.reach.keepsOpen) return this.write(this.size(), from);
+    if (!this.folder.reach.keepsOpen) return this.write(this.size(), from, at, count);
     this.end ??= this.openSelf(O_WRONLY | O_APPEND);
     const { end } = this;
-    return call(() => fs.writeSync(end, from, 0, from.length, null));
+    return call(() => fs.writeSync(end, from, at, count, null));
   }
 
   override truncate(size: number): void {
