@@ -5,9 +5,10 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WASI as NodeWASI } from 'node:wasi';
-import { Module, VM } from 'wasbox';
+import { Module, type Snapshot, VM } from 'wasbox';
 import { exitCodeOf, folderFiles, memoryFiles, WASI, type WasiOptions, wasi } from 'wasbox/wasi';
-import { duel } from './measure.ts';
+import { noise } from './demo/program.ts';
+import { duel, type Figure, figure, mapFigure, time } from './measure.ts';
 import { cell, type Section } from './table.ts';
 
 const samples = 9;
@@ -86,3 +87,65 @@ function byClass(kind: typeof NodeWASI | typeof WASI, program: Program, folder: 
 function check(code: number): void {
   if (code !== 0) throw new Error(`the program ended with ${code}`);
 }
+
+const mebibyte = 2 ** 20;
+const fileBytes = 64 * mebibyte;
+/** One page in a hundred. */
+const apart = 100 * 4096;
+const saves = 7;
+
+/** What a save took, and came to. */
+interface Saved {
+  readonly save: number[];
+  readonly encode: number[];
+  readonly bytes: number[];
+}
+
+/** A VM with large files is saved again and again; a guest that waits for its input changes some of them meanwhile. */
+export async function wasiSaves(): Promise<Section> {
+  const rounds: (() => void)[] = [];
+  const next = () => new Promise<Uint8Array>((resolve) => rounds.push(() => resolve(Uint8Array.of(rounds.length))));
+  const system = wasi({
+    ...{ args: ['work', 'change', String(apart), '/large'], stdin: next, files: { large: noise(fileBytes, 5) } },
+  });
+  const vm = new VM({ engine: 'native' });
+  vm.start(vm.instantiate(Module.from(bytes), system.imports).func('_start'));
+  vm.run();
+  const [all, changed]: [Saved, Saved] = [empty(), empty()];
+  let base = vm.save();
+  for (let i = 0; i <= saves; i++) {
+    rounds.at(-1)?.();
+    await vm.answer();
+    vm.run();
+    const saved = await timed(i > 0 ? changed : empty(), vm, base);
+    await timed(i > 0 ? all : empty(), vm, undefined);
+    base = saved;
+  }
+  vm.dispose();
+  return {
+    title: 'Saving files',
+    text: `A VM with ${fileBytes / mebibyte} MiB of files in memory that nothing can be packed of, of which one page in a hundred has been changed since the save before: as what has changed (\`encode({ base })\`), and as a whole. Median (least to most) of ${saves}.`,
+    head: ['what', 'save, ms', 'encode, ms', 'encoded, MiB'],
+    rows: [row('what has changed', changed), row('everything', all)],
+  };
+}
+
+const empty = (): Saved => ({ save: [], encode: [], bytes: [] });
+
+async function timed({ save, encode, bytes }: Saved, vm: VM, base: Snapshot | undefined): Promise<Snapshot> {
+  const made: { snapshot?: Snapshot; bytes?: Uint8Array } = {};
+  save.push(await time(() => (made.snapshot = vm.save())));
+  const snapshot = made.snapshot as Snapshot;
+  encode.push(await time(() => (made.bytes = snapshot.encode(base === undefined ? {} : { base }))));
+  bytes.push((made.bytes as Uint8Array).length);
+  return snapshot;
+}
+
+const row = (what: string, { save, encode, bytes }: Saved): string[] => [
+  what,
+  cell(figure(save)),
+  cell(figure(encode)),
+  mebibytes(figure(bytes)),
+];
+
+const mebibytes = (bytes: Figure): string => mapFigure(bytes, (count) => count / mebibyte).median.toFixed(2);

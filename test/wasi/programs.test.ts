@@ -80,6 +80,14 @@ test('C: work in small steps, as the benchmarks have it', async (t) => {
       [...bytes],
       Array.from({ length: 300 * 16 }, (_, i) => (i >> 4) & 255),
     );
+    const contents = { f: new Uint8Array(1000) };
+    const changed = await run(work, { stdin: 'ab', files: contents, args: ['work', 'change', '400', 'f'] }, way);
+    t.is(changed.code, 0);
+    const after = changed.system.of(changed.vm).files.f as Uint8Array;
+    t.deepEqual(
+      [...after].flatMap((byte, at) => (byte === 0 ? [] : [[at, byte]])),
+      [0, 400, 800].map((at) => [at, 98]),
+    );
     const copied = await run(work, { ...given, args: ['work', 'copy'] }, way);
     t.deepEqual([copied.code, copied.stdout], [0, input], told(way));
   }
