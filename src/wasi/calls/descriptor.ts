@@ -144,6 +144,8 @@ function seek({ system, memory, form }: Scene, fd: number, offset: bigint, whenc
 
 /** An entry takes longer than a copy of its bytes. */
 const entryWeight = 64;
+/** What a name takes that a folder of the host is asked for, as if so many bytes were copied: some microseconds. */
+const nameWeight = 65_536;
 
 function listDirectory(scene: Scene, fd: number, at: number, size: number, cookie: bigint, result: number) {
   const { system, memory } = scene;
@@ -151,7 +153,7 @@ function listDirectory(scene: Scene, fd: number, at: number, size: number, cooki
   const into = memory.range(at, size);
   memory.check(result, 4);
   let used = 0;
-  for (const entry of node.list(cookie)) {
+  for (const entry of node.list(cookie, (names) => scene.copied(nameWeight * names))) {
     const bytes = dirent(entry).subarray(0, size - used);
     into.set(bytes, used);
     used += bytes.length;

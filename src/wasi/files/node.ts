@@ -69,7 +69,7 @@ export abstract class NodeBase implements FileNode {
   symlink(_name: string, _target: string): void {
     this.refuse('notdir');
   }
-  list(_cookie: bigint): Iterable<DirEntry> {
+  list(_cookie: bigint, _read?: (names: number) => void): Iterable<DirEntry> {
     return this.refuse('notdir');
   }
 

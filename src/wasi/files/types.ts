@@ -136,9 +136,10 @@ export interface FileNode {
   /**
    * The entries after a cookie, `.` and `..` first; a listing begins with cookie 0. A cookie is good for ever: after other
    * changes of the directory, and after a restore. The entries are read as the iterator goes on. A directory that was
-   * removed has none.
+   * removed has none. `read` is told of so many names that the host had to be asked for, beside the entries that are
+   * taken: no fewer after a restore, nor more.
    */
-  list(cookie: bigint): Iterable<DirEntry>;
+  list(cookie: bigint, read?: (names: number) => void): Iterable<DirEntry>;
 
   /** The target of a symbolic link. */
   readlink(): string;

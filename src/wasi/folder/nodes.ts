@@ -36,6 +36,8 @@ export interface SavedNode {
   readonly kind: FileKind;
   readonly read: boolean;
   readonly write: boolean;
+  /** A listing is under way, and its names have been paid for. */
+  readonly listing: boolean;
 }
 
 /** In case somebody puts something else there each time that it is looked at. */
@@ -50,8 +52,8 @@ export class FolderNode extends NodeBase {
   /** The same, opened to be written at its end. */
   private end: number | undefined;
   private target = '';
-  /** Names as the listing under way has them, in its order. */
-  private listing: readonly Listed[] | undefined;
+  /** Names as the listing under way has them, in its order; `restored` before they are read again after a restore. */
+  private listing: readonly Listed[] | 'restored' | undefined;
 
   constructor(
     private readonly folder: Folder,
@@ -88,7 +90,8 @@ export class FolderNode extends NodeBase {
     const { found, folder, kind, access } = this;
     const { stat } = found;
     const path = this.isGone() ? undefined : folder.reach.pathOf(folder.root, found);
-    return { path, inode: stat.ino, born: stat.birthtimeNs, kind, ...access };
+    const listing = this.listing !== undefined;
+    return { path, inode: stat.ino, born: stat.birthtimeNs, kind, ...access, listing };
   }
 
   private isGone(): boolean {
@@ -317,19 +320,32 @@ export class FolderNode extends NodeBase {
    * Ordered by hashes of the names, which are the cookies: so they mean the same whatever was made and removed meanwhile,
    * and after a restore. Names that are no UTF-8 are left out, as no path leads to them.
    */
-  override *list(cookie: bigint): Iterable<DirEntry> {
+  override *list(cookie: bigint, read?: (names: number) => void): Iterable<DirEntry> {
     this.checkDirectory();
     if (this.isGone()) return;
     yield* dots(cookie, this.inodeOf(this.found.stat));
-    if (cookie <= firstCookie) this.listing = undefined;
-    this.listing ??= this.names();
-    const { listing } = this;
+    const listing = this.listingFrom(cookie, read);
     for (let i = firstFrom(listing, cookie); i < listing.length; i++) {
       const { name, place } = listing[i] as Listed;
       const stat = this.statOf(name);
       if (stat !== undefined) yield { name, kind: kindOf(stat), inode: this.inodeOf(stat), next: place + 1n };
     }
     this.listing = undefined;
+  }
+
+  /** The names are read where a listing begins, and kept until it has come to its end. */
+  private listingFrom(cookie: bigint, read?: (names: number) => void): readonly Listed[] {
+    if (cookie <= firstCookie) this.listing = undefined;
+    if (Array.isArray(this.listing)) return this.listing;
+    const names = this.names();
+    if (this.listing !== 'restored') read?.(names.length);
+    this.listing = names;
+    return names;
+  }
+
+  /** Goes on, after a restore, with a listing that was under way. */
+  goOnListing(): void {
+    this.listing = 'restored';
   }
 
   private names(): Listed[] {
