@@ -10,7 +10,7 @@ import { messageOf } from '../../spec/told.ts';
 import { aBlobName, aHeadName, checkCommit, checkList, checkNames } from '../checks.ts';
 import { missing, readBlob, readHead, writeBlob } from '../form.ts';
 import type { Collected, Commit, Head, KeptBlob, ListOptions, Store } from '../types.ts';
-import type { Kind, Questions, Request, Response } from './protocol.ts';
+import { type Kind, type Questions, type Request, type Response, unpackHeads } from './protocol.ts';
 
 /** A source file's process is a source file, a compiled one's a compiled one. */
 const isSource = import.meta.url.endsWith('.ts');
@@ -54,7 +54,8 @@ export class DiskStore implements Store {
 
   async list(options: ListOptions = {}): Promise<readonly Head[]> {
     checkList(options);
-    return (await this.ask('list', { ...options })).map(({ name, form }) => headOrDamage(name, form));
+    const packed = await this.ask('list', { ...options });
+    return unpackHeads(packed, headOrDamage);
   }
 
   async get(name: string): Promise<KeptBlob> {
