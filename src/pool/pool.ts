@@ -173,10 +173,10 @@ export class Pool {
   }
 
   /**
-   * Brings all jobs of the store back that have no result, or those of `keys`: this process's own of before, those of processes that have died, and, as
-   * soon as these end, die or let go of them, those of others. Gives each by its key. Services are the pool's; a job that needs
-   * others, or is damaged, is one that has failed, and stays as it is. Rejects with UsageError where the pool has no store, and
-   * with StoreError where that cannot be read.
+   * Brings all jobs of the store back that have no result, or those of `keys`: this process's own of before, those of
+   * processes that have died, and, as soon as these end, die or let go of them, those of others. Gives each by its key.
+   * Services are the pool's; a job that needs others, or is damaged, is one that has failed, and stays as it is. Rejects
+   * with UsageError where the pool has no store, and with StoreError where that cannot be read.
    */
   async recover(keys?: Iterable<string>): Promise<ReadonlyMap<string, Job<unknown>>> {
     return this.needStore().recover(keys && new Set(keys));

@@ -51,6 +51,8 @@ export class DurableJobs {
   readonly ledger: Ledger;
   /** Those that have not ended here. */
   private readonly jobs = new Map<string, { readonly job: Job<unknown>; readonly digest: string | undefined }>();
+  /** What is still being written of jobs that have ended here; whoever takes one up anew waits for it. */
+  private readonly ending = new Map<string, Promise<unknown>>();
   private readonly gate: Gate;
   private readonly expiry: NodeJS.Timeout | undefined;
 
@@ -102,6 +104,7 @@ export class DurableJobs {
   }
 
   private async take(run: Run, kept: Kept, wanted: Wanted | undefined): Promise<void> {
+    await this.ending.get(kept.key);
     let claim = await this.ledger.claim(kept.key, wanted);
     for (; claim.kind === 'elsewhere' && !run.ended; claim = await this.ledger.claim(kept.key, wanted))
       await sleep(Math.min(lookMs, this.options.lease / 4));
@@ -182,13 +185,17 @@ export class DurableJobs {
 
   /** What has to be durable before the job goes on, or anybody hears of its end; undefined where that is nothing. */
   record(run: Run, end: SliceEnd): Promise<void> | undefined {
-    const { held, wanted } = run.kept as Kept;
+    const kept = run.kept as Kept;
+    const { held, wanted } = kept;
     if (held === undefined) return undefined;
     if (end.kind === 'done') return this.ledger.end(held, 'done', end.output).then(() => wanted?.resolve());
     if (!('checkpoint' in end) || end.checkpoint === undefined) return undefined;
     const calling = end.kind === 'called' ? end.id : undefined;
     // A job that goes on with a call is in the store as it is.
-    if (calling !== undefined && calling === held.entry.calling && wanted === undefined) return undefined;
+    if (calling !== undefined && calling === held.entry.calling && wanted === undefined) {
+      kept.isSaved = true;
+      return undefined;
+    }
     const { identity, spec, place } = run;
     const { checkpoint, progress } = end;
     const state = new JobSnapshot(checkpoint.bytes, progress, false, identity, undefined, spec).encode();
@@ -212,28 +219,46 @@ export class DurableJobs {
       throw error;
     }
     kept.saved(paid, checkpoint);
-    wanted?.resolve();
+    // Also for those who have asked meanwhile: nothing has run since.
+    for (const each of [wanted, kept.wanted]) each?.resolve();
+    kept.wanted = undefined;
     this.ledger.tidy();
   }
 
   /** It was suspended: anybody may go on with it. */
-  async suspended(run: Run, snapshot: JobSnapshot): Promise<void> {
-    await this.save(run, snapshot.encode(), run.place.paid, run.call);
-    await this.ledger.release((run.kept as Kept).held as Held);
+  suspended(run: Run, snapshot: JobSnapshot): Promise<void> {
+    const kept = run.kept as Kept;
+    const { call, place } = run;
+    const leave = async () => {
+      await this.save(run, snapshot.encode(), place.paid, call);
+      await this.ledger.release(kept.held as Held);
+    };
+    return this.last(kept, leave());
   }
 
   /** Its result is an error; undefined for one that is no result: the job stays as it was saved. */
   failed(run: Run, error: Error): Promise<void> | undefined {
-    const held = run.kept?.held;
+    const { kept } = run;
     const code = (error as Partial<WasboxError>).code;
-    if (held === undefined || noResults.includes(code)) return undefined;
-    return this.ledger.end(held, 'failed', pack(toData(error), 'an error'));
+    if (kept?.held === undefined || noResults.includes(code)) return undefined;
+    return this.last(kept, this.ledger.end(kept.held, 'failed', pack(toData(error), 'an error')));
   }
 
   /** It was cancelled, and is to be forgotten. */
   forsake(kept: Kept): void {
     kept.forsaken = true;
-    if (kept.held !== undefined) void this.ledger.remove(kept.held).catch(() => {});
+    if (kept.held !== undefined) void this.last(kept, this.ledger.remove(kept.held)).catch(() => {});
+  }
+
+  /** The last that this pool writes of a job. */
+  private last({ key }: Kept, work: Promise<void>): Promise<void> {
+    const over = work
+      .catch(() => {})
+      .finally(() => {
+        if (this.ending.get(key) === over) this.ending.delete(key);
+      });
+    this.ending.set(key, over);
+    return work;
   }
 
   /** The thread of the job died. Whether it goes on from where it was last saved; it then runs by itself. */

@@ -10,7 +10,7 @@ import { messageOf } from '../../spec/told.ts';
 import { aBlobName, aHeadName, checkCommit, checkList, checkNames } from '../checks.ts';
 import { missing, readBlob, readHead, writeBlob } from '../form.ts';
 import type { Collected, Commit, Head, KeptBlob, ListOptions, Store } from '../types.ts';
-import type { Kind, Questions, Request, Response } from './protocol.ts';
+import { type Kind, type Questions, type Request, type Response, unpackHeads } from './protocol.ts';
 
 /** A source file's process is a source file, a compiled one's a compiled one. */
 const isSource = import.meta.url.endsWith('.ts');
@@ -18,6 +18,9 @@ const entry = fileURLToPath(new URL(`../../../workers/store.${isSource ? 'ts' : 
 
 /** How a process ends that has read what is no page. */
 const damageSignals: readonly (NodeJS.Signals | null)[] = ['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', 'SIGFPE'];
+
+/** What does not change by trying again. */
+const hopeless: readonly StoreError['reason'][] = ['damaged', 'version'];
 
 interface Pending {
   readonly resolve: (answer: unknown) => void;
@@ -54,7 +57,8 @@ export class DiskStore implements Store {
 
   async list(options: ListOptions = {}): Promise<readonly Head[]> {
     checkList(options);
-    return (await this.ask('list', { ...options })).map(({ name, form }) => headOrDamage(name, form));
+    const packed = await this.ask('list', { ...options });
+    return unpackHeads(packed, headOrDamage);
   }
 
   async get(name: string): Promise<KeptBlob> {
@@ -87,7 +91,11 @@ export class DiskStore implements Store {
   /** The process that has the file open: another one where the last is gone. */
   private async keep(): Promise<Keeper> {
     if (this.closing !== undefined) throw new StoreError('the store is closed', 'closed', this.path);
-    if (this.keeper === undefined || this.keeper.gone) this.keeper = new Keeper(this.path);
+    const { keeper } = this;
+    if (keeper?.hopeless !== undefined) throw keeper.hopeless;
+    if (keeper !== undefined && !keeper.gone) return keeper;
+    makeFolder(this.path);
+    this.keeper = started(this.path);
     return this.keeper;
   }
 }
@@ -96,13 +104,14 @@ export class DiskStore implements Store {
 class Keeper {
   readonly opened: Promise<undefined>;
   gone = false;
+  /** Another process would fare no better. */
+  hopeless: StoreError | undefined;
   private readonly child: ChildProcess;
   private readonly pending = new Map<number, Pending>();
   private readonly ended: Promise<void>;
   private count = 0;
 
   constructor(private readonly path: string) {
-    makeFolder(path);
     this.child = fork(entry, [], {
       serialization: 'advanced',
       // What LMDB prints when a disk is full is told by an error.
@@ -111,17 +120,23 @@ class Keeper {
       detached: true,
     });
     this.child.on('message', (response: Response) => this.settle(response));
-    // A message that could not be sent is told by `exit`, too.
-    this.child.on('error', () => this.child.kill('SIGKILL'));
     this.ended = new Promise((resolve) => {
+      // A message that could not be sent is told by `exit`, too; a process that could not be started by nothing else.
+      this.child.on('error', () => {
+        this.child.kill('SIGKILL');
+        if (this.child.pid !== undefined) return;
+        this.lose(null);
+        resolve();
+      });
       this.child.on('exit', (_, signal) => {
         this.lose(signal);
         resolve();
       });
     });
     this.opened = this.ask('open', path);
-    this.opened.catch(() => {
+    this.opened.catch((error: StoreError) => {
       this.gone = true;
+      if (hopeless.includes(error.reason)) this.hopeless = error;
       this.child.kill('SIGKILL');
     });
   }
@@ -154,6 +169,7 @@ class Keeper {
   private lose(signal: NodeJS.Signals | null): void {
     this.gone = true;
     const error = this.goneError(signal);
+    if (hopeless.includes(error.reason)) this.hopeless = error;
     for (const { reject } of this.pending.values()) reject(error);
     this.pending.clear();
   }
@@ -198,6 +214,16 @@ function errorFrom({
 }): StoreError {
   const end = ` (${where})`;
   return new StoreError(message.endsWith(end) ? message.slice(0, -end.length) : message, reason, where);
+}
+
+function started(path: string): Keeper {
+  try {
+    return new Keeper(path);
+  } catch (cause) {
+    throw new StoreError(`the process that keeps the file cannot be started: ${messageOf(cause)}`, 'io', path, {
+      cause,
+    });
+  }
 }
 
 function makeFolder(path: string): void {

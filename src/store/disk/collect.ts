@@ -53,7 +53,7 @@ class Collection {
       for (const { form } of page) yield* this.reach(linksFrom(Buffer.from(form), linksAt.head));
       const last = page.at(-1);
       if (last === undefined) return;
-      after = last.name;
+      after = Buffer.from(last.name).toString();
       yield;
     }
   }

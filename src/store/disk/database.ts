@@ -16,7 +16,7 @@ import { StoreError } from '../../spec/errors.ts';
 import { messageOf } from '../../spec/told.ts';
 import { checksumIn, conflict, damaged, linksOf, missing, readHead, versionIn, whereHead, writeHead } from '../form.ts';
 import type { HeadChange, ListOptions } from '../types.ts';
-import type { HeadForm, WrittenCommit } from './protocol.ts';
+import type { HeadBytes, WrittenCommit } from './protocol.ts';
 
 export const format = 1;
 /** What is written about the whole. */
@@ -33,7 +33,7 @@ const keyOf = (letter: string, ...rest: readonly Uint8Array[]): Buffer =>
 const behind = (letter: string): Buffer => Buffer.of(codeOf(letter) + 1);
 
 const headKey = (name: string): Buffer => keyOf('h', Buffer.from(name));
-const nameIn = (key: Uint8Array): string => Buffer.from(key).toString('utf8', 1);
+const nameIn = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.length).toString('utf8', 1);
 const wholeKey = keyOf('m');
 export type BlobLetter = 'b' | 'n';
 export const blobKey = (letter: BlobLetter, name: Uint8Array): Buffer => keyOf(letter, name);
@@ -137,16 +137,17 @@ export class Database {
     if (this.suspect) throw damaged('a head is damaged or gone, and it may be this one', whereHead(name));
   }
 
-  list({ prefix = '', after = '', limit = 1000 }: ListOptions): HeadForm[] {
+  list({ prefix = '', after = '', limit = 1000 }: ListOptions): HeadBytes[] {
     return this.reading(() => {
       const [first, last] = [headKey(prefix), headKey(after)];
-      const start = Buffer.compare(first, last) > 0 ? first : last;
-      const found: HeadForm[] = [];
-      for (const { key, value } of this.range('h', start)) {
-        if (found.length >= limit || !Buffer.from(key).subarray(0, first.length).equals(first)) break;
-        if (after === '' || !last.equals(key)) found.push({ name: nameIn(key), form: value });
-      }
-      return found;
+      const start = after !== '' && Buffer.compare(first, last) <= 0 ? Buffer.concat([last, Buffer.of(0)]) : first;
+      // No name has that byte in UTF-8.
+      const end = Buffer.concat([first, Buffer.of(0xff)]);
+      if (Buffer.compare(start, end) >= 0) return [];
+      return [...this.db.getRange({ start, end, limit })].map(({ key, value }) => ({
+        name: key.subarray(1),
+        form: value,
+      }));
     });
   }
 

@@ -4,7 +4,15 @@
 import { StoreError } from '../../spec/errors.ts';
 import { collect } from './collect.ts';
 import { asStoreError, Database } from './database.ts';
-import type { Failure, Kind, Questions, Request, Response, WrittenCommit } from './protocol.ts';
+import {
+  type Failure,
+  type Kind,
+  packHeads,
+  type Questions,
+  type Request,
+  type Response,
+  type WrittenCommit,
+} from './protocol.ts';
 
 /** Those that end the process that asks are no business of this one: it has a commit to finish. */
 const ignored = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -46,7 +54,7 @@ class Server {
       this.db = new Database(path);
     },
     head: (name) => this.open.head(name),
-    list: (options) => this.open.list(options),
+    list: (options) => packHeads(this.open.list(options)),
     get: (name) => this.open.get(name),
     has: (names) => this.open.has(names),
     collect: () => {
