@@ -19,6 +19,7 @@ import { growth, stages } from './stages.ts';
 import { rewriting, startup } from './startup.ts';
 import { checkpoints, forks } from './state/section.ts';
 import { markdown } from './table.ts';
+import { wasiPrograms, wasiSaves } from './wasi.ts';
 
 const parts = {
   kernels: [kernelRatios],
@@ -32,6 +33,7 @@ const parts = {
   snapshots: [snapshots],
   state: [checkpoints, forks],
   moving: [moving],
+  wasi: [wasiPrograms, wasiSaves],
   latency: [latency],
   prices: [prices],
   deadlines: [deadlines],

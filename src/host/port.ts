@@ -5,7 +5,7 @@ import { tidyHostValues } from '../runtime/collect.ts';
 import type { HostPort } from '../runtime/engine.ts';
 import { exported } from '../runtime/instance.ts';
 import type { MemoryInst } from '../runtime/memory.ts';
-import { hostCallsOfThread, inHost } from '../runtime/nesting.ts';
+import { enterHost, hostCallsOfThread, leaveHost } from '../runtime/nesting.ts';
 import type { Ref, Value } from '../runtime/ref.ts';
 import type { FuncInst, InstanceInst, PendingCall, Store } from '../runtime/store.ts';
 import { type ReadTextOptions, readText, type WriteTextOptions, writeText } from '../runtime/text.ts';
@@ -149,7 +149,7 @@ export class Port implements HostPort {
       this.wait(func, args);
       return false;
     }
-    this.write(func, base, results, resultList(this.name(func), results, value));
+    this.write(func, base, results, this.resultList(func, results, value));
     return true;
   }
 
@@ -180,11 +180,13 @@ export class Port implements HostPort {
     this.running = caller;
     inHands.push(args);
     const context = this.context(caller, host.owner, callId);
+    enterHost(this.store);
     try {
-      return inHost(this.store, () => callBody(host, args, context));
+      return callBody(host, args, context);
     } catch (cause) {
       throw context.ends(cause) ? cause : hostError(this.name(func), cause);
     } finally {
+      leaveHost(this.store);
       this.running = running;
       inHands.pop();
     }
@@ -198,6 +200,20 @@ export class Port implements HostPort {
     } catch (cause) {
       throw badResult(this.name(func), cause);
     }
+  }
+
+  /** None, one as it is, several as an array. What a function without results returns is not looked at. */
+  private resultList(func: FuncAddr, types: readonly ValType[], value: unknown): Value[] {
+    if (types.length === 1) return [value];
+    if (types.length > 1) {
+      if (Array.isArray(value)) return value;
+      throw badResult(this.name(func), new UsageError(`${types.length} results are given as an array`));
+    }
+    if (isA(value, Promise)) {
+      value.catch(() => undefined);
+      throw badResult(this.name(func), new UsageError('a promise, for which asyncHostFunction is made'));
+    }
+    return [];
   }
 
   private context(
@@ -224,7 +240,7 @@ export class Port implements HostPort {
     const context = this.context(this.waiting(), host.owner, id);
     try {
       const value = await callBody(host, args, context);
-      return resultList(name, this.store.funcType(func).results, value);
+      return this.resultList(func, this.store.funcType(func).results, value);
     } catch (cause) {
       throw isA(cause, HostError) || context.ends(cause) ? cause : hostError(name, cause);
     }
@@ -253,7 +269,7 @@ export class Port implements HostPort {
   /** Asks the function of a pending call again. Throws as a call does. */
   retry({ id, func, args }: PendingCall): Value[] | NotYet {
     const value = this.perform(this.hostAt(func), func, args, this.waiting(), id);
-    return isA(value, NotYet) ? value : resultList(this.name(func), this.store.funcType(func).results, value);
+    return isA(value, NotYet) ? value : this.resultList(func, this.store.funcType(func).results, value);
   }
 
   /** Nothing is pending any more. */
@@ -298,25 +314,25 @@ function hostError(name: string, cause: unknown): HostError {
 
 /** Named, so that stacks can be cut off where the host function's own part ends (spec/stacks.ts). */
 function callBody(host: HostFunction, args: readonly Value[], context: HostContext): unknown {
-  return host.body(...args, context);
+  switch (args.length) {
+    // Each of these is a list and a copy of it less.
+    case 0:
+      return host.body(context);
+    case 1:
+      return host.body(args[0], context);
+    case 2:
+      return host.body(args[0], args[1], context);
+    case 3:
+      return host.body(args[0], args[1], args[2], context);
+    case 4:
+      return host.body(args[0], args[1], args[2], args[3], context);
+    default:
+      return host.body(...args, context);
+  }
 }
 
 const badResult = (name: string, cause: unknown): HostError =>
   new HostError(`${name} returned what it must not: ${messageOf(cause)}`, { cause });
-
-/** None, one as it is, several as an array. What a function without results returns is not looked at. */
-function resultList(name: string, types: readonly ValType[], value: unknown): Value[] {
-  if (types.length === 1) return [value];
-  if (types.length > 1) {
-    if (Array.isArray(value)) return value;
-    throw badResult(name, new UsageError(`${types.length} results are given as an array`));
-  }
-  if (isA(value, Promise)) {
-    value.catch(() => undefined);
-    throw badResult(name, new UsageError('a promise, for which asyncHostFunction is made'));
-  }
-  return [];
-}
 
 class Context implements HostContext {
   /** What ends the call that the guest is in, once the function has said so. */

@@ -14,8 +14,11 @@ export class HostStates {
   constructor(private readonly most: number) {}
 
   of<S>(owner: StateOwner<S>): S {
-    if (!this.held.has(owner)) this.held.set(owner, owner.state.create(this.most));
-    return this.held.get(owner) as S;
+    const held = this.held.get(owner);
+    if (held !== undefined || this.held.has(owner)) return held as S;
+    const made = owner.state.create(this.most);
+    this.held.set(owner, made);
+    return made;
   }
 
   /** Throws LimitError for blocks of too many bytes. */

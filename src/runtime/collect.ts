@@ -54,8 +54,8 @@ export function collect(store: Store, slotWords: number): void {
  * stack is below its top, and what stands in objects counts, dead ones too. Nothing happens while native code runs.
  */
 export function tidyHostValues(store: Store): void {
+  if (!store.hostValues.isFull || store.heap.pinned > 0) return;
   const { heap, hostValues, stack } = store;
-  if (!hostValues.isFull || heap.pinned > 0) return;
   const marks = new Uint8Array(hostValues.list.length);
   const mark = (words: Int32Array, from: number, to: number) => {
     for (let i = from; i < to; i += 2) if (words[i + 1] === refKinds.extern) marks[words[i] as number] = 1;

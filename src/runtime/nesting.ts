@@ -9,15 +9,24 @@ let hostCalls = 0;
 
 export const hostCallsOfThread = (): number => hostCalls;
 
-/** Does what a host function does. Frames of the store below cannot be suspended meanwhile. */
-export function inHost<T>(store: Store, act: () => T): T {
+/** A host function begins to run. Frames of the store below cannot be suspended until it has ended. */
+export function enterHost(store: Store): void {
   store.hostDepth++;
   hostCalls++;
+}
+
+export function leaveHost(store: Store): void {
+  hostCalls--;
+  store.hostDepth--;
+}
+
+/** Does what a host function does. */
+export function inHost<T>(store: Store, act: () => T): T {
+  enterHost(store);
   try {
     return act();
   } finally {
-    hostCalls--;
-    store.hostDepth--;
+    leaveHost(store);
   }
 }
 

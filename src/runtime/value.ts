@@ -3,7 +3,7 @@
 import { topOf } from '../spec/deftypes.ts';
 import { UsageError } from '../spec/errors.ts';
 import { told } from '../spec/told.ts';
-import { isRef, slotsOf, typeName, type ValType } from '../spec/types.ts';
+import { isRef, type NumType, slotsOf, typeName, type ValType } from '../spec/types.ts';
 import { refKinds, type Value } from './ref.ts';
 import type { Store } from './store.ts';
 
@@ -52,8 +52,8 @@ function readRef(lo: number, hi: number, store: Store): Value {
 }
 
 /**
- * Writes a value to the slot at `slot`, all of its words. Throws UsageError, naming `what`, for a value that is not of
- * the type; numbers must be in range, nothing is converted silently.
+ * Writes a value to the slot at `slot`, all of its words. Throws UsageError, naming `what` (of several the one at
+ * `index`), for a value that is not of the type; numbers must be in range, nothing is converted silently.
  */
 export function writeValue(
   words: Int32Array,
@@ -62,43 +62,45 @@ export function writeValue(
   value: Value,
   store: Store,
   what: string,
+  index?: number,
 ): void {
   const at = slot * 2;
   if (isRef(type)) {
-    const [lo, hi] = store.refWords(value, type) ?? misfit(value, type, what);
+    const [lo, hi] = store.refWords(value, type) ?? misfit(value, type, what, index);
     words[at] = lo;
     words[at + 1] = hi;
     return;
   }
   if (type === 'v128') {
-    if (!(value instanceof Uint8Array) || value.length !== 16) misfit(value, type, what);
+    if (!(value instanceof Uint8Array) || value.length !== 16) misfit(value, type, what, index);
     words.set(new Int32Array(value.slice().buffer), at);
     return;
   }
-  writeNumber(type, value, what);
+  writeNumber(type, value, what, index);
   words[at] = half[0] as number;
   words[at + 1] = half[1] as number;
 }
 
 /** Leaves the words of a number in `half`. */
-function writeNumber(type: 'i32' | 'i64' | 'f32' | 'f64', value: Value, what: string): void {
+function writeNumber(type: NumType, value: Value, what: string, index: number | undefined): void {
   half[1] = 0;
   if (type === 'i64') {
     if (typeof value !== 'bigint' || (value !== BigInt.asIntN(64, value) && value !== BigInt.asUintN(64, value)))
-      misfit(value, type, what);
+      misfit(value, type, what, index);
     half[0] = Number(BigInt.asIntN(32, value));
     half[1] = Number(BigInt.asIntN(32, value >> 32n));
     return;
   }
-  if (typeof value !== 'number') misfit(value, type, what);
+  if (typeof value !== 'number') misfit(value, type, what, index);
   if (type === 'f64') double[0] = value;
   else if (type === 'f32') single[0] = value;
   else if (Number.isInteger(value) && value >= -0x8000_0000 && value <= 0xffff_ffff) half[0] = value;
-  else misfit(value, type, what);
+  else misfit(value, type, what, index);
 }
 
-function misfit(value: Value, type: ValType, what: string): never {
-  throw new UsageError(`${what} must be of type ${typeName(type)}, and ${told(value)} is not`);
+function misfit(value: Value, type: ValType, what: string, index: number | undefined): never {
+  const which = index === undefined ? what : `${what} ${index}`;
+  throw new UsageError(`${which} must be of type ${typeName(type)}, and ${told(value)} is not`);
 }
 
 /** Writes values one after the other from `slot` on. */
@@ -115,19 +117,22 @@ export function writeValues(
       `${what}: ${types.length} ${types.length === 1 ? 'value is' : 'values are'} expected, ${values.length} given`,
     );
   let at = slot;
-  types.forEach((type, i) => {
-    writeValue(words, at, type, values[i], store, `${what} ${i}`);
+  for (let i = 0; i < types.length; i++) {
+    const type = types[i] as ValType;
+    writeValue(words, at, type, values[i], store, what, i);
     at += slotsOf(type);
-  });
+  }
 }
 
 export function readValues(words: Int32Array, slot: number, types: readonly ValType[], store: Store): Value[] {
+  const values: Value[] = [];
   let at = slot;
-  return types.map((type) => {
-    const value = readValue(words, at, type, store);
+  for (let i = 0; i < types.length; i++) {
+    const type = types[i] as ValType;
+    values.push(readValue(words, at, type, store));
     at += slotsOf(type);
-    return value;
-  });
+  }
+  return values;
 }
 
 /** The hierarchy that a reference of the host belongs to: null fits any nullable type. */

@@ -38,8 +38,13 @@ export const peek = (object: object, key: PropertyKey): unknown =>
   attempt(() => (object as Record<PropertyKey, unknown>)[key], undefined);
 
 /** As `instanceof`, which a proxy can make throw. */
-export const isA = <T>(value: unknown, type: abstract new (...args: never[]) => T): value is T =>
-  attempt(() => value instanceof type, false);
+export function isA<T>(value: unknown, type: abstract new (...args: never[]) => T): value is T {
+  try {
+    return value instanceof type;
+  } catch {
+    return false;
+  }
+}
 
 /** An error, also one of another realm. */
 export const isError = (value: unknown): value is Error =>

@@ -13,10 +13,11 @@ const names = [
 ] as const;
 export type Right = (typeof names)[number];
 
-const bits = new Map<string, number>(names.map((name, bit) => [name, 2 ** bit]));
+/** Each as a number; all are less than 2 ** 30. */
+export const bitOf = Object.fromEntries(names.map((name, bit) => [name, 2 ** bit])) as Readonly<Record<Right, number>>;
 
-/** Rights as one number; all of them are less than 2 ** 30. */
-export const rights = (...of: readonly Right[]): number => of.reduce((sum, right) => sum | (bits.get(right) ?? 0), 0);
+/** Rights as one number. */
+export const rights = (...of: readonly Right[]): number => of.reduce((sum, right) => sum | bitOf[right], 0);
 
 export const allRights = rights(...names);
 

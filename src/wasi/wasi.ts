@@ -133,7 +133,7 @@ class VmScene implements Scene {
     readonly form: Form,
   ) {
     this.system = context.state;
-    this.memory = memoryOf(context);
+    this.memory = memoryOf(context, context.memory());
     this.again = context.callId !== undefined;
   }
 
@@ -148,14 +148,7 @@ class VmScene implements Scene {
   }
 }
 
-/** Of the last call, by the VM's state. */
-const memories = new WeakMap<System, GuestMemory>();
-
-function memoryOf(context: HostContext<System>): GuestMemory {
-  const bytes = context.memory();
-  const known = memories.get(context.state);
-  if (known?.isOf(bytes)) return known;
-  const made = new GuestMemory(bytes);
-  memories.set(context.state, made);
-  return made;
+function memoryOf({ state }: HostContext<System>, bytes: Uint8Array): GuestMemory {
+  if (state.memory?.isOf(bytes) !== true) state.memory = new GuestMemory(bytes);
+  return state.memory as GuestMemory;
 }

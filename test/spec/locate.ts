@@ -1,4 +1,4 @@
-// Finds the test suite and the corpus of real programs, which are no part of this repository.
+// Finds the test suites and the corpus of real programs, which are no part of this repository.
 
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -10,6 +10,8 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 export const testsuite = locate('WASBOX_TESTSUITE', 'testsuite', 'the WebAssembly test suite');
 /** The folder of real programs with their checks: `WASBOX_CORPUS`, else beside the checkout. Undefined as well. */
 export const findCorpus = () => locate('WASBOX_CORPUS', 'corpus', 'the corpus of real programs');
+/** The official tests of WASI, branch `prod/testsuite-base`: `WASBOX_WASI_TESTSUITE`, else beside the checkout. */
+export const findWasiSuite = () => locate('WASBOX_WASI_TESTSUITE', 'wasi-testsuite', 'the test suite of WASI');
 
 const driver = '.driver.mjs';
 

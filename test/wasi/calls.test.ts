@@ -1,10 +1,13 @@
 // The calls where real hosts go wrong, and where programs feel it.
 
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
 import { SnapshotError, UsageError } from '../../src/index.ts';
 import { unstable } from '../../src/wasi/abi.ts';
 import { calls } from '../../src/wasi/calls/calls.ts';
-import { memoryFiles } from '../../src/wasi/index.ts';
+import { folderFiles, memoryFiles } from '../../src/wasi/node/index.ts';
 import { saveSystem } from '../../src/wasi/system/saved.ts';
 import { type Entry, Exit, eventsAt, Guest, oflags, rights, subscribe } from './guest.ts';
 
@@ -614,6 +617,21 @@ test('what takes long is charged for by its length', (t) => {
   t.is(cost('fd_write', 1, 16, 1, 0), 1000);
   t.is(cost('fd_allocate', fd, 0n, 50_000n), 48_500);
   t.true(cost('fd_readdir', 3, 8192, 4096, 0n, 0) > 1000);
+  const folder = fs.mkdtempSync(join(tmpdir(), 'wasbox-cost-'));
+  t.teardown(() => fs.rmSync(folder, { recursive: true }));
+  for (let i = 0; i < 100; i++) fs.writeFileSync(join(folder, `${i}`), '');
+  const large = new Guest({ preopens: { '/': folderFiles(folder) } });
+  const far = 2n ** 63n;
+  for (const [cookie, isRead] of [
+    [0n, true],
+    [0n, true],
+    [far, false],
+    [far, true],
+  ] as const) {
+    const before = large.copied;
+    large.call('fd_readdir', 3, 8192, 100, cookie, 0);
+    t.is(large.copied - before > 100 * 10_000, isRead, 'where names are read it is all of them');
+  }
   t.true(cost('path_filestat_get', 3, 0, ...g.text('./'.repeat(500)), 64) > 1000);
   subscribe(g, 0x1000, { userdata: 1n, fd: 1, type: 'write' });
   t.true(cost('poll_oneoff', 0x1000, 0x3000, 1, 0) > 1000);

@@ -6,7 +6,7 @@ test('what is written byte by byte is kept as bytes', (t) => {
   const output = Output.of(undefined);
   gc();
   const before = process.memoryUsage().heapUsed;
-  for (let i = 0; i < 500_000; i++) output.write(Uint8Array.of(i));
+  for (let i = 0; i < 500_000; i++) output.write(Uint8Array.of(i), [0, 1], 1);
   gc();
   t.true(process.memoryUsage().heapUsed - before < 5_000_000);
   t.is(output.written, 500_000);
@@ -16,7 +16,7 @@ test('what is written byte by byte is kept as bytes', (t) => {
 test('each save has all that was written, in a few blocks, and nobody writes to them again', (t) => {
   const output = Output.of(undefined);
   const saves = Array.from({ length: 300 }, (_, i) => {
-    output.write(Uint8Array.of(i, i + 1));
+    output.write(Uint8Array.of(i, i + 1), [0, 2], 2);
     return output.save();
   });
   saves.forEach(({ data, blocks }, i) => {

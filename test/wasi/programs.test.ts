@@ -9,6 +9,7 @@ const hello = program('hello');
 const files = program('files');
 const time = program('time');
 const words = program('words');
+const work = program('work');
 
 test('C: arguments, standard streams, an exit code', async (t) => {
   for (const way of ways) {
@@ -63,6 +64,32 @@ test('Rust: files, environment, a sleep', async (t) => {
     const missing = await run(words, { ...options, args: ['words', '/nothing'] }, way);
     t.is(missing.code, 66);
     t.regex(missing.stderr, /^\/nothing: No such file or directory/);
+  }
+});
+
+test('C: work in small steps, as the benchmarks have it', async (t) => {
+  const input = 'some of the input, and more of it\n';
+  for (const way of ways) {
+    const given = { stdin: input, files: { 'd/': '' } };
+    const hash = await run(work, { ...given, args: ['work', 'hash', '1'] }, way);
+    t.deepEqual([hash.code, hash.stderr], [0, '05002718\n'], told(way));
+    const written = await run(work, { ...given, args: ['work', 'files', '300', '/d/f'] }, way);
+    t.deepEqual([written.code, written.stderr], [0, '0093c6a5\n'], told(way));
+    const bytes = written.system.of(written.vm).files['d/f'] as Uint8Array;
+    t.deepEqual(
+      [...bytes],
+      Array.from({ length: 300 * 16 }, (_, i) => (i >> 4) & 255),
+    );
+    const contents = { f: new Uint8Array(1000) };
+    const changed = await run(work, { stdin: 'ab', files: contents, args: ['work', 'change', '400', 'f'] }, way);
+    t.is(changed.code, 0);
+    const after = changed.system.of(changed.vm).files.f as Uint8Array;
+    t.deepEqual(
+      [...after].flatMap((byte, at) => (byte === 0 ? [] : [[at, byte]])),
+      [0, 400, 800].map((at) => [at, 98]),
+    );
+    const copied = await run(work, { ...given, args: ['work', 'copy'] }, way);
+    t.deepEqual([copied.code, copied.stdout], [0, input], told(way));
   }
 });
 

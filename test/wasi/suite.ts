@@ -1,11 +1,13 @@
 // Runs the official tests of preview 1: a folder of modules, each with what it is to be given and what it is to come to.
 // https://github.com/WebAssembly/wasi-testsuite, branch prod/testsuite-base
 
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { Module } from '../../src/index.ts';
 import { type FileSource, memoryFiles } from '../../src/wasi/index.ts';
-import { run, type Way } from './run.ts';
+import { folderFiles } from '../../src/wasi/node/index.ts';
+import { engines, run, told, type Way } from './run.ts';
 
 export interface Case {
   readonly name: string;
@@ -55,6 +57,40 @@ export interface How extends Way {
 }
 
 export const inMemory = (folder: string): FileSource => memoryFiles({ contents: contentsOfFolder(folder) });
+
+/** In a copy of it, as tests write to it; the copies are made in a folder. */
+const inFolder = (copies: string) => (folder: string) => {
+  const copy = mkdtempSync(join(copies, 'test-'));
+  cpSync(folder, copy, { recursive: true });
+  return folderFiles(copy);
+};
+
+/** On both engines, staying and hopping, with files in memory and in a folder; by what they are called. */
+export function allWays(copies: string): Map<string, How> {
+  const places = { 'in memory': inMemory, 'in a folder': inFolder(copies) };
+  const ways = Object.entries(places).flatMap(([place, files]) =>
+    [false, true].flatMap((hopping) =>
+      engines.map((engine): [string, How] => [
+        `${told({ engine, hopping })}, files ${place}`,
+        { engine, hopping, files },
+      ]),
+    ),
+  );
+  return new Map(ways);
+}
+
+/** A folder for copies, to be removed by whoever asks. */
+export const copiesFolder = (): string => mkdtempSync(join(tmpdir(), 'wasbox-wasi-'));
+
+/** The tests that fail, each with what is wrong. */
+export async function failuresOf(cases: readonly Case[], how: How): Promise<string[]> {
+  const failures: string[] = [];
+  for (const test of cases) {
+    const failure = await failureOf(test, how).catch((error: unknown) => String(error));
+    if (failure !== undefined) failures.push(`${test.name}: ${failure}`);
+  }
+  return failures;
+}
 
 /** What is wrong, or undefined where all is as it should be. Throws what the program traps with. */
 export async function failureOf(test: Case, how: How): Promise<string | undefined> {

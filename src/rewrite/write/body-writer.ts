@@ -54,9 +54,9 @@ export interface Open {
   readonly label: number;
   readonly stashes: readonly Local[];
   /** The same of the label that leads to its handlers, of a `try` or `try_table` that has any. */
-  readonly handler?: number;
+  readonly handler: number | undefined;
   /** Of a clause: where code was not entered in its midst, another label lies within. */
-  readonly guarded?: boolean;
+  readonly guarded: boolean;
   /** Which of the open blocks, outermost first, handles what is thrown right inside; -1 if none does. */
   readonly thrownTo: number;
   /** Where its code begins; and of loops within each other in it the bytes of all, at most: a rest has them again. */
@@ -65,6 +65,9 @@ export interface Open {
   /** What it and the blocks around have stashed, once that was asked. */
   allStashes: readonly Local[] | undefined;
 }
+
+/** What is told of a block as it is opened. */
+type Opening = Pick<Open, 'block' | 'label' | 'stashes'> & Partial<Pick<Open, 'handler' | 'guarded'>>;
 
 /** What stands where in the code, for traps: (offset from the start of the function's body, pc), ascending. */
 export type Origins = readonly number[];
@@ -131,12 +134,13 @@ export class BodyWriter {
     }
   }
 
-  push(open: Omit<Open, 'thrownTo' | 'begun' | 'loops' | 'allStashes'>, loops = 0): void {
-    const { block } = open;
+  push({ block, label, stashes, handler, guarded = false }: Opening, loops = 0): void {
     const place = this.open.length;
     const outer = this.open[place - 1 - Math.max(0, block.delegate)]?.thrownTo ?? -1;
     const thrownTo = handles(block) ? place : outer;
-    this.open.push({ ...open, thrownTo, begun: this.w.length, loops, allStashes: undefined });
+    const begun = this.w.length;
+    // All have the same fields in the same order: there are millions, and V8 takes a tenth of the time for that.
+    this.open.push({ block, label, stashes, handler, guarded, thrownTo, begun, loops, allStashes: undefined });
   }
 
   /** A block, which is open no longer, has been written. */

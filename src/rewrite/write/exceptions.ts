@@ -118,7 +118,7 @@ function endClause(b: BodyWriter, { block, label, stashes }: Open): readonly Loc
 
 /** Ends a block that handles exceptions, which is open no longer, up to its own label. Returns what it has stashed. */
 function closeHandlers(b: BodyWriter, open: Open): readonly Local[] {
-  if (open.block.kind === 'clause' && open.guarded !== true) {
+  if (open.block.kind === 'clause' && !open.guarded) {
     b.give(open.stashes.at(-1) as Local);
     return open.stashes.slice(0, -1);
   }

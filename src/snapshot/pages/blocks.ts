@@ -57,7 +57,7 @@ const mostAlike = 8;
 class Pages {
   readonly different: Uint8Array[] = [];
   private readonly ofBase: readonly Uint8Array[];
-  private readonly places = new Places(keyOfPage);
+  private readonly places = new Places();
   private readonly byHash = new Map<number, number[]>();
 
   constructor(base: Blocks) {
@@ -97,25 +97,21 @@ function pagesIn(block: Uint8Array): Uint8Array[] {
   return pages;
 }
 
-/** Something for each stretch of bytes, by where it is: the key is one within its buffer. */
-class Places<K> {
-  private readonly buffers = new WeakMap<ArrayBufferLike, Map<K, number>>();
+/** Something for each stretch of no more bytes than a page, by where it is in its buffer. */
+class Places {
+  private readonly buffers = new WeakMap<ArrayBufferLike, Map<number, number>>();
 
-  constructor(private readonly keyOf: (bytes: Uint8Array) => K) {}
-
-  get(bytes: Uint8Array): number | undefined {
-    return this.buffers.get(bytes.buffer)?.get(this.keyOf(bytes));
+  get(page: Uint8Array): number | undefined {
+    return this.buffers.get(page.buffer)?.get(keyOf(page));
   }
 
-  set(bytes: Uint8Array, value: number): void {
-    const known = this.buffers.get(bytes.buffer) ?? new Map<K, number>();
-    this.buffers.set(bytes.buffer, known.set(this.keyOf(bytes), value));
+  set(page: Uint8Array, value: number): void {
+    const known = this.buffers.get(page.buffer) ?? new Map<number, number>();
+    this.buffers.set(page.buffer, known.set(keyOf(page), value));
   }
 }
 
-/** Of what is no longer than a page. */
-const keyOfPage = ({ byteOffset, length }: Uint8Array): number => byteOffset * (pageBytes + 1) + length;
-const keyOfBlock = ({ byteOffset, length }: Uint8Array): string => `${byteOffset} ${length}`;
+const keyOf = ({ byteOffset, length }: Uint8Array): number => byteOffset * (pageBytes + 1) + length;
 
 /** Pages that are shorter are equal to those that go on with zeros. */
 function isEqual(a: Uint8Array, b: Uint8Array): boolean {
@@ -124,15 +120,23 @@ function isEqual(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
-const hashes = new Places(keyOfBlock);
+const hashes = new Places();
 
-/** What tells a block from others. */
+/** What tells a block from others. Of pages that a snapshot before this one had, too, it is known already. */
 export function hashOfBlock(block: Uint8Array): number {
-  const known = hashes.get(block);
+  let hash = block.length;
+  for (const page of pagesIn(block)) {
+    checkDeadline('encoding a snapshot');
+    hash = Math.imul((hash ^ hashOfPage(page)) >>> 0, 0x9e3779b1) ^ (hash >>> 15);
+  }
+  return hash >>> 0;
+}
+
+function hashOfPage(page: Uint8Array): number {
+  const known = hashes.get(page);
   if (known !== undefined) return known;
-  checkDeadlineNow('encoding a snapshot');
-  const hash = crc32(block);
-  hashes.set(block, hash);
+  const hash = crc32(page);
+  hashes.set(page, hash);
   return hash;
 }
 

@@ -5,7 +5,8 @@ import { ErrnoError, fail } from '../errno.ts';
 import type { FileKind } from '../files/kinds.ts';
 import { fileTypes } from '../files/kinds.ts';
 import type { FileStat, FileTimes } from '../files/types.ts';
-import { type Right, rights, rightsIn } from '../rights.ts';
+import { type Stretches, sizeOfAll } from '../memory.ts';
+import { bitOf, type Right, rights, rightsIn } from '../rights.ts';
 import type { Descriptor, FileDescriptor, InputDescriptor, OutputDescriptor } from '../system/descriptors.ts';
 import { call, later, type Result, type Scene, safe } from './call.ts';
 
@@ -16,9 +17,9 @@ const kindOf = (descriptor: Descriptor): FileKind =>
   descriptor.kind === 'file' ? descriptor.node.kind : descriptor.terminal ? 'character device' : 'unknown';
 
 /** A file that was opened for what the right is about. */
-function opened(descriptor: Descriptor, right: 'fd_read' | 'fd_write'): void {
+function opened(descriptor: Descriptor, right: number): void {
   if (descriptor.kind === 'file' && descriptor.node.kind === 'directory') fail('isdir');
-  if ((descriptor.rights & rights(right)) === 0) fail('badf');
+  if ((descriptor.rights & right) === 0) fail('badf');
 }
 
 // Reading.
@@ -26,35 +27,36 @@ function opened(descriptor: Descriptor, right: 'fd_read' | 'fd_write'): void {
 function read(scene: Scene, fd: number, at: number, count: number, result: number): Result {
   const { system, memory } = scene;
   const descriptor = system.descriptors.with(fd, 'fd_read');
-  opened(descriptor, 'fd_read');
-  const ranges = memory.vectors(at, count);
+  opened(descriptor, bitOf.fd_read);
+  const to = memory.vectors(at, count);
   memory.check(result, 4);
   if (descriptor.kind === 'output') fail('badf');
-  if (descriptor.kind === 'input') return readStream(scene, descriptor, ranges, result);
-  const got = readFile(descriptor, descriptor.offset, ranges);
+  if (descriptor.kind === 'input') return readStream(scene, descriptor, to, result);
+  const got = readFile(scene, descriptor, descriptor.offset, to);
   descriptor.offset += got;
   scene.copied(got);
   memory.setU32(result, got);
   return undefined;
 }
 
-function readStream(scene: Scene, descriptor: InputDescriptor, ranges: readonly Uint8Array[], at: number): Result {
+function readStream(scene: Scene, descriptor: InputDescriptor, to: Stretches, result: number): Result {
+  const { memory } = scene;
   const { stream, flags } = descriptor;
-  if (ranges.length > 0 && stream.available === undefined)
-    return later(stream.coming, (flags & fdFlags.nonblock) === 0);
+  if (to.length > 0 && stream.available === undefined) return later(stream.coming, (flags & fdFlags.nonblock) === 0);
   let sum = 0;
-  for (const range of ranges) sum += stream.read(range);
+  for (let i = 0; i < to.length; i += 2) sum += stream.read(memory.bytes, to[i] as number, to[i + 1] as number);
   scene.copied(sum);
-  scene.memory.setU32(at, sum);
+  memory.setU32(result, sum);
   return undefined;
 }
 
-function readFile({ node }: FileDescriptor, offset: number, ranges: readonly Uint8Array[]): number {
+function readFile({ memory }: Scene, { node }: FileDescriptor, offset: number, to: Stretches): number {
   let sum = 0;
-  for (const range of ranges) {
-    const got = node.read(offset + sum, range);
+  for (let i = 0; i < to.length; i += 2) {
+    const size = to[i + 1] as number;
+    const got = node.read(offset + sum, memory.bytes, to[i], size);
     sum += got;
-    if (got < range.length) break;
+    if (got < size) break;
   }
   return sum;
 }
@@ -64,13 +66,13 @@ function readFile({ node }: FileDescriptor, offset: number, ranges: readonly Uin
 function write(scene: Scene, fd: number, at: number, count: number, result: number): Result {
   const { system, memory } = scene;
   const descriptor = system.descriptors.with(fd, 'fd_write');
-  opened(descriptor, 'fd_write');
-  const ranges = memory.vectors(at, count);
+  opened(descriptor, bitOf.fd_write);
+  const from = memory.vectors(at, count);
   memory.check(result, 4);
   if (descriptor.kind === 'input') fail('badf');
-  if (descriptor.kind === 'output') return writeStream(scene, descriptor, ranges, result);
+  if (descriptor.kind === 'output') return writeStream(scene, descriptor, from, result);
   const isAppending = (descriptor.flags & fdFlags.append) !== 0;
-  const put = writeFile(descriptor, isAppending ? undefined : descriptor.offset, ranges);
+  const put = writeFile(scene, descriptor, isAppending ? undefined : descriptor.offset, from);
   scene.copied(put);
   descriptor.offset = isAppending ? descriptor.node.size() : descriptor.offset + put;
   memory.setU32(result, put);
@@ -78,45 +80,36 @@ function write(scene: Scene, fd: number, at: number, count: number, result: numb
 }
 
 /** All of it: a sink takes what it is given, and says afterwards when it takes more. */
-function writeStream(scene: Scene, descriptor: OutputDescriptor, ranges: readonly Uint8Array[], at: number): Result {
+function writeStream(scene: Scene, descriptor: OutputDescriptor, from: Stretches, result: number): Result {
   const { stream, flags } = descriptor;
   const { system, memory } = scene;
   if (stream.busy !== undefined) return later(stream.busy, (flags & fdFlags.nonblock) === 0);
-  const size = ranges.reduce((sum, { length }) => sum + length, 0);
+  const size = sizeOfAll(from);
   const { output } = system.limits;
   if (system.written + size > output) scene.overLimit('output', output);
-  const bytes = new Uint8Array(size);
-  let to = 0;
-  for (const range of ranges) {
-    bytes.set(range, to);
-    to += range.length;
-  }
   scene.copied(size);
-  stream.write(bytes);
-  memory.setU32(at, size);
+  stream.write(memory.bytes, from, size);
+  memory.setU32(result, size);
   return undefined;
 }
 
 /** At the end where no offset is given. What was written before something fails counts. */
-function writeFile(descriptor: FileDescriptor, offset: number | undefined, ranges: readonly Uint8Array[]): number {
+function writeFile(scene: Scene, descriptor: FileDescriptor, offset: number | undefined, from: Stretches): number {
+  const { bytes } = scene.memory;
   const { node, flags } = descriptor;
   let sum = 0;
-  for (const range of ranges) {
-    const put = attempt(sum, () => (offset === undefined ? node.append(range) : node.write(offset + sum, range)));
-    sum += put;
-    if (put < range.length) break;
+  try {
+    for (let i = 0; i < from.length; i += 2) {
+      const [at, size] = [from[i] as number, from[i + 1] as number];
+      const put = offset === undefined ? node.append(bytes, at, size) : node.write(offset + sum, bytes, at, size);
+      sum += put;
+      if (put < size) break;
+    }
+  } catch (error) {
+    if (sum === 0 || !(error instanceof ErrnoError)) throw error;
   }
   if (sum > 0 && (flags & (fdFlags.sync | fdFlags.dsync)) !== 0) node.sync((flags & fdFlags.sync) === 0);
   return sum;
-}
-
-function attempt(before: number, act: () => number): number {
-  try {
-    return act();
-  } catch (error) {
-    if (before > 0 && error instanceof ErrnoError) return 0;
-    throw error;
-  }
 }
 
 // What there is to know.
@@ -151,6 +144,8 @@ function seek({ system, memory, form }: Scene, fd: number, offset: bigint, whenc
 
 /** An entry takes longer than a copy of its bytes. */
 const entryWeight = 64;
+/** What a name takes that a folder of the host is asked for, as if so many bytes were copied: some microseconds. */
+const nameWeight = 65_536;
 
 function listDirectory(scene: Scene, fd: number, at: number, size: number, cookie: bigint, result: number) {
   const { system, memory } = scene;
@@ -158,7 +153,7 @@ function listDirectory(scene: Scene, fd: number, at: number, size: number, cooki
   const into = memory.range(at, size);
   memory.check(result, 4);
   let used = 0;
-  for (const entry of node.list(cookie)) {
+  for (const entry of node.list(cookie, (names) => scene.copied(nameWeight * names))) {
     const bytes = dirent(entry).subarray(0, size - used);
     into.set(bytes, used);
     used += bytes.length;
@@ -202,20 +197,20 @@ export const descriptorCalls = {
   fd_pread: call('i32 i32 i32 i64 i32', (scene, fd, at, count, offset, result) => {
     const { system, memory } = scene;
     const descriptor = system.descriptors.file(fd, 'fd_read');
-    opened(descriptor, 'fd_read');
-    const ranges = memory.vectors(at, count);
+    opened(descriptor, bitOf.fd_read);
+    const to = memory.vectors(at, count);
     memory.check(result, 4);
-    const got = readFile(descriptor, safe(offset, 'inval'), ranges);
+    const got = readFile(scene, descriptor, safe(offset, 'inval'), to);
     scene.copied(got);
     memory.setU32(result, got);
   }),
   fd_pwrite: call('i32 i32 i32 i64 i32', (scene, fd, at, count, offset, result) => {
     const { system, memory } = scene;
     const descriptor = system.descriptors.file(fd, 'fd_write');
-    opened(descriptor, 'fd_write');
-    const ranges = memory.vectors(at, count);
+    opened(descriptor, bitOf.fd_write);
+    const from = memory.vectors(at, count);
     memory.check(result, 4);
-    const put = writeFile(descriptor, safe(offset, 'inval'), ranges);
+    const put = writeFile(scene, descriptor, safe(offset, 'inval'), from);
     scene.copied(put);
     memory.setU32(result, put);
   }),

@@ -26,13 +26,13 @@ export abstract class NodeBase implements FileNode {
   size(): number {
     return this.noFile();
   }
-  read(_offset: number, _into: Uint8Array): number {
+  read(_offset: number, _into: Uint8Array, _at?: number, _count?: number): number {
     return this.noFile();
   }
-  write(_offset: number, _from: Uint8Array): number {
+  write(_offset: number, _from: Uint8Array, _at?: number, _count?: number): number {
     return this.noFile();
   }
-  append(_from: Uint8Array): number {
+  append(_from: Uint8Array, _at?: number, _count?: number): number {
     return this.noFile();
   }
   truncate(_size: number): void {
@@ -69,7 +69,7 @@ export abstract class NodeBase implements FileNode {
   symlink(_name: string, _target: string): void {
     this.refuse('notdir');
   }
-  list(_cookie: bigint): Iterable<DirEntry> {
+  list(_cookie: bigint, _read?: (names: number) => void): Iterable<DirEntry> {
     return this.refuse('notdir');
   }
 

@@ -104,12 +104,13 @@ export interface FileNode {
    */
   open(access: Access): void;
   size(): number;
+  // Of the bytes that are given, `count` from `at` on are meant: all, unless told.
   /** Fills as much as there is from `offset` on; 0 is the end. Offsets are safe integers. */
-  read(offset: number, into: Uint8Array): number;
+  read(offset: number, into: Uint8Array, at?: number, count?: number): number;
   /** Bytes written: all, or fewer where space runs out in the midst. */
-  write(offset: number, from: Uint8Array): number;
+  write(offset: number, from: Uint8Array, at?: number, count?: number): number;
   /** Writes where the file ends by then. */
-  append(from: Uint8Array): number;
+  append(from: Uint8Array, at?: number, count?: number): number;
   truncate(size: number): void;
   /** Makes sure that there is space, and makes the file as long as that. */
   allocate(offset: number, length: number): void;
@@ -135,9 +136,10 @@ export interface FileNode {
   /**
    * The entries after a cookie, `.` and `..` first; a listing begins with cookie 0. A cookie is good for ever: after other
    * changes of the directory, and after a restore. The entries are read as the iterator goes on. A directory that was
-   * removed has none.
+   * removed has none. `read` is told of so many names that the host had to be asked for, beside the entries that are
+   * taken: no fewer after a restore, nor more.
    */
-  list(cookie: bigint): Iterable<DirEntry>;
+  list(cookie: bigint, read?: (names: number) => void): Iterable<DirEntry>;
 
   /** The target of a symbolic link. */
   readlink(): string;

@@ -6,18 +6,23 @@ import type { FileKind } from '../files/kinds.ts';
 /** Codes that are called otherwise there. */
 const renamed: Readonly<Record<string, string>> = { opnotsupp: 'notsup', wouldblock: 'again', deadlock: 'deadlk' };
 
-/** Codes of Node's own are of arguments that the host's calls cannot take, as names with a NUL. */
+/** Does what fails as the host's calls do. */
 export function call<T>(act: () => T): T {
   try {
     return act();
   } catch (thrown) {
-    const code = (thrown as { code?: unknown } | null)?.code;
-    if (thrown instanceof ErrnoError || typeof code !== 'string') throw thrown;
-    if (code.startsWith('ERR_')) fail('inval', thrown);
-    const name = code.replace(/^E/, '').toLowerCase();
-    const errno = renamed[name] ?? name;
-    return fail(isErrno(errno) ? errno : 'io', thrown);
+    return failed(thrown);
   }
+}
+
+/** Throws ErrnoError. Codes of Node's own are of arguments that the host's calls cannot take, as names with a NUL. */
+export function failed(thrown: unknown): never {
+  const code = (thrown as { code?: unknown } | null)?.code;
+  if (thrown instanceof ErrnoError || typeof code !== 'string') throw thrown;
+  if (code.startsWith('ERR_')) fail('inval', thrown);
+  const name = code.replace(/^E/, '').toLowerCase();
+  const errno = renamed[name] ?? name;
+  return fail(isErrno(errno) ? errno : 'io', thrown);
 }
 
 /** What `fs.Stats` and `fs.Dirent` have in common. */

@@ -8,7 +8,7 @@ import type { FileKind } from '../files/kinds.ts';
 import { dots, firstCookie } from '../files/listing.ts';
 import { NodeBase } from '../files/node.ts';
 import type { Access, DirEntry, FileNode, FileStat, FileSystem, FileTimes, Surroundings } from '../files/types.ts';
-import { call, kindOf } from './host.ts';
+import { call, failed, kindOf } from './host.ts';
 import { type Found, isSame, openFlags, type Reach } from './reach.ts';
 import { type SetTimes, secondsOf } from './times.ts';
 
@@ -36,6 +36,8 @@ export interface SavedNode {
   readonly kind: FileKind;
   readonly read: boolean;
   readonly write: boolean;
+  /** A listing is under way, and its names have been paid for. */
+  readonly listing: boolean;
 }
 
 /** In case somebody puts something else there each time that it is looked at. */
@@ -50,8 +52,8 @@ export class FolderNode extends NodeBase {
   /** The same, opened to be written at its end. */
   private end: number | undefined;
   private target = '';
-  /** Names as the listing under way has them, in its order. */
-  private listing: readonly Listed[] | undefined;
+  /** Names as the listing under way has them, in its order; `restored` before they are read again after a restore. */
+  private listing: readonly Listed[] | 'restored' | undefined;
 
   constructor(
     private readonly folder: Folder,
@@ -88,7 +90,8 @@ export class FolderNode extends NodeBase {
     const { found, folder, kind, access } = this;
     const { stat } = found;
     const path = this.isGone() ? undefined : folder.reach.pathOf(folder.root, found);
-    return { path, inode: stat.ino, born: stat.birthtimeNs, kind, ...access };
+    const listing = this.listing !== undefined;
+    return { path, inode: stat.ino, born: stat.birthtimeNs, kind, ...access, listing };
   }
 
   private isGone(): boolean {
@@ -180,24 +183,32 @@ export class FolderNode extends NodeBase {
     return Number(this.hostStat().size);
   }
 
-  override read(offset: number, into: Uint8Array): number {
+  override read(offset: number, into: Uint8Array, at = 0, count = into.length - at): number {
     const fd = this.opened();
-    return call(() => fs.readSync(fd, into, 0, into.length, offset));
+    try {
+      return fs.readSync(fd, into, at, count, offset);
+    } catch (thrown) {
+      return failed(thrown);
+    }
   }
 
-  override write(offset: number, from: Uint8Array): number {
+  override write(offset: number, from: Uint8Array, at = 0, count = from.length - at): number {
     const fd = this.opened();
-    return call(() => fs.writeSync(fd, from, 0, from.length, offset));
+    try {
+      return fs.writeSync(fd, from, at, count, offset);
+    } catch (thrown) {
+      return failed(thrown);
+    }
   }
 
-  override append(from: Uint8Array): number {
+  override append(from: Uint8Array, at = 0, count = from.length - at): number {
     this.opened();
     if (!this.access.write) fail('badf');
     // By its path it may not be found again; then others must not write to it at the same time.
-    if (!this.folder.reach.keepsOpen) return this.write(this.size(), from);
+    if (!this.folder.reach.keepsOpen) return this.write(this.size(), from, at, count);
     this.end ??= this.openSelf(O_WRONLY | O_APPEND);
     const { end } = this;
-    return call(() => fs.writeSync(end, from, 0, from.length, null));
+    return call(() => fs.writeSync(end, from, at, count, null));
   }
 
   override truncate(size: number): void {
@@ -309,19 +320,32 @@ export class FolderNode extends NodeBase {
    * Ordered by hashes of the names, which are the cookies: so they mean the same whatever was made and removed meanwhile,
    * and after a restore. Names that are no UTF-8 are left out, as no path leads to them.
    */
-  override *list(cookie: bigint): Iterable<DirEntry> {
+  override *list(cookie: bigint, read?: (names: number) => void): Iterable<DirEntry> {
     this.checkDirectory();
     if (this.isGone()) return;
     yield* dots(cookie, this.inodeOf(this.found.stat));
-    if (cookie <= firstCookie) this.listing = undefined;
-    this.listing ??= this.names();
-    const { listing } = this;
+    const listing = this.listingFrom(cookie, read);
     for (let i = firstFrom(listing, cookie); i < listing.length; i++) {
       const { name, place } = listing[i] as Listed;
       const stat = this.statOf(name);
       if (stat !== undefined) yield { name, kind: kindOf(stat), inode: this.inodeOf(stat), next: place + 1n };
     }
     this.listing = undefined;
+  }
+
+  /** The names are read where a listing begins, and kept until it has come to its end. */
+  private listingFrom(cookie: bigint, read?: (names: number) => void): readonly Listed[] {
+    if (cookie <= firstCookie) this.listing = undefined;
+    if (Array.isArray(this.listing)) return this.listing;
+    const names = this.names();
+    if (this.listing !== 'restored') read?.(names.length);
+    this.listing = names;
+    return names;
+  }
+
+  /** Goes on, after a restore, with a listing that was under way. */
+  goOnListing(): void {
+    this.listing = 'restored';
   }
 
   private names(): Listed[] {

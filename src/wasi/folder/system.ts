@@ -71,7 +71,7 @@ export class FolderFileSystem implements FileSystem {
     }
   }
 
-  private find({ path, inode, born, kind, read, write }: SavedNode): FileNode {
+  private find({ path, inode, born, kind, read, write, listing }: SavedNode): FileNode {
     if (path === undefined) throw new ErrnoError('noent');
     let node = this.root;
     node.hold();
@@ -90,6 +90,7 @@ export class FolderFileSystem implements FileSystem {
       const isBornThen = born === 0n || stat.birthtimeNs === 0n || stat.birthtimeNs === born;
       if (path !== '' && (stat.ino !== inode || !isBornThen || node.kind !== kind)) throw new ErrnoError('stale');
       if (path !== '') node.open({ read, write });
+      if (listing) node.goOnListing();
       return node;
     } catch (thrown) {
       node.release();
@@ -114,12 +115,13 @@ function rootAt(path: string, reach: Reach): Folder['root'] {
 
 /** Throws SnapshotError. */
 function checkNode(saved: unknown): SavedNode {
-  const { path, inode, born, kind, read, write } = (saved ?? {}) as { [K in keyof SavedNode]?: unknown };
+  const { path, inode, born, kind, read, write, listing } = (saved ?? {}) as { [K in keyof SavedNode]?: unknown };
   const where = 'an open file of a folder';
   const isPath = typeof path === 'string' && (path === '' || path.split('/').every(isName));
   if (path !== undefined && !isPath) bad('a path expected', where);
   if (typeof inode !== 'bigint' || typeof born !== 'bigint') bad('numbers expected', where);
   if (typeof read !== 'boolean' || typeof write !== 'boolean') bad('access expected', where);
+  if (typeof listing !== 'boolean') bad('whether it is being listed expected', where);
   if (typeof kind !== 'string' || !Object.hasOwn(fileTypes, kind)) bad('a kind of file expected', where);
-  return { path, inode, born, kind, read, write } as SavedNode;
+  return { path, inode, born, kind, read, write, listing } as SavedNode;
 }

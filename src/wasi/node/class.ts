@@ -8,7 +8,7 @@ import { NotYet } from '../../host/not-yet.ts';
 import { LimitError, UsageError } from '../../spec/errors.ts';
 import { aFlag, anInteger, anObject, anything, listOf, oneOf, optionsOf, theOptions } from '../../spec/options.ts';
 import { type Form, preview1, unstable } from '../abi.ts';
-import type { Scene } from '../calls/call.ts';
+import type { Call, Scene } from '../calls/call.ts';
 import { calls, perform } from '../calls/calls.ts';
 import type { FileSource } from '../files/types.ts';
 import { folderFiles } from '../folder/source.ts';
@@ -75,7 +75,9 @@ export class WASI {
     this.form = version === 'preview1' ? preview1 : unstable;
     this.returnOnExit = returnOnExit;
     this.system = newSystem(giverOf(givenBy(options)));
-    this.wasiImport = Object.fromEntries(Object.keys(calls).map((name) => [name, (...args) => this.call(name, args)]));
+    this.wasiImport = Object.fromEntries(
+      Object.entries(calls).map(([name, call]) => [name, (...args) => this.call(call, args)]),
+    );
   }
 
   /** For `WebAssembly.instantiate`. */
@@ -126,8 +128,7 @@ export class WASI {
     return instance.exports;
   }
 
-  private call(name: string, args: (number | bigint)[]): unknown {
-    const call = calls[name] as (typeof calls)[string];
+  private call(call: Call, args: (number | bigint)[]): unknown {
     for (let again = false; ; again = true) {
       const scene = new BlockingScene(this.system, this.bytes(), this.form, again);
       const result = perform(call, scene, args);
@@ -139,8 +140,10 @@ export class WASI {
   private bytes(): GuestMemory {
     if (this.memory === undefined)
       throw new UsageError('no memory is bound: call start, initialize or finalizeBindings');
-    const bytes = new Uint8Array(this.memory.buffer);
-    if (!this.guest?.isOf(bytes)) this.guest = new GuestMemory(bytes);
+    const { buffer } = this.memory;
+    const { bytes } = this.guest ?? {};
+    if (bytes?.buffer !== buffer || bytes.length !== buffer.byteLength)
+      this.guest = new GuestMemory(new Uint8Array(buffer));
     return this.guest as GuestMemory;
   }
 }

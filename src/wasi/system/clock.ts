@@ -23,6 +23,8 @@ export type SavedClock =
 
 export interface Clock {
   realtime(): bigint;
+  /** The time of day that files are marked with: no later than that, and a millisecond earlier at the most. */
+  stamp(): bigint;
   monotonic(): bigint;
   readonly resolution: bigint;
   /**
@@ -63,6 +65,9 @@ class LiveClock implements Clock {
   readonly resolution = 1000n;
   /** How much the monotonic clock is ahead of the host's. */
   private ahead: bigint;
+  /** The last stamp, and in which millisecond it was made. */
+  private stamped = 0n;
+  private stampedAt = -1;
 
   constructor(
     private readonly began: bigint,
@@ -78,6 +83,15 @@ class LiveClock implements Clock {
     const told = Date.now();
     const apart = told - performance.timeOrigin - performance.now();
     return Math.abs(apart) > mostApart ? BigInt(told) * perMs : hostTime();
+  }
+
+  stamp(): bigint {
+    const ms = Math.floor(performance.now());
+    if (ms !== this.stampedAt) {
+      this.stampedAt = ms;
+      this.stamped = this.realtime();
+    }
+    return this.stamped;
   }
 
   monotonic(): bigint {
@@ -108,6 +122,10 @@ class Fixed implements Clock {
 
   realtime(): bigint {
     return this.start + this.monotonic();
+  }
+
+  stamp(): bigint {
+    return this.realtime();
   }
 
   monotonic(): bigint {

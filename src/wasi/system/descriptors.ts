@@ -2,7 +2,7 @@
 
 import { fail } from '../errno.ts';
 import type { FileNode } from '../files/types.ts';
-import { type Right, rights } from '../rights.ts';
+import { bitOf, type Right } from '../rights.ts';
 import type { Input, Output } from './streams.ts';
 
 interface Common {
@@ -79,7 +79,7 @@ export class Descriptors {
   /** What has the right; those that the guest has given up are `notcapable`. */
   with(fd: number, right: Right): Descriptor {
     const found = this.get(fd);
-    if ((found.barred & rights(right)) !== 0) fail('notcapable');
+    if (found.barred !== 0 && (found.barred & bitOf[right]) !== 0) fail('notcapable');
     return found;
   }
 

@@ -6,6 +6,7 @@ import { sharedCopy } from '../../runtime/shared.ts';
 import { SnapshotError, UsageError } from '../../spec/errors.ts';
 import { told } from '../../spec/told.ts';
 import { ErrnoError, fail } from '../errno.ts';
+import { copyBytes, type Stretches } from '../memory.ts';
 
 /** A text stands for its UTF-8. */
 export type Chunk = Uint8Array | string;
@@ -291,11 +292,11 @@ export class Input {
   }
 
   /** So many bytes as are there, at the most. */
-  read(into: Uint8Array): number {
-    const part = this.block.subarray(this.at, this.at + into.length);
-    into.set(part);
-    this.at += part.length;
-    return part.length;
+  read(into: Uint8Array, at: number, most: number): number {
+    const count = Math.min(most, this.block.length - this.at);
+    copyBytes(this.block, this.at, into, at, count);
+    this.at += count;
+    return count;
   }
 
   /** Takes along what came meanwhile. */
@@ -309,6 +310,17 @@ export class Input {
 export interface SavedOutput {
   readonly written: number;
   readonly blocks: number;
+}
+
+/** Stretches one after the other. */
+function copied(bytes: Uint8Array, from: Stretches, into: Uint8Array, at: number): Uint8Array {
+  let to = at;
+  for (let i = 0; i < from.length; i += 2) {
+    const size = from[i + 1] as number;
+    copyBytes(bytes, from[i] as number, into, to, size);
+    to += size;
+  }
+  return into;
 }
 
 /** So many blocks become one. */
@@ -350,22 +362,22 @@ export class Output {
     return this.sink?.busy;
   }
 
-  /** Bytes of its own. */
-  write(bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
-    if (this.sink === undefined) this.keep(bytes);
-    else this.sink.write(bytes, this.total);
-    this.total += bytes.length;
+  /** Stretches of bytes, so many in all. */
+  write(bytes: Uint8Array, from: Stretches, size: number): void {
+    if (size === 0) return;
+    if (this.sink === undefined) this.keep(bytes, from, size);
+    else this.sink.write(copied(bytes, from, new Uint8Array(size), 0), this.total);
+    this.total += size;
   }
 
-  private keep(bytes: Uint8Array): void {
-    const end = this.length + bytes.length;
+  private keep(bytes: Uint8Array, from: Stretches, size: number): void {
+    const end = this.length + size;
     if (end > this.tail.length) {
       const wider = new Uint8Array(Math.max(end, 2 * this.tail.length, leastRoom));
       wider.set(this.unsaved);
       this.tail = wider;
     }
-    this.tail.set(bytes, this.length);
+    copied(bytes, from, this.tail, this.length);
     this.length = end;
   }
 

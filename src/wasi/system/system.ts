@@ -2,6 +2,7 @@
 // is saved is in saved.ts.
 
 import type { FileNode, FileSource, FileSystem, Surroundings } from '../files/types.ts';
+import type { GuestMemory } from '../memory.ts';
 import { directoryRights, streamRights } from '../rights.ts';
 import { type Clock, type ClockOption, clockOf } from './clock.ts';
 import { Descriptors } from './descriptors.ts';
@@ -63,6 +64,8 @@ export class System {
   readonly descriptors: Descriptors;
   /** When the poll began that the guest waits in, by its monotonic clock. */
   pollBegan: bigint | undefined;
+  /** The guest's memory as the last call saw it; no part of the state. */
+  memory: GuestMemory | undefined;
 
   constructor(
     readonly limits: WasiLimits,
@@ -91,7 +94,7 @@ export class System {
 
 export const surroundings = (i: number, clock: Clock, { note }: Giver): Surroundings => ({
   device: BigInt(i + 1),
-  now: () => clock.realtime(),
+  now: () => clock.stamp(),
   note,
 });
 

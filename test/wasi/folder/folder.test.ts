@@ -144,6 +144,37 @@ for (const [name, reach] of Object.entries(reaches)) {
     t.deepEqual(again.around.notes, []);
   });
 
+  test(`${name}: what a listing makes the host read is told, once for each, and the same after a restore`, (t) => {
+    const { path, root, system } = opened(t, undefined, reach);
+    for (let i = 0; i < 30; i++) put(root, `f${i}`, '');
+    const reads: number[] = [];
+    const dir = openAt(root, '.', how());
+    const part = (node: FileNode, cookie: bigint, most: number): bigint => {
+      let [last, count] = [cookie, 0];
+      for (const { next } of node.list(cookie, (names) => void reads.push(names))) {
+        last = next;
+        if (++count === most) break;
+      }
+      return last;
+    };
+    let cookie = part(dir, 0n, 10);
+    cookie = part(dir, cookie, 10);
+    t.deepEqual(reads, [30]);
+    const again = opened(t, path, reach);
+    again.system.restore(structuredClone(system.save()));
+    const dirAgain = again.system.restoreNode(structuredClone(dir.save()));
+    t.is(part(dirAgain, cookie, 5), part(dir, cookie, 5));
+    const end = part(dirAgain, cookie, 100);
+    t.is(part(dir, cookie, 100), end);
+    t.deepEqual(reads, [30], 'that it was read again is no matter of the program');
+    for (const node of [dir, dirAgain]) {
+      part(node, end, 100);
+      part(node, 0n, 3);
+      part(node, 0n, 3);
+      t.deepEqual(reads.splice(0), node === dir ? [30, 30, 30, 30] : [30, 30, 30]);
+    }
+  });
+
   test(`${name}: what has gone, or is another file, is stale, and the host is told`, (t) => {
     const { path, root, system } = opened(t, undefined, reach);
     for (const name of ['gone', 'another', 'kind', 'deleted']) put(root, name, name);
@@ -318,7 +349,7 @@ test('state that was forged', (t) => {
   t.throws(() => restored({ kind: 'folder', times: [['1 1', 1n, 1n, 1n, -1n]] }), { instanceOf: SnapshotError });
   const system = restored({ kind: 'folder', times: [] });
   t.teardown(() => system.dispose());
-  const good = { path: 'f', inode: 1n, born: 1n, kind: 'file', read: true, write: true };
+  const good = { path: 'f', inode: 1n, born: 1n, kind: 'file', read: true, write: true, listing: false };
   for (const wrong of [
     null,
     {},
@@ -330,6 +361,7 @@ test('state that was forged', (t) => {
     { ...good, inode: 1 },
     { ...good, kind: 'toString' },
     { ...good, read: 'yes' },
+    { ...good, listing: 1 },
   ])
     t.throws(() => system.restoreNode(wrong), { instanceOf: SnapshotError });
   fs.symlinkSync('../secret', join(path, 'inside/link'));

@@ -2,6 +2,7 @@
 // past the end are zero, so that a file that grows shows nothing of what it was.
 
 import { fail } from '../../errno.ts';
+import { copyBytes } from '../../memory.ts';
 import { hole, pageBytes } from './pages.ts';
 import type { Room } from './volume.ts';
 
@@ -46,14 +47,14 @@ export class Contents {
     );
   }
 
-  read(offset: number, into: Uint8Array): number {
-    const count = Math.min(into.length, this.length - offset);
+  read(offset: number, into: Uint8Array, at: number, most: number): number {
+    const count = Math.min(most, this.length - offset);
     if (count <= 0) return 0;
-    for (let at = 0; at < count; ) {
-      const place = (offset + at) % pageBytes;
-      const end = Math.min(count, at + pageBytes - place);
-      this.readPage(this.pages[pageOf(offset + at)] ?? hole, place, into, at, end);
-      at = end;
+    for (let done = 0; done < count; ) {
+      const place = (offset + done) % pageBytes;
+      const end = Math.min(count, done + pageBytes - place);
+      this.readPage(this.pages[pageOf(offset + done)] ?? hole, place, into, at + done, at + end);
+      done = end;
     }
     return count;
   }
@@ -65,26 +66,27 @@ export class Contents {
     }
     const { pages } = this.room;
     const from = pages.place(page) + place;
-    copy(pages.buffer(page), from, into, start, end - start);
+    copyBytes(pages.buffer(page), from, into, start, end - start);
   }
 
   /** How many bytes were written. Throws `nospc` where there is no room for one, and `fbig`. */
-  write(offset: number, from: Uint8Array): number {
-    if (from.length === 0) return 0;
+  write(offset: number, from: Uint8Array, at: number, most: number): number {
+    if (most === 0) return 0;
     this.checkSize(offset + 1);
-    const count = Math.min(from.length, this.room.limits.bytes - offset);
-    let at = 0;
-    while (at < count) {
-      const index = pageOf(offset + at);
-      if (!this.prepare(index, at === 0)) break;
-      const place = (offset + at) % pageBytes;
-      const end = Math.min(count, at + pageBytes - place);
+    const { pages, limits } = this.room;
+    const count = Math.min(most, limits.bytes - offset);
+    let done = 0;
+    while (done < count) {
+      const index = pageOf(offset + done);
+      if (!this.prepare(index, done === 0)) break;
+      const place = (offset + done) % pageBytes;
+      const end = Math.min(count, done + pageBytes - place);
       const page = this.pages[index] as number;
-      copy(from, at, this.room.pages.buffer(page), this.room.pages.place(page) + place, end - at);
-      at = end;
+      copyBytes(from, at + done, pages.buffer(page), pages.place(page) + place, end - done);
+      done = end;
     }
-    this.length = Math.max(this.length, offset + at);
-    return at;
+    this.length = Math.max(this.length, offset + done);
+    return done;
   }
 
   private checkSize(size: number): void {
@@ -156,15 +158,4 @@ export class Contents {
     this.shrink(0);
     this.length = 0;
   }
-}
-
-/** Fewer bytes are copied one by one, as a view takes longer to make. */
-const fewBytes = 32;
-
-function copy(from: Uint8Array, start: number, to: Uint8Array, at: number, count: number): void {
-  if (count > fewBytes) {
-    to.set(from.subarray(start, start + count), at);
-    return;
-  }
-  for (let i = 0; i < count; i++) to[at + i] = from[start + i] as number;
 }

@@ -109,19 +109,19 @@ export class MemoryFile extends Base {
     return this.contents.size;
   }
 
-  override read(offset: number, into: Uint8Array): number {
-    return this.contents.read(offset, into);
+  override read(offset: number, into: Uint8Array, at = 0, count = into.length - at): number {
+    return this.contents.read(offset, into, at, count);
   }
 
-  override write(offset: number, from: Uint8Array): number {
+  override write(offset: number, from: Uint8Array, at = 0, count = from.length - at): number {
     this.volume.checkWritable();
-    const written = this.contents.write(offset, from);
+    const written = this.contents.write(offset, from, at, count);
     if (written > 0) this.touch();
     return written;
   }
 
-  override append(from: Uint8Array): number {
-    return this.write(this.contents.size, from);
+  override append(from: Uint8Array, at?: number, count?: number): number {
+    return this.write(this.contents.size, from, at, count);
   }
 
   override truncate(size: number): void {

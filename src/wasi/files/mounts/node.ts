@@ -138,7 +138,7 @@ export class MountDirectory extends NodeBase {
   }
 
   /** What is mounted comes first, so that cookies of all else are those of the file system around, moved on. */
-  override *list(cookie: bigint): Iterable<DirEntry> {
+  override *list(cookie: bigint, read?: (names: number) => void): Iterable<DirEntry> {
     yield* dots(cookie, this.stat().inode);
     const { children } = this.point;
     let place = BigInt(firstCookie);
@@ -148,7 +148,7 @@ export class MountDirectory extends NodeBase {
     }
     const moved = BigInt(children.size);
     const first = cookie < place ? BigInt(firstCookie) : cookie - moved;
-    for (const entry of this.below?.list(first) ?? [])
+    for (const entry of this.below?.list(first, read) ?? [])
       if (!children.has(entry.name)) yield { ...entry, next: entry.next + moved };
   }
 
