@@ -1,0 +1,15 @@
+// The public names of `wasbox/javascript`. Nothing here needs Node.
+
+export type { ClockOption, FixedClock } from '../wasi/system/clock.ts';
+export type { RandomOption } from '../wasi/system/random.ts';
+export { JavaScript, type RunningProgram } from './javascript.ts';
+export type { SourceType } from './machine/machine.ts';
+export {
+  defaultProgramLimits,
+  ProgramLimitError,
+  type ProgramLimitOptions,
+  type ProgramLimits,
+} from './run/limits.ts';
+export type { ProgramOptions, ResumeOptions, RunOptions } from './run/options.ts';
+export type { AtRest, ConsoleEvent, Failure, Place, ProgramOutcome, Used, WaitingCall } from './run/outcome.ts';
+export { AwaitedTool, asyncTool, pause, type ToolCall, type ToolFunction, type Tools } from './run/tools.ts';

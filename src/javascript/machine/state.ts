@@ -1,0 +1,152 @@
+// What the host keeps for a program, besides the guest's memory: it is saved and restored with the VM. Whoever forges a
+// token writes all of this, so each part of what is restored is checked.
+
+import type { HostContext } from '../../host/define.ts';
+import type { StateData, WholeState } from '../../host/state.ts';
+import { SnapshotError } from '../../spec/errors.ts';
+import { type Clock, clockOf, restoreClock } from '../../wasi/system/clock.ts';
+import { type Random, randomOf, restoreRandom } from '../../wasi/system/random.ts';
+import type { Message } from '../values/format.ts';
+
+/** A call of a tool. */
+export interface ToolRequest {
+  /** Counts the calls of the program, from 1. */
+  readonly number: number;
+  readonly tool: string;
+  /** The arguments, as a list. */
+  readonly args: Message;
+}
+
+/** One that the program goes on beside. */
+export interface BegunCall extends ToolRequest {
+  /** What came of it, which the guest was not told yet: `+` or `-` and a value. */
+  reply: Message | null;
+}
+
+/** What the program came to. */
+export interface Ending extends Message {
+  readonly failed: boolean;
+}
+
+/** What the guest's call that runs or is to run is for, so that it is known how to go on after it. */
+export type Phase = 'idle' | 'script' | 'module' | 'job' | 'entry';
+const phases: readonly unknown[] = ['idle', 'script', 'module', 'job', 'entry'] satisfies Phase[];
+
+/** What the state is to whoever runs the program. Not saved: it is another one after a restore. */
+export interface Owner {
+  print(level: string, message: Message): void;
+  /** A module's source by its name; undefined where there is none. */
+  source(name: string): string | undefined;
+  /** The most bytes of a value that crosses, and of all that is printed. */
+  readonly mostBytes: number;
+  readonly mostOutput: number;
+}
+
+export class ProgramState {
+  /** Of the run: with the number of a call it names that call everywhere. */
+  id = '';
+  /** Calls of tools so far. */
+  calls = 0;
+  /** The number of the call that the guest waits for; 0 where it waits for none. */
+  current = 0;
+  begun: BegunCall[] = [];
+  ending: Ending | null = null;
+  phase: Phase = 'idle';
+  /** Addresses in the guest of what is freed after the evaluation. */
+  source: number[] = [];
+  /** Handles of the call that the guest is in, to be freed after it. */
+  handles: number[] = [];
+  /** Bytes that were printed so far. */
+  printed = 0;
+  /** What the VM had used when the evaluation began. */
+  fuelBefore = 0;
+  clock: Clock = clockOf(bootClock);
+  random: Random = randomOf(0);
+  owner: Owner | null = null;
+}
+
+/** What the guest sees while it is made, so that it is the same everywhere. */
+const bootClock = { start: 0n, step: 0n } as const;
+
+/** What functions of the host module find in their context. */
+export type Context = HostContext<ProgramState>;
+
+// As data. Messages stand as their texts and the numbers of their buffers among the blocks.
+
+interface SavedMessage {
+  readonly text: string;
+  readonly blobs: readonly number[];
+}
+
+export function saveState(state: ProgramState): StateData {
+  const blocks: Uint8Array[] = [];
+  const message = ({ text, blobs }: Message): SavedMessage => ({
+    text,
+    blobs: blobs.map((blob) => blocks.push(blob) - 1),
+  });
+  const { id, calls, current, phase, source, handles, printed, fuelBefore, clock, random } = state;
+  const begun = state.begun.map(({ number, tool, args, reply }) => [
+    number,
+    tool,
+    message(args),
+    reply && message(reply),
+  ]);
+  const ending = state.ending && [state.ending.failed, message(state.ending)];
+  const data = {
+    id,
+    calls,
+    current,
+    phase,
+    source: [...source],
+    handles: [...handles],
+    printed,
+    fuelBefore,
+    begun,
+    ending,
+  };
+  return { data: { ...data, clock: clock.save(), random: random.save() }, blocks };
+}
+
+const bad = (what: string): never => {
+  throw new SnapshotError(`no ${what}`, 'state of javascript');
+};
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+const count = (value: unknown, what: string): number => (isCount(value) ? value : bad(what));
+const text = (value: unknown, what: string): string => (typeof value === 'string' ? value : bad(what));
+const list = (value: unknown, what: string): readonly unknown[] => (Array.isArray(value) ? value : bad(what));
+
+/** Throws SnapshotError. */
+export function restoreState({ data, blocks }: WholeState): ProgramState {
+  const saved = Object(data) as Record<string, unknown>;
+  const message = (value: unknown): Message => {
+    const { text: written, blobs } = Object(value) as Record<string, unknown>;
+    const found = list(blobs, 'buffers').map((place) => blocks[count(place, 'buffer')] ?? bad('buffer'));
+    return { text: text(written, 'message'), blobs: found };
+  };
+  const begun = list(saved.begun, 'calls').map((item) => {
+    const [number, tool, args, reply] = list(item, 'call');
+    return {
+      ...{ number: count(number, 'number of a call'), tool: text(tool, 'tool'), args: message(args) },
+      reply: reply === null ? null : message(reply),
+    };
+  });
+  const state = Object.assign(new ProgramState(), {
+    id: text(saved.id, 'id'),
+    calls: count(saved.calls, 'count of calls'),
+    current: count(saved.current, 'current call'),
+    printed: count(saved.printed, 'count of what was printed'),
+    fuelBefore: count(saved.fuelBefore, 'fuel'),
+    source: list(saved.source, 'source').map((address) => count(address, 'address')),
+    handles: list(saved.handles, 'handles').map((address) => count(address, 'handle')),
+    clock: restoreClock(saved.clock),
+    random: restoreRandom(saved.random),
+    begun,
+  });
+  if (!phases.includes(saved.phase)) bad('phase');
+  state.phase = saved.phase as Phase;
+  if (saved.ending !== null) {
+    const [failed, ended] = list(saved.ending, 'ending');
+    state.ending = { failed: failed === true, ...message(ended) };
+  }
+  return state;
+}
