@@ -2,12 +2,10 @@
 // machine/.
 
 import { check, instanceOf, theOptions } from '../spec/options.ts';
-import { VM } from '../vm/vm.ts';
 import { clockOf } from '../wasi/system/clock.ts';
 import { randomOf } from '../wasi/system/random.ts';
 import { type Base, makeBase } from './machine/base.ts';
-import { imports } from './machine/imports.ts';
-import { Machine, takeMachine } from './machine/machine.ts';
+import { type Machine, takeMachine } from './machine/machine.ts';
 import { limitsOf, type ProgramLimitOptions } from './run/limits.ts';
 import { checkResume, checkRun, type ResumeOptions, type RunOptions } from './run/options.ts';
 import type { ProgramOutcome } from './run/outcome.ts';
@@ -77,9 +75,7 @@ export class JavaScript {
   private restored(token: Uint8Array, { limits, engine = 'auto' }: ResumeOptions): Machine {
     const { base } = this;
     const memory = roomFor(limitsOf(limits as ProgramLimitOptions));
-    const snapshot = decodeToken(base, token, memory + roomBesides);
-    const vm = VM.restore(snapshot, { modules: [base.module], imports, engine, limits: { memory } });
-    return new Machine(base, vm, `${engine} ${memory}`);
+    return takeMachine(base, engine, memory, decodeToken(base, token, memory + roomBesides));
   }
 }
 

@@ -28,8 +28,6 @@ export interface Base {
   readonly seedAt: number;
   /** A place of four bytes for results. */
   readonly scratch: number;
-  /** What the global of that name holds. */
-  readonly stackPointer: number;
   /** What booting used. */
   readonly fuel: number;
   /** SHA-256 of it, hexadecimal. */
@@ -69,14 +67,13 @@ export function makeBase(bytes: Uint8Array, engine: EngineName): Base {
   const found = loadLibrary(memory);
   const scratch = memory.allocate(4);
   const state = vm.state(programs);
-  state.owner = { print: () => {}, source: () => undefined, mostBytes: 2 ** 20, mostOutput: 0 };
+  state.owner = { print: () => {}, source: () => undefined, mostBytes: 2 ** 20, mostOutput: 0, answer: '+null' };
   rehearse(memory, found);
   Object.assign(state, new ProgramState());
   const seedAt = findSeed(memory, () => instance.memory('memory').bytes);
   memory.call('qjs_run_gc');
   const image = instance.memory('memory').bytes.slice();
-  const stackPointer = instance.global('__stack_pointer').value as number;
-  const base = { module, entries: found, seedAt, scratch, image, stackPointer, fuel: vm.fuelUsed, snapshot: vm.save() };
+  const base = { module, entries: found, seedAt, scratch, image, fuel: vm.fuelUsed, snapshot: vm.save() };
   vm.dispose();
   return { ...base, hash: hashOf(utf8.encode(`${module.hash} ${hashOf(image)}`)) };
 }
@@ -93,9 +90,9 @@ function loadLibrary(memory: GuestMemory): Readonly<Record<Entry, Handle>> {
   return Object.fromEntries(entries.map((name, i) => [name, found[i]])) as Record<Entry, Handle>;
 }
 
-function evaluate(memory: GuestMemory, text: string): Handle {
+function evaluate(memory: GuestMemory, text: string, file = libraryFile, flags = evaluation.global as number): Handle {
   const result = memory.with(utf8.encode(text), (source, length) =>
-    memory.with(utf8.encode(libraryFile), (file) => memory.call('qjs_eval', source, length, file, evaluation.global)),
+    memory.with(utf8.encode(file), (name) => memory.call('qjs_eval', source, length, name, flags)),
   );
   checkMade(memory, result);
   return result;
@@ -130,17 +127,16 @@ function rehearse(memory: GuestMemory, found: Readonly<Record<Entry, Handle>>): 
     for (const arg of args) memory.drop(arg);
   };
   call('start', memory.text('+{"tools":[{"name":"tool","awaited":false}],"values":{"input":1},"origin":0}'));
-  const result = memory.with(utf8.encode(rehearsal), (source, length) =>
-    memory.with(utf8.encode('main.js'), (file) => memory.call('qjs_eval', source, length, file, evaluation.script)),
-  );
-  checkMade(memory, result);
-  call('watch', result);
+  const evaluateScript = (code: string) => evaluate(memory, code, 'main.js', evaluation.script);
   const jobs = () => {
     while (memory.call('qjs_is_job_pending') !== 0) memory.call('qjs_execute_pending_job');
   };
+  call('watch', evaluateScript(rehearsal));
   jobs();
   call('fire');
   jobs();
+  // Last, so that what it leaves on the stack is what a program has there that waits for a tool.
+  memory.drop(evaluateScript(lastRehearsal));
 }
 
 /** It leaves no name behind. */
@@ -150,10 +146,12 @@ const rehearsal = `{
   const main = (value) => [order].map((each) => each.total * 2 + value);
   await Promise.all([wait(0)]);
   main(1);
-}
-delete globalThis.tool;
-delete globalThis.input;
-`;
+}`;
+const lastRehearsal = `{
+  delete globalThis.input;
+  const order = tool(7);
+  delete globalThis.tool;
+}`;
 
 const bits64 = (value: bigint) => BigInt.asUintN(64, value);
 /** What QuickJS makes of its state with each random number: xorshift64*. https://prng.di.unimi.it/xorshift64star.c */
@@ -180,6 +178,6 @@ function findSeed(memory: GuestMemory, bytes: () => Uint8Array): number {
   return context + 8 * place;
 }
 
-/** A VM in the state of the image. */
-export const vmOf = (base: Base, engine: EngineName, memory: number): VM =>
-  VM.restore(base.snapshot, { modules: [base.module], imports, engine, limits: { memory } });
+/** A VM in the state of a snapshot. */
+export const vmOf = (base: Base, at: Snapshot, engine: EngineName, memory: number): VM =>
+  VM.restore(at, { modules: [base.module], imports, engine, limits: { memory } });

@@ -159,6 +159,8 @@ const hostCall = retryHostFunction(
   (_name, _length, _self, count, address, context: Context) => {
     const memory = memoryOf(context);
     const asked = askedOf(memory, count, address);
+    const known = context.state.owner?.answer;
+    if (asked.op === ops.call && known !== undefined) return memory.text(known);
     if (asked.op === ops.call || asked.op === ops.begin) return notYet({});
     const answer = answers.get(asked.op);
     if (answer === undefined) throw new HostError('the library asked for what there is not');

@@ -1,6 +1,7 @@
 // A VM with QuickJS in it, as the room above uses it: entries of the library and the few exports that a program needs. A
 // machine whose program is over is set back to the image and used again: that takes a tenth of a new instance.
 
+import type { Snapshot } from '../../snapshot/snapshot.ts';
 import type { EngineName } from '../../vm/engines.ts';
 import type { VM } from '../../vm/vm.ts';
 import type { Entry } from '../guest/ops.ts';
@@ -8,7 +9,8 @@ import type { Message } from '../values/format.ts';
 import { type Base, reachOf, vmOf } from './base.ts';
 import { type Asked, askedOf, programs, readMessage } from './imports.ts';
 import { GuestMemory, type Handle } from './memory.ts';
-import { ProgramState } from './state.ts';
+import type { ProgramState } from './state.ts';
+import { tidyMemory } from './tidy.ts';
 
 /** Machines that wait for their next program, of all bases; each has about 2 MiB. */
 const mostIdle = 8;
@@ -142,6 +144,16 @@ export class Machine {
 
   // What it has
 
+  /** All of it as data; where the guest is where it may be looked into, without what means nothing. */
+  save(): Snapshot {
+    const { vm, base } = this;
+    if (vm.status === 'idle' || vm.status === 'waiting') {
+      const stackPointer = vm.instance().global('__stack_pointer').value as number;
+      tidyMemory(vm.instance().memory('memory').bytes, base.image, stackPointer);
+    }
+    return vm.save();
+  }
+
   setMemoryLimit(bytes: number): void {
     this.memory.call('qjs_set_memory_limit', Math.min(bytes, 2 ** 32 - 1) | 0);
   }
@@ -168,27 +180,30 @@ export class Machine {
 
 const idle: Machine[] = [];
 
-/** A machine in the state of the image. */
-export function takeMachine(base: Base, engine: EngineName, memory: number): Machine {
+/** A machine in the state of a snapshot: of the image, unless told. Throws as `VM.restore` does. */
+export function takeMachine(base: Base, engine: EngineName, memory: number, at: Snapshot = base.snapshot): Machine {
   const kind = `${engine} ${memory}`;
-  const at = idle.findIndex((machine) => machine.base === base && machine.kind === kind);
-  const [known] = at < 0 ? [] : idle.splice(at, 1);
-  return known ?? new Machine(base, vmOf(base, engine, memory), kind);
+  const place = idle.findIndex((machine) => machine.base === base && machine.kind === kind);
+  if (at === base.snapshot && place < 0) return new Machine(base, vmOf(base, at, engine, memory), kind);
+  const [known] = place < 0 ? [] : idle.splice(place, 1);
+  if (known === undefined || at === base.snapshot)
+    return known ?? new Machine(base, vmOf(base, at, engine, memory), kind);
+  // To restore is to verify; then the machine that has native code already goes to the same state.
+  const restored = vmOf(base, at, engine, memory);
+  if (sizeOf(restored) !== sizeOf(known.vm)) {
+    idle.push(known);
+    return new Machine(base, restored, kind);
+  }
+  restored.dispose();
+  known.vm.rewind(at);
+  return new Machine(base, known.vm, kind);
 }
 
-/** Its program is over, or has been saved. */
-export function giveMachine(machine: Machine): void {
-  if (idle.length < mostIdle && isReset(machine)) idle.push(machine);
-  else machine.vm.dispose();
-}
+const sizeOf = (vm: VM): number => vm.instance().memory('memory').bytes.length;
 
-/** Sets a machine back, where nothing but its memory and its globals can have changed. */
-function isReset({ base, vm }: Machine): boolean {
-  const memory = vm.instance().memory('memory');
-  if (vm.status !== 'idle' || memory.bytes.length !== base.image.length) return false;
-  memory.bytes.set(base.image);
-  vm.instance().global('__stack_pointer').value = base.stackPointer;
-  Object.assign(vm.state(programs), new ProgramState());
-  Object.assign(vm.store, { fuelUsed: base.fuel, calls: 0, debt: 0 });
-  return true;
+/** The machine's program is over, or has been saved. */
+export function giveMachine({ base, vm, kind }: Machine): void {
+  if (idle.length >= mostIdle || sizeOf(vm) !== base.image.length) return vm.dispose();
+  vm.rewind(base.snapshot);
+  idle.push(new Machine(base, vm, kind));
 }

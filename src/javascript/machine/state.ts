@@ -30,7 +30,7 @@ export interface Ending extends Message {
 
 /** What the guest's call that runs or is to run is for, so that it is known how to go on after it. */
 export type Phase = 'idle' | 'script' | 'module' | 'job' | 'entry';
-const phases: readonly unknown[] = ['idle', 'script', 'module', 'job', 'entry'] satisfies Phase[];
+const phases: readonly Phase[] = ['idle', 'script', 'module', 'job', 'entry'];
 
 /** What the state is to whoever runs the program. Not saved: it is another one after a restore. */
 export interface Owner {
@@ -40,6 +40,8 @@ export interface Owner {
   /** The most bytes of a value that crosses, and of all that is printed. */
   readonly mostBytes: number;
   readonly mostOutput: number;
+  /** The reply to each call of a tool, where it is known before: so calls do not wait. */
+  readonly answer?: string | undefined;
 }
 
 export class ProgramState {
@@ -71,40 +73,26 @@ const bootClock = { start: 0n, step: 0n } as const;
 /** What functions of the host module find in their context. */
 export type Context = HostContext<ProgramState>;
 
-// As data. Messages stand as their texts and the numbers of their buffers among the blocks.
+// As data: one text of JSON, since many small values would take ten times as much of a token. Messages stand as their
+// texts and the numbers of their buffers among the blocks, bigints of the clock as `{ n }`.
 
-interface SavedMessage {
-  readonly text: string;
-  readonly blobs: readonly number[];
-}
+type SavedMessage = readonly [text: string, ...blobs: number[]];
 
 export function saveState(state: ProgramState): StateData {
   const blocks: Uint8Array[] = [];
-  const message = ({ text, blobs }: Message): SavedMessage => ({
-    text,
-    blobs: blobs.map((blob) => blocks.push(blob) - 1),
-  });
-  const { id, calls, current, phase, source, handles, printed, fuelBefore, clock, random } = state;
+  const message = ({ text, blobs }: Message): SavedMessage => [text, ...blobs.map((blob) => blocks.push(blob) - 1)];
+  const { id, calls, current, phase, source, handles, printed, fuelBefore } = state;
   const begun = state.begun.map(({ number, tool, args, reply }) => [
-    number,
-    tool,
-    message(args),
+    ...[number, tool, message(args)],
     reply && message(reply),
   ]);
   const ending = state.ending && [state.ending.failed, message(state.ending)];
-  const data = {
-    id,
-    calls,
-    current,
-    phase,
-    source: [...source],
-    handles: [...handles],
-    printed,
-    fuelBefore,
-    begun,
-    ending,
+  const counts = [calls, current, printed, fuelBefore, phases.indexOf(phase)];
+  const rest = [id, counts, source, handles, begun, ending, state.clock.save(), state.random.save()];
+  return {
+    data: JSON.stringify(rest, (_, value) => (typeof value === 'bigint' ? { n: String(value) } : value)),
+    blocks,
   };
-  return { data: { ...data, clock: clock.save(), random: random.save() }, blocks };
 }
 
 const bad = (what: string): never => {
@@ -114,39 +102,41 @@ const isCount = (value: unknown): value is number => Number.isSafeInteger(value)
 const count = (value: unknown, what: string): number => (isCount(value) ? value : bad(what));
 const text = (value: unknown, what: string): string => (typeof value === 'string' ? value : bad(what));
 const list = (value: unknown, what: string): readonly unknown[] => (Array.isArray(value) ? value : bad(what));
+const counts = (value: unknown, what: string): number[] => list(value, what).map((item) => count(item, what));
+
+function parsed(data: unknown): unknown {
+  try {
+    return JSON.parse(text(data, 'text'), (_, value) =>
+      typeof value?.n === 'string' && /^-?\d{1,30}$/.test(value.n) ? BigInt(value.n) : value,
+    );
+  } catch {
+    return bad('JSON');
+  }
+}
 
 /** Throws SnapshotError. */
 export function restoreState({ data, blocks }: WholeState): ProgramState {
-  const saved = Object(data) as Record<string, unknown>;
+  const [id, counted, source, handles, begun, ending, clock, random] = list(parsed(data), 'state');
   const message = (value: unknown): Message => {
-    const { text: written, blobs } = Object(value) as Record<string, unknown>;
-    const found = list(blobs, 'buffers').map((place) => blocks[count(place, 'buffer')] ?? bad('buffer'));
-    return { text: text(written, 'message'), blobs: found };
+    const [written, ...blobs] = list(value, 'message');
+    return { text: text(written, 'message'), blobs: counts(blobs, 'buffers').map((at) => blocks[at] ?? bad('buffer')) };
   };
-  const begun = list(saved.begun, 'calls').map((item) => {
+  const [calls = 0, current = 0, printed = 0, fuelBefore = 0, phase = 0] = counts(counted, 'counts');
+  const state = new ProgramState();
+  state.begun = list(begun, 'calls').map((item) => {
     const [number, tool, args, reply] = list(item, 'call');
     return {
       ...{ number: count(number, 'number of a call'), tool: text(tool, 'tool'), args: message(args) },
       reply: reply === null ? null : message(reply),
     };
   });
-  const state = Object.assign(new ProgramState(), {
-    id: text(saved.id, 'id'),
-    calls: count(saved.calls, 'count of calls'),
-    current: count(saved.current, 'current call'),
-    printed: count(saved.printed, 'count of what was printed'),
-    fuelBefore: count(saved.fuelBefore, 'fuel'),
-    source: list(saved.source, 'source').map((address) => count(address, 'address')),
-    handles: list(saved.handles, 'handles').map((address) => count(address, 'handle')),
-    clock: restoreClock(saved.clock),
-    random: restoreRandom(saved.random),
-    begun,
-  });
-  if (!phases.includes(saved.phase)) bad('phase');
-  state.phase = saved.phase as Phase;
-  if (saved.ending !== null) {
-    const [failed, ended] = list(saved.ending, 'ending');
+  if (ending !== null) {
+    const [failed, ended] = list(ending, 'ending');
     state.ending = { failed: failed === true, ...message(ended) };
   }
-  return state;
+  return Object.assign(state, {
+    ...{ id: text(id, 'id'), calls, current, printed, fuelBefore, phase: phases[phase] ?? bad('phase') },
+    ...{ source: counts(source, 'source'), handles: counts(handles, 'handles') },
+    ...{ clock: restoreClock(clock), random: restoreRandom(random) },
+  });
 }

@@ -148,7 +148,7 @@ export class Program {
   /** With the answers that have come meanwhile. */
   private token(): Uint8Array<ArrayBuffer> {
     this.calls.collect(this.state.begun);
-    return encodeToken(this.base, this.machine.vm);
+    return encodeToken(this.base, this.machine.save());
   }
 
   /** A call of the guest is over. */
