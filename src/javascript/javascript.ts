@@ -2,23 +2,14 @@
 // machine/.
 
 import { check, instanceOf, theOptions } from '../spec/options.ts';
-import { clockOf } from '../wasi/system/clock.ts';
-import { randomOf } from '../wasi/system/random.ts';
 import { type Base, makeBase } from './machine/base.ts';
-import { type Machine, takeMachine } from './machine/machine.ts';
+import { giveMachine, type Machine, takeMachine } from './machine/machine.ts';
+import { begin, type RunningProgram, started } from './run/begin.ts';
 import { limitsOf, type ProgramLimitOptions } from './run/limits.ts';
 import { checkResume, checkRun, type ResumeOptions, type RunOptions } from './run/options.ts';
-import type { ProgramOutcome } from './run/outcome.ts';
 import { Program } from './run/program.ts';
-import { isAwaitedTool } from './run/tools.ts';
+import { checkSession, Session, type SessionOptions } from './run/session.ts';
 import { decodeToken } from './token/token.ts';
-import { encodeValue } from './values/encode.ts';
-
-/** A program that runs: a promise of what it comes to. */
-export interface RunningProgram extends Promise<ProgramOutcome> {
-  /** Brings it to rest soon: the outcome is `paused`, with a token, unless it was over before. */
-  pause(): void;
-}
 
 const wasmBytes = instanceOf(Uint8Array, 'a Uint8Array');
 const codeText = check((v: unknown) => typeof v === 'string', 'a text');
@@ -55,8 +46,9 @@ export class JavaScript {
       checkRun(options, theOptions);
       const { base } = this;
       const machine = takeMachine(base, options.engine ?? 'auto', roomFor(limitsOf(options.limits)));
-      begin(machine, code, options);
-      return new Program(base, machine, options);
+      begin(machine, options);
+      machine.evaluate(code, options.file ?? 'main.js', options.type ?? 'script');
+      return new Program(base, machine, options, giveMachine);
     });
   }
 
@@ -68,11 +60,30 @@ export class JavaScript {
     return started(() => {
       wasmBytes(token, 'a token');
       checkResume(options, theOptions);
-      return new Program(this.base, this.restored(token, options), options);
+      return new Program(this.base, this.restored(token, options), options, giveMachine);
     });
   }
 
-  private restored(token: Uint8Array, { limits, engine = 'auto' }: ResumeOptions): Machine {
+  /** A session, in which each evaluation finds what those before it left. Throws UsageError. */
+  session(options: SessionOptions = {}): Session {
+    checkSession(options, theOptions);
+    const { base } = this;
+    const machine = takeMachine(base, options.engine ?? 'auto', roomFor(limitsOf(options.limits)));
+    begin(machine, options);
+    return new Session(base, machine, options);
+  }
+
+  /**
+   * A session out of what `Session.save` gave, or a program's token: what it was about, `goOn` goes on with. Throws
+   * SnapshotError.
+   */
+  openSession(token: Uint8Array, options: SessionOptions = {}): Session {
+    wasmBytes(token, 'a token');
+    checkSession(options, theOptions);
+    return new Session(this.base, this.restored(token, options), options);
+  }
+
+  private restored(token: Uint8Array, { limits, engine = 'auto' }: Pick<ResumeOptions, 'limits' | 'engine'>): Machine {
     const { base } = this;
     const memory = roomFor(limitsOf(limits as ProgramLimitOptions));
     return takeMachine(base, engine, memory, decodeToken(base, token, memory + roomBesides));
@@ -81,32 +92,3 @@ export class JavaScript {
 
 /** What a token holds besides memory. */
 const roomBesides = 2 ** 26;
-
-function begin(machine: Machine, code: string, options: RunOptions): void {
-  const { tools = {}, id, file = 'main.js', type = 'script', clock = 'live', random = 'live' } = options;
-  const { state } = machine;
-  state.clock = clockOf(clock);
-  state.random = randomOf(random);
-  state.id = id ?? randomId();
-  state.fuelBefore = machine.vm.fuelUsed;
-  machine.seed();
-  const names = Object.entries(tools).map(([name, tool]) => ({ name, awaited: isAwaitedTool(tool) }));
-  const origin = Number(state.clock.realtime() / 1_000_000n);
-  const values = Object.hasOwn(options, 'input') ? { input: options.input } : {};
-  const { text, blobs } = encodeValue({ tools: names, values, origin }, 'the options');
-  machine.callNow('start', [machine.memory.message({ text: `+${text}`, blobs })]);
-  machine.evaluate(code, file, type);
-  state.phase = type;
-}
-
-const randomId = (): string =>
-  Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join('');
-
-function started(make: () => Program): RunningProgram {
-  let program: Program | undefined;
-  const run = async () => {
-    program = make();
-    return program.run();
-  };
-  return Object.assign(run(), { pause: () => program?.pause() });
-}

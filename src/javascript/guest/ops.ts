@@ -22,7 +22,7 @@ export const ops = {
 } as const;
 
 /** What the library gives to the host, in this order: functions that the host calls. */
-export const entries = ['start', 'watch', 'watchModule', 'caught', 'settle', 'due', 'fire'] as const;
+export const entries = ['start', 'watch', 'watchShown', 'watchModule', 'caught', 'settle', 'due', 'fire'] as const;
 export type Entry = (typeof entries)[number];
 
 /** How stack traces call the library. */

@@ -182,6 +182,9 @@ const done = (value) => {
 const watch = (promise) => {
   then(promise, (box) => done(box.value), failed);
 };
+const watchShown = (promise) => {
+  then(promise, (box) => send(${ops.end}, 'value', encode(box.value, true)), failed);
+};
 const watchModule = (promise) => {
   then(promise, (space) => done(hasOwn(space, 'default') ? space.default : undefined), failed);
 };

@@ -16,7 +16,8 @@ import { tidyMemory } from './tidy.ts';
 const mostIdle = 8;
 
 /** How source is evaluated: bits of QuickJS's. `await` may stand anywhere in a script. */
-const evaluation = { script: 1 << 7, module: 1 } as const;
+const evaluation = { script: 1 << 7, module: 1, shown: 1 << 7 } as const;
+/** `shown`: a script whose value is only to be looked at: what cannot be copied is a text. */
 export type SourceType = keyof typeof evaluation;
 
 const utf8 = new TextEncoder();
@@ -44,6 +45,7 @@ export class Machine {
     const source = utf8.encode(code);
     const [text, name] = [this.memory.put(source), this.memory.put(utf8.encode(file))];
     this.state.source = [text, name];
+    Object.assign(this.state, { phase: type, isEvaluating: true });
     this.vm.start(this.export('qjs_eval'), [text, source.length, name, evaluation[type]]);
   }
 

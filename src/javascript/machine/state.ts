@@ -29,8 +29,8 @@ export interface Ending extends Message {
 }
 
 /** What the guest's call that runs or is to run is for, so that it is known how to go on after it. */
-export type Phase = 'idle' | 'script' | 'module' | 'job' | 'entry';
-const phases: readonly Phase[] = ['idle', 'script', 'module', 'job', 'entry'];
+export type Phase = 'idle' | 'script' | 'module' | 'shown' | 'job' | 'entry';
+const phases: readonly Phase[] = ['idle', 'script', 'module', 'shown', 'job', 'entry'];
 
 /** What the state is to whoever runs the program. Not saved: it is another one after a restore. */
 export interface Owner {
@@ -49,11 +49,15 @@ export class ProgramState {
   id = '';
   /** Calls of tools so far. */
   calls = 0;
+  /** How many of them there were when the evaluation began. */
+  callsBefore = 0;
   /** The number of the call that the guest waits for; 0 where it waits for none. */
   current = 0;
   begun: BegunCall[] = [];
   ending: Ending | null = null;
   phase: Phase = 'idle';
+  /** What was evaluated last has not come to its end. */
+  isEvaluating = false;
   /** Addresses in the guest of what is freed after the evaluation. */
   source: number[] = [];
   /** Handles of the call that the guest is in, to be freed after it. */
@@ -81,13 +85,13 @@ type SavedMessage = readonly [text: string, ...blobs: number[]];
 export function saveState(state: ProgramState): StateData {
   const blocks: Uint8Array[] = [];
   const message = ({ text, blobs }: Message): SavedMessage => [text, ...blobs.map((blob) => blocks.push(blob) - 1)];
-  const { id, calls, current, phase, source, handles, printed, fuelBefore } = state;
+  const { id, calls, callsBefore, current, phase, isEvaluating, source, handles, printed, fuelBefore } = state;
   const begun = state.begun.map(({ number, tool, args, reply }) => [
     ...[number, tool, message(args)],
     reply && message(reply),
   ]);
   const ending = state.ending && [state.ending.failed, message(state.ending)];
-  const counts = [calls, current, printed, fuelBefore, phases.indexOf(phase)];
+  const counts = [calls, current, printed, fuelBefore, phases.indexOf(phase), callsBefore, isEvaluating ? 1 : 0];
   const rest = [id, counts, source, handles, begun, ending, state.clock.save(), state.random.save()];
   return {
     data: JSON.stringify(rest, (_, value) => (typeof value === 'bigint' ? { n: String(value) } : value)),
@@ -121,7 +125,10 @@ export function restoreState({ data, blocks }: WholeState): ProgramState {
     const [written, ...blobs] = list(value, 'message');
     return { text: text(written, 'message'), blobs: counts(blobs, 'buffers').map((at) => blocks[at] ?? bad('buffer')) };
   };
-  const [calls = 0, current = 0, printed = 0, fuelBefore = 0, phase = 0] = counts(counted, 'counts');
+  const [calls = 0, current = 0, printed = 0, fuelBefore = 0, phase = 0, callsBefore = 0, going = 0] = counts(
+    counted,
+    'counts',
+  );
   const state = new ProgramState();
   state.begun = list(begun, 'calls').map((item) => {
     const [number, tool, args, reply] = list(item, 'call');
@@ -135,7 +142,16 @@ export function restoreState({ data, blocks }: WholeState): ProgramState {
     state.ending = { failed: failed === true, ...message(ended) };
   }
   return Object.assign(state, {
-    ...{ id: text(id, 'id'), calls, current, printed, fuelBefore, phase: phases[phase] ?? bad('phase') },
+    ...{
+      id: text(id, 'id'),
+      calls,
+      current,
+      printed,
+      fuelBefore,
+      callsBefore,
+      isEvaluating: going === 1,
+      phase: phases[phase] ?? bad('phase'),
+    },
     ...{ source: counts(source, 'source'), handles: counts(handles, 'handles') },
     ...{ clock: restoreClock(clock), random: restoreRandom(random) },
   });

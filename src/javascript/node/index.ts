@@ -2,8 +2,10 @@
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { JavaScript, type RunningProgram } from '../javascript.ts';
+import { JavaScript } from '../javascript.ts';
+import type { RunningProgram } from '../run/begin.ts';
 import type { ResumeOptions, RunOptions } from '../run/options.ts';
+import type { Session, SessionOptions } from '../run/session.ts';
 
 export * from '../index.ts';
 
@@ -20,3 +22,6 @@ export const run = (code: string, options?: RunOptions): RunningProgram => quick
 
 /** `JavaScript.resume`, with the QuickJS of the package. */
 export const resume = (token: Uint8Array, options?: ResumeOptions): RunningProgram => quickjs().resume(token, options);
+
+/** `JavaScript.session`, with the QuickJS of the package. */
+export const session = (options?: SessionOptions): Session => quickjs().session(options);

@@ -54,7 +54,8 @@ export interface RunOptions extends ProgramOptions {
   readonly file?: string | undefined;
   /**
    * `script` unless told: `await` may stand anywhere, and the value is that of the last expression. The value of a
-   * `module` is its default export.
+   * `module` is its default export. `shown` is a script whose value is only to be looked at: what cannot be copied is a
+   * text.
    */
   readonly type?: SourceType | undefined;
   /** The host's, unless told; or one that begins where it is told, and goes on as the program looks at it or sleeps. */
@@ -82,7 +83,7 @@ const programChecks: Checks<ProgramOptions> = {
   longestSleep: aNumber(0),
   engine: engineOption,
 };
-export const checkRun = optionsOf<RunOptions>({
+export const runChecks: Checks<RunOptions> = {
   ...programChecks,
   input: anything,
   id: check((v: string) => /^[\x21-\x7e]{1,200}$/.test(v), '1 to 200 visible characters of ASCII'),
@@ -90,11 +91,12 @@ export const checkRun = optionsOf<RunOptions>({
     (v: string) => typeof v === 'string' && v.length <= 200 && !v.includes('\0'),
     'a text of at most 200 characters',
   ),
-  type: oneOf('script', 'module'),
+  type: oneOf('script', 'module', 'shown'),
   clock: check((v: unknown) => v === 'live' || Object(v) === v, "'live', or where a clock begins"),
   random: check(
     (v: unknown) => v === 'live' || typeof v === 'bigint' || Number.isSafeInteger(v),
     "'live', or an integer",
   ),
-});
+};
+export const checkRun = optionsOf(runChecks);
 export const checkResume = optionsOf<ResumeOptions>({ ...programChecks, results: anObject, errors: anObject });

@@ -6,7 +6,7 @@ import { ExhaustionError, HostError, LimitError } from '../../spec/errors.ts';
 import { isA } from '../../spec/told.ts';
 import { ops } from '../guest/ops.ts';
 import type { Base } from '../machine/base.ts';
-import { giveMachine, type Machine } from '../machine/machine.ts';
+import type { Machine } from '../machine/machine.ts';
 import type { Handle } from '../machine/memory.ts';
 import type { Owner, Phase, ToolRequest } from '../machine/state.ts';
 import { encodeToken } from '../token/token.ts';
@@ -32,6 +32,8 @@ export class Program {
     private readonly base: Base,
     private readonly machine: Machine,
     private readonly options: ResumeOptions,
+    /** Takes the machine back, and whether it is where it can go on. */
+    private readonly over: (machine: Machine, canGoOn: boolean) => void,
   ) {
     this.limits = limitsOf(options.limits);
     this.stop = new Stop(options.signal, this.limits.time);
@@ -59,14 +61,17 @@ export class Program {
   }
 
   async run(): Promise<ProgramOutcome> {
+    let canGoOn = true;
     try {
       return await this.drive();
     } catch (error) {
-      throw this.failure(error);
+      const failure = this.failure(error);
+      canGoOn = isA(failure, ProgramLimitError) && failure.token !== undefined;
+      throw failure;
     } finally {
       this.stop.done();
       this.state.owner = null;
-      giveMachine(this.machine);
+      this.over(this.machine, canGoOn);
     }
   }
 
@@ -95,7 +100,7 @@ export class Program {
   /** A token may come with more than this run allows. */
   private checkUsed(): void {
     const { machine, state, limits } = this;
-    if (state.calls > limits.calls) throw overLimit('calls', limits.calls);
+    if (this.called > limits.calls) throw overLimit('calls', limits.calls);
     if (state.printed > limits.output) throw overLimit('output', limits.output);
     machine.setStackLimit(limits.stack);
     machine.setMemoryLimit(limits.memory);
@@ -104,6 +109,10 @@ export class Program {
 
   private get used(): number {
     return this.machine.vm.fuelUsed - this.state.fuelBefore;
+  }
+
+  private get called(): number {
+    return this.state.calls - this.state.callsBefore;
   }
 
   // The guest runs
@@ -164,9 +173,8 @@ export class Program {
     if (machine.isException(result)) {
       machine.memory.drop(result);
       this.thrown(true);
-    } else if (phase === 'script' || phase === 'module') {
-      this.enter(phase === 'script' ? 'watch' : 'watchModule', [result]);
-    } else machine.memory.drop(result);
+    } else if (phase === 'entry' || phase === 'idle') machine.memory.drop(result);
+    else this.enter(watchers[phase], [result]);
   }
 
   private enter(entry: Parameters<Machine['enter']>[0], args: readonly Handle[], phase: Phase = 'entry'): void {
@@ -190,7 +198,7 @@ export class Program {
     const early = this.stopped();
     if (early !== undefined) return early;
     if (state.current === 0) {
-      if (state.calls >= limits.calls) throw overLimit('calls', limits.calls, this.token());
+      if (this.called >= limits.calls) throw overLimit('calls', limits.calls, this.token());
       state.current = ++state.calls;
     }
     const asked = machine.asked();
@@ -264,6 +272,7 @@ export class Program {
   private ended(): ProgramOutcome {
     const { ending } = this.state;
     const fuel = this.used;
+    this.state.isEvaluating = false;
     if (ending?.failed === false) return { status: 'done', value: decodeValue(ending), fuel };
     return { status: 'failed', error: failureOfMessage(ending as NonNullable<typeof ending>), fuel };
   }
@@ -291,6 +300,7 @@ export class Program {
     }
     if (state.begun.length > 0) return this.waiting(state.begun);
     if (until !== undefined) return { status: 'sleeping', until: Math.ceil(until), ...this.atRest() };
+    state.isEvaluating = false;
     return { status: 'failed', error: stalled, fuel: this.used };
   }
 
@@ -300,6 +310,9 @@ export class Program {
     return this.state.clock.sleep(BigInt(Math.ceil(ms)) * 1_000_000n) ?? this.now();
   }
 }
+
+/** Who is given the promise of an evaluation. */
+const watchers = { script: 'watch', module: 'watchModule', shown: 'watchShown' } as const;
 
 const stalledMessage = 'the program waits for a promise that nothing will settle';
 const stalled = {
