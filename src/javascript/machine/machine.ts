@@ -156,16 +156,18 @@ export class Machine {
     return vm.save();
   }
 
-  setMemoryLimit(bytes: number): void {
-    this.memory.call('qjs_set_memory_limit', Math.min(bytes, 2 ** 32 - 1) | 0);
-  }
-
-  setStackLimit(bytes: number): void {
-    this.memory.call('qjs_set_max_stack_size', bytes);
-  }
-
-  get allocated(): number {
-    return this.memory.call('qjs_get_allocated_size') >>> 0;
+  /**
+   * Bounds what QuickJS takes; tells how many bytes it has. The program does not pay for that: however often it is resumed,
+   * it uses the same fuel.
+   */
+  limit(memory: number, stack: number): number {
+    const { store } = this.vm;
+    const { fuelUsed } = store;
+    this.memory.call('qjs_set_max_stack_size', stack);
+    this.memory.call('qjs_set_memory_limit', Math.min(memory, 2 ** 32 - 1) | 0);
+    const allocated = this.memory.call('qjs_get_allocated_size') >>> 0;
+    store.fuelUsed = fuelUsed;
+    return allocated;
   }
 
   /** What `Math.random` goes on from. */

@@ -102,9 +102,7 @@ export class Program {
     const { machine, state, limits } = this;
     if (this.called > limits.calls) throw overLimit('calls', limits.calls);
     if (state.printed > limits.output) throw overLimit('output', limits.output);
-    machine.setStackLimit(limits.stack);
-    machine.setMemoryLimit(limits.memory);
-    if (machine.allocated > limits.memory) throw overLimit('memory', limits.memory);
+    if (machine.limit(limits.memory, limits.stack) > limits.memory) throw overLimit('memory', limits.memory);
   }
 
   private get used(): number {
