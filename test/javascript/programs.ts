@@ -23,6 +23,6 @@ export function errorOf(outcome: ProgramOutcome) {
 
 /** The token of a program at rest. */
 export function tokenOf(outcome: ProgramOutcome): Uint8Array<ArrayBuffer> {
-  if (!('token' in outcome)) throw new Error(`the program is ${outcome.status}: ${told(outcome)}`);
+  if (outcome.token === undefined) throw new Error(`the program is ${outcome.status}: ${told(outcome)}`);
   return outcome.token;
 }

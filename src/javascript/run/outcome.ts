@@ -41,27 +41,33 @@ export interface WaitingCall {
   readonly args: readonly unknown[];
 }
 
-/** Of each outcome. */
-export interface Used {
-  /** Units of fuel that the program has used so far. */
+/** What an outcome may be asked for before its status is: undefined where it has none. */
+export interface OutcomeOf<S extends string> {
+  readonly status: S;
+  /** Units of fuel that the program has used so far; of a session, the evaluation. */
   readonly fuel: number;
+  readonly value?: unknown;
+  readonly error?: Failure | undefined;
+  /** With which the program goes on, anywhere. */
+  readonly token?: Uint8Array<ArrayBuffer> | undefined;
+  readonly call?: WaitingCall | undefined;
+  readonly calls?: readonly WaitingCall[] | undefined;
+  readonly until?: number | undefined;
 }
-/** Of each outcome of a program that can go on. */
-export interface AtRest extends Used {
-  /** With which it goes on, anywhere. */
+interface AtRest {
   readonly token: Uint8Array<ArrayBuffer>;
 }
 
 /** What a run comes to. */
 export type ProgramOutcome =
-  | (Used & { readonly status: 'done'; readonly value: unknown })
-  | (Used & { readonly status: 'failed'; readonly error: Failure })
+  | (OutcomeOf<'done'> & { readonly value: unknown })
+  | (OutcomeOf<'failed'> & { readonly error: Failure })
   /** It waits for calls of tools that nobody here answers: `call` is the first of `calls`. */
-  | (AtRest & { readonly status: 'waiting'; readonly call: WaitingCall; readonly calls: readonly WaitingCall[] })
+  | (OutcomeOf<'waiting'> & AtRest & { readonly call: WaitingCall; readonly calls: readonly WaitingCall[] })
   /** It sleeps `until` then, in milliseconds since 1970. */
-  | (AtRest & { readonly status: 'sleeping'; readonly until: number })
+  | (OutcomeOf<'sleeping'> & AtRest & { readonly until: number })
   /** It was paused. */
-  | (AtRest & { readonly status: 'paused' });
+  | (OutcomeOf<'paused'> & AtRest);
 
 export const eventOf = (level: string, message: Message): ConsoleEvent => ({
   level: level as ConsoleEvent['level'],

@@ -17,8 +17,8 @@ import type { ResumeOptions } from './options.ts';
 import { eventOf, failureOfMessage, type ProgramOutcome, type WaitingCall } from './outcome.ts';
 import { Stop } from './stop.ts';
 
-/** How long a program keeps the thread, in ms. */
-const sliceMs = 20;
+/** How long a program keeps the thread, in ms: to leave native code and to go on costs some. */
+const sliceMs = 100;
 const longestSleep = 1_000;
 
 type Suspended = Extract<Outcome, { status: 'suspended' }>;
