@@ -9,6 +9,7 @@ import { corpus } from './corpus/section.ts';
 import { deadlines } from './deadlines.ts';
 import { execution } from './execution.ts';
 import { hostileGrowth } from './growth/section.ts';
+import { javascript, tokens } from './javascript.ts';
 import { latency } from './latency.ts';
 import { moving } from './moving.ts';
 import { prices } from './prices/section.ts';
@@ -37,6 +38,7 @@ const parts = {
   latency: [latency],
   prices: [prices],
   deadlines: [deadlines],
+  javascript: [javascript, tokens],
 };
 type Part = keyof typeof parts;
 

@@ -20,6 +20,7 @@ export default {
     '../src/pool/index.ts',
     '../src/store/disk/index.ts',
     '../src/wasi/node/index.ts',
+    '../src/javascript/node/index.ts',
     '../src/js-api/index.ts',
   ],
   // Types are checked by `npm run check`, with the compiler that the project uses.

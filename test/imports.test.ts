@@ -21,6 +21,7 @@ const rooms = [
   'vm',
   'vm.ts',
   'wasi',
+  'javascript',
   'js-api',
   'index.ts',
   'store',
@@ -46,11 +47,12 @@ const innerRooms: Readonly<Record<string, readonly string[]>> = {
     'index.ts',
     'node',
   ],
+  javascript: ['guest', 'values', 'machine', 'token', 'run', 'javascript.ts', 'index.ts', 'node'],
 };
 /** The engines stand side by side: each is complete without the other. */
 const strangers = ['interpret', 'rewrite'];
 /** Rooms that run in Node alone. */
-const nodeRooms = ['pool', 'cli', 'store/disk', 'wasi/folder', 'wasi/node'];
+const nodeRooms = ['pool', 'cli', 'store/disk', 'wasi/folder', 'wasi/node', 'javascript/node'];
 const knowsNode = (file: string) => nodeRooms.some((room) => file.startsWith(`${room}/`));
 /** Packages that run in a browser, too. */
 const portablePackages = ['@noble/hashes', 'fflate', 'fzstd', 'modern-tar', 'structured-clone-es'];
@@ -193,7 +195,7 @@ test('only the pool, the command line, stores on disk and folders of the host kn
   t.deepEqual(wrong, []);
 });
 
-for (const entry of ['index.ts', 'wasi/index.ts', 'js-api/index.ts', 'store/index.ts'])
+for (const entry of ['index.ts', 'wasi/index.ts', 'javascript/index.ts', 'js-api/index.ts', 'store/index.ts'])
   test(`what ${entry} loads stays out of the rooms that know Node`, (t) => {
     t.true(imports.has(entry));
     t.deepEqual([...closure(entry, () => true)].filter(knowsNode), []);

@@ -8,11 +8,11 @@ import { examples, preparation, promised } from './readme.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-test('there are examples of the core, of going back, of the pool, of a store and of WASI, and each prints something', (t) => {
-  t.is(examples.length, 5);
+test('there are examples of all that the README tells of, and each prints something', (t) => {
+  t.is(examples.length, 6);
   t.deepEqual(
     examples.map((example) => promised(example).length),
-    [2, 2, 3, 2, 1],
+    [2, 2, 2, 3, 2, 1],
   );
   t.is(preparation[0], 'npm install wasbox');
 });

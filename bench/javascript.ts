@@ -1,0 +1,147 @@
+// JavaScript in a sandbox, by us and by others who run QuickJS as WebAssembly: what a run costs from a warm start, and what
+// its own code takes; and our tokens.
+
+import { readFileSync } from 'node:fs';
+import { newQuickJSWASMModuleFromVariant, type QuickJSSyncVariant } from 'quickjs-emscripten-core';
+import { QuickJS } from 'quickjs-wasi';
+import { pause, quickjs } from 'wasbox/javascript';
+import type { Section } from './table.ts';
+
+const wasm = new WebAssembly.Module(readFileSync(new URL(import.meta.resolve('quickjs-wasi/quickjs.wasm'))));
+const snippet = 'const order = { id: 7, items: [1, 2, 3] }; order.items.map((x) => x * order.id).join()';
+const answer = '7,14,21';
+const compute = `(() => {
+  const fib = (n) => (n < 2 ? n : fib(n - 1) + fib(n - 2));
+  const list = Array.from({ length: 20000 }, (_, i) => ({ k: 'x' + ((i * 7919) % 1000), v: i }));
+  list.sort((p, q) => (p.k < q.k ? -1 : p.k > q.k ? 1 : p.v - q.v));
+  return fib(22) + list.reduce((sum, o, i) => sum + o.v * (i % 3), 0);
+})()`;
+const warmUps = 30;
+const times = 300;
+
+interface Sandbox {
+  readonly name: string;
+  /** A new program from a warm start. */
+  run(code: string): Promise<unknown>;
+}
+
+/** Its types nest its default export once more than it does. */
+async function variant(): Promise<QuickJSSyncVariant> {
+  const { default: found } = await import('@jitl/quickjs-wasmfile-release-sync');
+  return found as unknown as QuickJSSyncVariant;
+}
+
+async function sandboxes(): Promise<Sandbox[]> {
+  const js = quickjs();
+  const emscripten = await newQuickJSWASMModuleFromVariant(await variant());
+  const first = await QuickJS.create({ wasm });
+  const snapshot = first.snapshot();
+  return [
+    {
+      name: 'wasbox/javascript',
+      run: async (code) => {
+        const outcome = await js.run(code, { engine: 'native' });
+        return outcome.status === 'done' ? outcome.value : outcome.status;
+      },
+    },
+    {
+      name: 'quickjs-wasi, restore of a snapshot',
+      run: async (code) => {
+        const vm = await QuickJS.restore(snapshot, { wasm });
+        const value = vm.evalCode(code).consume((handle) => vm.dump(handle));
+        vm.dispose();
+        return value;
+      },
+    },
+    {
+      name: 'quickjs-emscripten, new context',
+      run: async (code) => {
+        const vm = emscripten.newContext();
+        const handle = vm.unwrapResult(vm.evalCode(code));
+        const value = vm.dump(handle);
+        handle.dispose();
+        vm.dispose();
+        return value;
+      },
+    },
+  ];
+}
+
+async function timesOf(act: () => Promise<unknown>, count: number): Promise<number[]> {
+  const all: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const before = performance.now();
+    await act();
+    all.push(performance.now() - before);
+  }
+  return all.sort((a, b) => a - b);
+}
+
+const ms = (value: number) => value.toFixed(2);
+/** Of sorted samples. */
+const quantile = (sorted: readonly number[], q: number): number =>
+  sorted[Math.floor(q * (sorted.length - 1))] as number;
+
+export async function javascript(): Promise<Section> {
+  const rows: string[][] = [];
+  for (const { name, run } of await sandboxes()) {
+    if ((await run(snippet)) !== answer) throw new Error(`${name} gives another answer`);
+    await timesOf(() => run(snippet), warmUps);
+    const all = await timesOf(() => run(snippet), times);
+    const computed = await timesOf(() => run(compute), 9);
+    const sum = all.reduce((a, b) => a + b, 0);
+    rows.push([
+      name,
+      ms(quantile(all, 0.5)),
+      ms(quantile(all, 0.99)),
+      ((1000 * times) / sum).toFixed(0),
+      ms(quantile(computed, 0.5)),
+    ]);
+  }
+  return {
+    title: 'JavaScript from a warm start',
+    text: 'A snippet from a warm start to its value, and a program that computes; in milliseconds.',
+    head: ['sandbox', 'p50', 'p99', 'runs a second', 'compute'],
+    rows,
+  };
+}
+
+const atRest: Readonly<Record<string, string>> = {
+  'a call': 'ask(7)',
+  'a sleep': 'await new Promise((r) => setTimeout(r, 1e9))',
+  'in a loop': 'let s = 0; for (let i = 0; i < 9; i++) s += ask(i)',
+  'three calls deep': 'const a = (x) => b(x) + 1, b = (x) => c(x) + 1, c = (x) => ask(x) + 1; a(1)',
+  '1 MB of objects': 'const l = []; for (let i = 0; i < 9000; i++) l.push({ i, t: "k" + i }); ask(1)',
+  'a pending Promise.all': 'await Promise.all([ask.async(1), ask.async(2)])',
+  'in a sort': '[3, 1, 2].sort((a, b) => ask(a, b))',
+  'a generator': 'function* g() { yield ask(1); } [...g()]',
+  'a regular expression': '"aXbXc".replace(/X/g, (m) => ask(m))',
+  'a chain of 20 closures':
+    'let f = () => ask(0); for (let i = 0; i < 20; i++) { const g = f; f = () => g() + i; } f()',
+};
+
+export async function tokens(): Promise<Section> {
+  const js = quickjs();
+  const tools = { ask: () => pause };
+  const rows: string[][] = [['a session, fresh', String(js.session().save().length), '', '']];
+  for (const [name, code] of Object.entries(atRest)) {
+    let token = new Uint8Array();
+    const run = async () => {
+      const outcome = await js.run(code, { tools, id: 'b', engine: 'native' });
+      if (outcome.token === undefined) throw new Error(`${name} is ${outcome.status}`);
+      ({ token } = outcome);
+    };
+    await timesOf(run, 5);
+    const made = await timesOf(run, 30);
+    const resume = () => js.resume(token, { results: { 'b-1': 1 }, engine: 'native' });
+    await timesOf(resume, 5);
+    const resumed = await timesOf(resume, 30);
+    rows.push([name, String(token.length), ms(quantile(made, 0.5)), ms(quantile(resumed, 0.5))]);
+  }
+  return {
+    title: 'Tokens',
+    text: 'Programs at rest: bytes, and milliseconds (p50) from the beginning to the token, and from the token to what comes next.',
+    head: ['program', 'bytes', 'to the token', 'from it'],
+    rows,
+  };
+}

@@ -1,0 +1,94 @@
+// JavaScript for programs of others: runs, and goes on with tokens. What drives them is in run/, what they run in in
+// machine/.
+
+import { check, instanceOf, theOptions } from '../spec/options.ts';
+import { type Base, makeBase } from './machine/base.ts';
+import { giveMachine, type Machine, takeMachine } from './machine/machine.ts';
+import { begin, type RunningProgram, started } from './run/begin.ts';
+import { limitsOf, type ProgramLimitOptions } from './run/limits.ts';
+import { checkResume, checkRun, type ResumeOptions, type RunOptions } from './run/options.ts';
+import { Program } from './run/program.ts';
+import { checkSession, Session, type SessionOptions } from './run/session.ts';
+import { decodeToken } from './token/token.ts';
+
+const wasmBytes = instanceOf(Uint8Array, 'a Uint8Array');
+const codeText = check((v: unknown) => typeof v === 'string', 'a text');
+
+/** What a VM's memory may grow to: QuickJS counts what it hands out, and needs room besides. */
+const roomFor = ({ memory }: ReturnType<typeof limitsOf>): number =>
+  Math.min(2 ** 32, Math.ceil(memory * 1.25) + 2 ** 22);
+
+/** QuickJS, ready to run programs. It is made once for a thread. */
+export class JavaScript {
+  private made: Base | undefined;
+
+  private constructor(private readonly bytes: Uint8Array) {}
+
+  /** Of the bytes of `quickjs-wasi/quickjs.wasm`. Throws UsageError. */
+  static from(bytes: Uint8Array): JavaScript {
+    wasmBytes(bytes, 'QuickJS');
+    return new JavaScript(bytes);
+  }
+
+  /** @hidden */
+  get base(): Base {
+    this.made ??= makeBase(this.bytes, 'auto');
+    return this.made;
+  }
+
+  /**
+   * Runs a program to its value, its failure, or to rest. Rejects with ProgramLimitError where it is over a limit, and with
+   * UsageError for options that are none.
+   */
+  run(code: string, options: RunOptions = {}): RunningProgram {
+    return started(() => {
+      codeText(code, 'the code');
+      checkRun(options, theOptions);
+      const { base } = this;
+      const machine = takeMachine(base, options.engine ?? 'auto', roomFor(limitsOf(options.limits)));
+      begin(machine, options);
+      machine.evaluate(code, options.file ?? 'main.js', options.type ?? 'script');
+      return new Program(base, machine, options, giveMachine);
+    });
+  }
+
+  /**
+   * Goes on with a program where it came to rest, with the tools and limits of these options. Rejects as `run` does, and
+   * with SnapshotError for bytes that are no token.
+   */
+  resume(token: Uint8Array, options: ResumeOptions = {}): RunningProgram {
+    return started(() => {
+      wasmBytes(token, 'a token');
+      checkResume(options, theOptions);
+      return new Program(this.base, this.restored(token, options), options, giveMachine);
+    });
+  }
+
+  /** A session, in which each evaluation finds what those before it left. Throws UsageError. */
+  session(options: SessionOptions = {}): Session {
+    checkSession(options, theOptions);
+    const { base } = this;
+    const machine = takeMachine(base, options.engine ?? 'auto', roomFor(limitsOf(options.limits)));
+    begin(machine, options);
+    return new Session(base, machine, options);
+  }
+
+  /**
+   * A session out of what `Session.save` gave, or a program's token: what it was about, `goOn` goes on with. Throws
+   * SnapshotError.
+   */
+  openSession(token: Uint8Array, options: SessionOptions = {}): Session {
+    wasmBytes(token, 'a token');
+    checkSession(options, theOptions);
+    return new Session(this.base, this.restored(token, options), options);
+  }
+
+  private restored(token: Uint8Array, { limits, engine = 'auto' }: Pick<ResumeOptions, 'limits' | 'engine'>): Machine {
+    const { base } = this;
+    const memory = roomFor(limitsOf(limits as ProgramLimitOptions));
+    return takeMachine(base, engine, memory, decodeToken(base, token, memory + roomBesides));
+  }
+}
+
+/** What a token holds besides memory. */
+const roomBesides = 2 ** 26;

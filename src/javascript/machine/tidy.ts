@@ -1,0 +1,106 @@
+// What of a guest's memory means nothing: freed memory, and what functions left on the stack when they returned. It is
+// set back to what the image has there, so that a token need not tell it. Only where the guest waits for the host or does
+// nothing: elsewhere its allocators may be in the midst of their work.
+//
+// Memory is handed out by two allocators, one on the other; the offsets are those of the one build that we run.
+//   chunks  wasi-libc's: one after the other from the start of the heap, each two words (the size of the one before it,
+//           and its own size with two bits, the second of which says that it is in use) and its contents. A free one has
+//           up to six words of its own.
+//   slabs   QuickJS's: chunks of items of one size. Each begins with two links of the list of slabs with free items, two
+//           of the list of all, u8 size class, u8, u16 items in use, u16 items, u16 first free item. An item is a word,
+//           whose low half names the next free one, and its contents.
+
+const firstChunk = 1_167_112;
+const chunkWords = 8;
+const freeWords = 24;
+const inUse = 2;
+
+/** Heads of the lists of slabs with free items, two words each, by size class. */
+const slabLists = 0x11d030;
+const slabClasses = 32;
+const slabHead = 24;
+const noItem = 0xffff;
+
+/** Where the stack ends that C functions have their variables on: it grows down. */
+const stackEnd = 2 ** 20;
+/** What leaf functions may use below the stack pointer. */
+const redZone = 256;
+
+/** Words of a memory, by address. */
+class Words {
+  private readonly view: DataView;
+  constructor(readonly bytes: Uint8Array) {
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+  has(at: number, size: number): boolean {
+    return at >= firstChunk && at + size <= this.bytes.length;
+  }
+  word(at: number): number {
+    return this.view.getUint32(at, true);
+  }
+  half(at: number): number {
+    return this.view.getUint16(at, true);
+  }
+}
+
+/** A range of bytes that mean nothing. */
+type Range = readonly [from: number, to: number];
+
+/** Sets back what means nothing, unless the heap is not as told here. */
+export function tidyMemory(memory: Uint8Array, image: Uint8Array, stackPointer: number): void {
+  const words = new Words(memory);
+  const chunks = freeChunks(words);
+  if (chunks === undefined) return;
+  const stack: Range = [0, stackPointer >= redZone && stackPointer <= stackEnd ? stackPointer - redZone : 0];
+  for (const [from, to] of [stack, ...chunks, ...freeItems(words)]) {
+    const known = image.subarray(from, to);
+    memory.set(known, from);
+    memory.fill(0, from + known.length, to);
+  }
+}
+
+function freeChunks(words: Words): Range[] | undefined {
+  const found: Range[] = [];
+  const end = words.bytes.length;
+  let at = firstChunk;
+  while (at < end) {
+    if (!words.has(at, chunkWords)) return undefined;
+    const head = words.word(at + 4);
+    const size = (head & ~7) >>> 0;
+    if (size < 16 || at + size > end) return undefined;
+    if ((head & inUse) === 0 && size > chunkWords + freeWords) found.push([at + chunkWords + freeWords, at + size]);
+    at += size;
+  }
+  return at === end ? found : undefined;
+}
+
+function freeItems(words: Words): Range[] {
+  const found: Range[] = [];
+  for (let size = 0; size < slabClasses; size++) {
+    const head = slabLists + 8 * size;
+    let left = words.bytes.length / 2048;
+    for (let slab = words.word(head + 4); slab !== head && left > 0; slab = words.word(slab + 4), left--) {
+      const items = itemsOf(words, slab, size);
+      if (items === undefined) break;
+      found.push(...items);
+    }
+  }
+  return found;
+}
+
+/** The free items of a slab; undefined where it is none. */
+function itemsOf(words: Words, slab: number, size: number): Range[] | undefined {
+  if (!words.has(slab - 4, slabHead + 4) || words.bytes[slab + 16] !== size) return undefined;
+  const room = ((words.word(slab - 4) & ~7) >>> 0) - chunkWords - slabHead;
+  const [used, count] = [words.half(slab + 18), words.half(slab + 20)];
+  const stride = Math.floor(room / count / 8) * 8;
+  if (!(used <= count) || !(stride >= 16) || !words.has(slab, slabHead + room)) return undefined;
+  const found: Range[] = [];
+  for (let item = words.half(slab + 22); item !== noItem; ) {
+    if (item >= count || found.length >= count - used) return undefined;
+    const at = slab + slabHead + item * stride;
+    found.push([at + 4, at + stride]);
+    item = words.half(at);
+  }
+  return found;
+}

@@ -1,0 +1,48 @@
+// How programs begin, and what whoever begins one is given.
+
+import { clockOf } from '../../wasi/system/clock.ts';
+import { randomOf } from '../../wasi/system/random.ts';
+import type { Machine } from '../machine/machine.ts';
+import { encodeValue } from '../values/encode.ts';
+import type { RunOptions } from './options.ts';
+import type { ProgramOutcome } from './outcome.ts';
+import type { Program } from './program.ts';
+import { isAwaitedTool } from './tools.ts';
+
+/** A program that runs: a promise of what it comes to. */
+export interface RunningProgram extends Promise<ProgramOutcome> {
+  /** Brings it to rest soon: the outcome is `paused`, with a token, unless it was over before. */
+  pause(): void;
+}
+
+/** Gives the guest its globals, its clock and its random numbers; nothing of it runs yet. */
+export function begin(
+  machine: Machine,
+  options: Pick<RunOptions, 'tools' | 'id' | 'clock' | 'random' | 'input'>,
+): void {
+  const { tools = {}, id, clock = 'live', random = 'live' } = options;
+  const { state } = machine;
+  state.clock = clockOf(clock);
+  state.random = randomOf(random);
+  state.id = id ?? randomId();
+  state.fuelBefore = machine.vm.fuelUsed;
+  machine.seed();
+  const names = Object.entries(tools).map(([name, tool]) => ({ name, awaited: isAwaitedTool(tool) }));
+  const origin = Number(state.clock.realtime() / 1_000_000n);
+  const values = Object.hasOwn(options, 'input') ? { input: options.input } : {};
+  const { text, blobs } = encodeValue({ tools: names, values, origin }, 'the options');
+  machine.callNow('start', [machine.memory.message({ text: `+${text}`, blobs })]);
+}
+
+export const randomId = (): string =>
+  Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+
+/** Runs what is made; what making it throws the promise rejects with. */
+export function started(make: () => Program): RunningProgram {
+  let program: Program | undefined;
+  const run = async () => {
+    program = make();
+    return program.run();
+  };
+  return Object.assign(run(), { pause: () => program?.pause() });
+}

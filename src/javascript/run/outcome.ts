@@ -1,0 +1,100 @@
+// What a run comes to: to an end, or to rest.
+
+import { attempt, cut, isError, told } from '../../spec/told.ts';
+import { libraryFile } from '../guest/ops.ts';
+import { decodeValue } from '../values/decode.ts';
+import type { Message } from '../values/format.ts';
+
+/** What a program printed. */
+export interface ConsoleEvent {
+  readonly level: 'log' | 'info' | 'warn' | 'error' | 'debug';
+  /** Copies of what it was given; functions and what else cannot be copied are texts. */
+  readonly values: readonly unknown[];
+}
+
+/** A place in a program's code. */
+export interface Place {
+  /** The function's name; empty where it has none. */
+  readonly name: string;
+  readonly file: string;
+  /** From 1. */
+  readonly line: number;
+  readonly column: number;
+}
+
+/** What a program threw and did not catch. */
+export interface Failure {
+  readonly name: string;
+  readonly message: string;
+  /** Name, message and places, as text. */
+  readonly stack: string;
+  /** Innermost first. */
+  readonly places: readonly Place[];
+  /** A copy of what was thrown. */
+  readonly thrown: unknown;
+}
+
+/** A call of a tool that a program waits for. */
+export interface WaitingCall {
+  readonly id: string;
+  readonly tool: string;
+  readonly args: readonly unknown[];
+}
+
+/** What an outcome may be asked for before its status is: undefined where it has none. */
+export interface OutcomeOf<S extends string> {
+  readonly status: S;
+  /** Units of fuel that the program has used so far; of a session, the evaluation. */
+  readonly fuel: number;
+  readonly value?: unknown;
+  readonly error?: Failure | undefined;
+  /** With which the program goes on, anywhere. */
+  readonly token?: Uint8Array<ArrayBuffer> | undefined;
+  readonly call?: WaitingCall | undefined;
+  readonly calls?: readonly WaitingCall[] | undefined;
+  readonly until?: number | undefined;
+}
+interface AtRest {
+  readonly token: Uint8Array<ArrayBuffer>;
+}
+
+/** What a run comes to. */
+export type ProgramOutcome =
+  | (OutcomeOf<'done'> & { readonly value: unknown })
+  | (OutcomeOf<'failed'> & { readonly error: Failure })
+  /** It waits for calls of tools that nobody here answers: `call` is the first of `calls`. */
+  | (OutcomeOf<'waiting'> & AtRest & { readonly call: WaitingCall; readonly calls: readonly WaitingCall[] })
+  /** It sleeps `until` then, in milliseconds since 1970. */
+  | (OutcomeOf<'sleeping'> & AtRest & { readonly until: number })
+  /** It was paused. */
+  | (OutcomeOf<'paused'> & AtRest);
+
+export const eventOf = (level: string, message: Message): ConsoleEvent => ({
+  level: level as ConsoleEvent['level'],
+  values: decodeValue(message) as readonly unknown[],
+});
+
+const line = /^ *at (?:(.*?) \()?(.*?):(\d+)(?::(\d+))?\)?$/;
+
+/** Places of a stack as QuickJS writes it, without those in the library. */
+function placesOf(stack: string): Place[] {
+  return stack.split('\n').flatMap((text) => {
+    const [, name = '', file = '', row, column] = line.exec(text) ?? [];
+    if (row === undefined || file === libraryFile) return [];
+    return [{ name: name.replace(/^<.*>$/, ''), file, line: Number(row), column: Number(column ?? 1) }];
+  });
+}
+
+/** What a program failed with, of the message that tells it. */
+export function failureOfMessage(message: Message): Failure {
+  const thrown = decodeValue(message);
+  if (!isError(thrown)) return { name: '', message: told(thrown), stack: told(thrown), places: [], thrown };
+  const { name, message: text } = thrown;
+  const places = placesOf(attempt(() => String(thrown.stack), ''));
+  const shown = places.map(
+    (place) => `\n    at ${place.name || '<anonymous>'} (${place.file}:${place.line}:${place.column})`,
+  );
+  const stack = `${cut(`${name}: ${text}`, 2000)}${shown.join('')}`;
+  Object.defineProperty(thrown, 'stack', { value: stack, writable: true, configurable: true });
+  return { name, message: text, stack, places, thrown };
+}

@@ -1,0 +1,319 @@
+// Drives a program: from call to call of its machine, and between them through what it waits for, until it is over or at
+// rest. All that has to last is in the machine's state; what is here can be lost at any moment.
+
+import type { Outcome } from '../../runtime/engine.ts';
+import { ExhaustionError, HostError, LimitError } from '../../spec/errors.ts';
+import { isA } from '../../spec/told.ts';
+import { ops } from '../guest/ops.ts';
+import type { Base } from '../machine/base.ts';
+import type { Machine } from '../machine/machine.ts';
+import type { Handle } from '../machine/memory.ts';
+import type { Owner, Phase, ToolRequest } from '../machine/state.ts';
+import { encodeToken } from '../token/token.ts';
+import { decodeValue } from '../values/decode.ts';
+import { Calls } from './calls.ts';
+import { limitsOf, overLimit, ProgramLimitError, type ProgramLimits } from './limits.ts';
+import type { ResumeOptions } from './options.ts';
+import { eventOf, failureOfMessage, type ProgramOutcome, type WaitingCall } from './outcome.ts';
+import { Stop } from './stop.ts';
+
+/** How long a program keeps the thread, in ms: to leave native code and to go on costs some. */
+const sliceMs = 100;
+const longestSleep = 1_000;
+
+type Suspended = Extract<Outcome, { status: 'suspended' }>;
+
+export class Program {
+  private readonly limits: ProgramLimits;
+  private readonly calls: Calls;
+  private readonly stop: Stop;
+
+  constructor(
+    private readonly base: Base,
+    private readonly machine: Machine,
+    private readonly options: ResumeOptions,
+    /** Takes the machine back, and whether it is where it can go on. */
+    private readonly over: (machine: Machine, canGoOn: boolean) => void,
+  ) {
+    this.limits = limitsOf(options.limits);
+    this.stop = new Stop(options.signal, this.limits.time);
+    this.calls = new Calls(machine.state.id, options, this.stop);
+    machine.state.owner = this.owner();
+  }
+
+  private owner(): Owner {
+    const { print, modules = {} } = this.options;
+    return {
+      print: (level, message) => print?.(eventOf(level, message)),
+      source: (name) => (Object.hasOwn(modules, name) ? modules[name] : undefined),
+      mostBytes: this.limits.value,
+      mostOutput: this.limits.output,
+    };
+  }
+
+  private get state() {
+    return this.machine.state;
+  }
+
+  /** Brings the program to rest soon. */
+  pause(): void {
+    this.stop.ask();
+  }
+
+  async run(): Promise<ProgramOutcome> {
+    let canGoOn = true;
+    try {
+      return await this.drive();
+    } catch (error) {
+      const failure = this.failure(error);
+      canGoOn = isA(failure, ProgramLimitError) && failure.token !== undefined;
+      throw failure;
+    } finally {
+      this.stop.done();
+      this.state.owner = null;
+      this.over(this.machine, canGoOn);
+    }
+  }
+
+  /** Limits go by the names that they have here; and what QuickJS runs out of, where its own bounds do not hold it. */
+  private failure(error: unknown): unknown {
+    if (isA(error, ExhaustionError)) return overLimit('stack', this.limits.stack);
+    if (!isA(error, LimitError) || isA(error, ProgramLimitError) || !Object.hasOwn(this.limits, error.limit))
+      return error;
+    return overLimit(error.limit as keyof ProgramLimits, this.limits[error.limit as keyof ProgramLimits]);
+  }
+
+  private async drive(): Promise<ProgramOutcome> {
+    const { machine } = this;
+    this.checkUsed();
+    for (;;) {
+      if (machine.vm.status === 'idle') {
+        const end = this.between() ?? (await this.idle());
+        if (end !== undefined) return end;
+      } else {
+        const end = await this.step();
+        if (end !== undefined) return end;
+      }
+    }
+  }
+
+  /** A token may come with more than this run allows. */
+  private checkUsed(): void {
+    const { machine, state, limits } = this;
+    if (this.called > limits.calls) throw overLimit('calls', limits.calls);
+    if (state.printed > limits.output) throw overLimit('output', limits.output);
+    if (machine.limit(limits.memory, limits.stack) > limits.memory) throw overLimit('memory', limits.memory);
+  }
+
+  private get used(): number {
+    return this.machine.vm.fuelUsed - this.state.fuelBefore;
+  }
+
+  private get called(): number {
+    return this.state.calls - this.state.callsBefore;
+  }
+
+  // The guest runs
+
+  private async step(): Promise<ProgramOutcome | undefined> {
+    const { vm } = this.machine;
+    const early = this.stopped();
+    if (early !== undefined) return early;
+    const fuel = this.limits.fuel - this.used + vm.store.debt;
+    if (fuel < 0) throw overLimit('fuel', this.limits.fuel, this.token());
+    const outcome = vm.run({ fuel, timeout: Math.min(sliceMs, this.stop.left) });
+    switch (outcome.status) {
+      case 'returned':
+        return this.returned(outcome.values[0] as number);
+      case 'suspended':
+        return this.suspended(outcome);
+      case 'trapped':
+        throw outcome.trap;
+      default:
+        throw new HostError('QuickJS has ended itself');
+    }
+  }
+
+  private async suspended({ reason }: Suspended): Promise<ProgramOutcome | undefined> {
+    if (reason.kind === 'host') return this.serve();
+    if (reason.kind === 'fuel') throw overLimit('fuel', this.limits.fuel, this.token());
+    await this.stop.pass();
+    return undefined;
+  }
+
+  /** What asked the program to stop: the outcome, unless it is the limit of time. */
+  private stopped(): ProgramOutcome | undefined {
+    if (!this.stop.isAsked) return undefined;
+    if (this.stop.isLate) throw overLimit('time', this.limits.time, this.token());
+    return { status: 'paused', ...this.atRest() };
+  }
+
+  private atRest() {
+    return { token: this.token(), fuel: this.used };
+  }
+
+  /** With the answers that have come meanwhile. */
+  private token(): Uint8Array<ArrayBuffer> {
+    this.calls.collect(this.state.begun);
+    return encodeToken(this.base, this.machine.save());
+  }
+
+  /** A call of the guest is over. */
+  private returned(result: Handle): undefined {
+    const { machine, state } = this;
+    const { phase } = state;
+    state.phase = 'idle';
+    if (phase === 'job') {
+      if (result < 0) this.thrown(false);
+      return;
+    }
+    machine.release();
+    if (machine.isException(result)) {
+      machine.memory.drop(result);
+      this.thrown(true);
+    } else if (phase === 'entry' || phase === 'idle') machine.memory.drop(result);
+    else this.enter(watchers[phase], [result]);
+  }
+
+  private enter(entry: Parameters<Machine['enter']>[0], args: readonly Handle[], phase: Phase = 'entry'): void {
+    this.state.phase = phase;
+    this.machine.enter(entry, args);
+  }
+
+  /** The guest's call ended with an exception: the program's failure, unless its memory is used up. */
+  private thrown(isFailure: boolean): void {
+    const { machine } = this;
+    const error = machine.takeException();
+    if (machine.isUncatchable(error)) throw overLimit('memory', this.limits.memory);
+    if (isFailure) this.enter('caught', [error]);
+    else machine.memory.drop(error);
+  }
+
+  // The guest waits for the host
+
+  private async serve(): Promise<ProgramOutcome | undefined> {
+    const { machine, state, limits } = this;
+    const early = this.stopped();
+    if (early !== undefined) return early;
+    if (state.current === 0) {
+      if (this.called >= limits.calls) throw overLimit('calls', limits.calls, this.token());
+      state.current = ++state.calls;
+    }
+    const asked = machine.asked();
+    const { name, message } = machine.readMessage(asked, (bytes) => {
+      if (bytes > limits.value) throw overLimit('value', limits.value);
+    });
+    const request = { number: state.current, tool: name, args: message };
+    if (!this.calls.isKnown(request.number)) await this.options.save?.(this.token());
+    return asked.op === ops.call ? this.answer(request) : this.begin(request);
+  }
+
+  private async answer(request: ToolRequest): Promise<ProgramOutcome | undefined> {
+    const reply = await this.calls.reply(request);
+    if (reply === 'stopped') return this.stopped();
+    if (reply === 'paused') return this.waiting([request]);
+    this.checkSize(reply);
+    this.state.current = 0;
+    this.machine.reply(reply);
+    return undefined;
+  }
+
+  private begin(request: ToolRequest): undefined {
+    const { state, machine } = this;
+    state.begun.push({ ...request, reply: null });
+    state.current = 0;
+    this.calls.begin(request);
+    machine.answer(machine.numberOf(request.number));
+  }
+
+  private checkSize({ text, blobs }: { readonly text: string; readonly blobs: readonly Uint8Array[] }): void {
+    const size = blobs.reduce((sum, blob) => sum + blob.length, text.length);
+    if (size > this.limits.value) throw overLimit('value', this.limits.value);
+  }
+
+  private waiting(requests: readonly ToolRequest[]): ProgramOutcome {
+    const calls = requests.map((request) => this.told(request));
+    return { status: 'waiting', call: calls[0] as WaitingCall, calls, ...this.atRest() };
+  }
+
+  private told({ number, tool, args }: ToolRequest): WaitingCall {
+    return { id: this.calls.idOf(number), tool, args: decodeValue(args) as unknown[] };
+  }
+
+  // Nothing of the guest runs
+
+  /** What there is to do at once: begins it, or tells what the program came to. */
+  private between(): ProgramOutcome | undefined {
+    const { machine, state } = this;
+    if (state.ending !== null) return this.ended();
+    if (machine.nextJob()) {
+      state.phase = 'job';
+      return undefined;
+    }
+    this.calls.collect(state.begun);
+    const answered = state.begun.find(({ reply }) => reply !== null);
+    if (answered?.reply != null) {
+      state.begun = state.begun.filter((call) => call !== answered);
+      this.checkSize(answered.reply);
+      this.enter('settle', [machine.numberOf(answered.number), machine.memory.message(answered.reply)]);
+      return undefined;
+    }
+    const due = machine.due();
+    if (due !== undefined && due <= this.now()) this.enter('fire', []);
+    return undefined;
+  }
+
+  private now(): number {
+    return Number(this.state.clock.realtime() / 1_000_000n);
+  }
+
+  private ended(): ProgramOutcome {
+    const { ending } = this.state;
+    const fuel = this.used;
+    this.state.isEvaluating = false;
+    if (ending?.failed === false) return { status: 'done', value: decodeValue(ending), fuel };
+    return { status: 'failed', error: failureOfMessage(ending as NonNullable<typeof ending>), fuel };
+  }
+
+  /** The guest can do nothing until something comes. */
+  private async idle(): Promise<ProgramOutcome | undefined> {
+    const { machine, state } = this;
+    if (machine.vm.status !== 'idle') return undefined;
+    const early = this.stopped();
+    if (early !== undefined) return early;
+    for (const call of state.begun) {
+      if (this.calls.isKnown(call.number)) continue;
+      await this.options.save?.(this.token());
+      this.calls.begin(call);
+    }
+    if (this.calls.collect(state.begun)) return undefined;
+    const due = machine.due();
+    const until = due === undefined || this.calls.areUnderWay ? due : this.sleep(due);
+    const left = until === undefined ? Number.POSITIVE_INFINITY : until - this.now();
+    if (left <= 0) return undefined;
+    const isSoon = left <= (this.options.longestSleep ?? longestSleep);
+    if (this.calls.areUnderWay || isSoon) {
+      await this.calls.next(left);
+      return this.stopped();
+    }
+    if (state.begun.length > 0) return this.waiting(state.begun);
+    if (until !== undefined) return { status: 'sleeping', until: Math.ceil(until), ...this.atRest() };
+    state.isEvaluating = false;
+    return { status: 'failed', error: stalled, fuel: this.used };
+  }
+
+  /** Until when the program sleeps; a clock of its own goes there at once. */
+  private sleep(due: number): number {
+    const ms = Math.max(0, due - this.now());
+    return this.state.clock.sleep(BigInt(Math.ceil(ms)) * 1_000_000n) ?? this.now();
+  }
+}
+
+/** Who is given the promise of an evaluation. */
+const watchers = { script: 'watch', module: 'watchModule', shown: 'watchShown' } as const;
+
+const stalledMessage = 'the program waits for a promise that nothing will settle';
+const stalled = {
+  ...{ name: 'Error', message: stalledMessage, stack: `Error: ${stalledMessage}` },
+  ...{ places: [], thrown: undefined },
+} as const;

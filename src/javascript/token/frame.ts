@@ -1,0 +1,241 @@
+// A program as few bytes: what of a snapshot differs from the snapshot of the image. Most of it are words here and there in
+// the memory, so those are told one run after the other: how many words are as before, how many follow, and in a row of
+// their own the words themselves, as they are: pointers to the same object are equal then, and pack to little.
+//
+// It is packed by deflate as a whole, behind a u32 that tells its size:
+//   u32 ×6  bytes of each of what follows
+//   text    JSON: pages of memory, counts of the VM, the pending call, what the host keeps, lengths of rows and blocks
+//   counts  varints: runs of words in the memory
+//   words   of the memory; of frames and slots; of globals, little endian
+//   blocks  of what the host keeps
+
+import { deflateSync, inflateSync } from 'fflate';
+import type { SnapshotData } from '../../snapshot/format.ts';
+import { numbersOf, PageReader } from '../../snapshot/page-rows.ts';
+import { SnapshotError } from '../../spec/errors.ts';
+import { programs } from '../machine/imports.ts';
+
+const pageBytes = 4096;
+const pageWords = pageBytes / 4;
+const wasmPageBytes = 65_536;
+const level = 9;
+/** Deflate makes at most so many bytes of one. */
+const mostExpansion = 1032;
+const parts = 6;
+
+const bad = (what: string): never => {
+  throw new SnapshotError(what, 'token');
+};
+
+// Writing
+
+/** Undefined where more than `mostPages` pages differ: then another form takes less time. */
+export function packProgram(data: SnapshotData, base: SnapshotData): Uint8Array | undefined {
+  const changed = new Changes(data, base).find();
+  if (changed === undefined) return undefined;
+  const [state] = data.states ?? [];
+  const { memories, calls, fuelUsed, debt, pending, frames, slots, globals } = data;
+  const blocks = Array.from(state?.blocks ?? [], (place) => (data.blocks ?? [])[place] as Uint8Array);
+  const text = JSON.stringify([
+    ...[memories[0]?.size, calls, fuelUsed, debt, pending && [pending.id, pending.func, [...pending.args]]],
+    ...[state?.data, frames.length, blocks.map(({ length }) => length)],
+  ]);
+  const stack = new Int32Array(frames.length + slots.length);
+  stack.set(frames);
+  stack.set(slots, frames.length);
+  const rows = [utf8.encode(text), Uint8Array.from(changed.counts), bytesOf(Int32Array.from(changed.words))];
+  const all = [...rows, bytesOf(stack), bytesOf(globals), joined(blocks)];
+  const sizes = Uint32Array.from(all, ({ length }) => length);
+  const contents = joined([bytesOf(sizes), ...all]);
+  return joined([bytesOf(Uint32Array.of(contents.length)), deflateSync(contents, { level })]);
+}
+const utf8 = new TextEncoder();
+const mostPages = 256;
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Int32Array | Uint32Array): Uint8Array =>
+  new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+
+function joined(rows: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(rows.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const row of rows) {
+    all.set(row, at);
+    at += row.length;
+  }
+  return all;
+}
+
+/** Runs of the words that are others than in the base, beyond which all are zero. */
+class Changes {
+  readonly counts: number[] = [];
+  readonly words: number[] = [];
+  private first = 0;
+  private last = 0;
+  private isOpen = false;
+  private readonly pages: PageReader;
+  private readonly basePages: PageReader;
+
+  constructor(
+    private readonly data: SnapshotData,
+    private readonly base: SnapshotData,
+  ) {
+    this.pages = new PageReader(data);
+    this.basePages = new PageReader(base);
+  }
+
+  find(): this | undefined {
+    const [memory, baseMemory] = [this.data.memories[0], this.base.memories[0]];
+    if (memory === undefined || baseMemory === undefined) return undefined;
+    const [numbers, baseNumbers] = [numbersOf(memory), numbersOf(baseMemory)];
+    let changed = 0;
+    for (let page = 0; page < numbers.length; page++) {
+      const [now, before] = [placeOf(this.pages, numbers[page]), placeOf(this.basePages, baseNumbers[page])];
+      if (now.row === before.row && now.at === before.at) this.end(page * pageWords);
+      else if (this.compare(page * pageWords, wordsAt(now), wordsAt(before)) && ++changed > mostPages) return undefined;
+    }
+    this.end(numbers.length * pageWords);
+    return this;
+  }
+
+  private compare(start: number, now: Int32Array, before: Int32Array): boolean {
+    const known = this.words.length;
+    for (let i = 0; i < pageWords; i++) {
+      if (now[i] === before[i]) this.end(start + i);
+      else {
+        if (!this.isOpen) this.first = start + i;
+        this.isOpen = true;
+        this.words.push(now[i] as number);
+      }
+    }
+    return this.words.length > known;
+  }
+
+  /** A run ends here, if there is one. */
+  private end(at: number): void {
+    if (!this.isOpen) return;
+    varint(this.counts, this.first - this.last);
+    varint(this.counts, at - this.first);
+    this.last = at;
+    this.isOpen = false;
+  }
+}
+
+const zeroPage = { row: new Uint8Array(pageBytes), at: 0 };
+const placeOf = (pages: PageReader, number = -1) => (number < 0 ? zeroPage : pages.place(number));
+const wordsAt = ({ row, at }: { readonly row: Uint8Array; readonly at: number }) =>
+  new Int32Array(row.buffer, row.byteOffset + at, pageWords);
+
+function varint(into: number[], value: number): void {
+  while (value > 127) {
+    into.push((value & 127) | 128);
+    value >>>= 7;
+  }
+  into.push(value);
+}
+
+// Reading
+
+/** `most`: bytes that it may take when it is unpacked. Throws SnapshotError. */
+export function unpackProgram(packed: Uint8Array, base: SnapshotData, image: Uint8Array, most: number): SnapshotData {
+  const [text, counts, words, stack, globals, blocks] = rowsOf(inflated(packed, most));
+  const [pages, calls, fuelUsed, debt, pending, state, frameWords, blockSizes] = list(parsed(text));
+  const size = count(pages);
+  if (size * wasmPageBytes > most || size * wasmPageBytes < image.length) bad(`a memory of ${size} pages`);
+  const memory = new Uint8Array(size * wasmPageBytes);
+  memory.set(image);
+  writeWords(new Int32Array(memory.buffer), counts, wordsOf(words));
+  const rows = wordsOf(stack);
+  const ofFrames = count(frameWords);
+  if (ofFrames > rows.length) bad('a stack that is none');
+  const own = blocksOf(blocks, counted(blockSizes));
+  return {
+    ...base,
+    ...{ memories: [{ size, runs: Int32Array.of(memory.length / pageBytes, 0) }], pages: memory, more: [] },
+    ...{ globals: wordsOf(globals), frames: rows.slice(0, ofFrames), slots: rows.slice(ofFrames) },
+    ...{ calls: count(calls), fuelUsed: count(fuelUsed), debt: count(debt), pending: pendingOf(pending) },
+    states: [{ name: programs.name, data: state, blocks: Int32Array.from(own, (_, i) => i) }],
+    blocks: own,
+  };
+}
+
+function inflated(packed: Uint8Array, most: number): Uint8Array<ArrayBuffer> {
+  if (packed.length < 4) return bad('cut short');
+  const size = new DataView(packed.buffer, packed.byteOffset).getUint32(0, true);
+  if (size > most || size > packed.length * mostExpansion) return bad(`it says that it has ${size} bytes`);
+  try {
+    // One byte of room beyond what it says shows whether there is more.
+    const contents = inflateSync(packed.subarray(4), { out: new Uint8Array(size + 1) });
+    return contents.length === size ? contents.slice() : bad('of another size than it says');
+  } catch (cause) {
+    if (cause instanceof SnapshotError) throw cause;
+    throw new SnapshotError('cannot be unpacked', 'token', { cause });
+  }
+}
+
+type Rows = readonly [Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array];
+
+function rowsOf(bytes: Uint8Array<ArrayBuffer>): Rows {
+  if (bytes.length < 4 * parts) return bad('cut short');
+  const view = new DataView(bytes.buffer);
+  let at = 4 * parts;
+  const rows = Array.from({ length: parts }, (_, i) => {
+    const size = view.getUint32(4 * i, true);
+    if (size > bytes.length - at) return bad('cut short');
+    at += size;
+    return bytes.subarray(at - size, at);
+  });
+  if (at !== bytes.length) bad('something follows its last row');
+  return rows as unknown as Rows;
+}
+
+const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : bad('no list'));
+const count = (value: unknown): number =>
+  Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : bad('no count');
+const counted = (value: unknown): number[] => list(value).map(count);
+
+function parsed(text: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(text));
+  } catch {
+    return bad('no JSON');
+  }
+}
+
+const wordsOf = (bytes: Uint8Array): Int32Array =>
+  bytes.length % 4 === 0 ? new Int32Array(bytes.slice().buffer) : bad('no whole words');
+
+function writeWords(memory: Int32Array, counts: Uint8Array, words: Int32Array): void {
+  let [at, from, used] = [0, 0, 0];
+  const next = () => {
+    let [value, shift] = [0, 0];
+    for (; ; shift += 7) {
+      const byte = counts[at++];
+      if (byte === undefined || shift > 28) return bad('a run that is none');
+      value += (byte & 127) * 2 ** shift;
+      if (byte < 128) return value;
+    }
+  };
+  while (at < counts.length) {
+    from += next();
+    const length = next();
+    if (from + length > memory.length || used + length > words.length) bad('a run beyond the memory');
+    memory.set(words.subarray(used, used + length), from);
+    used += length;
+    from += length;
+  }
+}
+
+function pendingOf(pending: unknown): SnapshotData['pending'] {
+  if (pending === null) return null;
+  const [id, func, args] = list(pending);
+  return { id: count(id), func: count(func), args: Int32Array.from(list(args), (word) => Number(word) | 0) };
+}
+
+function blocksOf(bytes: Uint8Array, sizes: readonly number[]): Uint8Array[] {
+  let at = 0;
+  return sizes.map((size) => {
+    if (size > bytes.length - at) return bad('a block that is none');
+    at += size;
+    return bytes.slice(at - size, at);
+  });
+}

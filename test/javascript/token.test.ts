@@ -1,0 +1,98 @@
+// Tokens: how large they are, forged and sealed ones.
+
+import test from 'ava';
+import { SnapshotError, UsageError, WasboxError } from '../../src/index.ts';
+import { pause, type Tools, tokenSeal } from '../../src/javascript/index.ts';
+import { encodeToken } from '../../src/javascript/token/token.ts';
+import { js, resultOf, tokenOf } from './programs.ts';
+
+const tools: Tools = { ask: () => pause };
+
+/** The most bytes that each may have: what they have today, and a tenth more. */
+const sizes: Readonly<Record<string, readonly [code: string, most: number]>> = {
+  'a call': ['ask(7)', 5_000],
+  'a sleep': ['await new Promise((r) => setTimeout(r, 1e9))', 3_700],
+  'a loop': ['let s = 0; for (let i = 0; i < 9; i++) s += ask(i)', 5_500],
+  'three calls deep': ['const a = (x) => b(x) + 1, b = (x) => c(x) + 1, c = (x) => ask(x) + 1; a(1)', 6_300],
+  'Promise.all': ['await Promise.all([ask.async(1), ask.async(2)])', 5_800],
+  'a sort': ['[3, 1, 2].sort((a, b) => ask(a, b))', 6_100],
+  'a generator': ['function* g() { yield ask(1); } [...g()]', 6_300],
+  'a regular expression': ['"aXbXc".replace(/X/g, (m) => ask(m))', 6_500],
+};
+
+test('a program at rest is a few KB, a session without one less', async (t) => {
+  for (const [name, [code, most]] of Object.entries(sizes)) {
+    const { length } = tokenOf(await js.run(code, { tools, id: 'r' }));
+    t.true(length < most, `${name}: ${length} bytes`);
+  }
+  const { length } = js.session({ id: 's' }).save();
+  t.true(length < 2_300, `a session: ${length} bytes`);
+});
+
+test('a large program takes the other form, and goes on as well', async (t) => {
+  const code =
+    'const list = []; for (let i = 0; i < 20000; i++) list.push({ i, text: "k" + i }); ask(1) + list.length + list[77].text';
+  const token = tokenOf(await js.run(code, { tools, id: 'r' }));
+  t.is(token[4], 1);
+  t.is(resultOf(await js.resume(token, { results: { 'r-1': 1 } })), '20001k77');
+});
+
+test('equal programs have equal tokens, whatever the machine was used for before', async (t) => {
+  const options = { tools, id: 'same', random: 1, clock: { start: 0n } } as const;
+  const code = 'const x = { a: [1, 2, 3] }; ask(x)';
+  const one = tokenOf(await js.run(code, options));
+  await js.run('const y = new Array(1000).fill("y"); y.join()', options);
+  t.deepEqual(tokenOf(await js.run(code, options)), one);
+  t.deepEqual(tokenOf(await js.run(code, { ...options, engine: 'interpreter' })), one);
+  const { base } = js;
+  t.is(encodeToken(base, base.snapshot).length < 200, true);
+});
+
+test('a token with any byte changed is refused, or is a program like any other', async (t) => {
+  const token = tokenOf(await js.run('ask({ a: 1 })', { tools, id: 'r' }));
+  let refused = 0;
+  for (let at = 0; at < token.length; at += 97) {
+    const forged = token.slice();
+    forged[at] = (forged[at] as number) ^ 0x41;
+    try {
+      await js.resume(forged, { results: { 'r-1': 1 }, limits: { fuel: 5e7, memory: 2 ** 24 } });
+    } catch (error) {
+      t.true(error instanceof WasboxError, `byte ${at}: ${(error as Error).stack}`);
+      refused++;
+    }
+  }
+  t.true(refused > 5);
+  for (const length of [0, 3, 20, 25, 100, token.length - 1])
+    await t.throwsAsync(js.resume(token.subarray(0, length)), { instanceOf: SnapshotError });
+  t.is(resultOf(await js.resume(token, { results: { 'r-1': 5 } })), 5);
+});
+
+test('a sealed token is opened by whoever has its key, for its context, in its time', async (t) => {
+  const secret = (byte: number) => new Uint8Array(32).fill(byte);
+  const [old, current] = [
+    { id: 'old', secret: secret(1) },
+    { id: 'new', secret: secret(2) },
+  ];
+  const token = tokenOf(await js.run('ask(1) + 1', { tools, id: 'r' }));
+  const before = tokenSeal({ keys: [old] });
+  const rotated = tokenSeal({ keys: [current, old] });
+  const sealed = await before.seal(token, { context: 'user 7' });
+  t.deepEqual(await rotated.open(sealed, { context: 'user 7' }), token);
+  t.is(resultOf(await js.resume(await before.open(sealed, { context: 'user 7' }), { results: { 'r-1': 1 } })), 2);
+  const refused = (bytes: Uint8Array, message: RegExp, seal = rotated, context = 'user 7') =>
+    t.throwsAsync(seal.open(bytes, { context }), { instanceOf: SnapshotError, message });
+  await refused(sealed, /another context/, rotated, 'user 8');
+  await refused(sealed, /key/, tokenSeal({ keys: [current] }));
+  await refused(sealed, /as it was/, tokenSeal({ keys: [{ id: 'old', secret: secret(3) }] }));
+  await refused(token, /not a sealed token/);
+  await refused(new Uint8Array(0), /not a sealed token/);
+  for (let at = 4; at < sealed.length; at += 211) {
+    const forged = sealed.slice();
+    forged[at] = (forged[at] as number) ^ 1;
+    await refused(forged, /./);
+  }
+  await refused(await before.seal(token, { context: 'user 7', lifetime: 0 }), /time is over/);
+  t.notDeepEqual(await before.seal(token), await before.seal(token));
+  t.throws(() => tokenSeal({ keys: [] }), { instanceOf: UsageError });
+  t.throws(() => tokenSeal({ keys: [{ id: 'x', secret: new Uint8Array(16) }] }), { instanceOf: UsageError });
+});
