@@ -10,8 +10,8 @@
 //   blocks  of what the host keeps
 
 import { deflateSync, inflateSync } from 'fflate';
-import type { SnapshotData } from '../../snapshot/format.ts';
-import { numbersOf, PageReader } from '../../snapshot/page-rows.ts';
+import type { SnapshotData } from '../../snapshot/data/format.ts';
+import { numbersOf, PageReader } from '../../snapshot/pages/rows.ts';
 import { SnapshotError } from '../../spec/errors.ts';
 import { programs } from '../machine/imports.ts';
 
