@@ -5,10 +5,12 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Module } from '../runtime/module.ts';
 import { modulesAmong } from '../snapshot/container/whole.ts';
+import { restoreStore } from '../snapshot/restore.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
 import { UsageError } from '../spec/errors.ts';
 import { plain, quoted } from '../spec/told.ts';
 import { parseCount } from './arguments.ts';
+import { describeBytes, parseStretch } from './bytes.ts';
 import { describeFunction, describeModule, findFunction } from './describe.ts';
 import type { Exit } from './exit.ts';
 import { adviceFor, at, checkModules, kindOf, readBytes, readModule } from './files.ts';
@@ -19,6 +21,7 @@ import { describeSaved } from './stack.ts';
 export interface InspectOptions {
   readonly func?: string;
   readonly frames: string;
+  readonly bytes?: string;
   readonly module?: readonly string[];
   readonly json?: boolean;
 }
@@ -42,10 +45,13 @@ function reportOn(file: string, options: InspectOptions): Report {
   const given = (options.module ?? []).map(readModule);
   const bytes = readBytes(file);
   return at(file, () => {
-    if (kindOf(bytes) === 'module') return reportModule(file, Module.from(bytes), options.func);
+    if (kindOf(bytes) === 'module') {
+      if (options.bytes !== undefined) throw new UsageError('--bytes is of use with a saved program only');
+      return reportModule(file, Module.from(bytes), options.func);
+    }
     if (kindOf(bytes) !== 'saved')
       throw new UsageError(adviceFor(bytes) ?? 'neither a WebAssembly module nor a saved program');
-    return reportSaved(file, bytes, given, mostFrames, options.func);
+    return reportSaved(file, bytes, given, mostFrames, options);
   });
 }
 
@@ -61,11 +67,12 @@ function reportSaved(
   bytes: Uint8Array,
   given: readonly Module[],
   mostFrames: number,
-  func: string | undefined,
+  { func, bytes: stretch }: InspectOptions,
 ): Report {
   const snapshot = Snapshot.decode(bytes);
   const modules = modulesAmong(given, snapshot.data.modules, snapshot.extras);
   checkModules(snapshot, modules);
+  if (stretch !== undefined) return reportBytes(snapshot, modules, stretch);
   if (func === undefined) return describeSaved({ file, bytes: bytes.length, snapshot, modules, given }, mostFrames);
   for (const hash of snapshot.data.modules) {
     const module = modules.find((one) => one.hash === hash) as Module;
@@ -73,4 +80,14 @@ function reportSaved(
     if (index !== undefined) return describeFunction(module, index);
   }
   throw new UsageError(`no module of the saved program has a function ${quoted(func)}`);
+}
+
+function reportBytes(snapshot: Snapshot, modules: readonly Module[], text: string): Report {
+  const stretch = parseStretch(text);
+  const store = restoreStore(snapshot.data, { modules });
+  try {
+    return describeBytes(store, stretch);
+  } finally {
+    for (const memory of store.memories) memory.release();
+  }
 }

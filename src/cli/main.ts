@@ -119,6 +119,7 @@ function program(): Command {
     .description('show what is in a module, in a saved program, or in the folder of a store')
     .option('--func <name>', 'disassemble a function, given by name, export or index')
     .option('--frames <n>', 'the most frames to show', '20')
+    .option('--bytes <[MEMORY:]ADDRESS[+LENGTH]>', 'show bytes of the memory of a saved program, 256 unless told')
     .option(...moduleOption)
     .option(...jsonOption)
     .action(exiting(inspect));

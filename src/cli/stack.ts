@@ -6,6 +6,7 @@ import { type JobState, readJob } from '../pool/snapshot.ts';
 import { formatValue } from '../runtime/literals.ts';
 import type { Module } from '../runtime/module.ts';
 import type { Store } from '../runtime/store.ts';
+import { sharePages } from '../snapshot/pages/share.ts';
 import { restoreStore } from '../snapshot/restore.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { cut } from '../spec/told.ts';
@@ -73,7 +74,7 @@ function overview({ file, bytes, snapshot, given }: Saved, store: Store): string
     `saved program ${file}: ${formatBytes(bytes)}`,
     `state: ${stateOf(store, pending ? `${pending.module}.${pending.name}` : '')}`,
     `fuel used: ${store.fuelUsed}`,
-    `memory: ${formatBytes(memory)} in ${count(store.memories.length, 'memory', 'memories')}; of its ${pages} pages of 4 KiB, ${zeroPages} are zero`,
+    `memory: ${formatBytes(memory)} in ${count(store.memories.length, 'memory', 'memories')}; of its ${pages} pages of 4 KiB, ${zeroPages} are zero, and ${pages - zeroPages - differentPages(snapshot)} equal to others`,
     `store: ${[count(functions, 'function'), count(tables, 'table'), count(globals, 'global')].join(', ')}`,
     'modules',
     ...columns(
@@ -88,6 +89,9 @@ function overview({ file, bytes, snapshot, given }: Saved, store: Store): string
     ...calls.slice(0, mostPlanned).map((call) => `then: ${cut([call.export, ...call.args].join(' '))}`),
   ];
 }
+
+/** Of all memories, but for those that are zero. */
+const differentPages = ({ data }: Snapshot): number => sharePages(data).different.length;
 
 const jobLine = ({ identity, next, answer }: JobState): string =>
   `job ${identity ?? '(no name)'}: its next step is ${cut(next)}${answer === undefined ? '' : ', and the call that it waits for is answered'}`;
@@ -128,6 +132,7 @@ function toData({ file, bytes, snapshot, modules, given }: Saved, frames: readon
     plan: calls,
     ...(job !== undefined && { job: jobData(readJob(job)) }),
     ...snapshot.summary(),
+    differentPages: differentPages(snapshot),
     stack: frames.map(({ view, next }) => ({
       ...view,
       next,

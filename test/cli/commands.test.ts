@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import test from 'ava';
+import { assembleText } from '../spec/assemble.ts';
 import { Folder } from './wasbox.ts';
 
 let folder: Folder;
@@ -123,4 +124,35 @@ test('inspect shows the stack of a saved program with names and values', async (
   t.is(json.stack.length, 1);
   t.like(json.stack[0], { name: 'fib', pc: 0, locals: [{ name: 'n', type: 'i32' }] });
   t.true(json.frames > 1);
+});
+
+test('bytes of a memory are shown, and equal pages are counted', async (t) => {
+  const text = `(module (memory (export "memory") 3) (data (i32.const 65600) "hello, wasbox\\00")
+    (func (export "run") (memory.fill (i32.const 8192) (i32.const 7) (i32.const 12288)) (loop $forever (br $forever))))`;
+  await folder.write('bytes.wasm', await assembleText(text));
+  await wasbox('run', 'bytes.wasm', '--fuel', '50000', '--save', 'bytes.wbx');
+  const { out } = await wasbox('inspect', 'bytes.wbx', '--bytes', '0x1003f+17');
+  t.is(
+    out,
+    [
+      '0001003f  00 68 65 6c 6c 6f 2c 20  77 61 73 62 6f 78 00 00  |.hello, wasbox..|',
+      `0001004f  00${' '.repeat(46)}  |.|`,
+      '',
+    ].join('\n'),
+  );
+  t.regex((await wasbox('inspect', 'bytes.wbx', '--bytes', '0:0')).out, /^00000000 [^\n]*\n\*\n000000f0 [^\n]*\n$/);
+  const json = await wasbox('inspect', 'bytes.wbx', '--bytes', '8192+2', '--json');
+  t.deepEqual(JSON.parse(json.out), { kind: 'bytes', memory: 0, address: 8192, length: 2, hex: '0707' });
+  t.regex((await wasbox('inspect', 'bytes.wbx')).out, /48 pages of 4 KiB, 44 are zero, and 2 equal to others/);
+  for (const [given, message] of [
+    ['196608', /beyond the 196608 bytes of memory 0/],
+    ['1:0', /there is no memory 1/],
+    ['x', /must be a whole number/],
+    ['0+x', /must be a size/],
+  ] as const) {
+    const { code, err } = await wasbox('inspect', 'bytes.wbx', '--bytes', given);
+    t.is(code, 2);
+    t.regex(err, message);
+  }
+  t.regex((await wasbox('inspect', 'math.wasm', '--bytes', '0')).err, /saved program only/);
 });
