@@ -12,7 +12,7 @@ export {
   type ProgramLimits,
 } from './run/limits.ts';
 export type { ProgramOptions, ResumeOptions, RunOptions } from './run/options.ts';
-export type { ConsoleEvent, Failure, OutcomeOf, Place, ProgramOutcome, WaitingCall } from './run/outcome.ts';
+export type { AtRest, ConsoleEvent, Failure, OutcomeOf, Place, ProgramOutcome, WaitingCall } from './run/outcome.ts';
 export { type EvaluationOptions, Session, type SessionOptions, SessionPoint } from './run/session.ts';
 export { AwaitedTool, asyncTool, pause, type ToolCall, type ToolFunction, type Tools } from './run/tools.ts';
 export { type SealedFor, type SealKey, type SealOptions, TokenSeal, tokenSeal } from './token/seal.ts';

@@ -15,10 +15,10 @@ import { tidyMemory } from './tidy.ts';
 /** Machines that wait for their next program, of all bases; each has about 2 MiB. */
 const mostIdle = 8;
 
-/** How source is evaluated: bits of QuickJS's. `await` may stand anywhere in a script. */
-const evaluation = { script: 1 << 7, module: 1, shown: 1 << 7 } as const;
 /** `shown`: a script whose value is only to be looked at: what cannot be copied is a text. */
-export type SourceType = keyof typeof evaluation;
+export type SourceType = 'script' | 'module' | 'shown';
+/** How source is evaluated: bits of QuickJS's. `await` may stand anywhere in a script. */
+const evaluation = { script: 1 << 7, module: 1, shown: 1 << 7 } as const satisfies Record<SourceType, number>;
 
 const utf8 = new TextEncoder();
 

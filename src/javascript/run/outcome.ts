@@ -54,7 +54,9 @@ export interface OutcomeOf<S extends string> {
   readonly calls?: readonly WaitingCall[] | undefined;
   readonly until?: number | undefined;
 }
-interface AtRest {
+/** Of outcomes of programs that can go on. */
+export interface AtRest {
+  /** With which it goes on, anywhere. */
   readonly token: Uint8Array<ArrayBuffer>;
 }
 
