@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: programs are texts.
 // Programs that between them use every part of the language, small and the same on every run. Each one's value is checked
 // against the host's own where the host can run it.
 
