@@ -150,6 +150,8 @@ export class DurableJobs {
       if (some.length >= mostAtOnce) some = await Promise.all(some).then(() => []);
     }
     await Promise.all(some);
+    // Processes that are killed over and over never come to it by what they have saved.
+    this.ledger.tidy(0);
     return found;
   }
 

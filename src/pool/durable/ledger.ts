@@ -52,8 +52,8 @@ export interface Wanted {
   readonly make: () => Fresh;
 }
 
-/** So much has to have become garbage before it is collected. */
-const leastGarbage = 64 * 1024 * 1024;
+/** So many bytes have to have been saved before what they replaced is collected, in the midst of work and at its end. */
+const leastGarbage = { meanwhile: 64 * 1024 * 1024, atEnd: 4 * 1024 * 1024 } as const;
 const pageSize = 1000;
 
 /** What is told of a job each time it is saved. */
@@ -232,9 +232,9 @@ export class Ledger {
       if (!(entry instanceof StoreError) && isOld(entry)) await this.forget(key, isOld).catch(() => {});
   }
 
-  /** Collects what no head reaches any more, once it may be much. */
-  tidy(): void {
-    if (this.collecting || this.garbage < leastGarbage) return;
+  /** Collects what no head reaches any more, once it may be much: `least` bytes. */
+  tidy(least: number = leastGarbage.meanwhile): void {
+    if (this.collecting || this.garbage < least) return;
     this.collecting = true;
     this.garbage = 0;
     const done = this.store
@@ -253,6 +253,10 @@ export class Ledger {
     return work;
   }
 
+  private async idle(): Promise<void> {
+    while (this.working.size > 0) await Promise.allSettled(this.working);
+  }
+
   /** Resolves once all that was begun is done. */
   close(): Promise<void> {
     this.closed ??= this.finish();
@@ -260,7 +264,9 @@ export class Ledger {
   }
 
   private async finish(): Promise<void> {
-    while (this.working.size > 0) await Promise.allSettled(this.working);
+    await this.idle();
+    this.tidy(leastGarbage.atEnd);
+    await this.idle();
     await this.owners.leave();
     if (this.isOurs) await this.store.then((store) => store.close()).catch(() => {});
   }

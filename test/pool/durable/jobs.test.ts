@@ -401,3 +401,26 @@ test.serial('many jobs are kept at once, no more under way than may be', async (
   const results = await Promise.all([...found].map(async ([key, job]) => [key, await job.result]));
   t.deepEqual(results.sort(), jobs.map((job, i) => [job.key, [expected(i, 3, 50)]]).sort());
 });
+
+test.serial(
+  'what was replaced is collected when jobs are brought back, and the store stays as small as what it has',
+  async (t) => {
+    const store = memoryStore();
+    const spin = { module: arithmetic, export: 'spin', key: 'spin', saveEvery: { fuel: 100_000 }, sliceFuel: 100_000 };
+    for (let i = 0; i < 3; i++) {
+      const pool = poolOn(store);
+      const job = i === 0 ? pool.submit(spin) : (await pool.recover()).get('spin');
+      await until(t, 'some checkpoints', () => (job?.stats.checkpoints ?? 0) > 20);
+      await pool.terminate();
+      await t.throwsAsync(job?.result as Promise<unknown>);
+    }
+    await using last = poolOn(store);
+    const job = (await last.recover()).get('spin');
+    job?.cancel();
+    await t.throwsAsync(job?.result as Promise<unknown>);
+    await until(t, 'the end', async () => (await keysOf(store)).length === 0);
+    await last.close();
+    const { blobs } = await store.collect();
+    t.true(blobs < 60, `${blobs} blobs were left of more than 60 checkpoints`);
+  },
+);
