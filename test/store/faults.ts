@@ -59,6 +59,8 @@ export class Writer {
   /** Ends it as a power cut would; `both`: the process that keeps the file first. */
   async kill(both: boolean): Promise<void> {
     const gone = once(this.child, 'close');
+    // It must not see the other one go and end by itself.
+    this.child.kill('SIGSTOP');
     if (both) for (const keeper of childrenOf(this.child.pid as number)) process.kill(keeper, 'SIGKILL');
     this.child.kill('SIGKILL');
     await gone;

@@ -73,6 +73,8 @@ async function until(is: () => boolean): Promise<void> {
 
 /** `both`: also the process that keeps the store's file. */
 function kill(child: ChildProcess, both: boolean): void {
+  // It must not see the other one go and end by itself.
+  child.kill('SIGSTOP');
   if (both) for (const pid of childrenOf(child.pid as number)) process.kill(pid, 'SIGKILL');
   child.kill('SIGKILL');
 }
