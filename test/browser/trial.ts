@@ -1,8 +1,10 @@
 // Runs a random program in slices, saved and restored after each, and tells all that can be told of it. The same file runs
 // in Node and, bundled, in a browser; so it knows neither.
 
+import { concatBytes } from '@noble/hashes/utils.js';
 import { Module, type Outcome, Snapshot, Trap, VM, type VmOptions } from '../../src/index.ts';
 import { hashOf } from '../../src/runtime/sha256.ts';
+import { contentsOf, readParts } from '../../src/snapshot/container/parts.ts';
 import { Random } from '../fuzz/random.ts';
 import type { Signature } from '../fuzz/shape.ts';
 
@@ -58,13 +60,20 @@ function callLines(
     told.push(`${show(outcome)}${fuel}`);
     if (outcome.status !== 'suspended') break;
     const saved = vm.save().encode();
-    told.push(hashOf(saved));
+    told.push(hashOf(contents(saved)));
     vm.dispose();
     const engine = engines[slice % engines.length] as Engine;
     vm = VM.restore(Snapshot.decode(saved), { modules, engine });
   }
   vm.dispose();
   return told;
+}
+
+/** What is saved, whoever has packed it. */
+function contents(saved: Uint8Array): Uint8Array {
+  const parts = readParts(saved);
+  const kinds = (['metadata', 'words', 'pages'] as const).map((kind) => contentsOf(parts, kind, Infinity));
+  return concatBytes(...kinds);
 }
 
 function show(outcome: Outcome): string {

@@ -114,7 +114,8 @@ test('jobs are listed, shown and removed; a store’s heads are a tree', async (
 });
 
 test('a batch that was killed goes on in the midst of its jobs', async (t) => {
-  const numbers = [26, 27, 5, 28, 29];
+  // The last two take some seconds, as often as they are saved.
+  const numbers = [26, 27, 5, 33, 34];
   await folder.lines(
     'fibs.jsonl',
     numbers.map((n) => ({ module: 'big.wasm', export: 'run', args: [n] })),
