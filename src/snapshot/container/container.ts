@@ -13,7 +13,7 @@ import { bad, checkFormOfLengths } from '../data/form.ts';
 import { formatVersion, mapWords, pageBytes, type Saved, type SavedMemory, type SnapshotData } from '../data/format.ts';
 import { blockPagesNamed, shareBlocks, unshareBlocks } from '../pages/blocks.ts';
 import { type Memories, PageReader } from '../pages/rows.ts';
-import { fingerprint, pagesNamed, sharePages, unsharePages } from '../pages/share.ts';
+import { fingerprint, olderFingerprint, pagesNamed, sharePages, unsharePages } from '../pages/share.ts';
 import { besideWords, fingerprintOfWords } from '../pages/word-deltas.ts';
 import { type Extras, extraParts, extrasOf, noExtras } from './extras.ts';
 import { checkKept, readMetadata, writeMetadata } from './metadata.ts';
@@ -165,7 +165,7 @@ function checkBase(wanted: unknown, base: SnapshotData | undefined): void {
   if (wanted === null) return;
   if (typeof wanted !== 'string') bad('a base that is none', 'metadata');
   if (base === undefined) bad('holds changes only: the base snapshot is needed', 'snapshot');
-  const actual = isOldFingerprint(wanted) ? fingerprint(base) : fingerprintOfAll(base);
+  const actual = isOldFingerprint(wanted) ? olderFingerprint(base) : fingerprintOfAll(base);
   if (actual !== wanted) bad('the base snapshot is another one', 'snapshot');
 }
 

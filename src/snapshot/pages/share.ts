@@ -5,7 +5,7 @@ import { checkDeadline } from '../../spec/patience.ts';
 import { bad } from '../data/form.ts';
 import { pageBytes, type SavedMemory, type SnapshotData, zeroPage } from '../data/format.ts';
 import { hashOfBlock } from './blocks.ts';
-import { hashWords } from './checksum.ts';
+import { crc32, hashWords } from './checksum.ts';
 import {
   countOf,
   equalPages,
@@ -282,12 +282,15 @@ const known = new WeakMap<object, string>();
 
 /** What tells one snapshot's memories and blocks from another's, so that a wrong base is noticed. */
 export function fingerprint(data: Memories & Pick<SnapshotData, 'blocks'>): string {
-  const told = known.get(data) ?? fingerprintOf(data);
+  const told = known.get(data) ?? fingerprintOf(data, hashOfBlock);
   known.set(data, told);
   return told;
 }
 
-function fingerprintOf(data: Memories & Pick<SnapshotData, 'blocks'>): string {
+/** As versions before 5 told them. */
+export const olderFingerprint = (data: Memories & Pick<SnapshotData, 'blocks'>): string => fingerprintOf(data, crc32);
+
+function fingerprintOf(data: Memories & Pick<SnapshotData, 'blocks'>, hashOf: (block: Uint8Array) => number): string {
   const hashes = hashesOfAll(data);
   let [a, b] = [0, 0];
   const mix = (value: number) => {
@@ -298,6 +301,6 @@ function fingerprintOf(data: Memories & Pick<SnapshotData, 'blocks'>): string {
     mix(memory.size);
     for (const page of numbersOf(memory)) mix(page < 0 ? page : (hashes[page] as number));
   }
-  for (const block of data.blocks ?? []) mix(hashOfBlock(block));
+  for (const block of data.blocks ?? []) mix(hashOf(block));
   return [a, b].map((lane) => (lane >>> 0).toString(16).padStart(8, '0')).join('');
 }
