@@ -6,6 +6,7 @@
 import { LimitError, UsageError } from '../spec/errors.ts';
 import type { MemType } from '../spec/types.ts';
 import { bounds } from './bounds.ts';
+import { comparison, zeros } from './compare.ts';
 import { type HostMemory, hostWasm } from './host-wasm.ts';
 import { isShared } from './shared.ts';
 import { weigh } from './weight.ts';
@@ -231,18 +232,13 @@ function takeSpare(i: number): HostMemory {
   return host;
 }
 
-const zeros = new Uint8Array(hostPage);
-
-/** What is zero is left alone where that can be found out fast: it may be no memory of the machine yet. */
+/** What is zero is left alone: it may be no memory of the machine yet. */
 function clear(buffer: ArrayBufferLike): void {
-  const { Buffer: Node } = globalThis as { Buffer?: typeof Buffer };
-  const bytes = Node?.from(buffer as ArrayBuffer);
+  const isEqual = comparison(new Uint8Array(buffer));
   // The host fills shared memory element by element.
   const words = new Float64Array(buffer);
-  if (bytes === undefined) words.fill(0);
-  else
-    for (let at = 0; at < bytes.length; at += hostPage)
-      if (bytes.compare(zeros, 0, hostPage, at, at + hostPage) !== 0) words.fill(0, at / 8, (at + hostPage) / 8);
+  for (let at = 0; at < buffer.byteLength; at += hostPage)
+    if (!isEqual(at, zeros, 0, hostPage)) words.fill(0, at / 8, (at + hostPage) / 8);
 }
 
 function takeBack(shared: boolean, pages: number): HostMemory | undefined {

@@ -4,16 +4,16 @@
 import type { MemoryInst } from '../runtime/memory.ts';
 import type { InstanceInst, Store } from '../runtime/store.ts';
 import type { TableInst } from '../runtime/table.ts';
-import { checkDeadline } from '../spec/patience.ts';
-import { pageBytes, type SavedInstance, type SavedMemory, type SnapshotData, spaces } from './data/format.ts';
-import { comparison, PageReader } from './pages/rows.ts';
+import { type SavedInstance, type SavedMemory, type SnapshotData, spaces } from './data/format.ts';
+import { putPages } from './pages/memories.ts';
+import { PageReader } from './pages/rows.ts';
 import { addStack, addWait } from './restore.ts';
 
 /** To what the data says; the store must be refillable. */
 export function refill(store: Store, data: SnapshotData): void {
   const pages = new PageReader(data);
   store.memories.forEach((memory, addr) => {
-    refillMemory(memory.bytes, data.memories[addr] as SavedMemory<Int32Array>, pages);
+    putPages(data.memories[addr] as SavedMemory<Int32Array>, pages, memory.bytes, false);
   });
   store.tables.forEach((table, addr) => {
     table.write(0, data.tables[addr] as Int32Array);
@@ -48,14 +48,15 @@ export function isRefillable(store: Store, data: SnapshotData): boolean {
 }
 
 function isSame(instance: InstanceInst, saved: SavedInstance<Int32Array>, { modules }: SnapshotData): boolean {
-  const dropped = instance.droppedDatas.reduce((sum, isDropped) => sum + isDropped, 0);
+  const dropped = new Uint8Array(instance.droppedDatas.length);
+  for (const segment of saved.droppedDatas) dropped[segment] = 1;
   return (
     instance.module.hash === modules[saved.module] &&
     Object.entries(spaces).every(([kind, { of }]) =>
       isEqual(of(instance), saved.spaces[kind as keyof typeof spaces]),
     ) &&
     instance.elems.every((words, i) => isEqual(words, saved.elems[i] ?? [])) &&
-    dropped === saved.droppedDatas.length
+    isEqual(instance.droppedDatas, dropped)
   );
 }
 
@@ -63,23 +64,3 @@ const isEqual = (a: ArrayLike<number>, b: ArrayLike<number>): boolean => {
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return a.length === b.length;
 };
-
-/** As many pages as are compared at once. */
-const pagesAtOnce = 16;
-const zeros = new Uint8Array(pagesAtOnce * pageBytes);
-
-function refillMemory(bytes: Uint8Array, { runs }: SavedMemory<Int32Array>, pages: PageReader): void {
-  const isEqualAt = comparison(bytes);
-  for (let i = 0, at = 0; i < runs.length; i += 2) {
-    const [count, source] = [runs[i] as number, runs[i + 1] as number];
-    for (let done = 0; done < count; ) {
-      checkDeadline('going back');
-      const place = source < 0 ? { row: zeros, at: 0, left: pagesAtOnce } : pages.place(source + done);
-      const next = Math.min(pagesAtOnce, count - done, place.left);
-      const length = Math.min(next * pageBytes, bytes.length - at);
-      if (!isEqualAt(at, place.row, place.at, length)) bytes.set(place.row.subarray(place.at, place.at + length), at);
-      done += next;
-      at += length;
-    }
-  }
-}

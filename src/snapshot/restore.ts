@@ -12,7 +12,7 @@ import { bad } from './data/form.ts';
 import { hostMade, pageBytes, type SavedMemory, type SnapshotData } from './data/format.ts';
 import { restoreObjects } from './data/heap.ts';
 import { resolve, type Verified, verify } from './data/verify.ts';
-import { checkRuns, scatterPages } from './pages/memories.ts';
+import { checkRuns, putPages } from './pages/memories.ts';
 import { countOf, PageReader, rowsOf } from './pages/rows.ts';
 
 export interface RestoreStoreOptions {
@@ -35,11 +35,13 @@ export function restoreStore(
   const { types } = verified;
   checkContents(data, verified);
   const pages = new PageReader(data);
-  return buildStore(data, verified, (addr, store) => {
+  // Others are restored from the same data, or this one again, and whoever gets a value may change it.
+  const externs = data.externs.length === 0 ? [] : structuredClone(data.externs);
+  return buildStore({ ...data, externs }, verified, (addr, store) => {
     const { size } = data.memories[addr] as SavedMemory<Int32Array>;
     const type = types.memory[addr] as (typeof types.memory)[number];
     const memory = allocateMemory(type, sharedMemory, store.memoryBudget, size);
-    scatterPages(data.memories[addr] as SavedMemory<Int32Array>, pages, memory.bytes);
+    putPages(data.memories[addr] as SavedMemory<Int32Array>, pages, memory.bytes, true);
     return memory;
   });
 }

@@ -2,7 +2,6 @@
 // memories would take pages, and a process has room for only some thousands of memories.
 
 import type { Hosts } from '../host/port.ts';
-import type { NamedState } from '../host/state.ts';
 import type { Engine } from '../runtime/engine.ts';
 import type { Module } from '../runtime/module.ts';
 import type { Store, VmLimits } from '../runtime/store.ts';
@@ -13,14 +12,16 @@ import { restoreStore } from '../snapshot/restore.ts';
 import { UsageError } from '../spec/errors.ts';
 import { Driver, forgetWait } from './driver.ts';
 
-export interface Rest {
-  readonly data: SnapshotData;
-  readonly states: readonly NamedState[];
+/** What a VM has around its data. */
+export interface Around {
   readonly modules: readonly Module[];
   readonly limits: VmLimits;
   readonly sharedMemory: boolean;
   /** What the store's host functions are. */
   readonly hosts: Hosts;
+}
+export interface Rest extends Around {
+  readonly data: SnapshotData;
 }
 
 /** What a VM is while it is not at rest. */
@@ -29,55 +30,68 @@ export interface Body {
   readonly driver: Driver;
 }
 
-export function bodyOver(engine: Engine, store: Store): Body {
-  return { store, driver: new Driver(store, engine) };
-}
+export const bodyOver = (engine: Engine, store: Store): Body => ({ store, driver: new Driver(store, engine) });
 
 /** Throws LimitError where the host has no memory left, and what restoring states throws. */
-export function wake({ data, hosts, states, ...where }: Rest, engine: Engine): Body {
+export function wake({ data, hosts, ...where }: Rest, engine: Engine): Body {
   const body = bodyOver(engine, restoreStore(data, { ...where, trusted: true }));
   try {
-    body.driver.port.bindAll(hosts);
-    body.driver.port.restoreStates(states);
+    bind(body, data, hosts);
   } catch (error) {
-    for (const memory of body.store.memories.splice(0)) memory.release();
+    letGo(body);
     throw error;
   }
   return body;
 }
 
-/** Nothing of it goes on: no call is awaited, and host modules keep nothing. */
-export function comeToRest({ store, driver }: Body): void {
+function bind({ driver: { port } }: Body, data: SnapshotData, hosts: Hosts): void {
+  port.bindAll(hosts);
+  port.restoreStates(statesOf(data));
+}
+
+/** Gives its memories back; nothing of it can be used any more. */
+export function letGo(body: Body): void {
+  const { store } = body;
+  forgetWhatIsUnderWay(body);
+  for (const memory of store.memories.splice(0)) memory.release();
+  for (const list of [store.tables, store.globals, store.tags]) list.length = 0;
+  store.stack.clear();
+}
+
+/** No call and no wait goes on, and host modules keep nothing. */
+function forgetWhatIsUnderWay({ store, driver }: Body): void {
   forgetWait(store);
   store.pending = null;
   driver.port.dispose();
 }
 
-/** The same body in the state of `rest`; false, and then it is as before, where that has to be made anew. */
-export function goBack(body: Body, { data, hosts, states }: Rest): boolean {
+/**
+ * Makes the body what `rest` is. False where that has to be made anew: then it is as before. What it throws leaves it torn,
+ * and it has to be made anew as well.
+ */
+export function goBack(body: Body, { data, hosts }: Rest): boolean {
   const { store, driver } = body;
   if (!isRefillable(store, data)) return false;
-  comeToRest(body);
+  forgetWhatIsUnderWay(body);
   refill(store, data);
   driver.reset();
-  driver.port.bindAll(hosts);
-  driver.port.restoreStates(states);
+  bind(body, data, hosts);
   return true;
 }
 
 /** What this process has saved, or has verified: it is taken as it is. */
 const believed = new WeakSet<SnapshotData>();
-export const believe = (data: SnapshotData): WeakSet<SnapshotData> => believed.add(data);
 
-/** The same VM at another time of its own, or of a fork. Throws UsageError for a snapshot of another VM. */
-export function restAt(rest: Rest, data: SnapshotData): Rest {
-  const hashes = new Set(rest.modules.map(({ hash }) => hash));
-  const ours = believed.has(data) && data.modules.every((hash) => hashes.has(hash)) && hasHosts(rest.hosts, data);
-  if (!ours)
-    throw new UsageError(
-      'the snapshot is none that this VM, or what it was forked from, has made; VM.restore takes it',
-    );
-  return { ...rest, data, states: statesOf(data) };
+export function believe(data: SnapshotData): void {
+  believed.add(data);
+}
+
+/** A VM at another time of its own, or of a fork. Throws UsageError for a snapshot of another VM. */
+export function restAt(around: Around, data: SnapshotData): Rest {
+  const hashes = new Set(around.modules.map(({ hash }) => hash));
+  const ours = believed.has(data) && data.modules.every((hash) => hashes.has(hash)) && hasHosts(around.hosts, data);
+  if (ours) return { ...around, data };
+  throw new UsageError('the snapshot is none that this VM, or what it was forked from, has made; VM.restore takes it');
 }
 
 function hasHosts(hosts: Hosts, { origins, made }: SnapshotData): boolean {

@@ -40,7 +40,7 @@ import {
   type VmOptions,
 } from './making.ts';
 import { checkAsyncRun, checkRun, givenLimits, type RunOptions, vmLimits } from './options.ts';
-import { type Body, believe, bodyOver, comeToRest, goBack, type Rest, restAt, wake } from './rest.ts';
+import { type Around, type Body, believe, bodyOver, goBack, letGo, type Rest, restAt, wake } from './rest.ts';
 import type { Runner } from './runner.ts';
 
 type Suspended = Extract<Outcome, { status: 'suspended' }>;
@@ -70,11 +70,12 @@ export class VM implements Runner {
   constructor(options?: VmOptions);
   /** For our own rooms: a VM over a store that came from a snapshot, or one at rest. @hidden */
   constructor(options: VmOptions, from: Store | Rest);
-  constructor(options: VmOptions = {}, from: Store | Rest = new Store(vmLimits(options.limits))) {
+  constructor(options: VmOptions = {}, from?: Store | Rest) {
     checkVm(options);
     this.options = options;
     this.engine = engineNamed(options.engine);
-    if (from instanceof Store) this.body = bodyOver(this.engine, from);
+    if (from === undefined || from instanceof Store)
+      this.body = bodyOver(this.engine, from ?? new Store(vmLimits(options.limits)));
     else this.rest = from;
   }
 
@@ -316,11 +317,11 @@ export class VM implements Runner {
    */
   save(): Snapshot {
     this.checkSavable('save');
-    return new Snapshot(this.saved(this.driver.port.saveStates('save')));
+    return new Snapshot(this.saved('save'));
   }
 
-  private saved(states: readonly NamedState[]): SnapshotData {
-    const data = saveStore(this.store, states, this.latest?.deref());
+  private saved(how: 'save' | 'send'): SnapshotData {
+    const data = saveStore(this.store, this.driver.port.saveStates(how), this.latest?.deref());
     this.latest = new WeakRef(data);
     believe(data);
     return data;
@@ -358,7 +359,7 @@ export class VM implements Runner {
     this.checkSavable('fork');
     const rest = this.resting(at);
     const vm = new VM(this.options, rest);
-    if (rest.states.length > 0) vm.wakeUp();
+    if (rest.data.states !== undefined) vm.wakeUp();
     return vm;
   }
 
@@ -374,8 +375,13 @@ export class VM implements Runner {
     this.checkNotUnderWay('rewind');
     this.checkNotLent('rewind');
     const rest = this.resting(at);
-    if (this.body === undefined || !goBack(this.body, rest)) this.layDown(rest);
-    this.latest = new WeakRef(rest.data);
+    let isThere = false;
+    try {
+      isThere = this.body !== undefined && goBack(this.body, rest);
+    } finally {
+      if (!isThere) this.layDown(rest);
+      this.latest = new WeakRef(rest.data);
+    }
   }
 
   /**
@@ -392,19 +398,14 @@ export class VM implements Runner {
   }
 
   private resting(at?: Snapshot): Rest {
-    if (at === undefined) return this.rest ?? this.restNow();
-    return restAt(this.rest ?? this.restOver(at.data, []), at.data);
+    if (at !== undefined) return restAt(this.around, at.data);
+    return this.rest ?? { ...this.around, data: this.saved('send') };
   }
 
-  private restNow(): Rest {
-    const states = this.driver.port.saveStates('send');
-    return this.restOver(this.saved(states), states);
-  }
-
-  private restOver(data: SnapshotData, states: readonly NamedState[]): Rest {
+  private get around(): Around {
+    if (this.rest !== undefined) return this.rest;
     const { store, driver } = this;
     return {
-      ...{ data, states },
       modules: [...new Set(store.instances.map(({ module }) => module))],
       limits: store.limits,
       sharedMemory: this.options.sharedMemory === true,
@@ -413,7 +414,7 @@ export class VM implements Runner {
   }
 
   private layDown(rest: Rest): void {
-    this.letGo();
+    if (this.body !== undefined) letGo(this.body);
     this.body = undefined;
     this.rest = rest;
     this.instances.clear();
@@ -465,18 +466,9 @@ export class VM implements Runner {
   dispose(): void {
     if (this.gone !== null) return;
     this.checkNoHost('dispose');
-    this.letGo();
+    if (this.body !== undefined) letGo(this.body);
     this.rest = undefined;
     this.gone = 'disposed of';
-  }
-
-  private letGo(): void {
-    if (this.body === undefined) return;
-    const { store } = this.body;
-    comeToRest(this.body);
-    for (const memory of store.memories.splice(0)) memory.release();
-    for (const list of [store.tables, store.globals, store.tags]) list.length = 0;
-    store.stack.clear();
   }
 
   /** For `using`. */

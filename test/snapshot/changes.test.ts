@@ -140,6 +140,32 @@ test('a history of many snapshots keeps the rows few, and lets go of what nobody
   t.deepEqual(contents(twin), contents(vm));
 });
 
+test('changes of changes, read one after the other, keep the rows few as well', (t) => {
+  const { vm, memory } = made(128);
+  let base = vm.save();
+  let read = Snapshot.decode(base.encode());
+  for (let i = 0; i < 60; i++) {
+    apply(memory.bytes, { page: i, kind: 'noise', value: 1 + ((i * 7) % 250) });
+    const next = vm.save();
+    read = Snapshot.decode(next.encode({ base }), { base: read });
+    base = next;
+    t.true(rowsOf(read.data).length < 30);
+  }
+  t.deepEqual(contents(VM.restore(read, { modules: [module] })), contents(vm));
+});
+
+test('more pages than a call takes arguments', async (t) => {
+  const pages = 10_000;
+  const wide = await moduleOf(`(memory (export "m") ${pages})`);
+  const vm = new VM();
+  const { bytes } = vm.instantiate(wide).memory('m');
+  for (let at = 0; at < bytes.length; at += pageBytes) bytes[at] = 1;
+  const snapshot = vm.save();
+  t.is(snapshot.summary().zeroPages, 0);
+  bytes[bytes.length - 1] = 9;
+  t.is(ownPages(vm.save(), snapshot), 1);
+});
+
 test('a page of which little has changed takes little, and words that did not change nothing', async (t) => {
   const { vm, memory } = made(512);
   const base = vm.save();

@@ -1,106 +1,125 @@
 // Memories and the pages of a snapshot. Gathering leaves out pages that are zero, and those that an earlier snapshot of the
-// VM has already: it takes the time that reading the memory takes, and the room of what has changed. Scattering puts all
-// back.
+// VM has already: it takes the time that reading the memory takes, and the room of what has changed. Putting them back
+// writes only what differs.
 
+import { comparison, zeros } from '../../runtime/compare.ts';
 import type { MemoryInst } from '../../runtime/memory.ts';
 import { checkDeadline, checkDeadlineNow } from '../../spec/patience.ts';
 import { bad } from '../data/form.ts';
 import { pageBytes, type SavedMemory, zeroPage } from '../data/format.ts';
-import { type Comparison, comparison, countOf, type Memories, numbersOf, PageReader, Runs } from './rows.ts';
+import { countOf, type Memories, noMemories, numbersOf, PageReader, Runs } from './rows.ts';
 
-const nothing: Memories = { memories: [], pages: new Uint8Array(0) };
+/** Pages that follow each other in a memory, and in a row. */
+interface Stretch {
+  /** Where it begins in the memory, and its bytes there: the last page may be cut. */
+  readonly at: number;
+  readonly length: number;
+  readonly pages: number;
+  /** The number of the first page, or zeroPage. */
+  readonly source: number;
+  readonly row: Uint8Array;
+  readonly from: number;
+}
+
+/** As many pages as are looked at at once. */
+const pagesAtOnce = zeros.length / pageBytes;
+
+/** A memory of so many bytes as its runs say. */
+function* stretches(runs: Int32Array, pages: PageReader, size: number): Iterable<Stretch> {
+  let at = 0;
+  for (let i = 0; i < runs.length; i += 2) {
+    const [count, first] = [runs[i] as number, runs[i + 1] as number];
+    for (let done = 0; done < count; ) {
+      const source = first < 0 ? zeroPage : first + done;
+      const place = source < 0 ? { row: zeros, at: 0, left: pagesAtOnce } : pages.place(source);
+      const next = Math.min(pagesAtOnce, count - done, place.left);
+      const length = Math.min(next * pageBytes, size - at);
+      yield { at, length, pages: next, source, row: place.row, from: place.at };
+      done += next;
+      at += length;
+    }
+  }
+}
 
 // Gathering
 
-/** As many pages as are compared at once. */
-const pagesAtOnce = 16;
-const zeros = new Uint8Array(pagesAtOnce * pageBytes);
-
 /** What memories hold. `since`: an earlier snapshot of them; what it has already is shared with it. */
-export function gatherPages(memories: readonly MemoryInst[], since: Memories = nothing): Memories {
+export function gatherPages(memories: readonly MemoryInst[], since: Memories = noMemories): Memories {
   const reader = new PageReader(since);
   const known = countOf(since);
-  const changed: Uint8Array[] = [];
-  const saved = memories.map(({ bytes, pages }, m) => {
-    const gathering = new Gathering(bytes, reader, known + changed.length);
-    for (const [count, source] of runsOf(since.memories[m], Math.ceil(bytes.length / pageBytes)))
-      gathering.run(count, source);
-    changed.push(...gathering.changed);
-    return { size: pages, runs: gathering.runs.take() };
+  let count = known;
+  const gathered = memories.map(({ bytes }, m) => {
+    const gathering = new Gathering(bytes, count);
+    for (const each of stretches(fitted(since.memories[m], bytes.length), reader, bytes.length)) gathering.go(each);
+    count += gathering.changed.length;
+    return gathering;
   });
-  if (known === 0) return { memories: saved, pages: joined(changed) };
-  const more = [...(since.more ?? []), ...(changed.length > 0 ? [joined(changed)] : [])];
-  return tidied({ memories: saved, pages: since.pages, more });
+  const row = new Uint8Array((count - known) * pageBytes);
+  let at = 0;
+  for (const { bytes, changed } of gathered) at = copyPages(bytes, changed, row, at);
+  const saved = memories.map(({ pages }, m) => ({ size: pages, runs: (gathered[m] as Gathering).runs.take() }));
+  if (known === 0) return { memories: saved, pages: row };
+  return tidied({
+    memories: saved,
+    pages: since.pages,
+    more: [...(since.more ?? []), ...(row.length > 0 ? [row] : [])],
+  });
 }
 
-/** The runs of an earlier snapshot, cut or gone on with zeros to a number of pages. */
-function* runsOf(
-  earlier: SavedMemory<Int32Array> | undefined,
-  pages: number,
-): Iterable<[count: number, source: number]> {
-  let page = 0;
-  for (let i = 0; earlier !== undefined && i < earlier.runs.length && page < pages; i += 2) {
-    const count = Math.min(earlier.runs[i] as number, pages - page);
-    yield [count, earlier.runs[i + 1] as number];
-    page += count;
+/** The runs of an earlier snapshot, cut or gone on with zeros to a memory of so many bytes. */
+function fitted(earlier: SavedMemory<Int32Array> | undefined, size: number): Int32Array {
+  const runs = new Runs();
+  let left = Math.ceil(size / pageBytes);
+  for (let i = 0; earlier !== undefined && i < earlier.runs.length && left > 0; i += 2) {
+    const count = Math.min(earlier.runs[i] as number, left);
+    runs.add(count, earlier.runs[i + 1] as number);
+    left -= count;
   }
-  if (page < pages) yield [pages - page, zeroPage];
+  if (left > 0) runs.add(left, zeroPage);
+  return runs.take();
 }
 
 /** One memory, from its start to its end. */
 class Gathering {
   readonly runs = new Runs();
-  /** The pages that nobody has yet. They show the memory, and are copied at the end. */
-  readonly changed: Uint8Array[] = [];
-  private readonly isEqual: Comparison;
-  /** Where the next page begins. */
-  private at = 0;
+  /** Where the pages begin that nobody has yet. */
+  readonly changed: number[] = [];
+  private readonly isEqual: ReturnType<typeof comparison>;
 
   constructor(
-    private readonly bytes: Uint8Array,
-    private readonly reader: PageReader,
+    readonly bytes: Uint8Array,
     /** The number of the first page that has changed. */
     private readonly first: number,
   ) {
     this.isEqual = comparison(bytes);
   }
 
-  /** Goes on over pages that were of a run. */
-  run(count: number, source: number): void {
-    for (let done = 0; done < count; ) {
-      checkDeadline('saving');
-      const number = source < 0 ? source : source + done;
-      const { row, at, left } = number < 0 ? { row: zeros, at: 0, left: pagesAtOnce } : this.reader.place(number);
-      const pages = Math.min(pagesAtOnce, count - done, left);
-      const length = Math.min(pages * pageBytes, this.bytes.length - this.at);
-      if (this.isEqual(this.at, row, at, length)) this.pass(pages, number);
-      else for (let i = 0; i < pages; i++) this.page(number < 0 ? number : number + i, row, at + i * pageBytes);
-      done += pages;
-    }
+  /** Goes on over what was so. */
+  go({ at, length, pages, source, row, from }: Stretch): void {
+    checkDeadline('saving');
+    if (this.isEqual(at, row, from, length)) this.runs.add(pages, source);
+    else
+      for (let i = 0, begin = 0; i < pages; i++, begin += pageBytes)
+        this.page(at + begin, Math.min(pageBytes, length - begin), source < 0 ? source : source + i, row, from + begin);
   }
 
-  private pass(pages: number, source: number): void {
-    this.runs.add(pages, source);
-    this.at += pages * pageBytes;
-  }
-
-  private page(source: number, row: Uint8Array, from: number): void {
-    const { at, bytes } = this;
-    const length = Math.min(pageBytes, bytes.length - at);
-    if (this.isEqual(at, row, from, length)) this.pass(1, source);
-    else if (source >= 0 && this.isEqual(at, zeros, 0, length)) this.pass(1, zeroPage);
-    else this.pass(1, this.first + this.changed.push(bytes.subarray(at, at + length)) - 1);
+  private page(at: number, length: number, source: number, row: Uint8Array, from: number): void {
+    if (this.isEqual(at, row, from, length)) this.runs.add(1, source);
+    else if (source >= 0 && this.isEqual(at, zeros, 0, length)) this.runs.add(1, zeroPage);
+    else this.runs.add(1, this.first + this.changed.push(at) - 1);
   }
 }
 
-/** Pages one after the other; what lacks to a whole one is zeros. */
-function joined(pages: readonly Uint8Array[]): Uint8Array {
-  const row = new Uint8Array(pages.length * pageBytes);
-  pages.forEach((page, i) => {
+/** So many pages are copied in about a millisecond. */
+const copiedAtOnce = 2 ** 10;
+
+/** Copies the pages that begin at some places, one after the other; what lacks to a whole one stays zero. Returns the end. */
+function copyPages(bytes: Uint8Array, places: readonly number[], row: Uint8Array, start: number): number {
+  places.forEach((place, i) => {
     if (i % copiedAtOnce === 0) checkDeadlineNow('saving');
-    row.set(page, i * pageBytes);
+    row.set(bytes.subarray(place, place + pageBytes), start + i * pageBytes);
   });
-  return row;
+  return start + places.length * pageBytes;
 }
 
 // Keeping the rows few, and what nobody names out of them.
@@ -110,7 +129,7 @@ const mostRows = 24;
 const idle = 256;
 
 /** As the memories are, in fewer rows where there are many, or where much of them is named no more. */
-function tidied(data: Memories): Memories {
+export function tidied(data: Memories): Memories {
   const rows = data.more?.length ?? 0;
   const named = namedIn(data);
   if (named.length > 2 * countNamed(named) + idle) return rebuilt(data, named, 0);
@@ -137,41 +156,37 @@ function countNamed(named: Uint8Array): number {
 /** The named pages from a number on, which a row begins with, in one row. */
 function rebuilt(data: Memories, named: Uint8Array, from: number): Memories {
   const reader = new PageReader(data);
-  const moved: Uint8Array[] = [];
+  const row = new Uint8Array(countNamed(named.subarray(from)) * pageBytes);
   const places = new Int32Array(named.length);
-  for (let page = from; page < named.length; page++)
-    if (named[page] !== 0) places[page] = from + moved.push(reader.bytes(page)) - 1;
-  const row = joined(moved);
+  let used = 0;
+  for (let page = from; page < named.length; page++) {
+    if (named[page] === 0) continue;
+    if (used % copiedAtOnce === 0) checkDeadlineNow('saving');
+    row.set(reader.bytes(page), used * pageBytes);
+    places[page] = from + used++;
+  }
   const memories = data.memories.map((memory) => {
     const runs = new Runs();
-    for (const page of numbersOf(memory)) runs.add(1, page < from ? page : (places[page] ?? page));
+    for (const page of numbersOf(memory)) runs.add(1, page < from ? page : (places[page] as number));
     return { size: memory.size, runs: runs.take() };
   });
   return from === 0 ? { memories, pages: row } : { memories, pages: data.pages, more: [row] };
 }
 
-// Scattering
+// Putting back
 
-/** Puts saved pages into a memory that is all zero. The runs must have been checked. */
-export function scatterPages({ runs }: SavedMemory<Int32Array>, pages: PageReader, bytes: Uint8Array): void {
-  for (let i = 0, page = 0; i < runs.length; i += 2) {
-    const [count, source] = [runs[i] as number, runs[i + 1] as number];
-    if (source >= 0) scatterRun(page * pageBytes, count, source, pages, bytes);
-    page += count;
-  }
-}
-
-/** So many pages are copied in about a millisecond. */
-const copiedAtOnce = 2 ** 10;
-
-function scatterRun(start: number, count: number, source: number, pages: PageReader, bytes: Uint8Array): void {
-  for (let done = 0; done < count; ) {
-    checkDeadlineNow('copying memories');
-    const { row, at, left } = pages.place(source + done);
-    const next = Math.min(copiedAtOnce, count - done, left);
-    const to = start + done * pageBytes;
-    bytes.set(row.subarray(at, at + Math.min(next * pageBytes, bytes.length - to)), to);
-    done += next;
+/** Makes a memory what was saved; `isZero`: it is all zero now. The runs must have been checked. */
+export function putPages(
+  { runs }: SavedMemory<Int32Array>,
+  pages: PageReader,
+  bytes: Uint8Array,
+  isZero: boolean,
+): void {
+  const isEqual = comparison(bytes);
+  for (const { at, length, source, row, from } of stretches(runs, pages, bytes.length)) {
+    checkDeadline('copying memories');
+    if ((source < 0 && isZero) || isEqual(at, row, from, length)) continue;
+    bytes.set(row.subarray(from, from + length), at);
   }
 }
 

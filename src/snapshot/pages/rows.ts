@@ -1,11 +1,11 @@
-// The pages of a snapshot, as they are numbered over the rows of bytes that they stand in, and comparing them fast.
-// Snapshots of one VM have rows in common: what did not change between them is kept once, and known to be equal without a
+// The pages of a snapshot, as they are numbered over the rows of bytes that they stand in. Snapshots of one VM have rows in common: what did not change between them is kept once, and known to be equal without a
 // look. So nobody writes to a row.
 
 import { pageBytes, type SavedMemory, type SnapshotData } from '../data/format.ts';
 
 export type Memories = Pick<SnapshotData, 'memories' | 'pages' | 'more'>;
 type Rows = Pick<SnapshotData, 'pages' | 'more'>;
+export const noMemories: Memories = { memories: [], pages: new Uint8Array(0) };
 
 export const pageWords = pageBytes / 4;
 
@@ -133,18 +133,4 @@ export function isZero(words: Int32Array, start: number, end: number): boolean {
 export function equalPages(a: Int32Array, startA: number, b: Int32Array, startB: number): boolean {
   for (let i = startA, j = startB, end = i + pageWords; i < end; i++, j++) if (a[i] !== b[j]) return false;
   return true;
-}
-
-/** Tells whether so many bytes from a place on are those of a row from a place on. */
-export type Comparison = (at: number, row: Uint8Array, from: number, length: number) => boolean;
-
-/** Of a memory with rows. Node compares bytes as fast as they are read; browsers have nothing like it. */
-export function comparison(bytes: Uint8Array): Comparison {
-  const node = (globalThis as { Buffer?: typeof Buffer }).Buffer?.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (node !== undefined)
-    return (at, row, from, length) => node.compare(row, from, from + length, at, at + length) === 0;
-  return (at, row, from, length) => {
-    for (let i = 0; i < length; i++) if (bytes[at + i] !== row[from + i]) return false;
-    return true;
-  };
 }

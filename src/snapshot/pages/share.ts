@@ -6,11 +6,13 @@ import { bad } from '../data/form.ts';
 import { pageBytes, type SavedMemory, type SnapshotData, zeroPage } from '../data/format.ts';
 import { hashOfBlock } from './blocks.ts';
 import { crc32, hashWords } from './checksum.ts';
+import { tidied } from './memories.ts';
 import {
   countOf,
   equalPages,
   isZero,
   type Memories,
+  noMemories,
   numbersOf,
   PageReader,
   pageWords,
@@ -78,7 +80,7 @@ export interface SharedPages {
 }
 
 /** Finds equal pages, and those that the base has at the same place, or nearly. */
-export function sharePages(data: Memories, base: Memories = nothing): SharedPages {
+export function sharePages(data: Memories, base: Memories = noMemories): SharedPages {
   const reader = new PageReader(data);
   const beside = new Beside(reader, base);
   const numbers = new PageNumbers(reader, countOf(data));
@@ -120,7 +122,6 @@ function* besideEachOther(
     }
   }
 }
-const nothing: Memories = { memories: [], pages: new Uint8Array(0) };
 const none = new Int32Array(0);
 
 /** Of a page this many words at the least are as they are in the base, where only what differs is written. */
@@ -183,12 +184,12 @@ interface Written {
 }
 
 /** Puts pages of the base where runs ask for them: its rows are taken along as they are. Throws SnapshotError. */
-export function unsharePages(written: Written, base: Memories = nothing): Memories {
+export function unsharePages(written: Written, base: Memories = noMemories): Memories {
   const pages = new Unshared(written, base);
   const memories = written.memories.map(({ size, runs }, m) => ({ size, runs: pages.runs(runs, m) }));
   const own = pages.own();
   if (countOf(base) === 0) return { memories, pages: own };
-  return { memories, pages: base.pages, more: [...(base.more ?? []), ...(own.length > 0 ? [own] : [])] };
+  return tidied({ memories, pages: base.pages, more: [...(base.more ?? []), ...(own.length > 0 ? [own] : [])] });
 }
 
 class Unshared {
