@@ -1,28 +1,19 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-// The pool: owns the state of all jobs between their slices and decides what becomes of them. Who is next is
-// scheduler.ts's, how a slice gets to a thread threads.ts's, what happens there worker.ts's.
+// The pool, as its users have it: jobs are submitted and resumed here, and live in life.ts.
 
-import { Module } from '../runtime/module.ts';
 import type { Value } from '../runtime/ref.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
-import { CrashError, UsageError, type WasboxError } from '../spec/errors.ts';
-import { check, mostMs } from '../spec/options.ts';
-import { cut, isA, toldThrown } from '../spec/told.ts';
+import { check } from '../spec/options.ts';
 import type { Store } from '../store/index.ts';
-import { deferred } from './deferred.ts';
-import { DurableJobs, type PoolSide } from './durable/jobs.ts';
-import { JobLimitError, LostError, SuspendedError } from './ends.ts';
-import { CancelledError, fromData, toData, WorkerError } from './errors.ts';
-import { Job } from './job.ts';
+import type { Job } from './job.ts';
+import { Life } from './life.ts';
 import { type Inputs, mapInputs } from './map.ts';
 import { type Carried, carried } from './module-bytes.ts';
 import {
   type CallSpec,
   checkMap,
   checkResume,
-  checkService,
   checkSubmit,
-  type JobSpec,
   jobSpec,
   type MapOptions,
   type PoolOptions,
@@ -32,15 +23,11 @@ import {
   type ResumeOptions,
   type WasiSpec,
 } from './options.ts';
-import { pack, unpack } from './parcel.ts';
+import { pack } from './parcel.ts';
 import { firstStep } from './program.ts';
-import { type Answer, type Reply, type SliceEnd, stages } from './protocol.ts';
-import { Roster } from './roster.ts';
-import { nowhere, type Place, Run, type RunStatus, type Stop, wordBytes } from './run.ts';
-import { Scheduler, type ThreadId } from './scheduler.ts';
-import { BoundService, checkServices, type Service } from './services.ts';
+import type { RunStatus } from './run.ts';
+import type { Service } from './services.ts';
 import { JobSnapshot } from './snapshot.ts';
-import { type Lost, Threads } from './threads.ts';
 import type { WasiOutput } from './wasi.ts';
 
 /** What a pool does at the moment. */
@@ -59,58 +46,17 @@ export interface Recovered {
   readonly jobs: ReadonlyMap<string, Job<unknown>>;
 }
 
-/** How long a thread may be busy with a job that is over its overtime, in ms. */
-const mostNotice = 1000;
-
 /**
  * Threads that run jobs in slices, and the owner of their state in between. It keeps the process alive as long as there
  * are jobs; `close` lets its threads go.
  */
 export class Pool {
   private readonly spec: PoolSpec;
-  private readonly scheduler: Scheduler<Run>;
-  private readonly threads: Threads;
-  /** How many jobs wait for a thread. */
-  private readonly crowded = new Int32Array(new SharedArrayBuffer(4));
-  private readonly runs = new Roster<Run>();
-  private readonly services = new Map<string, Service>();
-  /** Services behind a port, as long as that is open. */
-  private readonly bound = new Map<Service, BoundService>();
-  private readonly control = {
-    suspend: (run: Run) => this.suspend(run),
-    cancel: (run: Run) => {
-      if (run.kept !== undefined && !run.ended) this.durable?.forsake(run.kept);
-      this.cancel(run, new CancelledError('the job was cancelled'));
-    },
-    checkpoint: (run: Run) => this.checkpoint(run),
-  };
-  /** Jobs with a key; undefined where the pool has no store. */
-  private readonly durable: DurableJobs | undefined;
-  /** Why no job can be submitted any more. */
-  private closed: WasboxError | undefined;
-  private readonly drained = deferred<void>();
-  private ended: Promise<void> | undefined;
-  private jobs = 0;
-  private readonly keepAlive: NodeJS.Timeout;
+  private readonly life: Life;
 
   constructor(options: PoolOptions = {}) {
     this.spec = poolSpec(options);
-    this.keepAlive = setInterval(() => {}, mostMs).unref();
-    for (const [name, service] of Object.entries(this.spec.services)) this.expose(name, service);
-    const { store } = this.spec;
-    this.durable = store === undefined ? undefined : new DurableJobs({ ...this.spec, store }, this.side);
-    this.scheduler = new Scheduler(this.spec.maxLive);
-    this.threads = new Threads(
-      { ...this.spec, crowded: this.crowded },
-      {
-        born: (thread) => {
-          this.scheduler.addThread(thread);
-          if (this.scheduler.queued > 0) this.pump();
-        },
-        died: (thread) => this.scheduler.removeThread(thread),
-        extinct: (cause) => this.extinct(cause),
-      },
-    );
+    this.life = new Life(this.spec);
   }
 
   // ---- what users ask for
@@ -124,7 +70,7 @@ export class Pool {
     const module = carried(spec.module);
     const job = jobSpec(spec, [module]);
     const vm = { kind: 'new', module: module.hash } as const;
-    return this.begin(job, {
+    return this.life.begin(job, {
       vm,
       progress: { next: firstStep, state: pack(inputOf(spec), 'the input') },
       answer: undefined,
@@ -141,7 +87,7 @@ export class Pool {
         ? snapshot.progress
         : { next: firstStep, state: pack({ export: options.export, args: options.args ?? [] }, 'the input') };
     const vm = { kind: 'saved', bytes: snapshot.bytes, foreign: snapshot.foreign } as const;
-    return this.begin(job, { vm, progress, answer: snapshot.answer });
+    return this.life.begin(job, { vm, progress, answer: snapshot.answer });
   }
 
   /**
@@ -179,7 +125,7 @@ export class Pool {
    * with UsageError where the pool has no store, and with StoreError where that cannot be read.
    */
   async recover(keys?: Iterable<string>): Promise<ReadonlyMap<string, Job<unknown>>> {
-    return this.needStore().recover(keys && new Set(keys));
+    return this.life.kept.recover(keys && new Set(keys));
   }
 
   /** A new pool with that store, and the jobs that it has brought back: as `recover`. */
@@ -198,27 +144,21 @@ export class Pool {
    * with UsageError where the job has no result yet, and with StoreError.
    */
   async forget(key: string): Promise<boolean> {
-    return this.needStore().forget(key);
-  }
-
-  private needStore(): DurableJobs {
-    if (this.durable === undefined) throw new UsageError('a job with a key needs a pool with a store');
-    return this.durable;
+    return this.life.kept.forget(key);
   }
 
   /** Binds an object to the import module `name` of all jobs that are submitted from now on. */
   expose(name: string, service: Service): void {
-    checkService(name, service);
-    this.bindService(service);
-    this.services.set(name, service);
+    this.life.expose(name, service);
   }
 
   /** How many threads there are, and jobs, at the moment. */
   get stats(): PoolStats {
-    const count = (status: RunStatus) => this.runs.all.filter((run) => run.status === status).length;
+    const { states, threadCount } = this.life;
+    const count = (status: RunStatus) => states.filter((each) => each === status).length;
     return {
-      threads: this.threads.ids.length,
-      jobs: this.runs.size,
+      threads: threadCount,
+      jobs: states.length,
       queued: count('queued'),
       running: count('running'),
       waiting: count('waiting'),
@@ -227,17 +167,12 @@ export class Pool {
 
   /** Takes no more jobs, and resolves once all have ended and all threads are gone. */
   close(): Promise<void> {
-    this.closed ??= new UsageError('the pool is closed');
-    this.settleDrained();
-    this.ended ??= this.drained.promise.then(() => this.end());
-    return this.ended;
+    return this.life.close();
   }
 
   /** Cancels all jobs and ends all threads. */
   terminate(): Promise<void> {
-    this.closed ??= new UsageError('the pool is closed');
-    for (const run of this.runs.all) this.cancel(run, new CancelledError('the pool was terminated'));
-    return this.close();
+    return this.life.terminate();
   }
 
   /** As `close`. */
@@ -246,402 +181,8 @@ export class Pool {
   }
 
   /** Resolves once all threads have started: a job that begins then has its time for itself. */
-  async ready(): Promise<void> {
-    await Promise.all(this.threads.ids.filter((id) => this.scheduler.take(id)).map((id) => this.tidied(id)));
-  }
-
-  private async end(): Promise<void> {
-    await this.threads.end();
-    await this.durable?.close();
-    for (const service of this.bound.values()) service.release();
-    clearInterval(this.keepAlive);
-  }
-
-  // ---- the life of a job
-
-  private begin<T>(spec: JobSpec, origin: Omit<Place, 'paid'>, known = false): Job<T> {
-    if (this.closed !== undefined) throw this.closed;
-    const running = spec.key === undefined ? undefined : this.needStore().running(spec, origin);
-    if (running !== undefined) return running as Job<T>;
-    const services = new Map<string, BoundService>();
-    for (const given of [this.services, Object.entries(spec.services)])
-      for (const [name, service] of given) services.set(name, this.bindService(service));
-    for (const module of spec.modules) if (module instanceof Module) checkServices(module.syntax, services);
-    const run = new Run(this.jobs++, spec, services, origin);
-    this.runs.add(run);
-    const job = new Job<T>(run, this.control);
-    if (spec.key === undefined) this.line(run);
-    else this.durable?.attach(run, job as Job<unknown>, origin, known);
-    return job;
-  }
-
-  /** The job may run. */
-  private line(run: Run): void {
-    // One that was stopped meanwhile is to be saved.
-    this.queue(run);
-    if (run.kept === undefined || !run.watched) this.watch(run, run.spec);
-    run.watched = true;
-    this.pump();
-  }
-
-  /** What jobs with a key need of the pool. */
-  private get side(): PoolSide {
-    return {
-      recovered: (spec, origin) => this.begin(spec, origin, true),
-      refused: (key, error) => {
-        const run = new Run(this.jobs++, jobSpec({ key }, []), new Map(), nowhere);
-        run.output.reject(error);
-        run.status = 'failed';
-        return new Job(run, this.control);
-      },
-      line: (run) => this.line(run),
-      drop: (run, error) => this.drop(run, error),
-      finish: (run, status) => this.finish(run, status),
-      hasService: (name) => this.services.has(name),
-    };
-  }
-
-  private bindService(service: Service): BoundService {
-    const known = this.bound.get(service);
-    if (known !== undefined) return known;
-    const made = BoundService.bind(service, () => this.bound.delete(service));
-    if (made.hasPort) this.bound.set(service, made);
-    return made;
-  }
-
-  /** Sets up what can end a job from outside. */
-  private watch(run: Run, { signal, deadline, overtime }: JobSpec): void {
-    if (signal !== undefined) {
-      const abort = () => this.stop(run, { kind: 'suspend', cause: signal.reason });
-      signal.addEventListener('abort', abort);
-      run.cleanups.push(() => signal.removeEventListener('abort', abort));
-      if (signal.aborted) abort();
-    }
-    if (deadline !== undefined) {
-      const left = Math.max(0, deadline - run.age);
-      const timers = [
-        setTimeout(() => this.stop(run, { kind: 'limit', limit: 'deadline' }), left),
-        setTimeout(() => this.late(run, undefined), left + overtime),
-      ];
-      run.cleanups.push(() => timers.forEach(clearTimeout));
-    }
-  }
-
-  /** Sends off as many slices as there are threads free. */
-  private pump(): void {
-    for (let next = this.scheduler.next(); next !== undefined; next = this.scheduler.next())
-      void this.slice(next.job, next.thread);
-    this.tidy();
-    this.stayAlive();
-  }
-
-  /** Threads that get no order are told in another way what to drop. */
-  private tidy(): void {
-    for (const thread of this.threads.untidy()) if (this.scheduler.take(thread)) void this.tidied(thread);
-  }
-
-  private async tidied(thread: ThreadId): Promise<void> {
-    await this.threads.tidy(thread);
-    this.scheduler.release(thread);
-    this.pump();
-  }
-
-  /** Threads that are busy keep the process alive; so must jobs that wait for a thread to be born. */
-  private stayAlive(): void {
-    if (this.scheduler.queued > 0) this.keepAlive.ref();
-    else this.keepAlive.unref();
-    Atomics.store(this.crowded, 0, this.scheduler.queued);
-  }
-
-  private async slice(run: Run, thread: ThreadId): Promise<void> {
-    const before = run.lastThread;
-    if (before !== thread) this.threads.cool(before, run.id);
-    run.status = 'running';
-    run.lastThread = thread;
-    const reply = await this.send(run, thread);
-    clearTimeout(run.grace);
-    run.grace = undefined;
-    this.scheduler.release(thread);
-    if ('lost' in reply) this.lost(run, reply);
-    else this.replied(run, reply, thread, before);
-    this.pump();
-  }
-
-  private send(run: Run, thread: ThreadId): Promise<Reply | Lost> {
-    const mayKeep = run.spec.affinity === 'keep';
-    const part = this.threads.partFor(thread, run.spec.modules, run.id, mayKeep);
-    return this.threads.run(thread, run.order(part, this.spec.sliceMs), run.transfer);
-  }
-
-  private replied(run: Run, reply: Reply, thread: ThreadId, before: ThreadId | undefined): void {
-    this.threads.compiled(thread, reply.compiled, run.spec.modules);
-    if ('kept' in reply.end && reply.end.kept) this.threads.kept(thread, run.id, wordBytes(reply.end.vm));
-    if (run.ended) return this.threads.cool(thread, run.id);
-    run.took(reply, thread, before, this.spec.sliceMs);
-    this.tell(run);
-    this.settle(run, reply.end);
-  }
-
-  /** In a task of its own: what it throws harms nobody, and is told once. */
-  private tell(run: Run): void {
-    const { onProgress } = run.spec;
-    const { stats } = run;
-    if (onProgress === undefined) return;
-    void Promise.resolve()
-      .then(() => onProgress(stats))
-      .catch((error: unknown) => {
-        if (!run.warned) process.emitWarning(`onProgress of job ${run.id} threw ${toldThrown(error)}`, 'WasboxWarning');
-        run.warned = true;
-      });
-  }
-
-  /** What is to be durable is so before the job goes on, or anybody hears of its end. */
-  private settle(run: Run, end: SliceEnd): void {
-    const recorded = run.kept === undefined ? undefined : this.durable?.record(run, end);
-    if (recorded === undefined) return this.proceed(run, end);
-    run.status = 'waiting';
-    run.keeping = true;
-    const goOn = () => {
-      run.keeping = false;
-      if (run.ended) return;
-      this.proceed(run, end);
-      this.pump();
-    };
-    recorded.then(goOn, (error: unknown) => this.drop(run, error as Error));
-  }
-
-  private proceed(run: Run, end: SliceEnd): void {
-    switch (end.kind) {
-      case 'done':
-        run.output.resolve(unpack(end.output));
-        return this.finish(run, 'done');
-      case 'failed':
-        return this.fail(run, fromData(end.error));
-      case 'saved':
-        return this.stopped(run, run.snapshotOf(end));
-      case 'dropped':
-        return this.fail(run, new CrashError('the VM of a job was dropped that goes on'));
-      case 'late':
-        return this.late(run, fromData(end.error));
-      case 'rested':
-        if (run.outOfFuel) run.stop ??= { kind: 'limit', limit: 'fuel' };
-        return this.queue(run);
-      case 'waits':
-        return run.stop === undefined ? this.rest(run, end.timeout) : this.queue(run);
-      case 'called':
-        return run.stop === undefined ? void this.serve(run, end) : this.queue(run);
-      default:
-        end satisfies never;
-    }
-  }
-
-  private queue(run: Run): void {
-    // One that is being stopped takes an answer along that comes until it is saved.
-    if (run.stop === undefined) run.waited();
-    run.status = 'queued';
-    this.scheduler.enqueue(run, run.stop !== undefined);
-  }
-
-  private fail(run: Run, error: Error): void {
-    const recorded = run.kept === undefined ? undefined : this.durable?.failed(run, error);
-    const told = () => this.reject(run, error);
-    if (recorded === undefined) told();
-    else recorded.then(told, (other: unknown) => this.reject(run, other as Error));
-    this.finish(run, 'failed');
-  }
-
-  /** Ends the job here; where it is kept, it stays as it is there. */
-  private drop(run: Run, error: Error): void {
-    if (run.ended) return;
-    this.reject(run, error);
-    this.finish(run, isA(error, LostError) ? 'lost' : 'failed');
-    this.pump();
-  }
-
-  private reject(run: Run, error: Error): void {
-    run.output.reject(error);
-    run.suspended?.reject(error);
-  }
-
-  private finish(run: Run, status: RunStatus): void {
-    run.status = status;
-    run.suspended?.reject(new UsageError('the job ended before it could be suspended'));
-    for (const cleanup of run.cleanups.splice(0)) cleanup();
-    if (run.kept !== undefined) this.durable?.left(run);
-    this.scheduler.remove(run);
-    this.scheduler.retire(run);
-    this.threads.cool(run.lastThread, run.id);
-    run.forget();
-    this.runs.delete(run);
-    this.tidy();
-    this.stayAlive();
-    this.settleDrained();
-  }
-
-  private settleDrained(): void {
-    if (this.closed !== undefined && this.runs.size === 0) this.drained.resolve();
-  }
-
-  /** Its guest waits: the job comes back when the time is over, and needs no thread until then. */
-  private rest(run: Run, timeout: number): void {
-    run.status = 'waiting';
-    const timer = setTimeout(
-      () => {
-        if (run.status !== 'waiting') return;
-        this.queue(run);
-        this.pump();
-      },
-      Math.min(timeout, mostMs),
-    );
-    run.giveUp = () => clearTimeout(timer);
-  }
-
-  // ---- services
-
-  private async serve(run: Run, end: SliceEnd & { kind: 'called' }): Promise<void> {
-    const { id, module, name } = end;
-    run.status = 'waiting';
-    run.call = id;
-    const answer = await this.ask(run, end)
-      .then(
-        (value): Answer => ({
-          id,
-          status: 'returned',
-          value: pack(value, `the answer of ${cut(module)}.${cut(name)}`),
-        }),
-      )
-      .catch((error: unknown): Answer => ({ id, status: 'failed', error: toData(error) }));
-    if (run.call !== id || run.ended) return;
-    run.call = undefined;
-    // While the job is being saved, its snapshot takes the answer along.
-    run.answer = answer;
-    if (run.status !== 'waiting') return;
-    this.queue(run);
-    this.pump();
-  }
-
-  private async ask(run: Run, { id, module, name, args }: SliceEnd & { kind: 'called' }): Promise<unknown> {
-    const service = run.services.get(module) as BoundService;
-    const which = { id, job: run.identity, signal: run.signal };
-    const call = service.call(name, unpack(args) as Value[], which, run.spec.serviceTimeout);
-    run.giveUp = call.giveUp;
-    return call.answer;
-  }
-
-  // ---- ends before the end
-
-  private suspend(run: Run): Promise<JobSnapshot> {
-    if (run.suspended === undefined && run.ended)
-      return Promise.reject(new UsageError(`the job has ended: it is ${run.status}`));
-    run.suspended ??= deferred();
-    this.stop(run, { kind: 'suspend', cause: undefined });
-    return run.suspended.promise;
-  }
-
-  /** Lets the job come to rest, to be saved then. The first reason counts. */
-  private stop(run: Run, stop: Stop): void {
-    if (run.ended || run.stop !== undefined) return;
-    run.stop = stop;
-    // It comes to rest by itself as soon as the store has answered.
-    if (run.keeping) return;
-    if (run.status === 'running') return this.interrupt(run);
-    this.scheduler.remove(run);
-    this.queue(run);
-    this.pump();
-    // Nothing that runs knows that this one cannot wait.
-    if (run.status === ('queued' as RunStatus)) this.threads.makeRoom(run.lastThread);
-  }
-
-  /** The job is over its time, and cannot be saved in what it has of overtime. */
-  private late(run: Run, cause: Error | undefined): void {
-    if (run.ended) return;
-    run.stop = { kind: 'limit', limit: 'deadline' };
-    if (run.status === 'running' && cause === undefined) this.dismiss(run, Math.min(this.spec.grace, mostNotice));
-    this.fail(run, stopError(run, run.untouched, cause === undefined ? {} : { cause }));
-    this.pump();
-  }
-
-  /** The thread of a job that is over has some time to notice; saving is no excuse any more. */
-  private dismiss(run: Run, grace: number): void {
-    const thread = run.lastThread as ThreadId;
-    this.threads.interrupt(thread, 'drop');
-    clearTimeout(run.grace);
-    this.grant(run, thread, grace, false);
-  }
-
-  private interrupt(run: Run): void {
-    const thread = run.lastThread as ThreadId;
-    this.threads.interrupt(thread, 'save');
-    // Overtime is a grace of its own.
-    const overtime = run.stop?.kind === 'limit' && run.stop.limit === 'deadline';
-    if (run.grace === undefined && !overtime) this.grant(run, thread, this.spec.grace, true);
-  }
-
-  /** The grace of a slice that has not begun yet begins later; that of one whose guest has stopped has no end. */
-  private grant(run: Run, thread: ThreadId, grace: number, maySave: boolean): void {
-    const begun = this.threads.stageOf(thread) !== stages.sent;
-    const end = () => {
-      if (!begun) this.grant(run, thread, grace, maySave);
-      else if (!maySave || this.threads.stageOf(thread) !== stages.stopped) this.threads.kill(thread);
-    };
-    run.grace = setTimeout(end, grace);
-  }
-
-  /** Its state has been saved. */
-  private stopped(run: Run, snapshot: JobSnapshot): void {
-    const error = stopError(run, snapshot);
-    const { suspended } = run;
-    run.suspended = undefined;
-    const told = () => {
-      suspended?.resolve(snapshot);
-      run.output.reject(error);
-    };
-    const refused = (other: unknown) => {
-      suspended?.reject(other);
-      run.output.reject(other);
-    };
-    const recorded = run.kept === undefined ? undefined : this.recordStop(run, snapshot, error);
-    if (recorded === undefined) told();
-    else recorded.then(told, refused);
-    this.finish(run, 'suspended');
-  }
-
-  private recordStop(run: Run, snapshot: JobSnapshot, error: Error): Promise<void> | undefined {
-    return run.stop?.kind === 'limit' ? this.durable?.failed(run, error) : this.durable?.suspended(run, snapshot);
-  }
-
-  private checkpoint(run: Run): Promise<void> {
-    const { kept, status, lastThread } = run;
-    if (kept === undefined || this.durable === undefined)
-      return Promise.reject(new UsageError('the job has no key: it is kept nowhere'));
-    if (run.ended) return Promise.reject(new UsageError(`the job has ended: it is ${status}`));
-    if (status === 'waiting' && kept.isSaved) return Promise.resolve();
-    if (status === 'running') this.threads.rest(lastThread as ThreadId);
-    return this.durable.checkpoint(kept);
-  }
-
-  private cancel(run: Run, error: CancelledError): void {
-    if (run.ended) return;
-    if (run.status === 'running') this.dismiss(run, this.spec.grace);
-    this.reject(run, error);
-    this.finish(run, 'cancelled');
-  }
-
-  /** The thread died. If that was in the middle of the slice, the VM went with it. */
-  private lost(run: Run, { lost, begun }: Lost): void {
-    if (run.ended) return;
-    this.threads.cool(run.lastThread, run.id);
-    const unharmed = !begun && run.transfer.length === 0;
-    if (unharmed) return this.queue(run);
-    if (run.kept === undefined ? run.revive() : this.durable?.revive(run))
-      return run.keeping ? undefined : this.queue(run);
-    const death = new WorkerError('the thread that ran the job died', { cause: lost });
-    this.fail(run, run.stop?.kind === 'limit' ? stopError(run, undefined, { cause: death }) : death);
-  }
-
-  private extinct(cause: Error): void {
-    this.closed ??= new WorkerError('no thread is left to run jobs', { cause });
-    for (const run of this.runs.all) this.drop(run, this.closed);
+  ready(): Promise<void> {
+    return this.life.ready();
   }
 }
 
@@ -667,10 +208,4 @@ function jobSnapshotOf(from: JobSnapshot | Snapshot | Uint8Array): JobSnapshot {
   aSnapshot(from, 'what is resumed');
   if (from instanceof JobSnapshot) return from;
   return from instanceof Uint8Array ? JobSnapshot.decode(from) : JobSnapshot.of(from);
-}
-
-function stopError(run: Run, snapshot: JobSnapshot | undefined, options?: ErrorOptions): Error {
-  const { stop, spec } = run;
-  if (stop?.kind !== 'limit') return new SuspendedError(snapshot as JobSnapshot, { cause: stop?.cause });
-  return new JobLimitError(stop.limit, spec[stop.limit] as number, snapshot, options);
 }

@@ -1,5 +1,5 @@
 // What the main thread and its workers say to each other: one order and one reply a slice, each explained field by
-// field. pool.ts writes orders and reads replies, worker.ts the reverse. What a worker keeps of it the main thread knows,
+// field. life.ts sends orders and reads replies, worker.ts the reverse. What a worker keeps of it the main thread knows,
 // and could do without.
 
 import type { CompiledCode } from '../rewrite/module/module.ts';

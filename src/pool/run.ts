@@ -1,5 +1,5 @@
 // The pool's record of one job: where its VM is, what it waits for, how it is to end. Decides how much fuel the next
-// slice gets; everything that involves other jobs or threads is pool.ts's.
+// slice gets; everything that involves other jobs or threads is life.ts's.
 
 import { randomUUID } from 'node:crypto';
 import { weightOf } from '../runtime/weight.ts';

@@ -1,6 +1,6 @@
 // Services: objects that answer host calls from outside the job's thread. One is an object on the main thread, a
 // Comlink remote of an object elsewhere, or the port or worker behind which such an object is exposed. While a guest
-// waits for one, its thread runs other jobs. Who waits for what is pool.ts's business.
+// waits for one, its thread runs other jobs. Who waits for what is life.ts's business.
 
 import { type MessagePort, MessagePort as MessagePortClass, Worker } from 'node:worker_threads';
 import * as Comlink from 'comlink';

@@ -1,5 +1,5 @@
 // The threads: a Piscina whose tasks are slices, each sent to the thread that the scheduler chose. Keeps the books of
-// what each thread holds. Which job runs where is scheduler.ts's decision; what dies with a thread is pool.ts's concern.
+// what each thread holds. Which job runs where is scheduler.ts's decision; what dies with a thread is life.ts's concern.
 
 import type { Worker } from 'node:worker_threads';
 import { Piscina, queueOptionsSymbol } from 'piscina';

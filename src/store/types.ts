@@ -44,7 +44,10 @@ export interface HeadChange {
   readonly state: HeadState | undefined;
 }
 
-/** What happens at once or not at all. */
+/**
+ * What happens at once or not at all. Blobs are best committed with the head that reaches them: those that no head reaches may
+ * be collected meanwhile, also from below others that link to them.
+ */
 export interface Commit {
   /** Those that are there already are no matter. */
   readonly blobs?: readonly NewBlob[] | undefined;

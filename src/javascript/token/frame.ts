@@ -9,18 +9,15 @@
 //   words   of the memory; of frames and slots; of globals, little endian
 //   blocks  of what the host keeps
 
-import { deflateSync, inflateSync } from 'fflate';
-import type { SnapshotData } from '../../snapshot/data/format.ts';
-import { numbersOf, PageReader } from '../../snapshot/pages/rows.ts';
+import { concatBytes } from '@noble/hashes/utils.js';
+import { codings, deflate, mayBe, unpack } from '../../snapshot/container/packing.ts';
+import { pageBytes, type SnapshotData } from '../../snapshot/data/format.ts';
+import { numbersOf, PageReader, pageWords } from '../../snapshot/pages/rows.ts';
 import { SnapshotError } from '../../spec/errors.ts';
+import { attempt } from '../../spec/told.ts';
 import { programs } from '../machine/imports.ts';
 
-const pageBytes = 4096;
-const pageWords = pageBytes / 4;
 const wasmPageBytes = 65_536;
-const level = 9;
-/** Deflate makes at most so many bytes of one. */
-const mostExpansion = 1032;
 const parts = 6;
 
 const bad = (what: string): never => {
@@ -44,26 +41,16 @@ export function packProgram(data: SnapshotData, base: SnapshotData): Uint8Array 
   stack.set(frames);
   stack.set(slots, frames.length);
   const rows = [utf8.encode(text), Uint8Array.from(changed.counts), bytesOf(Int32Array.from(changed.words))];
-  const all = [...rows, bytesOf(stack), bytesOf(globals), joined(blocks)];
+  const all = [...rows, bytesOf(stack), bytesOf(globals), concatBytes(...blocks)];
   const sizes = Uint32Array.from(all, ({ length }) => length);
-  const contents = joined([bytesOf(sizes), ...all]);
-  return joined([bytesOf(Uint32Array.of(contents.length)), deflateSync(contents, { level })]);
+  const contents = concatBytes(bytesOf(sizes), ...all);
+  return concatBytes(bytesOf(Uint32Array.of(contents.length)), deflate(contents, 9));
 }
 const utf8 = new TextEncoder();
 const mostPages = 256;
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: Int32Array | Uint32Array): Uint8Array =>
   new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
-
-function joined(rows: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(rows.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const row of rows) {
-    all.set(row, at);
-    at += row.length;
-  }
-  return all;
-}
 
 /** Runs of the words that are others than in the base, beyond which all are zero. */
 class Changes {
@@ -161,15 +148,10 @@ export function unpackProgram(packed: Uint8Array, base: SnapshotData, image: Uin
 function inflated(packed: Uint8Array, most: number): Uint8Array<ArrayBuffer> {
   if (packed.length < 4) return bad('cut short');
   const size = new DataView(packed.buffer, packed.byteOffset).getUint32(0, true);
-  if (size > most || size > packed.length * mostExpansion) return bad(`it says that it has ${size} bytes`);
-  try {
-    // One byte of room beyond what it says shows whether there is more.
-    const contents = inflateSync(packed.subarray(4), { out: new Uint8Array(size + 1) });
-    return contents.length === size ? contents.slice() : bad('of another size than it says');
-  } catch (cause) {
-    if (cause instanceof SnapshotError) throw cause;
-    throw new SnapshotError('cannot be unpacked', 'token', { cause });
-  }
+  const body = { coding: codings.deflate, bytes: packed.subarray(4) };
+  if (size > most || !mayBe(body, size)) return bad(`it says that it has ${size} bytes`);
+  const contents = attempt(() => unpack(body, size), undefined) ?? bad('cannot be unpacked');
+  return contents.length === size ? new Uint8Array(contents) : bad('of another size than it says');
 }
 
 type Rows = readonly [Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array];

@@ -1,9 +1,9 @@
-// Bytes of any length as blobs of a store, and back. This is the one place that knows how what a job has saved lies in a store:
-// whoever keeps only what has changed writes other blobs here, under a root that is read by the same function.
+// Bytes of any length as blobs of a store, and back. This is the one place that knows how what a job has saved lies in a store.
 //
 // A blob begins with a byte: 0, and what follows is a piece of the bytes; 1, and its links are blobs that have the pieces, in
 // order; or 2, and its links lead to the parts of a series, in order: what was saved, and each time what had changed since.
 
+import { concatBytes } from '@noble/hashes/utils.js';
 import { StoreError } from '../../spec/errors.ts';
 import { blobName, type NewBlob, type Store } from '../../store/index.ts';
 
@@ -39,12 +39,8 @@ export function split(bytes: Uint8Array): Split {
   return { root: names[0] as string, blobs };
 }
 
-function tagged(kind: number, bytes: Uint8Array = new Uint8Array(0)): Uint8Array {
-  const all = new Uint8Array(1 + bytes.length);
-  all[0] = kind;
-  all.set(bytes, 1);
-  return all;
-}
+const tagged = (kind: number, ...bytes: readonly Uint8Array[]): Uint8Array =>
+  concatBytes(Uint8Array.of(kind), ...bytes);
 
 /** The blob that leads to the parts of a series, each by its root. */
 export const seriesOf = (roots: readonly string[]): NewBlob => ({ bytes: tagged(kinds.series), links: roots });
@@ -59,13 +55,7 @@ export async function partsOf(store: Store, root: string): Promise<readonly stri
 export async function joined(store: Store, root: string): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   await gather(store, root, pieces, 0);
-  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
+  return concatBytes(...pieces);
 }
 
 async function gather(store: Store, name: string, pieces: Uint8Array[], depth: number): Promise<void> {

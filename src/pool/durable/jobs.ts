@@ -1,5 +1,5 @@
 // Jobs with a key: taken up from the store or made in it, saved as they go on, and ended there before anybody hears of it. What
-// runs when and where is pool.ts's; what is in the store ledger.ts's.
+// runs when and where is life.ts's; what is in the store ledger.ts's.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UsageError, type WasboxError } from '../../spec/errors.ts';

@@ -1,5 +1,6 @@
 // Puts sections together to a binary module: what all modules that the rewriter makes have in common.
 
+import { concatBytes } from '@noble/hashes/utils.js';
 import { magic, version } from '../../binary/decode.ts';
 import { Writer } from '../../binary/writer.ts';
 import { codeOfLow, type Low, type TypeSection } from '../read/types.ts';
@@ -95,17 +96,7 @@ export function assemble(parts: Parts): Assembled {
   code.begin(head);
   const tail = new Writer();
   section(tail, 0, (w) => writeName(w, parts.name));
-  return { bytes: joined(head.view(), code.view(), tail.view()), offsets: code.offsetsFrom(head.length) };
-}
-
-function joined(...pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
+  return { bytes: concatBytes(head.view(), code.view(), tail.view()), offsets: code.offsetsFrom(head.length) };
 }
 
 function section(w: Writer, id: number, write: (w: Writer) => void): void {

@@ -46,9 +46,12 @@ export function pack(contents: Uint8Array): Packed {
     const bytes = zlib.zstdCompressSync(contents, { params: { [level]: 1 }, pledgedSrcSize: contents.length });
     if (zstdSize(bytes) === contents.length) return { coding: codings.zstd, bytes };
   }
-  const bytes = zlib?.deflateRawSync(contents, { level: zlibLevel }) ?? deflateSync(contents, { level: 1 });
-  return { coding: codings.deflate, bytes };
+  return { coding: codings.deflate, bytes: zlib === undefined ? deflate(contents, 1) : deflate(contents, zlibLevel) };
 }
+
+/** By deflate, as small as the level says, from 1 to 9. */
+export const deflate = (contents: Uint8Array, level: 1 | 4 | 9): Uint8Array =>
+  zlib?.deflateRawSync(contents, { level }) ?? deflateSync(contents, { level });
 
 /** Whether packed bytes may be of so much, as far as can be seen without unpacking them. */
 export function mayBe({ coding, bytes }: Packed, size: number): boolean {
@@ -57,7 +60,13 @@ export function mayBe({ coding, bytes }: Packed, size: number): boolean {
 }
 
 /** At most one byte more than `size` is made. Throws what the unpacker throws for bytes that it cannot unpack. */
-export function unpack({ coding, bytes }: Packed, size: number): Uint8Array {
+export function unpack(packed: Packed, size: number): Uint8Array {
+  const { buffer, byteOffset, length } = unpacked(packed, size);
+  // Node's buffers are no copies where they are sliced.
+  return new Uint8Array(buffer, byteOffset, length);
+}
+
+function unpacked({ coding, bytes }: Packed, size: number): Uint8Array {
   if (coding === codings.stored) return bytes;
   const options = { maxOutputLength: size + 1, chunkSize: Math.max(64, size + 1) };
   if (coding === codings.deflate)

@@ -36,7 +36,7 @@ export interface SavedNode {
   readonly kind: FileKind;
   readonly read: boolean;
   readonly write: boolean;
-  /** A listing is under way, and its names have been paid for. */
+  /** A listing is under way, and its names have been paid for; snapshots of before said nothing of it. */
   readonly listing: boolean;
 }
 

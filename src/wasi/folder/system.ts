@@ -115,7 +115,15 @@ function rootAt(path: string, reach: Reach): Folder['root'] {
 
 /** Throws SnapshotError. */
 function checkNode(saved: unknown): SavedNode {
-  const { path, inode, born, kind, read, write, listing } = (saved ?? {}) as { [K in keyof SavedNode]?: unknown };
+  const {
+    path,
+    inode,
+    born,
+    kind,
+    read,
+    write,
+    listing = false,
+  } = (saved ?? {}) as { [K in keyof SavedNode]?: unknown };
   const where = 'an open file of a folder';
   const isPath = typeof path === 'string' && (path === '' || path.split('/').every(isName));
   if (path !== undefined && !isPath) bad('a path expected', where);
