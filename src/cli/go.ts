@@ -54,15 +54,20 @@ export class Bounds {
     return withDeadline(this.until, act);
   }
 
-  /** Aborted when the guest has to stop. */
+  /**
+   * Aborted when the guest has to stop, with the reason why. It is held by what aborts it: on Node 20 a signal of
+   * `AbortSignal.any` does not hold those it was made of, and a collected `AbortSignal.timeout` never fires.
+   */
   private get stop(): AbortSignal | undefined {
-    const signals = [
-      ...(this.interrupt === undefined ? [] : [this.interrupt.signal]),
-      ...(this.until === Number.POSITIVE_INFINITY
-        ? []
-        : [AbortSignal.timeout(Math.max(0, Math.ceil(this.until - performance.now())))]),
-    ];
-    return signals.length === 0 ? undefined : AbortSignal.any(signals);
+    const { interrupt, until } = this;
+    if (interrupt === undefined && until === Number.POSITIVE_INFINITY) return undefined;
+    const controller = new AbortController();
+    const interrupted = () => controller.abort(interrupt?.signal.reason);
+    if (interrupt?.signal.aborted) interrupted();
+    else interrupt?.signal.addEventListener('abort', interrupted);
+    if (until !== Number.POSITIVE_INFINITY)
+      setTimeout(() => controller.abort(), Math.max(0, Math.ceil(until - performance.now()))).unref();
+    return controller.signal;
   }
 
   /** Drives the VM and tells how it went; where it is kept, once that is durable. */

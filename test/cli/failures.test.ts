@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import test from 'ava';
 import { Module, VM } from '../../src/index.ts';
 import { assembleText } from '../spec/assemble.ts';
-import { Folder } from './wasbox.ts';
+import { Folder, main } from './wasbox.ts';
 
 let folder: Folder;
 test.before(async () => {
@@ -217,6 +217,17 @@ test('a program is stopped by its time and its memory', async (t) => {
   t.is(asked.code, 5);
   t.is((await folder.wasbox('run', 'grow.wasm', '--memory', '1MiB')).out, '-1\n');
   t.is((await folder.wasbox('run', 'grow.wasm', '--memory', '16m')).out, '1\n');
+});
+
+test('time runs out whatever is collected meanwhile', async (t) => {
+  const collecting = '--expose-gc --import=data:text/javascript,setInterval(gc,20).unref()'.split(' ');
+  for (const save of [[], ['--save', 'collected.wbx']])
+    for (const [name, ...more] of [['loop.wasm'], ['asks.wasm', '--host', 'never.mjs']]) {
+      const command = ['run', name as string, ...more, '--timeout', '1000', ...save];
+      const { code, err } = await folder.command(process.execPath, [...collecting, main, ...command]);
+      t.is(code, 5, err);
+      t.regex(err, /out of time \(1000 ms\)/);
+    }
 });
 
 test('inspect disassembles a function of a saved program', async (t) => {

@@ -141,10 +141,13 @@ export class Folder {
     return this.command('/bin/sh', ['-c', script]);
   }
 
-  /** Runs any command in the folder, to its end; `$wasbox` in its environment stands for the command. */
+  /**
+   * Runs any command in the folder, to its end; `$wasbox` in its environment stands for the command. One that does not end is
+   * killed after some minutes, and has no code.
+   */
   command(file: string, args: readonly string[]): Promise<Ran> {
     const env = { ...process.env, ANSWER_MS: '1', wasbox: `${process.execPath} ${main}` };
-    const options = { cwd: this.path, env, maxBuffer: 2 ** 28 };
+    const options = { cwd: this.path, env, maxBuffer: 2 ** 28, timeout: 300_000, killSignal: 'SIGKILL' as const };
     return new Promise((resolve) => {
       const child = execFile(file, args, options, (error, out, err) => {
         resolve({ code: error === null ? 0 : (child.exitCode ?? null), out, err });

@@ -29,7 +29,8 @@ const untilWaiting = async (job: { readonly status: string }) => {
 /** What the pool keeps of a job, and of services. */
 const insideJob = (job: Job) =>
   (job as unknown as { run: { cleanups: unknown[]; giveUp: unknown; services: ReadonlyMap<string, unknown> } }).run;
-const boundServices = (pool: Pool): number => (pool as unknown as { bound: Map<unknown, unknown> }).bound.size;
+const boundServices = (pool: Pool): number =>
+  (pool as unknown as { life: { bound: Map<unknown, unknown> } }).life.bound.size;
 
 test('a thread has none of the VMs of jobs that have ended, however they did', async (t) => {
   await using pool = new Pool({ threads: 1 });

@@ -10,6 +10,7 @@ import { messageOf } from '../../spec/told.ts';
 import { aBlobName, aHeadName, checkCommit, checkList, checkNames } from '../checks.ts';
 import { missing, readBlob, readHead, writeBlob } from '../form.ts';
 import type { Collected, Commit, Head, KeptBlob, ListOptions, Store } from '../types.ts';
+import { isFull } from './full.ts';
 import { type Kind, type Questions, type Request, type Response, unpackHeads } from './protocol.ts';
 
 /** A source file's process is a source file, a compiled one's a compiled one. */
@@ -175,6 +176,7 @@ class Keeper {
   }
 
   private goneError(signal: NodeJS.Signals | null): StoreError {
+    if (signal === 'SIGBUS' && isFull(this.path)) return new StoreError('the disk is full', 'full', this.path);
     return damageSignals.includes(signal)
       ? new StoreError('the file is damaged: reading it ended the process that keeps it', 'damaged', this.path)
       : new StoreError('the process that keeps the file has ended', 'gone', this.path);

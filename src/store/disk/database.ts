@@ -9,13 +9,13 @@
 //   n  as b, of a blob with links
 //   v  f64 a version, big endian, and the name of the head that has it: what has changed since some version. Empty
 
-import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database as Lmdb, open, type RootDatabase } from 'lmdb';
 import { StoreError } from '../../spec/errors.ts';
 import { messageOf } from '../../spec/told.ts';
 import { checksumIn, conflict, damaged, linksOf, missing, readHead, versionIn, whereHead, writeHead } from '../form.ts';
 import type { HeadChange, ListOptions } from '../types.ts';
+import { isFull } from './full.ts';
 import type { HeadBytes, WrittenCommit } from './protocol.ts';
 
 export const format = 1;
@@ -324,16 +324,6 @@ export function asStoreError(error: unknown, path: string): StoreError {
     return damaged(message, path, error);
   if (/MDB_VERSION_MISMATCH/.test(message)) return told('the file is of another version of LMDB', 'version');
   return told(`the store's file cannot be used: ${message}`, 'io');
-}
-
-/** A write that was cut short is told as a failure of the disk. */
-function isFull(path: string): boolean {
-  try {
-    const { bavail, bsize } = statfsSync(path);
-    return bavail * bsize < 65_536;
-  } catch {
-    return false;
-  }
 }
 
 const isSame = (a: Uint8Array | undefined, b: Uint8Array): boolean => a !== undefined && Buffer.compare(a, b) === 0;

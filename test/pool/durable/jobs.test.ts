@@ -322,7 +322,7 @@ test.serial('the thread of a job dies, and the job goes on from where it was sav
   const log: string[] = [];
   await using pool = poolOn(store, { threads: 2, services: { env: service(log, 5) } });
   const job = pool.submit({ ...run('a', [6, 12, 20_000]), saveEvery: { ms: 20 } });
-  const { threads } = pool as unknown as { threads: { ids: number[]; kill(id: number): void } };
+  const { threads } = (pool as unknown as { life: { threads: { ids: number[]; kill(id: number): void } } }).life;
   for (let i = 0; i < 4; i++) {
     await until(t, 'another slice', () => job.status === 'running' || job.status === 'done');
     for (const id of threads.ids) threads.kill(id);

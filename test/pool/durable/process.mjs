@@ -27,8 +27,8 @@ const ends = Array.from({ length: Number(jobs) }, async (_, who) => {
 
 /** Some thread, whatever it does. */
 function killThread() {
-  const { ids } = pool.threads;
-  pool.threads.kill(ids[Math.floor(Math.random() * ids.length)]);
+  const { threads } = pool.life;
+  threads.kill(threads.ids[Math.floor(Math.random() * threads.ids.length)]);
 }
 
 try {
