@@ -1,6 +1,7 @@
 // A job as its owner holds it.
 
 import type { Value } from '../runtime/ref.ts';
+import type { ResumeOptions } from './options.ts';
 import type { Run, RunStatus } from './run.ts';
 import type { JobSnapshot } from './snapshot.ts';
 import type { JobStats } from './stats.ts';
@@ -10,6 +11,7 @@ export interface JobControl {
   suspend(run: Run): Promise<JobSnapshot>;
   cancel(run: Run): void;
   checkpoint(run: Run): Promise<void>;
+  fork(run: Run, count: number, options: ResumeOptions): Promise<Job<unknown>[]>;
 }
 
 /**
@@ -73,6 +75,15 @@ export class Job<T = readonly Value[]> {
    */
   checkpoint(): Promise<void> {
     return this.control.checkpoint(this.run);
+  }
+
+  /**
+   * So many new jobs, which go on from the job's next safe point as `resume` would; the job itself goes on, too. They have
+   * its options unless told, count fuel and time from there on, and are others for services: what it was waiting for, each
+   * asks for itself. Rejects with UsageError where the job has ended, or ends before.
+   */
+  fork(count = 1, options: ResumeOptions = {}): Promise<Job<T>[]> {
+    return this.control.fork(this.run, count, options) as Promise<Job<T>[]>;
   }
 
   /** Gives the job up: `result` rejects with CancelledError. One with a key is removed from the store. */

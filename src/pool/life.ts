@@ -11,14 +11,15 @@ import { DurableJobs, type PoolSide } from './durable/jobs.ts';
 import { JobLimitError, LostError, SuspendedError } from './ends.ts';
 import { CancelledError, fromData, toData, WorkerError } from './errors.ts';
 import { Job } from './job.ts';
-import { checkService, type JobSpec, jobSpec, type PoolSpec } from './options.ts';
+import { checkFork, checkService, type JobSpec, jobSpec, type PoolSpec, type ResumeOptions } from './options.ts';
+import { type Origin, resumed } from './origin.ts';
 import { pack, unpack } from './parcel.ts';
 import { type Answer, type Reply, type SliceEnd, stages } from './protocol.ts';
 import { Roster } from './roster.ts';
-import { nowhere, type Place, Run, type RunStatus, type Stop, wordBytes } from './run.ts';
+import { nowhere, Run, type RunStatus, type Stop, wordBytes } from './run.ts';
 import { Scheduler, type ThreadId } from './scheduler.ts';
 import { BoundService, checkServices, type Service } from './services.ts';
-import type { JobSnapshot } from './snapshot.ts';
+import { JobSnapshot } from './snapshot.ts';
 import { type Lost, Threads } from './threads.ts';
 
 /** How long a thread may be busy with a job that is over its overtime, in ms. */
@@ -41,6 +42,7 @@ export class Life {
       this.cancel(run, new CancelledError('the job was cancelled'));
     },
     checkpoint: (run: Run) => this.checkpoint(run),
+    fork: (run: Run, count: number, options: ResumeOptions) => this.fork(run, count, options),
   };
   /** Jobs with a key; undefined where the pool has no store. */
   private readonly durable: DurableJobs | undefined;
@@ -124,7 +126,7 @@ export class Life {
   // ---- the life of a job
 
   /** A job, or the one of its key that has not ended. Throws UsageError and LinkError for what is wrong at once. */
-  begin<T>(spec: JobSpec, origin: Omit<Place, 'paid'>, known = false): Job<T> {
+  begin<T>({ spec, place: origin }: Origin, known = false): Job<T> {
     if (this.closed !== undefined) throw this.closed;
     const running = spec.key === undefined ? undefined : this.kept.running(spec, origin);
     if (running !== undefined) return running as Job<T>;
@@ -152,7 +154,7 @@ export class Life {
   /** What jobs with a key need of the pool. */
   private get side(): PoolSide {
     return {
-      recovered: (spec, origin) => this.begin(spec, origin, true),
+      recovered: (spec, place) => this.begin({ spec, place }, true),
       refused: (key, error) => {
         const run = new Run(this.jobs++, jobSpec({ key }, []), new Map(), nowhere);
         run.output.reject(error);
@@ -283,7 +285,7 @@ export class Life {
       case 'failed':
         return this.fail(run, fromData(end.error));
       case 'saved':
-        return this.stopped(run, run.snapshotOf(end));
+        return run.stop === undefined ? this.forked(run, end) : this.stopped(run, run.snapshotOf(end));
       case 'dropped':
         return this.fail(run, new CrashError('the VM of a job was dropped that goes on'));
       case 'late':
@@ -292,19 +294,25 @@ export class Life {
         if (run.outOfFuel) run.stop ??= { kind: 'limit', limit: 'fuel' };
         return this.queue(run);
       case 'waits':
-        return run.stop === undefined ? this.rest(run, end.timeout) : this.queue(run);
+        return run.isToBeSaved ? this.queue(run) : this.rest(run, end.timeout);
       case 'called':
-        return run.stop === undefined ? void this.serve(run, end) : this.queue(run);
+        return this.called(run, end);
       default:
         end satisfies never;
     }
   }
 
+  /** One that is to be forked asks its service all the same: it goes on with that. */
+  private called(run: Run, end: SliceEnd & { kind: 'called' }): void {
+    if (run.stop === undefined) void this.serve(run, end);
+    if (run.isToBeSaved) this.queue(run);
+  }
+
   private queue(run: Run): void {
     // One that is being stopped takes an answer along that comes until it is saved.
-    if (run.stop === undefined) run.waited();
+    if (!run.isToBeSaved) run.waited();
     run.status = 'queued';
-    this.scheduler.enqueue(run, run.stop !== undefined);
+    this.scheduler.enqueue(run, run.isToBeSaved);
   }
 
   private fail(run: Run, error: Error): void {
@@ -326,11 +334,13 @@ export class Life {
   private reject(run: Run, error: Error): void {
     run.output.reject(error);
     run.suspended?.reject(error);
+    run.forking?.reject(error);
   }
 
   private finish(run: Run, status: RunStatus): void {
     run.status = status;
     run.suspended?.reject(new UsageError('the job ended before it could be suspended'));
+    run.forking?.reject(new UsageError('the job ended before it could be forked'));
     for (const cleanup of run.cleanups.splice(0)) cleanup();
     if (run.kept !== undefined) this.durable?.left(run);
     this.scheduler.remove(run);
@@ -410,11 +420,15 @@ export class Life {
     // It comes to rest by itself as soon as the store has answered.
     if (run.keeping) return;
     if (run.status === 'running') return this.interrupt(run);
+    this.lineToSave(run);
+  }
+
+  private lineToSave(run: Run): void {
     this.scheduler.remove(run);
     this.queue(run);
     this.pump();
     // Nothing that runs knows that this one cannot wait.
-    if (run.status === ('queued' as RunStatus)) this.threads.makeRoom(run.lastThread);
+    if (run.status === 'queued') this.threads.makeRoom(run.lastThread);
   }
 
   /** The job is over its time, and cannot be saved in what it has of overtime. */
@@ -455,14 +469,17 @@ export class Life {
   /** Its state has been saved. */
   private stopped(run: Run, snapshot: JobSnapshot): void {
     const error = stopError(run, snapshot);
-    const { suspended } = run;
+    const { suspended, forking } = run;
     run.suspended = undefined;
+    run.forking = undefined;
     const told = () => {
       suspended?.resolve(snapshot);
+      forking?.resolve(snapshot);
       run.output.reject(error);
     };
     const refused = (other: unknown) => {
       suspended?.reject(other);
+      forking?.reject(other);
       run.output.reject(other);
     };
     const recorded = run.kept === undefined ? undefined : this.recordStop(run, snapshot, error);
@@ -473,6 +490,35 @@ export class Life {
 
   private recordStop(run: Run, snapshot: JobSnapshot, error: Error): Promise<void> | undefined {
     return run.stop?.kind === 'limit' ? this.durable?.failed(run, error) : this.durable?.suspended(run, snapshot);
+  }
+
+  /** New jobs that go on from where the job is; it goes on itself. */
+  private async fork(run: Run, count: number, options: ResumeOptions): Promise<Job<unknown>[]> {
+    checkFork(count, options);
+    const { bytes, progress, answer, spec } = await this.state(run);
+    // Services have to tell them apart.
+    const snapshot = new JobSnapshot(bytes, progress, false, undefined, answer, spec);
+    return Array.from({ length: count }, () => this.begin(resumed(snapshot, options)));
+  }
+
+  private state(run: Run): Promise<JobSnapshot> {
+    if (run.forking !== undefined) return run.forking.promise;
+    if (run.ended) return Promise.reject(new UsageError(`the job has ended: it is ${run.status}`));
+    run.forking = deferred();
+    const { promise } = run.forking;
+    if (run.keeping || run.stop !== undefined) return promise;
+    if (run.status === 'running') this.threads.rest(run.lastThread as ThreadId);
+    else this.lineToSave(run);
+    return promise;
+  }
+
+  /** The state of a job that goes on. */
+  private forked(run: Run, end: SliceEnd & { kind: 'saved' }): void {
+    run.forking?.resolve(run.snapshotOf(end));
+    run.forking = undefined;
+    run.goOn(end);
+    if (run.call === undefined) return this.queue(run);
+    run.status = 'waiting';
   }
 
   private checkpoint(run: Run): Promise<void> {

@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os';
 import type { Value } from '../runtime/ref.ts';
 import type { VmLimits } from '../runtime/store.ts';
+import { UsageError } from '../spec/errors.ts';
 import {
   aCount,
   aFunction,
@@ -305,6 +306,13 @@ export const checkSubmit = (spec: CallSpec | ProgramSpec | WasiSpec): void => {
   ('program' in spec ? programOptions : 'wasi' in spec ? wasiOptions : callOptions)(spec, theOptions);
 };
 export const checkResume = (options: ResumeOptions): void => resumeOptions(options, theOptions);
+/** Keys and identities are those of one job. */
+export function checkFork(count: number, options: ResumeOptions): void {
+  anInteger(1, 1_000_000)(count, 'the number of forks');
+  checkResume(options);
+  if (count > 1 && (options.key ?? options.identity) !== undefined)
+    throw new UsageError('a key or an identity is that of one job: fork one at a time');
+}
 export const checkMap = (module: unknown, target: unknown, options: MapOptions): void => {
   aModule(module, 'the module');
   aTarget(target, 'what is called');

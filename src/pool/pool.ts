@@ -2,19 +2,16 @@
 // The pool, as its users have it: jobs are submitted and resumed here, and live in life.ts.
 
 import type { Value } from '../runtime/ref.ts';
-import { Snapshot } from '../snapshot/snapshot.ts';
-import { check } from '../spec/options.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Store } from '../store/index.ts';
 import type { Job } from './job.ts';
 import { Life } from './life.ts';
 import { type Inputs, mapInputs } from './map.ts';
-import { type Carried, carried } from './module-bytes.ts';
 import {
   type CallSpec,
   checkMap,
   checkResume,
   checkSubmit,
-  jobSpec,
   type MapOptions,
   type PoolOptions,
   type PoolSpec,
@@ -23,11 +20,10 @@ import {
   type ResumeOptions,
   type WasiSpec,
 } from './options.ts';
-import { pack } from './parcel.ts';
-import { firstStep } from './program.ts';
+import { resumed, submitted } from './origin.ts';
 import type { RunStatus } from './run.ts';
 import type { Service } from './services.ts';
-import { JobSnapshot } from './snapshot.ts';
+import type { JobSnapshot } from './snapshot.ts';
 import type { WasiOutput } from './wasi.ts';
 
 /** What a pool does at the moment. */
@@ -67,27 +63,13 @@ export class Pool {
   submit<T = unknown>(spec: ProgramSpec): Job<T>;
   submit<T>(spec: CallSpec | ProgramSpec | WasiSpec): Job<T> {
     checkSubmit(spec);
-    const module = carried(spec.module);
-    const job = jobSpec(spec, [module]);
-    const vm = { kind: 'new', module: module.hash } as const;
-    return this.life.begin(job, {
-      vm,
-      progress: { next: firstStep, state: pack(inputOf(spec), 'the input') },
-      answer: undefined,
-    });
+    return this.life.begin(submitted(spec));
   }
 
   /** Goes on with a job, or with a VM or program that was saved elsewhere, as often as you like. */
   resume<T = unknown>(from: JobSnapshot | Snapshot | Uint8Array, options: ResumeOptions = {}): Job<T> {
     checkResume(options);
-    const snapshot = jobSnapshotOf(from);
-    const job = jobSpec(options, modulesOf(snapshot, options), snapshot.spec, snapshot.identity);
-    const progress =
-      options.export === undefined
-        ? snapshot.progress
-        : { next: firstStep, state: pack({ export: options.export, args: options.args ?? [] }, 'the input') };
-    const vm = { kind: 'saved', bytes: snapshot.bytes, foreign: snapshot.foreign } as const;
-    return this.life.begin(job, { vm, progress, answer: snapshot.answer });
+    return this.life.begin(resumed(from, options));
   }
 
   /**
@@ -184,28 +166,4 @@ export class Pool {
   ready(): Promise<void> {
     return this.life.ready();
   }
-}
-
-/** Those that are given, else those that are known; and such as came along. */
-function modulesOf(snapshot: JobSnapshot, { modules }: ResumeOptions): Carried[] {
-  const given = modules?.map(carried) ?? snapshot.spec?.modules ?? [];
-  const hashes = new Set(given.map(({ hash }) => hash));
-  return [...given, ...snapshot.modules.map(carried).filter(({ hash }) => !hashes.has(hash))];
-}
-
-function inputOf(spec: CallSpec | ProgramSpec | WasiSpec): unknown {
-  if ('wasi' in spec) return undefined;
-  if ('program' in spec) return spec.input;
-  return { export: spec.export, args: spec.args ?? [] };
-}
-
-const aSnapshot = check(
-  (v: unknown) => [JobSnapshot, Snapshot, Uint8Array].some((type) => v instanceof type),
-  'a JobSnapshot, a Snapshot, or the bytes of one',
-);
-
-function jobSnapshotOf(from: JobSnapshot | Snapshot | Uint8Array): JobSnapshot {
-  aSnapshot(from, 'what is resumed');
-  if (from instanceof JobSnapshot) return from;
-  return from instanceof Uint8Array ? JobSnapshot.decode(from) : JobSnapshot.of(from);
 }

@@ -81,6 +81,8 @@ export class Run implements Ticket, Placed {
   /** What callers of `suspend` wait for. */
   suspended: Deferred<JobSnapshot> | undefined;
   stop: Stop | undefined;
+  /** What callers of `fork` wait for. */
+  forking: Deferred<JobSnapshot> | undefined;
   answer: Answer | undefined;
   /** The host call that it waits for. */
   call: number | undefined;
@@ -177,6 +179,11 @@ export class Run implements Ticket, Placed {
     giveUp?.();
   }
 
+  /** Its next slice is to save it. */
+  get isToBeSaved(): boolean {
+    return this.stop !== undefined || this.forking !== undefined;
+  }
+
   get ended(): boolean {
     return !['queued', 'running', 'waiting'].includes(this.status);
   }
@@ -228,7 +235,7 @@ export class Run implements Ticket, Placed {
   }
 
   private task(sliceMs: number): Order['task'] {
-    this.saving = this.stop !== undefined;
+    this.saving = this.isToBeSaved;
     if (this.saving) return { kind: 'save' };
     const { sliceFuel, onCrash, checkpointEvery } = this.spec;
     const fuel = Math.min(sliceFuel ?? this.fuel, this.fuelLeft);
@@ -261,6 +268,14 @@ export class Run implements Ticket, Placed {
   /** The job as it was saved. */
   snapshotOf({ bytes, progress }: SliceEnd & { readonly kind: 'saved' }): JobSnapshot {
     return new JobSnapshot(bytes, progress, false, this.identity, this.answer, this.spec);
+  }
+
+  /** It goes on as it was saved, and waits for what it waited for. */
+  goOn({ bytes, progress }: SliceEnd & { readonly kind: 'saved' }): void {
+    this.place = { ...this.place, vm: { kind: 'saved', bytes, foreign: false }, progress, answer: this.answer };
+    this.checkpoint = this.place;
+    this.series = undefined;
+    this.sinceCheckpoint = 0;
   }
 
   /** Takes down what a slice did. `before` is the thread of the slice before. */
