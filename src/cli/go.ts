@@ -73,9 +73,9 @@ export class Bounds {
   /** Drives the VM and tells how it went; where it is kept, once that is durable. */
   async go(vm: VM, course: Course, keeping?: Keeping): Promise<Exit> {
     const { fuel, stop } = this;
-    const state = () => saved(vm, course);
+    const state = () => programOf(vm, course);
     const between = keeping && (() => keeping.between(vm.fuelUsed, state));
-    const end = await drive(vm, course, { fuel, stop, between });
+    const end = await drive(vm, course, { fuel, stop, between, sliceFuel: keeping?.sliceFuel });
     this.interrupt?.release();
     const told = this.told(vm, course, end, keeping);
     const json = { ...told.json, fuelUsed: vm.fuelUsed };
@@ -148,13 +148,13 @@ const jsonOf = (finished: Finished): object =>
 
 /** Returns the size of the file. Throws OutputError. */
 function save(vm: VM, course: Course, place: Place): number {
-  const file = saved(vm, course);
+  const file = programOf(vm, course).encode();
   place.write(file);
   return file.length;
 }
 
 /** The program as it is, with all that is still to be done and its modules. */
-function saved(vm: VM, { extras }: Course): Uint8Array {
+function programOf(vm: VM, { extras }: Course): Snapshot {
   const modules = [...new Map(vm.store.instances.map(({ module }) => [module.hash, module.bytes])).values()];
-  return new Snapshot(vm.save().data, { ...extras, modules }).encode();
+  return new Snapshot(vm.save().data, { ...extras, modules });
 }

@@ -5,8 +5,10 @@ import type { Entry } from '../pool/durable/entry.ts';
 import { type Held, Ledger } from '../pool/durable/ledger.ts';
 import type { SaveEvery } from '../pool/options.ts';
 import { pack, unpack } from '../pool/parcel.ts';
+import { Series } from '../pool/series.ts';
 import type { Module } from '../runtime/module.ts';
 import { hashOf } from '../runtime/sha256.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
 import { UsageError } from '../spec/errors.ts';
 import { mostOfName, quoted } from '../spec/told.ts';
 import { parseSaveEvery } from './arguments.ts';
@@ -40,6 +42,9 @@ export class Keeping {
   private savedAt = performance.now();
   private savedFuel = 0;
   private readonly startedAt = performance.now();
+  /** What it was saved as last, and since when only changes were. */
+  private last: Snapshot | undefined;
+  private series: Series | undefined;
 
   private constructor(
     readonly key: string,
@@ -101,24 +106,36 @@ export class Keeping {
       : { kind: 'saved', bytes: await this.ledger.state(checkpoint) };
   }
 
+  /** It has to rest as often, that it can be saved. */
+  get sliceFuel(): number | undefined {
+    return this.every.fuel;
+  }
+
   /** Saves the program if it is time. */
-  async between(fuel: number, state: () => Uint8Array): Promise<void> {
+  async between(fuel: number, state: () => Snapshot): Promise<void> {
     const isDue =
       fuel - this.savedFuel >= (this.every.fuel ?? Infinity) ||
       performance.now() - this.savedAt >= (this.every.ms ?? Infinity);
     if (isDue) await this.save(fuel, state);
   }
 
-  private async save(fuel: number, state: () => Uint8Array): Promise<void> {
+  /** As what has changed since the last time, which has the modules already; or as a whole. */
+  private async save(fuel: number, state: () => Snapshot): Promise<void> {
     const held = this.held as Held;
     const spent = performance.now() - this.startedAt;
-    await this.ledger.save(held, state(), { paid: fuel, spent, calling: undefined });
+    const snapshot = state();
+    const base = this.series?.last === undefined ? undefined : this.last;
+    const isChange = base !== undefined;
+    const bytes = snapshot.encode(isChange ? { base, modules: [] } : {});
+    await this.ledger.save(held, bytes, { paid: fuel, spent, calling: undefined }, isChange);
+    this.last = snapshot;
+    this.series = Series.after(this.series, { name: this.key, bytes, isChange });
     this.savedFuel = fuel;
     this.savedAt = performance.now();
     this.ledger.tidy();
   }
 
-  async suspended(fuel: number, state: () => Uint8Array): Promise<void> {
+  async suspended(fuel: number, state: () => Snapshot): Promise<void> {
     await this.save(fuel, state);
     await this.ledger.release(this.held as Held);
   }

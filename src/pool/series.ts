@@ -6,6 +6,8 @@ import type { Checkpoint, VmState } from './protocol.ts';
 /** Reading a series takes as many steps as there are changes in it. */
 const mostChanges = 16;
 
+type Told = Pick<Checkpoint, 'name' | 'isChange'> & { readonly bytes: { readonly length: number } };
+
 /** How long a series is. */
 export class Series {
   private constructor(
@@ -15,7 +17,7 @@ export class Series {
     private readonly changeBytes: number,
   ) {}
 
-  static after(before: Series | undefined, { bytes, name, isChange }: Checkpoint): Series {
+  static after(before: Series | undefined, { bytes, name, isChange }: Told): Series {
     if (!isChange || before === undefined) return new Series(name, bytes.length, 0, 0);
     return new Series(name, before.wholeBytes, before.changes + 1, before.changeBytes + bytes.length);
   }

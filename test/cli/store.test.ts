@@ -3,6 +3,9 @@
 import { cp, readFile, rm, truncate } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
+import type { Entry } from '../../src/pool/durable/entry.ts';
+import { Ledger } from '../../src/pool/durable/ledger.ts';
+import { assembleText } from '../spec/assemble.ts';
 import { Folder } from './wasbox.ts';
 
 let folder: Folder;
@@ -68,6 +71,44 @@ test('killed in its midst, a program goes on from where it was last saved', asyn
   t.is(rest.code, 0);
   t.deepEqual(JSON.parse(rest.out).values[0], { type: 'i64', value: '5702887' });
   t.deepEqual((await folder.wasbox(...command)).out.split('\n')[0], '5702887');
+});
+
+test('a program that is saved again and again takes what has changed, and goes on from all of it', async (t) => {
+  // A MiB that nothing can be packed of, and then steps that change a few words of it.
+  const wasm =
+    await assembleText(`(module (memory 16) (func (export "run") (param $n i32) (result i32) (local $i i32) (local $x i32)
+    (local.set $x (i32.const 12345))
+    (loop $fill
+      (local.set $x (i32.xor (local.get $x) (i32.shl (local.get $x) (i32.const 13))))
+      (local.set $x (i32.xor (local.get $x) (i32.shr_u (local.get $x) (i32.const 17))))
+      (local.set $x (i32.xor (local.get $x) (i32.shl (local.get $x) (i32.const 5))))
+      (i32.store (local.get $i) (local.get $x))
+      (br_if $fill (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 4))) (i32.const 1048576))))
+    (local.set $i (i32.const 0))
+    (loop $step
+      (i32.store (i32.const 5000) (i32.add (local.get $i) (i32.load (i32.const 5000))))
+      (br_if $step (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n))))
+    (i32.load (i32.const 5000))))`);
+  await folder.write('fill.wasm', wasm);
+  const command = ['run', 'fill.wasm', '3000000', '--store', 'fills', '--key', 'fill', '--save-every', '2e6'];
+  for (const engine of ['interpreter', 'native']) {
+    const first = await folder.wasbox(...command, '--engine', engine, '--fuel', '20000000', '--json');
+    t.is(first.code, 5, first.err);
+    const ledger = new Ledger(folder.file('fills'), 10_000);
+    try {
+      for await (const { entry } of ledger.entries()) {
+        const [whole, ...changes] = await ledger.states((entry as Entry).checkpoint as string);
+        t.true((whole as Uint8Array).length > 2 ** 20);
+        t.true(changes.length >= 3, `${changes.length} changes`);
+        for (const { length } of changes) t.true(length < 20_000, `${length} bytes`);
+      }
+    } finally {
+      await ledger.close();
+    }
+  }
+  const whole = await folder.wasbox('run', 'fill.wasm', '3000000');
+  const rest = await folder.wasbox('jobs', 'resume', 'fills', 'fill');
+  t.deepEqual([rest.code, rest.out], [0, whole.out]);
 });
 
 test('an interrupted program is saved, and its key free for whoever goes on', async (t) => {

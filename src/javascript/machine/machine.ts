@@ -1,5 +1,5 @@
 // A VM with QuickJS in it, as the room above uses it: entries of the library and the few exports that a program needs. A
-// machine whose program is over is set back to the image and used again: that takes a tenth of a new instance.
+// machine whose program is over is set back to the image and used again: that takes a fraction of a new instance.
 
 import type { Snapshot } from '../../snapshot/snapshot.ts';
 import type { EngineName } from '../../vm/engines.ts';

@@ -1,5 +1,5 @@
-// How contents of a part are packed: by the host's own code where it has it, which is four times as fast as JavaScript, and
-// by zstd before deflate where the host knows it, which is four times as fast again. Whatever was packed anywhere is
+// How contents of a part are packed: by the host's own code where it has it, which is several times as fast as
+// JavaScript, and by zstd before deflate where the host knows it, which is faster again. Whatever was packed anywhere is
 // unpacked everywhere.
 
 import { deflateSync, inflateSync } from 'fflate';

@@ -37,11 +37,14 @@ export function lastOf(series: readonly Uint8Array[], bounds: DecodeOptions = {}
   return base as SnapshotData;
 }
 
-/** A series as one, with what stands beside its last. Throws SnapshotError. */
+/** A series as one, with what stands beside its last, and the modules beside any of them. Throws SnapshotError. */
 export function joinSeries(series: readonly Uint8Array[]): Uint8Array {
   const last = series.at(-1) as Uint8Array;
   if (series.length === 1) return last;
-  return closeSaved({ vm: encodeSnapshot(lastOf(series)), extras: openSaved(last).extras });
+  const beside = series.map((bytes) => openSaved(bytes).extras);
+  const modules = new Map(beside.flatMap((each) => each.modules).map((bytes) => [hashOf(bytes), bytes]));
+  const extras = { ...(beside.at(-1) as Extras), modules: [...modules.values()] };
+  return closeSaved({ vm: encodeSnapshot(lastOf(series)), extras });
 }
 
 /**
