@@ -5,6 +5,7 @@
 // one then would be told so.
 
 import { bounds } from './bounds.ts';
+import { Recent } from './recent.ts';
 import { Ref, type RefHome, type RefKind, type Value } from './ref.ts';
 
 /** With more of them than this, those that are gone are looked for. */
@@ -16,7 +17,7 @@ export class References {
   /** To small integers: they are values, so that the oldest can go, and one more be made. */
   private readonly smalls = new Map<number, Ref>();
   /** By address of the object, in the order in which the host was handed them. */
-  private readonly recent = new Map<number, Ref>();
+  private readonly recent = new Recent();
   /** Of earlier jobs. */
   private readonly settled = new Map<number, WeakRef<Ref>>();
   private mostSettled = fewSettled;
@@ -50,7 +51,7 @@ export class References {
 
   private toObject(kind: RefKind, address: number): Ref {
     const ref = new Ref(this.store, kind, address);
-    this.recent.set(address, ref);
+    this.recent.add(address, ref);
     if (this.recent.size > bounds.references) this.letGo(Math.floor(bounds.references / 2));
     if (!this.settles) {
       this.settles = true;
@@ -79,18 +80,17 @@ export class References {
 
   /** Those to objects that the host may still hold. */
   held(): Ref[] {
-    return [...this.recent.values(), ...this.liveSettled()];
+    return [...[...this.recent].map(([, ref]) => ref), ...this.liveSettled()];
   }
 
   /** Lets go of those handed out in this job, but for so many, the newest, and for what a host function has now. */
   letGo(kept: number = bounds.surestReferences): void {
     const inHands = new Set<Value>(this.inHands.flat());
     let surplus = this.recent.size - kept;
-    for (const [address, ref] of this.recent) {
-      if (surplus-- <= 0) break;
-      if (inHands.has(ref)) continue;
+    this.recent.keep((ref) => {
+      if (surplus-- <= 0 || inHands.has(ref)) return true;
       ref.letGo();
-      this.recent.delete(address);
-    }
+      return false;
+    });
   }
 }
