@@ -6,12 +6,13 @@ import { hostFunction, Module, type Outcome, VM } from 'wasbox';
 import { type Shape, shapes } from '../../test/growth/shapes.ts';
 import { codeName, decode, lower, ModuleCode, rewriteBytes, supports, validate } from '../built.ts';
 import { marked } from '../marked.ts';
-import { fuel, judgedMs, rounds, type Stage, stages } from './told.ts';
+import { fuel, judgedMs, rounds, type Stage, settledBelow, settlingRounds, stages } from './told.ts';
 
 const sizes = [1, 2, 4, 8] as const;
 /** A shape that takes long has fewer rounds. */
 const fewRounds = 3;
-const longMs = 2000;
+const longMs = 6000;
+const longestMs = 30_000;
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as (options: { type: 'minor' }) => void;
@@ -34,6 +35,14 @@ function rowOf(shape: Shape): string[] {
 function cellOf(stage: Stage, measured: readonly Sized[], { bytes, times }: Sized): string {
   const ms = times[stage];
   if (ms === undefined) return '';
+  const worst = growthOf(stage, measured);
+  return `${((ms * 1024) / bytes).toFixed(3)} (${worst === 0 ? '–' : worst.toFixed(1)})`;
+}
+
+const worstOf = (measured: readonly Sized[]): number => Math.max(...stages.map((stage) => growthOf(stage, measured)));
+
+/** How many times longer it takes at most when the size doubles; 0 where that cannot be told. */
+function growthOf(stage: Stage, measured: readonly Sized[]): number {
   let worst = 0;
   measured.forEach((at, i) => {
     const before = measured[i - 1];
@@ -42,7 +51,7 @@ function cellOf(stage: Stage, measured: readonly Sized[], { bytes, times }: Size
     if (before.ends[stage] !== at.ends[stage]) return;
     worst = Math.max(worst, ((long / short) * 2 * before.bytes) / at.bytes);
   });
-  return `${((ms * 1024) / bytes).toFixed(3)} (${worst === 0 ? '–' : worst.toFixed(1)})`;
+  return worst;
 }
 
 /** All sizes in turn, so that what the compiler and the machine do meanwhile is shared among them. */
@@ -52,7 +61,7 @@ function measure(shape: Shape): Sized[] {
     return { module: bytes, bytes: bytes.length, times: {} as Times, ends: {} };
   });
   const started = performance.now();
-  for (let i = 0; i < rounds && (i < fewRounds || performance.now() - started < longMs * fewRounds); i++)
+  for (let round = 0; isWanted(round, performance.now() - started, measured); round++)
     for (const at of measured) {
       const times = once(shape, marked(at.module), at.ends);
       for (const stage of stages) {
@@ -61,6 +70,11 @@ function measure(shape: Shape): Sized[] {
       }
     }
   return measured;
+}
+
+function isWanted(round: number, ms: number, measured: readonly Sized[]): boolean {
+  if (round < fewRounds || (round < rounds && ms < longMs)) return true;
+  return round < settlingRounds && ms < longestMs && worstOf(measured) > settledBelow;
 }
 
 function once(shape: Shape, bytes: Uint8Array, ends: Sized['ends'] & Record<string, string>): Times {

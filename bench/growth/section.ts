@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Section } from '../table.ts';
-import { fuel, judgedMs, rounds, stages } from './told.ts';
+import { fuel, judgedMs, rounds, settledBelow, settlingRounds, stages } from './told.ts';
 
 const youngMb = 256;
 
@@ -26,7 +26,7 @@ export async function hostileGrowth(): Promise<Section> {
   if (code !== 0) throw new Error(`what measures hostile shapes has ended with ${code}`);
   return {
     title: 'Hostile shapes',
-    text: `Milliseconds for each KB of a module at size 8, and in brackets how many times longer a stage takes at most when the size doubles, from 1 to 8 (a dash where it takes less than ${judgedMs} ms, or ends otherwise). The least of up to ${rounds} rounds, with a young generation of ${youngMb} MiB, which is cleared before each stage. Lowering is that of all functions in both forms; a module that the rewriter refuses has no more of it than the time to find out. First runs are of at most ${fuel} units of fuel; what is saved, its frames looked at before, is a VM that has had three.`,
+    text: `Milliseconds for each KB of a module at size 8, and in brackets how many times longer a stage takes at most when the size doubles, from 1 to 8 (a dash where it takes less than ${judgedMs} ms, or ends otherwise). The least of up to ${rounds} rounds, or of up to ${settlingRounds} where something seems to grow more than ${settledBelow} times, with a young generation of ${youngMb} MiB, which is cleared before each stage. Lowering is that of all functions in both forms; a module that the rewriter refuses has no more of it than the time to find out. First runs are of at most ${fuel} units of fuel; what is saved, its frames looked at before, is a VM that has had three.`,
     head: ['shape', 'KB', ...stages],
     rows,
   };

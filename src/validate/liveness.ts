@@ -64,6 +64,12 @@ function equal(a: LocalSet, b: LocalSet): boolean {
   return true;
 }
 
+/** Room for the sets of a solver, which are done with when it is: fresh ones would keep the collector busy. */
+let room = new Uint32Array(0);
+/** Words of it that stay; smaller sets are made quickly, as the host has them on its heap. */
+const mostRoom = 1 << 20;
+const smallWords = 16;
+
 class Solver implements Liveness {
   entry: LocalSet;
   points: LocalSet[] = [];
@@ -83,6 +89,8 @@ class Solver implements Liveness {
   private changed = false;
   private work = 0;
   private kept = 0;
+  /** Words of the room that are in use. */
+  private used = 0;
 
   constructor(
     private readonly flow: Flow,
@@ -105,7 +113,7 @@ class Solver implements Liveness {
       this.depth = 0;
       if (!this.pass()) return false;
     } while (this.changed);
-    this.entry = this.current;
+    this.entry = this.current.slice();
     return true;
   }
 
@@ -133,7 +141,12 @@ class Solver implements Liveness {
   }
 
   private make(): LocalSet {
-    return new Uint32Array(this.words);
+    const { words, used } = this;
+    if (words <= smallWords || used + words > mostRoom) return new Uint32Array(words);
+    // What has been made stays in the room that was.
+    if (used + words > room.length) room = new Uint32Array(Math.min(mostRoom, 2 * (used + words)));
+    this.used += words;
+    return room.subarray(used, used + words).fill(0);
   }
 
   read(local: number): void {
