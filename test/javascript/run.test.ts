@@ -189,6 +189,24 @@ for (const engine of engines) {
     t.regex(resultOf(await js.run(order, { engine, clock: { start: 0n } })) as string, /^(?=.*1.*1.*2.*3)[123i]*$/);
   });
 
+  test(`${engine}: a program that waits tells when it would go on without an answer`, async (t) => {
+    const within = (ms: number) =>
+      js.run(`await Promise.race([ask.async(1), new Promise((r) => setTimeout(r, ${ms}, "late"))])`, {
+        ...{ engine, longestSleep: 0, tools: { ask: () => pause } },
+      });
+    const patient = await within(7 * 24 * 3600_000);
+    if (patient.status !== 'waiting' || patient.until === undefined) return t.fail(patient.status);
+    t.true(patient.until > Date.now() + 6 * 24 * 3600_000);
+    const again = await js.resume(patient.token, { engine: otherEngine[engine], tools: { ask: () => pause } });
+    t.deepEqual([again.status, again.until], ['waiting', patient.until]);
+    t.is(resultOf(await js.resume(patient.token, { engine, results: { [patient.call.id]: 'told' } })), 'told');
+    const hasty = await within(4000);
+    if (hasty.status !== 'waiting' || hasty.until === undefined) return t.fail(hasty.status);
+    const left = hasty.until - Date.now();
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, left)));
+    t.is(resultOf(await js.resume(hasty.token, { engine: otherEngine[engine] })), 'late');
+  });
+
   test(`${engine}: what is printed is told as it is`, async (t) => {
     const events: ConsoleEvent[] = [];
     const code =

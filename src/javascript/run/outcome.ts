@@ -64,7 +64,10 @@ export interface AtRest {
 export type ProgramOutcome =
   | (OutcomeOf<'done'> & { readonly value: unknown })
   | (OutcomeOf<'failed'> & { readonly error: Failure })
-  /** It waits for calls of tools that nobody here answers: `call` is the first of `calls`. */
+  /**
+   * It waits for calls of tools that nobody here answers: `call` is the first of `calls`. Where a timer of it is due
+   * before, `until` tells when, in milliseconds since 1970: resumed then, it goes on without them.
+   */
   | (OutcomeOf<'waiting'> & AtRest & { readonly call: WaitingCall; readonly calls: readonly WaitingCall[] })
   /** It sleeps `until` then, in milliseconds since 1970. */
   | (OutcomeOf<'sleeping'> & AtRest & { readonly until: number })

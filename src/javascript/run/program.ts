@@ -231,9 +231,10 @@ export class Program {
     if (size > this.limits.value) throw overLimit('value', this.limits.value);
   }
 
-  private waiting(requests: readonly ToolRequest[]): ProgramOutcome {
+  private waiting(requests: readonly ToolRequest[], due?: number): ProgramOutcome {
     const calls = requests.map((request) => this.told(request));
-    return { status: 'waiting', call: calls[0] as WaitingCall, calls, ...this.atRest() };
+    const until = due === undefined ? {} : { until: Math.ceil(due) };
+    return { status: 'waiting', call: calls[0] as WaitingCall, calls, ...until, ...this.atRest() };
   }
 
   private told({ number, tool, args }: ToolRequest): WaitingCall {
@@ -296,7 +297,7 @@ export class Program {
       await this.calls.next(left);
       return this.stopped();
     }
-    if (state.begun.length > 0) return this.waiting(state.begun);
+    if (state.begun.length > 0) return this.waiting(state.begun, until);
     if (until !== undefined) return { status: 'sleeping', until: Math.ceil(until), ...this.atRest() };
     state.isEvaluating = false;
     return { status: 'failed', error: stalled, fuel: this.used };
