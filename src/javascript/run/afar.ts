@@ -187,15 +187,13 @@ export class FarProgram {
     order: SliceOrder,
     calls: Calls,
   ): Promise<Replies | RawOutcome | undefined> {
-    const left = due === undefined ? Number.POSITIVE_INFINITY : due - performance.now();
-    if (left <= 0) return noReplies;
-    if (calls.areUnderWay || left <= (this.options.longestSleep ?? longestSleep)) {
-      await calls.next(left);
-      return undefined;
-    }
-    // A clock of its own goes to the timer, now that nobody will answer.
     const wasTold = rest.calls.every(({ number }) => order.paused.includes(calls.idOf(number)));
-    return due === undefined || wasTold ? rest : noReplies;
+    const left = due === undefined ? Number.POSITIVE_INFINITY : due - performance.now();
+    // A clock of its own goes to the timer, once it is told that nobody will answer.
+    if (left <= 0 || (due !== undefined && !calls.areUnderWay && !wasTold)) return noReplies;
+    if (!calls.areUnderWay && left > (this.options.longestSleep ?? longestSleep)) return rest;
+    await calls.next(left);
+    return undefined;
   }
 }
 

@@ -211,14 +211,19 @@ export class Program {
     const { machine, state, limits } = this;
     const early = this.stopped();
     if (early !== undefined) return early;
-    if (state.current === 0) {
+    const isAgain = state.current > 0;
+    if (!isAgain) {
       if (this.called >= limits.calls) throw overLimit('calls', limits.calls, this.token());
       state.current = ++state.calls;
     }
+    const { store } = machine.vm;
+    const { fuelUsed } = store;
     const asked = machine.asked();
     const { name, message } = machine.readMessage(asked, (bytes) => {
       if (bytes > limits.value) throw overLimit('value', limits.value);
     });
+    // However often a program is resumed there, it pays for being asked once.
+    if (isAgain) store.fuelUsed = fuelUsed;
     const request = { number: state.current, tool: name, args: message };
     if (!this.calls.isKnown(request.number)) await this.options.save?.(this.token());
     return asked.op === ops.call ? this.answer(request) : this.begin(request);
