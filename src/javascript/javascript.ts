@@ -6,13 +6,23 @@ import { type Base, makeBase } from './machine/base.ts';
 import { giveMachine, type Machine, takeMachine } from './machine/machine.ts';
 import { begin, type RunningProgram, started } from './run/begin.ts';
 import { limitsOf, type ProgramLimitOptions } from './run/limits.ts';
-import { checkResume, checkRun, type ResumeOptions, type RunOptions } from './run/options.ts';
+import { checkResume, checkRun, type Driven, type ResumeOptions, type RunOptions } from './run/options.ts';
 import { Program } from './run/program.ts';
 import { checkSession, Session, type SessionOptions } from './run/session.ts';
 import { decodeToken } from './token/token.ts';
 
 const wasmBytes = instanceOf(Uint8Array, 'a Uint8Array');
 const codeText = check((v: unknown) => typeof v === 'string', 'a text');
+
+/** Each throws UsageError. */
+export function checkCode(code: string, options: RunOptions): void {
+  codeText(code, 'the code');
+  checkRun(options, theOptions);
+}
+export function checkToken(token: Uint8Array, options: ResumeOptions): void {
+  wasmBytes(token, 'a token');
+  checkResume(options, theOptions);
+}
 
 /** What a VM's memory may grow to: QuickJS counts what it hands out, and needs room besides. */
 const roomFor = ({ memory }: ReturnType<typeof limitsOf>): number =>
@@ -42,14 +52,18 @@ export class JavaScript {
    */
   run(code: string, options: RunOptions = {}): RunningProgram {
     return started(() => {
-      codeText(code, 'the code');
-      checkRun(options, theOptions);
-      const { base } = this;
-      const machine = takeMachine(base, options.engine ?? 'auto', roomFor(limitsOf(options.limits)));
-      begin(machine, options);
-      machine.evaluate(code, options.file ?? 'main.js', options.type ?? 'script');
-      return new Program(base, machine, options, giveMachine);
+      checkCode(code, options);
+      return this.program(code, options);
     });
+  }
+
+  /** @hidden */
+  program(code: string, options: RunOptions & Driven): Program {
+    const { base } = this;
+    const machine = takeMachine(base, options.engine ?? 'auto', roomFor(limitsOf(options.limits)));
+    begin(machine, options);
+    machine.evaluate(code, options.file ?? 'main.js', options.type ?? 'script');
+    return new Program(base, machine, options, giveMachine);
   }
 
   /**
@@ -58,10 +72,14 @@ export class JavaScript {
    */
   resume(token: Uint8Array, options: ResumeOptions = {}): RunningProgram {
     return started(() => {
-      wasmBytes(token, 'a token');
-      checkResume(options, theOptions);
-      return new Program(this.base, this.restored(token, options), options, giveMachine);
+      checkToken(token, options);
+      return this.resumed(token, options);
     });
+  }
+
+  /** @hidden */
+  resumed(token: Uint8Array, options: Driven): Program {
+    return new Program(this.base, this.restored(token, options), options, giveMachine);
   }
 
   /** A session, in which each evaluation finds what those before it left. Throws UsageError. */

@@ -1,6 +1,7 @@
 // The life of jobs: owns the state of all of them between their slices and decides what becomes of them. Who is next is
 // scheduler.ts's, how a slice gets to a thread threads.ts's, what happens there worker.ts's, what users ask for pool.ts's.
 
+import type { ProgramThread } from '../javascript/run/afar.ts';
 import { Module } from '../runtime/module.ts';
 import type { Value } from '../runtime/ref.ts';
 import { CrashError, UsageError, type WasboxError } from '../spec/errors.ts';
@@ -14,6 +15,7 @@ import { Job } from './job.ts';
 import { checkFork, checkService, type JobSpec, jobSpec, type PoolSpec, type ResumeOptions } from './options.ts';
 import { type Origin, resumed } from './origin.ts';
 import { pack, unpack } from './parcel.ts';
+import { type PlacedProgram, Programs } from './programs.ts';
 import { type Answer, type Reply, type SliceEnd, stages } from './protocol.ts';
 import { Roster } from './roster.ts';
 import { nowhere, Run, type RunStatus, type Stop, wordBytes } from './run.ts';
@@ -27,7 +29,9 @@ const mostNotice = 1000;
 
 /** All jobs of a pool, and its threads. It keeps the process alive as long as there are jobs. */
 export class Life {
-  private readonly scheduler: Scheduler<Run>;
+  private readonly scheduler: Scheduler<Run | PlacedProgram>;
+  /** Programs of JavaScript. */
+  private readonly programs: Programs;
   private readonly threads: Threads;
   /** How many jobs wait for a thread. */
   private readonly crowded = new Int32Array(new SharedArrayBuffer(4));
@@ -70,6 +74,10 @@ export class Life {
         extinct: (cause) => this.extinct(cause),
       },
     );
+    this.programs = new Programs(this.scheduler, this.threads, {
+      pump: () => this.pump(),
+      drained: () => this.settleDrained(),
+    });
   }
 
   /** Throws UsageError where the pool has no store. */
@@ -87,9 +95,15 @@ export class Life {
     this.services.set(name, service);
   }
 
-  /** Of the jobs that have not ended. */
+  /** Of the jobs that have not ended, and the programs of JavaScript. */
   get states(): readonly RunStatus[] {
-    return this.runs.all.map(({ status }) => status);
+    return [...this.runs.all, ...this.programs.all].map(({ status }) => status);
+  }
+
+  /** A place for a program of JavaScript. Throws UsageError where the pool is closed. */
+  openProgram(cancel: (error: Error) => void): ProgramThread {
+    if (this.closed !== undefined) throw this.closed;
+    return this.programs.open(cancel);
   }
 
   get threadCount(): number {
@@ -108,6 +122,7 @@ export class Life {
   terminate(): Promise<void> {
     this.closed ??= new UsageError('the pool is closed');
     for (const run of this.runs.all) this.cancel(run, new CancelledError('the pool was terminated'));
+    this.programs.cancel(() => new CancelledError('the pool was terminated'));
     return this.close();
   }
 
@@ -197,7 +212,7 @@ export class Life {
   /** Sends off as many slices as there are threads free. */
   private pump(): void {
     for (let next = this.scheduler.next(); next !== undefined; next = this.scheduler.next())
-      void this.slice(next.job, next.thread);
+      void (next.job instanceof Run ? this.slice(next.job, next.thread) : this.programs.send(next.job, next.thread));
     this.tidy();
     this.stayAlive();
   }
@@ -354,7 +369,7 @@ export class Life {
   }
 
   private settleDrained(): void {
-    if (this.closed !== undefined && this.runs.size === 0) this.drained.resolve();
+    if (this.closed !== undefined && this.runs.size + this.programs.size === 0) this.drained.resolve();
   }
 
   /** Its guest waits: the job comes back when the time is over, and needs no thread until then. */
@@ -553,6 +568,8 @@ export class Life {
   private extinct(cause: Error): void {
     this.closed ??= new WorkerError('no thread is left to run jobs', { cause });
     for (const run of this.runs.all) this.drop(run, this.closed);
+    const { closed } = this;
+    this.programs.cancel(() => closed);
   }
 }
 

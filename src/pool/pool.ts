@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // The pool, as its users have it: jobs are submitted and resumed here, and live in life.ts.
 
+import type { ProgramThread, ProgramThreads } from '../javascript/run/afar.ts';
 import type { Value } from '../runtime/ref.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Store } from '../store/index.ts';
@@ -46,7 +47,7 @@ export interface Recovered {
  * Threads that run jobs in slices, and the owner of their state in between. It keeps the process alive as long as there
  * are jobs; `close` lets its threads go.
  */
-export class Pool {
+export class Pool implements ProgramThreads {
   private readonly spec: PoolSpec;
   private readonly life: Life;
 
@@ -132,6 +133,11 @@ export class Pool {
   /** Binds an object to the import module `name` of all jobs that are submitted from now on. */
   expose(name: string, service: Service): void {
     this.life.expose(name, service);
+  }
+
+  /** For programs of `wasbox/javascript`: a place among the jobs. @hidden */
+  openProgram(cancel: (error: Error) => void): ProgramThread {
+    return this.life.openProgram(cancel);
   }
 
   /** How many threads there are, and jobs, at the moment. */

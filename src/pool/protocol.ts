@@ -2,6 +2,7 @@
 // field. life.ts sends orders and reads replies, worker.ts the reverse. What a worker keeps of it the main thread knows,
 // and could do without.
 
+import type { SliceOrder, SliceResult } from '../javascript/run/afar.ts';
 import type { CompiledCode } from '../rewrite/module/module.ts';
 import type { VmLimits } from '../runtime/store.ts';
 import type { SnapshotMessage } from '../snapshot/send.ts';
@@ -126,6 +127,19 @@ export interface Order {
   /** When the order was sent, in ms since 1970, for the statistics. */
   readonly sentAt: number;
 }
+
+/** Main thread to worker: do a slice of a JavaScript program. */
+export interface ProgramTask {
+  readonly kind: 'program';
+  /** The worker's word in `WorkerData.pause`. */
+  readonly slot: number;
+  readonly order: SliceOrder;
+  /** It shall rest as soon as it can. */
+  readonly isAsked: boolean;
+}
+export type ProgramReply =
+  | { readonly kind: 'slice'; readonly result: SliceResult }
+  | { readonly kind: 'failed'; readonly error: ErrorData };
 
 /** Main thread to an idle worker, which has no order to expect: to drop VMs that it has kept for nothing. */
 export interface Tidy {

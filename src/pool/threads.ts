@@ -11,6 +11,8 @@ import {
   type CodeParcel,
   type ModuleParcel,
   type Order,
+  type ProgramReply,
+  type ProgramTask,
   pauses,
   type Reply,
   stages,
@@ -214,7 +216,17 @@ export class Threads {
   }
 
   /** Runs one slice on the thread. Never rejects. */
-  async run(id: ThreadId, order: Order, transferList: readonly ArrayBuffer[]): Promise<Reply | Lost> {
+  run(id: ThreadId, order: Order, transferList: readonly ArrayBuffer[]): Promise<Reply | Lost> {
+    return this.send(id, order, transferList);
+  }
+
+  /** Runs one slice of a JavaScript program. Never rejects. */
+  runProgram(id: ThreadId, order: Pick<ProgramTask, 'order' | 'isAsked'>): Promise<ProgramReply | Lost> {
+    const { slot } = this.threads.get(id) as Thread;
+    return this.send(id, { kind: 'program', slot, ...order }, []);
+  }
+
+  private async send<T>(id: ThreadId, order: object, transferList: readonly ArrayBuffer[]): Promise<T | Lost> {
     const thread = this.threads.get(id) as Thread;
     Atomics.store(this.pause, thread.slot, pauses.none);
     Atomics.store(this.stage, thread.slot, stages.sent);

@@ -22,7 +22,19 @@ import { toData } from './errors.ts';
 import { nextFuel } from './pace.ts';
 import { pack, unpack } from './parcel.ts';
 import { firstStep, lastPlainStep, type Program, plainProgram, runStep } from './program.ts';
-import type { CodeParcel, MovingVm, Order, Progress, Reply, Saving, SliceEnd, Tidy, WorkerData } from './protocol.ts';
+import { programSlice } from './program-slice.ts';
+import type {
+  CodeParcel,
+  MovingVm,
+  Order,
+  ProgramTask,
+  Progress,
+  Reply,
+  Saving,
+  SliceEnd,
+  Tidy,
+  WorkerData,
+} from './protocol.ts';
 import { clock, pauses, stages } from './protocol.ts';
 import { checkpointOf, decoded, forgetCheckpoint, saved } from './saving.ts';
 import { checkLeaving } from './values.ts';
@@ -39,8 +51,8 @@ if (resourceLimits?.stackSizeMb !== undefined) useStack(resourceLimits.stackSize
 if (shared.cache !== undefined) useCodeCache(fileCache(shared.cache));
 
 /** The Piscina task: never rejects. */
-export async function slice(order: Order | Tidy): Promise<unknown> {
-  if ('kind' in order) return drop(order.drop);
+export async function slice(order: Order | Tidy | ProgramTask): Promise<unknown> {
+  if ('kind' in order) return order.kind === 'tidy' ? drop(order.drop) : programSlice(order, shared);
   Atomics.store(shared.stage, order.slot, stages.begun);
   const work = new Slice(order);
   const end = await work.end();

@@ -1,11 +1,24 @@
 // What tests of programs have in common: QuickJS, made once for a test file, and the engines.
 
 import { readFileSync } from 'node:fs';
-import { JavaScript, type ProgramOutcome } from '../../src/javascript/index.ts';
+import { JavaScript, type ProgramOutcome, type ResumeOptions, type RunOptions } from '../../src/javascript/index.ts';
+import { resume, run } from '../../src/javascript/node/index.ts';
+import { Pool } from '../../src/pool/index.ts';
 
 export const quickjsBytes = readFileSync(new URL('../../node_modules/quickjs-wasi/quickjs.wasm', import.meta.url));
 export const js = JavaScript.from(quickjsBytes);
 export const engines = ['interpreter', 'native'] as const;
+/** Of two threads; it keeps no process alive. */
+export const pool = new Pool({ threads: 2 });
+const onPool = {
+  run: (code: string, options?: RunOptions) => run(code, { ...options, pool }),
+  resume: (token: Uint8Array, options?: ResumeOptions) => resume(token, { ...options, pool }),
+};
+/** Where programs run: on each engine, in this thread and on those of a pool. */
+export const places = engines.flatMap((engine) => [
+  { where: engine as string, engine, js: js as typeof onPool },
+  { where: `${engine} on a pool`, engine, js: onPool },
+]);
 export const otherEngine = { interpreter: 'native', native: 'interpreter' } as const;
 
 /** The value of a program that is done. */

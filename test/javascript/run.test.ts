@@ -9,17 +9,17 @@ import {
   type ProgramOutcome,
   pause,
 } from '../../src/javascript/index.ts';
-import { engines, errorOf, js, otherEngine, resultOf, tokenOf } from './programs.ts';
+import { engines, errorOf, js, otherEngine, places, resultOf, tokenOf } from './programs.ts';
 
-for (const engine of engines) {
-  test(`${engine}: a program comes to its value`, async (t) => {
+for (const { where, engine, js } of places) {
+  test(`${where}: a program comes to its value`, async (t) => {
     t.is(resultOf(await js.run('1 + 2', { engine })), 3);
     t.is(resultOf(await js.run('const x = await 20; x + await Promise.resolve(22)', { engine })), 42);
     t.is(resultOf(await js.run('input.a + 1', { engine, input: { a: 4 } })), 5);
     t.is(resultOf(await js.run('({ then(resolve) { resolve(1); }, a: undefined }).a', { engine })), undefined);
   });
 
-  test(`${engine}: a failure is the program's own, with its places`, async (t) => {
+  test(`${where}: a failure is the program's own, with its places`, async (t) => {
     const error = errorOf(await js.run('function foo() { null.x; }\n\n  foo();', { engine, file: 'a.js' }));
     t.is(error.name, 'TypeError');
     t.regex(error.message, /null/);
@@ -45,7 +45,7 @@ for (const engine of engines) {
     t.regex(errorOf(await js.run('await new Promise(() => {})', { engine })).message, /nothing will settle/);
   });
 
-  test(`${engine}: tools are called as if they answered at once`, async (t) => {
+  test(`${where}: tools are called as if they answered at once`, async (t) => {
     const tools = {
       getOrder: async (id: number) => ({ id, total: 21 }),
       now: () => 7,
@@ -67,7 +67,7 @@ for (const engine of engines) {
     t.notRegex(stack, /library|run\.test/);
   });
 
-  test(`${engine}: awaited tools are under way at once`, async (t) => {
+  test(`${where}: awaited tools are under way at once`, async (t) => {
     const log: string[] = [];
     let aEnds = () => {};
     const tools = {
@@ -91,7 +91,7 @@ for (const engine of engines) {
     t.deepEqual(log, ['a', 'b']);
   });
 
-  test(`${engine}: a tool that pauses brings the program to rest, and it goes on in the other engine`, async (t) => {
+  test(`${where}: a tool that pauses brings the program to rest, and it goes on in the other engine`, async (t) => {
     const tools = { approve: () => pause };
     let outcome: ProgramOutcome = await js.run('[1, 2, 3].map((x) => approve(x).ok + x).join()', {
       engine,
@@ -111,7 +111,7 @@ for (const engine of engines) {
     t.deepEqual(ids, ['run-1', 'approve', [1], 'run-2', 'approve', [2], 'run-3', 'approve', [3]]);
   });
 
-  test(`${engine}: several calls wait at once, and a tool that is not there waits`, async (t) => {
+  test(`${where}: several calls wait at once, and a tool that is not there waits`, async (t) => {
     const code =
       'const r = await Promise.allSettled([a.async(1), a.async(2)]); r.map((x) => x.value ?? x.reason.message)';
     const outcome = await js.run(code, { engine, tools: { a: () => pause }, id: 'x' });
@@ -130,7 +130,7 @@ for (const engine of engines) {
     t.deepEqual(resultOf(both), ['denied', 'two']);
   });
 
-  test(`${engine}: a program that runs or waits is paused`, async (t) => {
+  test(`${where}: a program that runs or waits is paused`, async (t) => {
     const running = js.run('let i = 0; while (i < 3e4) i++; i', { engine });
     running.pause();
     const paused = await running;
@@ -152,7 +152,7 @@ for (const engine of engines) {
     t.is(resultOf(await js.resume(tokenOf(waits), { engine, tools: { wait: () => 4 } })), 5);
   });
 
-  test(`${engine}: a program is saved before each call, whose id a resumed one has again`, async (t) => {
+  test(`${where}: a program is saved before each call, whose id a resumed one has again`, async (t) => {
     const tokens: Uint8Array[] = [];
     const ids: string[] = [];
     const tools = {
@@ -174,7 +174,7 @@ for (const engine of engines) {
     }
   });
 
-  test(`${engine}: a long sleep is a state, a short one is slept`, async (t) => {
+  test(`${where}: a long sleep is a state, a short one is slept`, async (t) => {
     const code =
       'const before = Date.now(); await new Promise((r) => setTimeout(r, 7 * 24 * 3600_000)); Date.now() - before';
     const outcome = await js.run(code, { engine });
@@ -189,7 +189,25 @@ for (const engine of engines) {
     t.regex(resultOf(await js.run(order, { engine, clock: { start: 0n } })) as string, /^(?=.*1.*1.*2.*3)[123i]*$/);
   });
 
-  test(`${engine}: what is printed is told as it is`, async (t) => {
+  test(`${where}: a program that waits tells when it would go on without an answer`, async (t) => {
+    const within = (ms: number) =>
+      js.run(`await Promise.race([ask.async(1), new Promise((r) => setTimeout(r, ${ms}, "late"))])`, {
+        ...{ engine, longestSleep: 0, tools: { ask: () => pause } },
+      });
+    const patient = await within(7 * 24 * 3600_000);
+    if (patient.status !== 'waiting' || patient.until === undefined) return t.fail(patient.status);
+    t.true(patient.until > Date.now() + 6 * 24 * 3600_000);
+    const again = await js.resume(patient.token, { engine: otherEngine[engine], tools: { ask: () => pause } });
+    t.deepEqual([again.status, again.until], ['waiting', patient.until]);
+    t.is(resultOf(await js.resume(patient.token, { engine, results: { [patient.call.id]: 'told' } })), 'told');
+    const hasty = await within(4000);
+    if (hasty.status !== 'waiting' || hasty.until === undefined) return t.fail(hasty.status);
+    const left = hasty.until - Date.now();
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, left)));
+    t.is(resultOf(await js.resume(hasty.token, { engine: otherEngine[engine] })), 'late');
+  });
+
+  test(`${where}: what is printed is told as it is`, async (t) => {
     const events: ConsoleEvent[] = [];
     const code =
       'console.log("a", { b: [1n] }, () => 1); console.error(new Map([[1, 2]])); console.assert(false, "x"); console.count()';
@@ -202,7 +220,7 @@ for (const engine of engines) {
     ]);
   });
 
-  test(`${engine}: modules come from a map of sources`, async (t) => {
+  test(`${where}: modules come from a map of sources`, async (t) => {
     const modules = {
       'lib/a.js': 'import y from "../b.js"; export const x = y + 1; export const here = import.meta.url',
       'b.js': 'export default 20',
@@ -214,7 +232,7 @@ for (const engine of engines) {
     t.regex(errorOf(await js.run('import "./toString"', { engine, modules, type: 'module' })).message, /no module/);
   });
 
-  test(`${engine}: clock and random numbers are the host's or follow from what is told`, async (t) => {
+  test(`${where}: clock and random numbers are the host's or follow from what is told`, async (t) => {
     const code =
       '[Math.random(), Math.random(), [...crypto.getRandomValues(new Uint8Array(4))], crypto.randomUUID(), Date.now(), performance.now()]';
     const fixed = { engine, random: 5, clock: { start: new Date(1e12) } } as const;
@@ -256,7 +274,7 @@ test('what is none of the options, a token or code is refused', async (t) => {
   await t.throwsAsync(js.resume(new Uint8Array(100)), { instanceOf: SnapshotError });
 });
 
-for (const engine of engines) {
+for (const { where, engine, js } of places) {
   const limited = async (code: string, limits: object) => {
     try {
       const outcome = await js.run(code, { engine, limits, tools: { tool: () => 1 } });
@@ -267,7 +285,7 @@ for (const engine of engines) {
     }
   };
 
-  test(`${engine}: each limit is a typed error that says which`, async (t) => {
+  test(`${where}: each limit is a typed error that says which`, async (t) => {
     t.is((await limited('for (;;);', { fuel: 3_000_000 })).limit, 'fuel');
     t.is((await limited('for (;;);', { time: 30 })).limit, 'time');
     t.is((await limited('const a = []; for (;;) a.push(new ArrayBuffer(1e6))', { memory: 2 ** 23 })).limit, 'memory');
@@ -292,7 +310,7 @@ for (const engine of engines) {
     t.is(deep.name, 'RangeError');
   });
 
-  test(`${engine}: over fuel or time a program goes on under a higher limit, and its limits hold then, too`, async (t) => {
+  test(`${where}: over fuel or time a program goes on under a higher limit, and its limits hold then, too`, async (t) => {
     const { error } = await limited('let i = 0; while (i < 3000) i++; tool() + i', { fuel: 2_000_000 });
     const token = error?.token as Uint8Array;
     await t.throwsAsync(js.resume(token, { engine: otherEngine[engine], limits: { fuel: 2_000_000 } }), {

@@ -1,27 +1,42 @@
 // The public names of `wasbox/javascript` on Node: those of all hosts, and runs with the QuickJS of the package.
 
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { JavaScript } from '../javascript.ts';
-import type { RunningProgram } from '../run/begin.ts';
+import { checkCode, checkToken } from '../javascript.ts';
+import { codeStart, FarProgram, type ProgramThreads } from '../run/afar.ts';
+import { type RunningProgram, started } from '../run/begin.ts';
 import type { ResumeOptions, RunOptions } from '../run/options.ts';
 import type { Session, SessionOptions } from '../run/session.ts';
+import { quickjs } from './quickjs.ts';
 
 export * from '../index.ts';
+export type { ProgramThread, ProgramThreads, SliceOrder, SliceResult, SliceStart } from '../run/afar.ts';
+export { quickjs };
 
-let ours: JavaScript | undefined;
-
-/** QuickJS as the package `quickjs-wasi` has it, of this thread. */
-export function quickjs(): JavaScript {
-  ours ??= JavaScript.from(readFileSync(createRequire(import.meta.url).resolve('quickjs-wasi/quickjs.wasm')));
-  return ours;
+/** Where a program runs. */
+export interface OnThreads {
+  /**
+   * A `Pool`, on whose threads the program's code runs, in turn with all else that the pool does; on this thread unless told.
+   * Tools, `save` and `print` are called here. A thread that dies is no loss: another one goes on from the last token.
+   */
+  readonly pool?: ProgramThreads | undefined;
 }
 
-/** `JavaScript.run`, with the QuickJS of the package. */
-export const run = (code: string, options?: RunOptions): RunningProgram => quickjs().run(code, options);
+/** `JavaScript.run`, with the QuickJS of the package. With a `pool` it rejects with its WorkerError, too, and CancelledError. */
+export function run(code: string, { pool, ...options }: RunOptions & OnThreads = {}): RunningProgram {
+  if (pool === undefined) return quickjs().run(code, options);
+  return started(() => {
+    checkCode(code, options);
+    return new FarProgram(pool, codeStart(code, options), options);
+  });
+}
 
-/** `JavaScript.resume`, with the QuickJS of the package. */
-export const resume = (token: Uint8Array, options?: ResumeOptions): RunningProgram => quickjs().resume(token, options);
+/** `JavaScript.resume`, with the QuickJS of the package; with a `pool` as `run`. */
+export function resume(token: Uint8Array, { pool, ...options }: ResumeOptions & OnThreads = {}): RunningProgram {
+  if (pool === undefined) return quickjs().resume(token, options);
+  return started(() => {
+    checkToken(token, options);
+    return new FarProgram(pool, { kind: 'token', token }, options);
+  });
+}
 
 /** `JavaScript.session`, with the QuickJS of the package. */
 export const session = (options?: SessionOptions): Session => quickjs().session(options);

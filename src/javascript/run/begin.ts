@@ -5,8 +5,7 @@ import { randomOf } from '../../wasi/system/random.ts';
 import type { Machine } from '../machine/machine.ts';
 import { encodeValue } from '../values/encode.ts';
 import type { RunOptions } from './options.ts';
-import type { ProgramOutcome } from './outcome.ts';
-import type { Program } from './program.ts';
+import { outcomeOf, type ProgramOutcome, type RawOutcome } from './outcome.ts';
 import { isAwaitedTool } from './tools.ts';
 
 /** A program that runs: a promise of what it comes to. */
@@ -37,12 +36,20 @@ export function begin(
 export const randomId = (): string =>
   Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 
+/** What drives a program, wherever that runs. */
+interface Driver {
+  run(): Promise<RawOutcome>;
+  pause(): void;
+  idOf(number: number): string;
+}
+
 /** Runs what is made; what making it throws the promise rejects with. */
-export function started(make: () => Program): RunningProgram {
-  let program: Program | undefined;
+export function started(make: () => Driver): RunningProgram {
+  let program: Driver | undefined;
   const run = async () => {
-    program = make();
-    return program.run();
+    const made = make();
+    program = made;
+    return outcomeOf(await made.run(), (number) => made.idOf(number));
   };
   return Object.assign(run(), { pause: () => program?.pause() });
 }

@@ -4,7 +4,7 @@ import { isA } from '../../spec/told.ts';
 import type { BegunCall, ToolRequest } from '../machine/state.ts';
 import { decodeValue } from '../values/decode.ts';
 import type { Message } from '../values/format.ts';
-import type { ResumeOptions } from './options.ts';
+import type { Driven } from './options.ts';
 import type { Stop } from './stop.ts';
 import { failureOf, functionOf, pause, replyOf } from './tools.ts';
 
@@ -21,8 +21,8 @@ export class Calls {
   private readonly made = new Map<number, Made>();
 
   constructor(
-    private readonly run: string,
-    private readonly options: ResumeOptions,
+    readonly run: string,
+    private readonly options: Driven,
     private readonly stop: Stop,
   ) {}
 
@@ -33,6 +33,13 @@ export class Calls {
 
   isKnown(number: number): boolean {
     return this.made.has(number);
+  }
+
+  /** Ids of those that were made and have given no reply yet; and of those of them that nobody answers here. */
+  get open(): { readonly known: readonly string[]; readonly paused: readonly string[] } {
+    const ids = (wanted: (made: Made) => boolean) =>
+      [...this.made].flatMap(([number, made]) => (wanted(made) ? [this.idOf(number)] : []));
+    return { known: ids(() => true), paused: ids(({ kind }) => kind === 'paused') };
   }
 
   get areUnderWay(): boolean {
@@ -65,6 +72,8 @@ export class Calls {
     const { number, tool } = request;
     const { results = {}, errors = {}, tools = {} } = this.options;
     const id = this.idOf(number);
+    const known = this.options.replies?.get(number);
+    if (known !== undefined) return { kind: 'replied', reply: known };
     if (Object.hasOwn(results, id)) return { kind: 'replied', reply: replyOf(results[id], `results.${id}`) };
     if (Object.hasOwn(errors, id)) return { kind: 'replied', reply: failureOf(errors[id], `errors.${id}`) };
     const answer = functionOf(tools, tool);

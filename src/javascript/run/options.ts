@@ -18,6 +18,7 @@ import { type EngineName, engineOption } from '../../vm/engines.ts';
 import type { ClockOption } from '../../wasi/system/clock.ts';
 import type { RandomOption } from '../../wasi/system/random.ts';
 import type { SourceType } from '../machine/machine.ts';
+import type { Message } from '../values/format.ts';
 import { limitOptions, type ProgramLimitOptions } from './limits.ts';
 import type { ConsoleEvent } from './outcome.ts';
 import { isAwaitedTool, type Tools } from './tools.ts';
@@ -70,6 +71,19 @@ export interface ResumeOptions extends ProgramOptions {
   readonly results?: Readonly<Record<string, unknown>> | undefined;
   /** What they throw instead, likewise. */
   readonly errors?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** Unless told, in ms. */
+export const longestSleep = 1_000;
+
+/** What a program is driven with: where it runs for another thread, also what only that knows. */
+export interface Driven extends ResumeOptions {
+  /** Replies to calls, by their numbers. */
+  readonly replies?: ReadonlyMap<number, Message> | undefined;
+  /** In the place of `print`: is given what is printed as it crosses. */
+  readonly printed?: ((level: string, message: Message) => void) | undefined;
+  /** Whether calls are under way on that thread: then a clock of the program's own does not go on to its next timer. */
+  readonly areElsewhere?: (() => boolean) | undefined;
 }
 
 const tool = check((v: unknown) => typeof v === 'function' || isAwaitedTool(v), 'a function, or what asyncTool makes');

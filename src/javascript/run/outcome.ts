@@ -2,6 +2,7 @@
 
 import { attempt, cut, isError, told } from '../../spec/told.ts';
 import { libraryFile } from '../guest/ops.ts';
+import type { ToolRequest } from '../machine/state.ts';
 import { decodeValue } from '../values/decode.ts';
 import type { Message } from '../values/format.ts';
 
@@ -64,12 +65,64 @@ export interface AtRest {
 export type ProgramOutcome =
   | (OutcomeOf<'done'> & { readonly value: unknown })
   | (OutcomeOf<'failed'> & { readonly error: Failure })
-  /** It waits for calls of tools that nobody here answers: `call` is the first of `calls`. */
+  /**
+   * It waits for calls of tools that nobody here answers: `call` is the first of `calls`. Where a timer of it is due
+   * before, `until` tells when, in milliseconds since 1970: resumed then, it goes on without them.
+   */
   | (OutcomeOf<'waiting'> & AtRest & { readonly call: WaitingCall; readonly calls: readonly WaitingCall[] })
   /** It sleeps `until` then, in milliseconds since 1970. */
   | (OutcomeOf<'sleeping'> & AtRest & { readonly until: number })
   /** It was paused. */
   | (OutcomeOf<'paused'> & AtRest);
+
+/** What a program came to where it ran, which may be another thread: values as messages, calls by their numbers. */
+export type RawOutcome =
+  | { readonly status: 'done'; readonly fuel: number; readonly value: Message }
+  /** Without an error where it waits for a promise that nothing will settle. */
+  | { readonly status: 'failed'; readonly fuel: number; readonly error?: Message }
+  | (RawRest & { readonly status: 'waiting'; readonly timer?: Timer | undefined })
+  | (RawRest & { readonly status: 'sleeping'; readonly timer: Timer })
+  | (RawRest & { readonly status: 'paused' });
+interface RawRest {
+  readonly fuel: number;
+  readonly token: Uint8Array<ArrayBuffer>;
+  /** Calls that have no reply; the first is the one that the program is in, if it is in one. */
+  readonly calls: readonly ToolRequest[];
+  readonly isInCall: boolean;
+}
+/** When the first one of a program is due, by the program's clock, and in how many ms. */
+export interface Timer {
+  readonly until: number;
+  readonly left: number;
+}
+
+/** What whoever ran a program is told. `idOf`: of a call, by its number. */
+export function outcomeOf(raw: RawOutcome, idOf: (number: number) => string): ProgramOutcome {
+  const { status, fuel } = raw;
+  switch (status) {
+    case 'done':
+      return { status, value: decodeValue(raw.value), fuel };
+    case 'failed':
+      return { status, error: raw.error === undefined ? stalled : failureOfMessage(raw.error), fuel };
+    case 'waiting': {
+      const calls = raw.calls.map(({ number, tool, args }) => ({ id: idOf(number), tool, args: argsOf(args) }));
+      const until = raw.timer && { until: Math.ceil(raw.timer.until) };
+      return { status, call: calls[0] as WaitingCall, calls, ...until, token: raw.token, fuel };
+    }
+    case 'sleeping':
+      return { status, until: Math.ceil(raw.timer.until), token: raw.token, fuel };
+    case 'paused':
+      return { status, token: raw.token, fuel };
+  }
+}
+
+const argsOf = (args: Message) => decodeValue(args) as unknown[];
+
+const stalledMessage = 'the program waits for a promise that nothing will settle';
+const stalled = {
+  ...{ name: 'Error', message: stalledMessage, stack: `Error: ${stalledMessage}` },
+  ...{ places: [], thrown: undefined },
+} as const;
 
 export const eventOf = (level: string, message: Message): ConsoleEvent => ({
   level: level as ConsoleEvent['level'],
@@ -88,7 +141,7 @@ function placesOf(stack: string): Place[] {
 }
 
 /** What a program failed with, of the message that tells it. */
-export function failureOfMessage(message: Message): Failure {
+function failureOfMessage(message: Message): Failure {
   const thrown = decodeValue(message);
   if (!isError(thrown)) return { name: '', message: told(thrown), stack: told(thrown), places: [], thrown };
   const { name, message: text } = thrown;

@@ -10,16 +10,14 @@ import type { Machine } from '../machine/machine.ts';
 import type { Handle } from '../machine/memory.ts';
 import type { Owner, Phase, ToolRequest } from '../machine/state.ts';
 import { encodeToken } from '../token/token.ts';
-import { decodeValue } from '../values/decode.ts';
 import { Calls } from './calls.ts';
 import { limitsOf, overLimit, ProgramLimitError, type ProgramLimits } from './limits.ts';
-import type { ResumeOptions } from './options.ts';
-import { eventOf, failureOfMessage, type ProgramOutcome, type WaitingCall } from './outcome.ts';
+import { type Driven, longestSleep } from './options.ts';
+import { eventOf, type RawOutcome, type Timer } from './outcome.ts';
 import { Stop } from './stop.ts';
 
 /** How long a program keeps the thread, in ms: to leave native code and to go on costs some. */
 const sliceMs = 100;
-const longestSleep = 1_000;
 
 type Suspended = Extract<Outcome, { status: 'suspended' }>;
 
@@ -31,7 +29,7 @@ export class Program {
   constructor(
     private readonly base: Base,
     private readonly machine: Machine,
-    private readonly options: ResumeOptions,
+    private readonly options: Driven,
     /** Takes the machine back, and whether it is where it can go on. */
     private readonly over: (machine: Machine, canGoOn: boolean) => void,
   ) {
@@ -43,8 +41,9 @@ export class Program {
 
   private owner(): Owner {
     const { print, modules = {} } = this.options;
+    const { printed = (level, message) => print?.(eventOf(level, message)) } = this.options;
     return {
-      print: (level, message) => print?.(eventOf(level, message)),
+      print: printed,
       source: (name) => (Object.hasOwn(modules, name) ? modules[name] : undefined),
       mostBytes: this.limits.value,
       mostOutput: this.limits.output,
@@ -55,12 +54,21 @@ export class Program {
     return this.machine.state;
   }
 
+  idOf(number: number): string {
+    return this.calls.idOf(number);
+  }
+
+  /** Names the run in the ids of its calls. */
+  get id(): string {
+    return this.calls.run;
+  }
+
   /** Brings the program to rest soon. */
   pause(): void {
     this.stop.ask();
   }
 
-  async run(): Promise<ProgramOutcome> {
+  async run(): Promise<RawOutcome> {
     let canGoOn = true;
     try {
       return await this.drive();
@@ -83,9 +91,13 @@ export class Program {
     return overLimit(error.limit as keyof ProgramLimits, this.limits[error.limit as keyof ProgramLimits]);
   }
 
-  private async drive(): Promise<ProgramOutcome> {
+  private async drive(): Promise<RawOutcome> {
     const { machine } = this;
     this.checkUsed();
+    // Those that were under way where the program was before.
+    for (const call of this.state.begun)
+      if (call.reply === null && (!this.stop.isAsked || this.options.replies?.has(call.number) === true))
+        this.calls.begin(call);
     for (;;) {
       if (machine.vm.status === 'idle') {
         const end = this.between() ?? (await this.idle());
@@ -115,7 +127,7 @@ export class Program {
 
   // The guest runs
 
-  private async step(): Promise<ProgramOutcome | undefined> {
+  private async step(): Promise<RawOutcome | undefined> {
     const { vm } = this.machine;
     const early = this.stopped();
     if (early !== undefined) return early;
@@ -134,7 +146,7 @@ export class Program {
     }
   }
 
-  private async suspended({ reason }: Suspended): Promise<ProgramOutcome | undefined> {
+  private async suspended({ reason }: Suspended): Promise<RawOutcome | undefined> {
     if (reason.kind === 'host') return this.serve();
     if (reason.kind === 'fuel') throw overLimit('fuel', this.limits.fuel, this.token());
     await this.stop.pass();
@@ -142,14 +154,18 @@ export class Program {
   }
 
   /** What asked the program to stop: the outcome, unless it is the limit of time. */
-  private stopped(): ProgramOutcome | undefined {
+  private stopped(): RawOutcome | undefined {
     if (!this.stop.isAsked) return undefined;
     if (this.stop.isLate) throw overLimit('time', this.limits.time, this.token());
     return { status: 'paused', ...this.atRest() };
   }
 
-  private atRest() {
-    return { token: this.token(), fuel: this.used };
+  /** `request`: the call that the program is in. */
+  private atRest(request?: ToolRequest) {
+    const token = this.token();
+    const open = this.state.begun.filter(({ reply }) => reply === null);
+    const isInCall = request !== undefined;
+    return { token, fuel: this.used, calls: isInCall ? [request, ...open] : open, isInCall };
   }
 
   /** With the answers that have come meanwhile. */
@@ -191,27 +207,32 @@ export class Program {
 
   // The guest waits for the host
 
-  private async serve(): Promise<ProgramOutcome | undefined> {
+  private async serve(): Promise<RawOutcome | undefined> {
     const { machine, state, limits } = this;
     const early = this.stopped();
     if (early !== undefined) return early;
-    if (state.current === 0) {
+    const isAgain = state.current > 0;
+    if (!isAgain) {
       if (this.called >= limits.calls) throw overLimit('calls', limits.calls, this.token());
       state.current = ++state.calls;
     }
+    const { store } = machine.vm;
+    const { fuelUsed } = store;
     const asked = machine.asked();
     const { name, message } = machine.readMessage(asked, (bytes) => {
       if (bytes > limits.value) throw overLimit('value', limits.value);
     });
+    // However often a program is resumed there, it pays for being asked once.
+    if (isAgain) store.fuelUsed = fuelUsed;
     const request = { number: state.current, tool: name, args: message };
     if (!this.calls.isKnown(request.number)) await this.options.save?.(this.token());
     return asked.op === ops.call ? this.answer(request) : this.begin(request);
   }
 
-  private async answer(request: ToolRequest): Promise<ProgramOutcome | undefined> {
+  private async answer(request: ToolRequest): Promise<RawOutcome | undefined> {
     const reply = await this.calls.reply(request);
     if (reply === 'stopped') return this.stopped();
-    if (reply === 'paused') return this.waiting([request]);
+    if (reply === 'paused') return { status: 'waiting', ...this.atRest(request) };
     this.checkSize(reply);
     this.state.current = 0;
     this.machine.reply(reply);
@@ -231,19 +252,10 @@ export class Program {
     if (size > this.limits.value) throw overLimit('value', this.limits.value);
   }
 
-  private waiting(requests: readonly ToolRequest[]): ProgramOutcome {
-    const calls = requests.map((request) => this.told(request));
-    return { status: 'waiting', call: calls[0] as WaitingCall, calls, ...this.atRest() };
-  }
-
-  private told({ number, tool, args }: ToolRequest): WaitingCall {
-    return { id: this.calls.idOf(number), tool, args: decodeValue(args) as unknown[] };
-  }
-
   // Nothing of the guest runs
 
   /** What there is to do at once: begins it, or tells what the program came to. */
-  private between(): ProgramOutcome | undefined {
+  private between(): RawOutcome | undefined {
     const { machine, state } = this;
     if (state.ending !== null) return this.ended();
     if (machine.nextJob()) {
@@ -267,39 +279,38 @@ export class Program {
     return Number(this.state.clock.realtime() / 1_000_000n);
   }
 
-  private ended(): ProgramOutcome {
+  private ended(): RawOutcome {
     const { ending } = this.state;
     const fuel = this.used;
     this.state.isEvaluating = false;
-    if (ending?.failed === false) return { status: 'done', value: decodeValue(ending), fuel };
-    return { status: 'failed', error: failureOfMessage(ending as NonNullable<typeof ending>), fuel };
+    const { text, blobs } = ending as NonNullable<typeof ending>;
+    if (ending?.failed === false) return { status: 'done', value: { text, blobs }, fuel };
+    return { status: 'failed', error: { text, blobs }, fuel };
   }
 
   /** The guest can do nothing until something comes. */
-  private async idle(): Promise<ProgramOutcome | undefined> {
+  private async idle(): Promise<RawOutcome | undefined> {
     const { machine, state } = this;
     if (machine.vm.status !== 'idle') return undefined;
     const early = this.stopped();
     if (early !== undefined) return early;
-    for (const call of state.begun) {
-      if (this.calls.isKnown(call.number)) continue;
-      await this.options.save?.(this.token());
-      this.calls.begin(call);
-    }
     if (this.calls.collect(state.begun)) return undefined;
+    const { areUnderWay } = this.calls;
     const due = machine.due();
-    const until = due === undefined || this.calls.areUnderWay ? due : this.sleep(due);
+    const mayWait = areUnderWay || this.options.areElsewhere?.() === true;
+    const until = due === undefined || mayWait ? due : this.sleep(due);
     const left = until === undefined ? Number.POSITIVE_INFINITY : until - this.now();
     if (left <= 0) return undefined;
     const isSoon = left <= (this.options.longestSleep ?? longestSleep);
-    if (this.calls.areUnderWay || isSoon) {
+    if (areUnderWay || isSoon) {
       await this.calls.next(left);
       return this.stopped();
     }
-    if (state.begun.length > 0) return this.waiting(state.begun);
-    if (until !== undefined) return { status: 'sleeping', until: Math.ceil(until), ...this.atRest() };
+    const timer: Timer | undefined = until === undefined ? undefined : { until, left };
+    if (state.begun.length > 0) return { status: 'waiting', ...this.atRest(), timer };
+    if (timer !== undefined) return { status: 'sleeping', ...this.atRest(), timer };
     state.isEvaluating = false;
-    return { status: 'failed', error: stalled, fuel: this.used };
+    return { status: 'failed', fuel: this.used };
   }
 
   /** Until when the program sleeps; a clock of its own goes there at once. */
@@ -311,9 +322,3 @@ export class Program {
 
 /** Who is given the promise of an evaluation. */
 const watchers = { script: 'watch', module: 'watchModule', shown: 'watchShown' } as const;
-
-const stalledMessage = 'the program waits for a promise that nothing will settle';
-const stalled = {
-  ...{ name: 'Error', message: stalledMessage, stack: `Error: ${stalledMessage}` },
-  ...{ places: [], thrown: undefined },
-} as const;
