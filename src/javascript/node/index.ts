@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { JavaScript } from '../javascript.ts';
 import type { RunningProgram } from '../run/begin.ts';
+import type { TokenInfo } from '../run/inspect.ts';
 import type { ResumeOptions, RunOptions } from '../run/options.ts';
 import type { Session, SessionOptions } from '../run/session.ts';
 
@@ -25,3 +26,7 @@ export const resume = (token: Uint8Array, options?: ResumeOptions): RunningProgr
 
 /** `JavaScript.session`, with the QuickJS of the package. */
 export const session = (options?: SessionOptions): Session => quickjs().session(options);
+
+/** `JavaScript.inspect`, with the QuickJS of the package. */
+export const inspect = (token: Uint8Array, options?: Pick<ResumeOptions, 'limits'>): TokenInfo =>
+  quickjs().inspect(token, options);
