@@ -13,7 +13,7 @@ import {
   type WaitingCall,
 } from '../../javascript/node/index.ts';
 import { UsageError } from '../../spec/errors.ts';
-import { isA } from '../../spec/told.ts';
+import { isA, messageOf } from '../../spec/told.ts';
 import { attended } from '../attended.ts';
 import { type Why, whyOf } from '../drive.ts';
 import { adviceFor, at, isAtRest, readBytes } from '../files.ts';
@@ -48,7 +48,8 @@ type Ended =
   | Extract<ProgramOutcome, { status: 'done' | 'failed' }>
   | {
       readonly status: 'rests';
-      readonly why: Why | 'call';
+      /** Why, for people. */
+      readonly cause: string;
       readonly calls: readonly WaitingCall[];
       readonly fuel: number;
     };
@@ -159,12 +160,13 @@ export class Evaluator {
     try {
       const run = () => this.toTheEnd(begin(options), stop);
       const outcome = await this.typing.during(() => stop.abort('interrupt'), run);
-      if (console.flooded === undefined) return endOf(outcome, signal);
+      if (console.flooded === undefined) return this.endOf(outcome, signal);
       if (before !== undefined) this.session.back(before);
       throw console.flooded;
     } catch (error) {
-      if (!isA(error, ProgramLimitError) || error.limit !== 'fuel' || error.token === undefined) throw error;
-      return { status: 'rests', why: 'fuel', calls: [], fuel };
+      if (!isA(error, ProgramLimitError) || error.token === undefined) throw error;
+      const cause = error.limit === 'fuel' ? this.cause('fuel') : error.message;
+      return { status: 'rests', cause, calls: [], fuel };
     } finally {
       clearTimeout(timer);
       if (!this.session.isAtRest) this.resting = undefined;
@@ -181,8 +183,29 @@ export class Evaluator {
       return await attended(watched, this.typing.isTerminal, 'it waits, and nothing is left that it could wait for');
     } catch (error) {
       if (isOver) throw error;
+      warn(messageOf(error));
       stop.abort('interrupt');
       return watched;
+    }
+  }
+
+  private endOf(outcome: ProgramOutcome, signal: AbortSignal): Ended {
+    switch (outcome.status) {
+      case 'done':
+      case 'failed':
+        return outcome;
+      case 'waiting':
+        return { status: 'rests', cause: waits(outcome.calls), calls: outcome.calls, fuel: outcome.fuel };
+      case 'sleeping':
+      case 'paused':
+        return {
+          status: 'rests',
+          cause: this.cause(signal.aborted ? whyOf(signal) : 'interrupt'),
+          calls: [],
+          fuel: outcome.fuel,
+        };
+      default:
+        return outcome satisfies never;
     }
   }
 
@@ -195,9 +218,9 @@ export class Evaluator {
         warn(...failureLines(ended.error));
         return 'failed';
       case 'rests': {
-        const { why, calls, fuel } = ended;
+        const { cause, calls, fuel } = ended;
         this.resting = { calls, fuel, before };
-        this.tellRest(why === 'call' ? waits(calls) : this.cause(why), calls);
+        this.tellRest(cause, calls);
         return 'whole';
       }
       default:
@@ -218,18 +241,3 @@ export class Evaluator {
 
 const howToGoOn = '.go goes on, .save FILE saves it, .drop gives it up';
 const waits = (calls: readonly WaitingCall[]): string => `it waits for ${count(calls.length, 'call')}`;
-
-function endOf(outcome: ProgramOutcome, signal: AbortSignal): Ended {
-  switch (outcome.status) {
-    case 'done':
-    case 'failed':
-      return outcome;
-    case 'waiting':
-      return { status: 'rests', why: 'call', calls: outcome.calls, fuel: outcome.fuel };
-    case 'sleeping':
-    case 'paused':
-      return { status: 'rests', why: signal.aborted ? whyOf(signal) : 'interrupt', calls: [], fuel: outcome.fuel };
-    default:
-      return outcome satisfies never;
-  }
-}

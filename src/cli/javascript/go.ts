@@ -29,6 +29,7 @@ type End =
   | { readonly status: 'rests'; readonly why: Rest; readonly token: Uint8Array; readonly fuel: number | undefined };
 type Rest =
   | { readonly reason: Why }
+  | { readonly reason: 'limit'; readonly error: ProgramLimitError }
   | { readonly reason: 'call'; readonly calls: Extract<ProgramOutcome, { status: 'waiting' }>['calls'] }
   | { readonly reason: 'sleep'; readonly until: number };
 
@@ -78,8 +79,9 @@ async function ended(
     if (shown.flooded !== undefined) throw shown.flooded;
     return endOf(outcome, stop);
   } catch (error) {
-    if (!isA(error, ProgramLimitError) || error.limit !== 'fuel' || error.token === undefined) throw error;
-    return { status: 'rests', why: { reason: 'fuel' }, token: error.token, fuel: undefined };
+    if (!isA(error, ProgramLimitError) || error.token === undefined) throw error;
+    const why: Rest = error.limit === 'fuel' ? { reason: 'fuel' } : { reason: 'limit', error };
+    return { status: 'rests', why, token: error.token, fuel: undefined };
   } finally {
     bounds.release();
   }
@@ -160,6 +162,8 @@ function causeOf(why: Rest, bounds: Bounds): string {
       return `it waits for ${count(why.calls.length, 'call')}`;
     case 'sleep':
       return `it sleeps until ${timeOf(why.until)}`;
+    case 'limit':
+      return why.error.message;
     default:
       return bounds.cause(why.reason);
   }
@@ -175,5 +179,6 @@ function furtherLines(why: Rest, save: string | undefined): string[] {
 
 function furtherJson(why: Rest): object {
   if (why.reason === 'sleep') return { until: timeOf(why.until) };
+  if (why.reason === 'limit') return { limit: why.error.limit };
   return why.reason === 'call' ? { calls: callsJson(why.calls) } : {};
 }
