@@ -8,7 +8,7 @@ import { isA } from '../spec/told.ts';
 import type { BatchOptions } from './batch.ts';
 import { codeOf, type Exit, errorJson, errorLine, exitCodesHelp, exitFor, exits, known } from './exit.ts';
 import { inspect } from './inspect.ts';
-import type { JsOptions } from './javascript/run.ts';
+import type { JsOptions } from './javascript/begin.ts';
 import type { ShowOptions } from './kept.ts';
 import { flushed, print, warn, watchStreams } from './output.ts';
 import { toJson } from './print.ts';

@@ -8,7 +8,7 @@ import {
   quickjs,
   type RunningProgram,
 } from '../../javascript/node/index.ts';
-import { isA, plain } from '../../spec/told.ts';
+import { cut, isA, plain } from '../../spec/told.ts';
 import { attended } from '../attended.ts';
 import { type Why, whyOf } from '../drive.ts';
 import type { Exit } from '../exit.ts';
@@ -142,7 +142,7 @@ function toldRest(
   const isSaved = save !== undefined;
   const kept = before.file === undefined ? 'nothing is saved' : `${before.file} is as it was`;
   const where = isSaved ? `saved to ${save} (${formatBytes(bytes)})` : `${kept}: use --save FILE`;
-  const fuelUsed = fuel ?? quickjs().inspect(token, { limits: limitsBy(options) }).fuel;
+  const fuelUsed = () => fuel ?? quickjs().inspect(token, { limits: limitsBy(options) }).fuel;
   return {
     ...{
       exit: 'suspended',
@@ -151,7 +151,7 @@ function toldRest(
     },
     json: {
       ...{ status: 'suspended', reason: why.reason, saved: save ?? null, bytes: isSaved ? bytes : 0 },
-      ...(json && { ...furtherJson(why), fuelUsed }),
+      ...(json && { ...furtherJson(why), fuelUsed: fuelUsed() }),
     },
   };
 }
@@ -173,7 +173,7 @@ function causeOf(why: Rest, bounds: Bounds): string {
 function furtherLines(why: Rest, save: string | undefined): string[] {
   if (why.reason !== 'call') return [];
   const [first] = why.calls;
-  const how = `  go on with: wasbox resume ${save} --result ${first?.id}=JSON`;
+  const how = `  go on with: wasbox resume ${save} --result ${cut(first?.id ?? 'ID')}=JSON`;
   return [...callLines(why.calls), ...(save === undefined ? [] : [plain(how)])];
 }
 

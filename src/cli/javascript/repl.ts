@@ -5,9 +5,9 @@ import { quoted } from '../../spec/told.ts';
 import { checkFor, parseMs } from '../arguments.ts';
 import { codeOf, type Exit, errorLine, known } from '../exit.ts';
 import { flushed, print, warn } from '../output.ts';
+import { beginning, type JsOptions } from './begin.ts';
 import { Evaluator } from './evaluator.ts';
 import { boundsOf, givenBy } from './options.ts';
-import { beginning, type JsOptions } from './run.ts';
 import { Typing } from './typing.ts';
 
 export async function repl(options: JsOptions): Promise<Exit> {

@@ -136,7 +136,7 @@ function membersOf(value: object, inner: (part: unknown) => unknown): unknown {
 /** An argument of a call, on one line. */
 export const argument = (value: unknown): string => {
   const text = isSmall(value)
-    ? inspect(value, { depth: shownDepth, breakLength: Infinity, customInspect: false })
+    ? inspect(value, { depth: shownDepth, breakLength: Infinity, compact: true, customInspect: false })
     : '…';
   return plain(text);
 };
