@@ -38,3 +38,9 @@ export function parseSaveEvery(text: string): SaveEvery {
   const scale = units[unit] as number;
   return { ms: scale * parseCount(number, '--save-every', 1, Math.floor(mostMs / scale)) };
 }
+
+/** Throws UsageError for options that are of no use to what a command was given, rather than to ignore them. */
+export function checkFor<T extends object>(what: string, options: T, ...useless: readonly (keyof T & string)[]): void {
+  const given = useless.find((name) => options[name] !== undefined);
+  if (given !== undefined) throw new UsageError(`--${given} is of no use to ${what}`);
+}

@@ -5,8 +5,9 @@ import { setImmediate } from 'node:timers/promises';
 import { nextFuel } from '../pool/pace.ts';
 import type { Outcome } from '../runtime/engine.ts';
 import type { Value } from '../runtime/ref.ts';
-import { HostError, type Trap } from '../spec/errors.ts';
+import type { HostError, Trap } from '../spec/errors.ts';
 import type { VM } from '../vm.ts';
+import { attended } from './attended.ts';
 import type { Course, Finished } from './course.ts';
 
 const firstFuel = 1_000_000;
@@ -36,7 +37,12 @@ export type End =
 export async function drive(vm: VM, course: Course, options: DriveOptions): Promise<End> {
   const watch = new Watch(options.stop);
   try {
-    return await new Drive(vm, course, options, watch).end();
+    const end = new Drive(vm, course, options, watch).end();
+    return await attended(
+      end,
+      options.stop !== undefined,
+      'the guest waits, and nothing is left that it could wait for',
+    );
   } finally {
     watch.end();
   }
@@ -94,35 +100,20 @@ interface Stopped {
   readonly why: Why;
 }
 
-const whyOf = ({ reason }: AbortSignal): Why => (typeof reason === 'string' ? 'interrupt' : 'timeout');
+export const whyOf = ({ reason }: AbortSignal): Why => (typeof reason === 'string' ? 'interrupt' : 'timeout');
 
-/** Settles what is awaited. */
-interface Awaited<T> {
-  readonly resolve: (end: T | Stopped) => void;
-  readonly reject: (error: Error) => void;
-}
-
-/**
- * Whether somebody wants a guest to stop while it awaits something. Meanwhile the process must neither end nor wait for
- * nothing: where nobody can stop it, a guest that waits for what no timer, file or socket will bring is told.
- */
+/** Whether somebody wants a guest to stop while it awaits something. */
 class Watch {
-  private awaited: Awaited<never> | undefined;
-  private readonly alive: NodeJS.Timeout | undefined;
+  private settle: ((end: Stopped) => void) | undefined;
 
   constructor(private readonly stop: AbortSignal | undefined) {
-    if (stop === undefined) {
-      process.on('beforeExit', this.deserted);
-      return;
-    }
-    this.alive = setInterval(() => {}, 2 ** 30);
-    stop.addEventListener('abort', this.aborted);
+    stop?.addEventListener('abort', this.aborted);
   }
 
   /** What comes of a run, or that it is to stop: it then waits, and goes on no further. */
   over<T>(run: Promise<T>): Promise<T | Stopped> {
     return new Promise((resolve, reject) => {
-      this.awaited = { resolve, reject };
+      this.settle = resolve;
       run.then(resolve, reject);
       if (this.stop?.aborted) this.aborted();
     });
@@ -131,18 +122,13 @@ class Watch {
   /** A run that does not wait has settled before the next turn of the event loop. */
   private readonly aborted = (): void => {
     void setImmediate().then(() => {
-      this.awaited?.resolve({ status: 'stopped', why: whyOf(this.stop as AbortSignal) });
+      this.settle?.({ status: 'stopped', why: whyOf(this.stop as AbortSignal) });
     });
   };
 
-  private readonly deserted = (): void =>
-    this.awaited?.reject(new HostError('the guest waits, and nothing is left that it could wait for'));
-
   end(): void {
-    this.awaited = undefined;
-    clearInterval(this.alive);
+    this.settle = undefined;
     this.stop?.removeEventListener('abort', this.aborted);
-    process.off('beforeExit', this.deserted);
   }
 }
 

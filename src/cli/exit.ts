@@ -16,11 +16,14 @@ import { isA, messageOf, plain, toldThrown } from '../spec/told.ts';
 
 export const exits = {
   ok: { code: 0, meaning: 'done' },
-  failed: { code: 1, meaning: 'the guest trapped, a host function threw, or a job of a batch failed' },
+  failed: { code: 1, meaning: 'the program failed: it trapped or threw, a host function did, or a job of a batch' },
   usage: { code: 2, meaning: 'wrong usage: an option, an argument, or a file that cannot be read' },
   module: { code: 3, meaning: 'not a WebAssembly module, or an invalid one' },
   link: { code: 4, meaning: 'an import is missing or of the wrong type, or an export is unknown' },
-  suspended: { code: 5, meaning: 'suspended: out of fuel or time, or interrupted with --save or --output' },
+  suspended: {
+    code: 5,
+    meaning: 'suspended: out of fuel or time, waiting for a call of a tool, or interrupted with --save or --output',
+  },
   snapshot: { code: 6, meaning: 'not a snapshot that can be resumed' },
   limit: { code: 7, meaning: 'a limit was reached' },
   output: { code: 8, meaning: 'what was to be saved or printed could not be written: the disk is full' },

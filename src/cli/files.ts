@@ -4,12 +4,15 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { isSealed } from '../javascript/token/seal.ts';
+import { isToken } from '../javascript/token/token.ts';
 import { Module } from '../runtime/module.ts';
 import { looksSaved } from '../snapshot/container/whole.ts';
 import { type DecodeOptions, Snapshot } from '../snapshot/snapshot.ts';
 import { MalformedError, SnapshotError, UsageError, WasboxError } from '../spec/errors.ts';
 import { isA, messageOf } from '../spec/told.ts';
 import type { Imports } from '../vm.ts';
+import { attended } from './attended.ts';
 import { fileError } from './exit.ts';
 
 /** Throws UsageError. */
@@ -32,7 +35,7 @@ export function at<T>(place: string, act: () => T): T {
 }
 
 /** What a file is, as far as its first bytes tell. */
-export type FileKind = 'empty' | 'module' | 'component' | 'text' | 'saved' | 'unknown';
+export type FileKind = 'empty' | 'module' | 'component' | 'text' | 'saved' | 'token' | 'sealed' | 'unknown';
 
 const wasmMagic = [0x00, 0x61, 0x73, 0x6d];
 const componentLayer = [0x01, 0x00];
@@ -42,45 +45,54 @@ export function kindOf(bytes: Uint8Array): FileKind {
   if (wasmMagic.every((byte, i) => bytes[i] === byte))
     return componentLayer.every((byte, i) => bytes[6 + i] === byte) ? 'component' : 'module';
   if (looksSaved(bytes)) return 'saved';
+  if (isToken(bytes)) return 'token';
+  if (isSealed(bytes)) return 'sealed';
   const beginning = new TextDecoder().decode(bytes.subarray(0, 4096));
   return /^(?:\uFEFF|\s|;;[^\n]*\n)*\((?:module|;|component|func|import|memory|type)/.test(beginning)
     ? 'text'
     : 'unknown';
 }
 
+/** A JavaScript program at rest: a token. */
+export const isAtRest = (bytes: Uint8Array): boolean => ['token', 'sealed'].includes(kindOf(bytes));
+
+const goesOn = 'which `wasbox resume` takes';
 /** What to do with a file of another kind. */
 const advice: Readonly<Record<Exclude<FileKind, 'unknown'>, string>> = {
   empty: 'the file is empty',
   module: 'it is a WebAssembly module, which `wasbox run` takes',
   component: 'it is a WebAssembly component, and only core modules can be run',
   text: 'it is WebAssembly text; make it a module first, for example with `wat2wasm` or `wasm-tools parse`',
-  saved: 'it is a saved program, which `wasbox resume` takes',
+  saved: `it is a saved program, ${goesOn}`,
+  token: `it is a JavaScript program at rest, ${goesOn}`,
+  sealed: `it is a sealed JavaScript program at rest, ${goesOn} with its key`,
 };
+/** By what a file is called: JavaScript has no magic number. */
+const javaScript = 'it is JavaScript, which `wasbox js` takes';
+const isJavaScript = (path: string): boolean => /\.[cm]?js$/i.test(path);
 
-export const adviceFor = (bytes: Uint8Array): string | undefined => {
+export function adviceFor(bytes: Uint8Array, path = ''): string | undefined {
   const kind = kindOf(bytes);
+  if ((kind === 'unknown' || kind === 'text') && isJavaScript(path)) return javaScript;
   return kind === 'unknown' ? undefined : advice[kind];
-};
+}
 
 /** Throws UsageError, MalformedError, InvalidError. */
 export function readModule(path: string): Module {
   const bytes = readBytes(path);
-  return at(path, () => moduleFrom(bytes));
-}
-
-function moduleFrom(bytes: Uint8Array): Module {
-  const kind = kindOf(bytes);
-  if (kind === 'module' || kind === 'unknown') return Module.from(bytes);
-  // Where that shows is no help.
-  throw Object.assign(new MalformedError('', 0), { message: `not a module: ${advice[kind]}` });
-}
-
-/** Whatever wasbox has saved. Throws UsageError, SnapshotError. */
-export function readSaved(path: string, most: DecodeOptions = {}): Snapshot {
-  const bytes = readBytes(path);
   return at(path, () => {
-    const kind = kindOf(bytes);
-    if (kind !== 'saved' && kind !== 'unknown') throw new SnapshotError(`not a snapshot: ${advice[kind]}`, 'file');
+    const other = kindOf(bytes) === 'module' ? undefined : adviceFor(bytes, path);
+    if (other === undefined) return Module.from(bytes);
+    // Where that shows is no help.
+    throw Object.assign(new MalformedError('', 0), { message: `not a module: ${other}` });
+  });
+}
+
+/** Whatever a VM or a pool has saved, in a file of that path. Throws SnapshotError. */
+export function savedIn(path: string, bytes: Uint8Array, most: DecodeOptions = {}): Snapshot {
+  return at(path, () => {
+    const other = kindOf(bytes) === 'saved' ? undefined : adviceFor(bytes, path);
+    if (other !== undefined) throw new SnapshotError(`not a snapshot: ${other}`, 'file');
     return Snapshot.decode(bytes, most);
   });
 }
@@ -120,7 +132,8 @@ export const madeImports = async (given: unknown): Promise<Imports> =>
 export async function loaded(path: string): Promise<Readonly<Record<string, unknown>>> {
   readBytes(path);
   try {
-    return await import(pathToFileURL(resolve(path)).href);
+    const module = import(pathToFileURL(resolve(path)).href);
+    return await attended(module, false, 'it waits, and nothing is left that it could wait for');
   } catch (cause) {
     throw new UsageError(`cannot load ${path}: ${messageOf(cause)}`, { cause });
   }

@@ -58,7 +58,7 @@ export class Bounds {
    * Aborted when the guest has to stop, with the reason why. It is held by what aborts it: on Node 20 a signal of
    * `AbortSignal.any` does not hold those it was made of, and a collected `AbortSignal.timeout` never fires.
    */
-  private get stop(): AbortSignal | undefined {
+  get stop(): AbortSignal | undefined {
     const { interrupt, until } = this;
     if (interrupt === undefined && until === Number.POSITIVE_INFINITY) return undefined;
     const controller = new AbortController();
@@ -70,13 +70,18 @@ export class Bounds {
     return controller.signal;
   }
 
+  /** The guest has stopped: from now on signals end the process at once. */
+  release(): void {
+    this.interrupt?.release();
+  }
+
   /** Drives the VM and tells how it went; where it is kept, once that is durable. */
   async go(vm: VM, course: Course, keeping?: Keeping): Promise<Exit> {
     const { fuel, stop } = this;
     const state = () => programOf(vm, course);
     const between = keeping && (() => keeping.between(vm.fuelUsed, state));
     const end = await drive(vm, course, { fuel, stop, between, sliceFuel: keeping?.sliceFuel });
-    this.interrupt?.release();
+    this.release();
     const told = this.told(vm, course, end, keeping);
     const json = { ...told.json, fuelUsed: vm.fuelUsed };
     if (end.status === 'suspended') await keeping?.suspended(vm.fuelUsed, state);
@@ -126,7 +131,8 @@ export class Bounds {
     };
   }
 
-  private cause(why: Why): string {
+  /** Why the guest was suspended, for people. */
+  cause(why: Why): string {
     const { fuel, timeout } = this.options;
     return { fuel: `out of fuel (${fuel})`, timeout: `out of time (${timeout} ms)`, interrupt: 'interrupted' }[why];
   }

@@ -9,11 +9,11 @@ import { restoreStore } from '../snapshot/restore.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
 import { UsageError } from '../spec/errors.ts';
 import { plain, quoted } from '../spec/told.ts';
-import { parseCount } from './arguments.ts';
+import { checkFor, parseCount } from './arguments.ts';
 import { describeBytes, parseStretch } from './bytes.ts';
 import { describeFunction, describeModule, findFunction } from './describe.ts';
 import type { Exit } from './exit.ts';
-import { adviceFor, at, checkModules, kindOf, readBytes, readModule } from './files.ts';
+import { adviceFor, at, checkModules, isAtRest, kindOf, readBytes, readModule } from './files.ts';
 import { print } from './output.ts';
 import { type Report, toJson } from './print.ts';
 import { describeSaved } from './stack.ts';
@@ -23,12 +23,16 @@ export interface InspectOptions {
   readonly frames: string;
   readonly bytes?: string;
   readonly module?: readonly string[];
+  /** Keys of a sealed token. */
+  readonly key?: string;
+  /** The most that the program of a token may have. */
+  readonly memory?: string;
   readonly json?: boolean;
 }
 
 export async function inspect(file: string, options: InspectOptions): Promise<Exit> {
   const isFolder = statSync(file, { throwIfNoEntry: false })?.isDirectory() === true;
-  const { lines, json } = isFolder ? await reportFolder(file) : reportOn(file, options);
+  const { lines, json } = isFolder ? await reportFolder(file) : await reportOn(file, options);
   if (options.json) print(toJson(json));
   else for (const line of lines) print(plain(line));
   return 'ok';
@@ -40,17 +44,22 @@ async function reportFolder(path: string): Promise<Report> {
   return (await import('./heads.ts')).reportStore(path);
 }
 
-function reportOn(file: string, options: InspectOptions): Report {
+async function reportOn(file: string, options: InspectOptions): Promise<Report> {
   const mostFrames = parseCount(options.frames, '--frames');
   const given = (options.module ?? []).map(readModule);
   const bytes = readBytes(file);
+  if (isAtRest(bytes)) {
+    checkFor('a JavaScript program', options, 'func', 'bytes', 'module');
+    return (await import('./javascript/inspect.ts')).reportToken(file, bytes, options);
+  }
+  checkFor('what is no JavaScript program', options, 'key', 'memory');
   return at(file, () => {
     if (kindOf(bytes) === 'module') {
       if (options.bytes !== undefined) throw new UsageError('--bytes is of use with a saved program only');
       return reportModule(file, Module.from(bytes), options.func);
     }
     if (kindOf(bytes) !== 'saved')
-      throw new UsageError(adviceFor(bytes) ?? 'neither a WebAssembly module nor a saved program');
+      throw new UsageError(adviceFor(bytes, file) ?? 'neither a WebAssembly module nor a saved program');
     return reportSaved(file, bytes, given, mostFrames, options);
   });
 }

@@ -8,6 +8,7 @@ import { isA } from '../spec/told.ts';
 import type { BatchOptions } from './batch.ts';
 import { codeOf, type Exit, errorJson, errorLine, exitCodesHelp, exitFor, exits, known } from './exit.ts';
 import { inspect } from './inspect.ts';
+import type { JsOptions } from './javascript/begin.ts';
 import type { ShowOptions } from './kept.ts';
 import { flushed, print, warn, watchStreams } from './output.ts';
 import { toJson } from './print.ts';
@@ -52,11 +53,34 @@ const moduleOption = [
   collected,
 ] as const;
 
+const toolsOption = [
+  '--tools <file>',
+  'a JavaScript module that exports `tools`, the functions that a JavaScript program may call, or a function that makes them of { pause, asyncTool }',
+] as const;
+const keyOption = [
+  '--key <file>',
+  'seal what is saved of a JavaScript program, and open what was sealed: a key a line, its name and 64 hexadecimal digits',
+] as const;
+const importOption = [
+  '--import <[NAME=]FILE>',
+  'a module that a JavaScript program may import, under its path or another name; repeatable',
+  collected,
+] as const;
+const limitOption = [
+  '--limit <NAME=VALUE>',
+  'a limit of a JavaScript program: calls (of tools), output, value (each of one that crosses) or stack, such as output=1G; repeatable',
+  collected,
+] as const;
+
 const kept = () => import('./kept.ts');
 
 /** The pool takes a while to load, and no other command needs it. */
 const runBatch = async (file: string, options: BatchOptions): Promise<Exit> =>
   (await import('./batch.ts')).batch(file, options);
+
+/** QuickJS is of use to no other command. */
+const runJs = async (file: string | undefined, options: JsOptions): Promise<Exit> =>
+  (await import('./javascript/run.ts')).js(file, options);
 
 /** Runs a command and leaves its exit code with the process; what a program that was left still waits for is left, too. */
 const exiting =
@@ -71,7 +95,7 @@ const exiting =
 
 function program(): Command {
   const all = new Command('wasbox')
-    .description('Runs WebAssembly programs that can be suspended, saved, moved and resumed.')
+    .description('Runs programs of WebAssembly and JavaScript that can be suspended, saved, moved and resumed.')
     .version(version)
     .addHelpText('after', `\n${exitCodesHelp}`)
     .showSuggestionAfterError(false)
@@ -100,8 +124,41 @@ function program(): Command {
     .option(...jsonOption)
     .action(exiting(run));
 
+  command('js [file]')
+    .description(
+      'run a JavaScript program in a sandbox, and print its value: of its last expression, or a module’s default export; - is the standard input; without a file type it in',
+    )
+    .option(...toolsOption)
+    .option(
+      '--tool <name>',
+      'a function that it may call and nobody answers here: it then waits; repeatable',
+      collected,
+    )
+    .option('--input <json>', 'the value of its global `input`')
+    .option('--type <name>', 'script or module (default: a module where it is called .mjs, imports or exports)')
+    .option(...importOption)
+    .option(...fuelOption)
+    .option(...timeoutOption)
+    .option('--memory <size>', 'the most that it may have (default: 256M)')
+    .option(...limitOption)
+    .option('--seed <n>', 'random numbers that follow from a number, so that two runs have the same')
+    .option(
+      '--clock <time>',
+      'a clock of its own that begins then and goes on as it is looked at: 2026-01-31T12:00:00Z',
+    )
+    .option(
+      '--save <file>',
+      'where to save it when it waits for a call, sleeps for more than a minute, is out of fuel or time, or interrupted (Ctrl-C, SIGTERM); a file that is there stays until the new one is whole',
+    )
+    .option(...keyOption)
+    .option(...engineOption)
+    .option(...cacheOption)
+    .option(...jsonOption)
+    .addHelpText('after', jsHelp)
+    .action(exiting(runJs));
+
   command('resume <file>')
-    .description('go on with a saved program: whatever --save, `VM.save` or a pool has written')
+    .description('go on with a saved program: whatever --save, `VM.save`, a pool or `wasbox/javascript` has written')
     .option(...fuelOption)
     .option(...timeoutOption)
     .option(...memoryOption)
@@ -110,17 +167,32 @@ function program(): Command {
     .option(...dirOption)
     .option('--program <file>', 'the job module of a job that a pool has saved')
     .option(...hostOption)
+    .option(...toolsOption)
+    .option(
+      '--result <[ID=]JSON>',
+      'what a call of a tool gives that a JavaScript program waits for; where only one waits its id may be left out; repeatable',
+      collected,
+    )
+    .option('--error <[ID=]TEXT>', 'the message of the error that such a call throws; repeatable', collected)
+    .option('--results <file>', 'what such calls give, as JSON: an object with their ids as its keys')
+    .option(...importOption)
+    .option(...limitOption)
+    .option(...keyOption)
     .option(...engineOption)
     .option(...cacheOption)
     .option(...jsonOption)
     .action(exiting(resume));
 
   command('inspect <file>')
-    .description('show what is in a module, in a saved program, or in the folder of a store')
+    .description(
+      'show what is in a module, in a saved program of WebAssembly or JavaScript, or in the folder of a store',
+    )
     .option('--func <name>', 'disassemble a function, given by name, export or index')
     .option('--frames <n>', 'the most frames to show', '20')
     .option('--bytes <[MEMORY:]ADDRESS[+LENGTH]>', 'show bytes of the memory of a saved program, 256 unless told')
     .option(...moduleOption)
+    .option('--key <file>', 'the key of a sealed JavaScript program')
+    .option('--memory <size>', 'the most that a JavaScript program may have (default: 256M)')
     .option(...jsonOption)
     .action(exiting(inspect));
 
@@ -182,6 +254,12 @@ function program(): Command {
 
   return all;
 }
+
+const jsHelp = `
+What it prints goes to the standard output, warnings and errors to the standard error; with --json all of it. A tool is
+called as if it answered at once, name.async(…) gives a promise; one that answers \`pause\`, as those of --tool do,
+lets the program wait: \`wasbox resume FILE --result ID=JSON\` goes on. With --json a Map becomes a list of pairs, a Set a list, bytes
+{ "base64": … }, an Error an object, a BigInt a text.`;
 
 const batchHelp = `
 Jobs are begun in the order of the file, as threads get free. Keys of a job:

@@ -7,23 +7,31 @@ import { modulesAmong } from '../snapshot/container/whole.ts';
 import { mostOfSnapshot } from '../snapshot/restore.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { type Imports, VM } from '../vm.ts';
+import { checkFor } from './arguments.ts';
 import { courseOf } from './course.ts';
 import type { Exit } from './exit.ts';
-import { at, checkModules, loaded, madeImports, readHost, readModule, readSaved } from './files.ts';
+import { at, checkModules, isAtRest, loaded, madeImports, readBytes, readHost, readModule, savedIn } from './files.ts';
 import { Bounds, type GoOptions } from './go.ts';
 import { checkHosts } from './imports.ts';
+import type { TokenOptions } from './javascript/resume.ts';
 import type { Keeping } from './keeping.ts';
 import { hasWasi, leaveStdin, systemFor, type WasiOptions, withSystem } from './wasi.ts';
 
-export interface ResumeOptions extends GoOptions, Pick<WasiOptions, 'dir'> {
+export interface ResumeOptions extends Omit<GoOptions, 'key'>, Pick<WasiOptions, 'dir'> {
   readonly module?: readonly string[];
   /** The job module of a job. */
   readonly program?: string;
 }
 
-export async function resume(file: string, options: ResumeOptions): Promise<Exit> {
+export async function resume(file: string, options: ResumeOptions & TokenOptions): Promise<Exit> {
+  const bytes = readBytes(file);
+  if (isAtRest(bytes)) {
+    checkFor('a JavaScript program', options, 'host', 'module', 'program', 'dir');
+    return (await import('./javascript/resume.ts')).resumeProgram(file, bytes, options);
+  }
+  checkFor('a program of WebAssembly', options, 'tools', 'result', 'error', 'results', 'key', 'import', 'limit');
   const bounds = new Bounds(options);
-  const snapshot = bounds.timed(() => readSaved(file, mostOfSnapshot(bounds.limits)));
+  const snapshot = bounds.timed(() => savedIn(file, bytes, mostOfSnapshot(bounds.limits)));
   return resumed(file, snapshot, bounds, options);
 }
 

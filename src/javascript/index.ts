@@ -5,6 +5,7 @@ export type { RandomOption } from '../wasi/system/random.ts';
 export { JavaScript } from './javascript.ts';
 export type { SourceType } from './machine/machine.ts';
 export type { RunningProgram } from './run/begin.ts';
+export type { TokenInfo } from './run/inspect.ts';
 export {
   defaultProgramLimits,
   ProgramLimitError,

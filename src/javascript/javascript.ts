@@ -5,6 +5,7 @@ import { check, instanceOf, theOptions } from '../spec/options.ts';
 import { type Base, makeBase } from './machine/base.ts';
 import { giveMachine, type Machine, takeMachine } from './machine/machine.ts';
 import { begin, type RunningProgram, started } from './run/begin.ts';
+import { inspectMachine, type TokenInfo } from './run/inspect.ts';
 import { limitsOf, type ProgramLimitOptions } from './run/limits.ts';
 import { checkResume, checkRun, type Driven, type ResumeOptions, type RunOptions } from './run/options.ts';
 import { Program } from './run/program.ts';
@@ -99,6 +100,21 @@ export class JavaScript {
     wasmBytes(token, 'a token');
     checkSession(options, theOptions);
     return new Session(this.base, this.restored(token, options), options);
+  }
+
+  /**
+   * What a token is; nothing of its program runs. `limits`: of its memory, as for `resume`. Throws SnapshotError, and HostError
+   * for one that tells calls which no program makes.
+   */
+  inspect(token: Uint8Array, { limits }: Pick<ResumeOptions, 'limits'> = {}): TokenInfo {
+    wasmBytes(token, 'a token');
+    checkResume({ limits }, theOptions);
+    const machine = this.restored(token, { limits, engine: 'interpreter' });
+    try {
+      return inspectMachine(machine);
+    } finally {
+      machine.vm.dispose();
+    }
   }
 
   private restored(token: Uint8Array, { limits, engine = 'auto' }: Pick<ResumeOptions, 'limits' | 'engine'>): Machine {

@@ -1,18 +1,13 @@
 // The commands as people use them: in a terminal, with what is typed and what is shown. The terminal is made by Python,
 // which has one in its own library; where there is no Python this says so loudly and tests nothing.
 
-import { spawn, spawnSync } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { stripVTControlCharacters } from 'node:util';
 import test from 'ava';
 import { program } from '../wasi/run.ts';
-import { Folder, main, Started } from './wasbox.ts';
+import { ctrlC, ctrlD, inTerminal, Terminal } from './terminal.ts';
+import { Folder, main } from './wasbox.ts';
 
-const python = ['python3', 'python'].find(
-  (name) => spawnSync(name, ['-c', 'import pty, sys; sys.exit(sys.version_info < (3, 9))']).status === 0,
-);
-const helper = fileURLToPath(new URL('../fixtures/terminal.py', import.meta.url));
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 let folder: Folder;
@@ -21,27 +16,6 @@ test.before(async () => {
 });
 test.after.always(() => folder.remove());
 
-if (python === undefined) console.warn('NO PYTHON 3: nothing is tested in a terminal, as it makes one. Install it.');
-const inTerminal = python === undefined ? test.skip : test;
-
-const ctrlC = '\x03';
-const ctrlD = '\x04';
-
-class Terminal extends Started {
-  constructor(command: readonly string[], cwd: string) {
-    const env = { ...process.env, TERM: 'xterm', ANSWER_MS: '100000' };
-    super(spawn(python as string, [helper, ...command], { cwd, env }));
-  }
-
-  type(text: string): void {
-    this.child.stdin?.write(text);
-  }
-
-  /** What was shown, without colours and movements. */
-  get shown(): string {
-    return stripVTControlCharacters(this.out).replaceAll('\r\n', '\n');
-  }
-}
 const terminal = (...args: string[]): Terminal => new Terminal([process.execPath, main, ...args], folder.path);
 const inShell = (script: string): Terminal =>
   new Terminal(['/bin/sh', '-c', script.replaceAll('$wasbox', `${process.execPath} ${main}`)], folder.path);

@@ -2,9 +2,9 @@
 
 import test from 'ava';
 import { SnapshotError, UsageError, WasboxError } from '../../src/index.ts';
-import { pause, type Tools, tokenSeal } from '../../src/javascript/index.ts';
+import { ProgramLimitError, pause, type Tools, tokenSeal } from '../../src/javascript/index.ts';
 import { encodeToken } from '../../src/javascript/token/token.ts';
-import { js, resultOf, tokenOf } from './programs.ts';
+import { engines, js, resultOf, tokenOf } from './programs.ts';
 
 const tools: Tools = { ask: () => pause };
 
@@ -95,4 +95,42 @@ test('a sealed token is opened by whoever has its key, for its context, in its t
   t.notDeepEqual(await before.seal(token), await before.seal(token));
   t.throws(() => tokenSeal({ keys: [] }), { instanceOf: UsageError });
   t.throws(() => tokenSeal({ keys: [{ id: 'x', secret: new Uint8Array(16) }] }), { instanceOf: UsageError });
+});
+
+for (const engine of engines)
+  test(`${engine}: a token tells what it is, and nothing of its program runs`, async (t) => {
+    const limits = { fuel: 5_000_000 };
+    const tools = { ask: () => pause };
+    const waiting = await js.run('ask({ a: 1 }) + 1', { engine, tools, id: 'r' });
+    const info = js.inspect(tokenOf(waiting));
+    t.like(info, {
+      status: 'waiting',
+      id: 'r',
+      called: 1,
+      until: undefined,
+      fuel: waiting.fuel,
+      memory: js.base.image.length,
+    });
+    t.deepEqual(info.calls, [{ id: 'r-1', tool: 'ask', args: [{ a: 1 }] }]);
+    t.true(info.pages > 0 && info.pages < 100, String(info.pages));
+    const both = await js.run('await Promise.all([ask.async(1), ask.async(2)])', { engine, tools, id: 's' });
+    t.deepEqual(
+      js.inspect(tokenOf(both)).calls.map(({ id }) => id),
+      ['s-1', 's-2'],
+    );
+    const asleep = await js.run('await new Promise((done) => setTimeout(done, 1e9))', { engine });
+    t.like(js.inspect(tokenOf(asleep)), { status: 'sleeping', calls: [] });
+    const spent = await t.throwsAsync(js.run('for (;;);', { engine, limits }), { instanceOf: ProgramLimitError });
+    t.like(js.inspect(spent?.token as Uint8Array), { status: 'running', calls: [] });
+    const session = js.session({ engine });
+    await session.run('let n = 1');
+    t.is(js.inspect(session.save()).status, 'idle');
+    session.close();
+    t.throws(() => js.inspect(tokenOf(waiting).subarray(0, 100)), { instanceOf: SnapshotError });
+    t.throws(() => js.inspect('text' as never), { instanceOf: UsageError });
+  });
+
+test('a timer that is never due is waited for, or rests', async (t) => {
+  const outcome = await js.run('await new Promise((done) => setTimeout(done, Infinity))');
+  t.like(outcome, { status: 'sleeping', until: Number.POSITIVE_INFINITY });
 });

@@ -3,6 +3,7 @@
 import { checkCode, checkToken } from '../javascript.ts';
 import { codeStart, FarProgram, type ProgramThreads } from '../run/afar.ts';
 import { type RunningProgram, started } from '../run/begin.ts';
+import type { TokenInfo } from '../run/inspect.ts';
 import type { ResumeOptions, RunOptions } from '../run/options.ts';
 import type { Session, SessionOptions } from '../run/session.ts';
 import { quickjs } from './quickjs.ts';
@@ -40,3 +41,7 @@ export function resume(token: Uint8Array, { pool, ...options }: ResumeOptions & 
 
 /** `JavaScript.session`, with the QuickJS of the package. */
 export const session = (options?: SessionOptions): Session => quickjs().session(options);
+
+/** `JavaScript.inspect`, with the QuickJS of the package. */
+export const inspect = (token: Uint8Array, options?: Pick<ResumeOptions, 'limits'>): TokenInfo =>
+  quickjs().inspect(token, options);

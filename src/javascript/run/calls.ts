@@ -16,6 +16,9 @@ type Made =
 
 const maxMs = 2 ** 31 - 1;
 
+/** What services are told, and whoever resumes a program. */
+export const idOfCall = (run: string, number: number): string => `${run}-${number}`;
+
 export class Calls {
   /** By number. */
   private readonly made = new Map<number, Made>();
@@ -26,9 +29,8 @@ export class Calls {
     private readonly stop: Stop,
   ) {}
 
-  /** What services are told, and whoever resumes a program. */
   idOf(number: number): string {
-    return `${this.run}-${number}`;
+    return idOfCall(this.run, number);
   }
 
   isKnown(number: number): boolean {

@@ -313,8 +313,9 @@ export class Program {
     return { status: 'failed', fuel: this.used };
   }
 
-  /** Until when the program sleeps; a clock of its own goes there at once. */
+  /** Until when the program sleeps, which may be for ever; a clock of its own goes there at once. */
   private sleep(due: number): number {
+    if (due === Number.POSITIVE_INFINITY) return due;
     const ms = Math.max(0, due - this.now());
     return this.state.clock.sleep(BigInt(Math.ceil(ms)) * 1_000_000n) ?? this.now();
   }

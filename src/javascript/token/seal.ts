@@ -56,6 +56,9 @@ const bad = (what: string): never => {
   throw new SnapshotError(what, 'sealed token');
 };
 
+/** Whether bytes are a sealed token, as far as their beginning tells. */
+export const isSealed = (bytes: Uint8Array): boolean => magic.every((byte, i) => bytes[i] === byte);
+
 /** Seals tokens and opens them. Made by `tokenSeal`. */
 export class TokenSeal {
   /** @hidden */
@@ -108,7 +111,7 @@ async function opened(secret: Uint8Array, head: Uint8Array, sealed: Uint8Array<A
 
 function headOf(sealed: Uint8Array): { id: string; expires: number; head: Uint8Array } {
   const length = magic.length + 1 + (sealed[magic.length] ?? 0) + 8 + nonceBytes;
-  if (sealed.length < length || !magic.every((byte, i) => sealed[i] === byte)) return bad('not a sealed token');
+  if (sealed.length < length || !isSealed(sealed)) return bad('not a sealed token');
   const head = sealed.slice(0, length);
   const expiresAt = length - nonceBytes - 8;
   const id = new TextDecoder().decode(head.subarray(magic.length + 1, expiresAt));
