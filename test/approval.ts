@@ -52,8 +52,9 @@ export class Server {
     return by ?? code;
   }
 
+  /** Over a connection of its own: those that are kept may be to a server that was killed. */
   ask(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> {
-    const type = body === undefined ? {} : { 'content-type': 'application/json' };
+    const type = { connection: 'close', ...(body !== undefined && { 'content-type': 'application/json' }) };
     const text = typeof body === 'string' ? body : JSON.stringify(body);
     return fetch(new URL(path, this.address), {
       ...{ method, headers: { ...type, ...headers } },
