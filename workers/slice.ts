@@ -1,3 +1,3 @@
 // The entry of the pool's threads.
 
-export { slice as default } from '../src/pool/worker.ts';
+export { slice as default } from '../src/pool/thread/worker.ts';

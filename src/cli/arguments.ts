@@ -1,7 +1,7 @@
 // What the command line says of options, as values: counts, sizes, times. Nothing is rounded or cut off silently.
 // Arguments of the guest's functions are read in runtime/literals.ts.
 
-import type { SaveEvery } from '../pool/options.ts';
+import type { SaveEvery } from '../pool/told/options.ts';
 import { parseInteger } from '../runtime/literals.ts';
 import { UsageError } from '../spec/errors.ts';
 import { mostMs } from '../spec/options.ts';

@@ -4,10 +4,10 @@
 import { createHash } from 'node:crypto';
 import { realpathSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import type { Job } from '../pool/job.ts';
-import type { SaveEvery } from '../pool/options.ts';
+import type { Job } from '../pool/job/job.ts';
 import { Pool } from '../pool/pool.ts';
-import { mostThreads } from '../pool/stats.ts';
+import type { SaveEvery } from '../pool/told/options.ts';
+import { mostThreads } from '../pool/told/stats.ts';
 import { formatValue } from '../runtime/literals.ts';
 import type { Value } from '../runtime/ref.ts';
 import { UsageError, type WasboxError } from '../spec/errors.ts';

@@ -1,9 +1,16 @@
 // What is to be done with a program beside the call that it is in: calls that were planned, on the command line or by a
-// pool's job, or the steps of a job's program (pool/program.ts).
+// pool's job, or the steps of a job's program (pool/told/program.ts).
 
-import { pack, unpack } from '../pool/parcel.ts';
-import { firstStep, lastPlainStep, nextPlannedStep, type PlainCall, type Program, runStep } from '../pool/program.ts';
-import { type JobState, readJob, writeJob } from '../pool/snapshot.ts';
+import { pack, unpack } from '../pool/told/parcel.ts';
+import {
+  firstStep,
+  lastPlainStep,
+  nextPlannedStep,
+  type PlainCall,
+  type Program,
+  runStep,
+} from '../pool/told/program.ts';
+import { type JobState, readJob, writeJob } from '../pool/told/snapshot.ts';
 import { formatValue, parseArguments } from '../runtime/literals.ts';
 import type { Value } from '../runtime/ref.ts';
 import { type Extras, isPlannedCall, type PlannedCall } from '../snapshot/container/extras.ts';

@@ -2,7 +2,7 @@
 // function is awaited. The slices do not show in the result: fuel is charged alike however it is granted.
 
 import { setImmediate } from 'node:timers/promises';
-import { nextFuel } from '../pool/pace.ts';
+import { nextFuel } from '../pool/line/pace.ts';
 import type { Outcome } from '../runtime/engine.ts';
 import type { Value } from '../runtime/ref.ts';
 import type { HostError, Trap } from '../spec/errors.ts';

@@ -1,6 +1,6 @@
 // What `run` and `resume` share: the way from a VM to its end, with what bounds and stops it, and how that is told.
 
-import { fileCache } from '../pool/cache.ts';
+import { fileCache } from '../pool/thread/cache.ts';
 import { useCodeCache } from '../rewrite/module/code-cache.ts';
 import { formatValue } from '../runtime/literals.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';

@@ -3,9 +3,9 @@
 import { basename } from 'node:path';
 import type { Entry } from '../pool/durable/entry.ts';
 import { type Held, Ledger } from '../pool/durable/ledger.ts';
-import type { SaveEvery } from '../pool/options.ts';
-import { pack, unpack } from '../pool/parcel.ts';
-import { Series } from '../pool/series.ts';
+import type { SaveEvery } from '../pool/told/options.ts';
+import { pack, unpack } from '../pool/told/parcel.ts';
+import { Series } from '../pool/told/series.ts';
 import type { Module } from '../runtime/module.ts';
 import { hashOf } from '../runtime/sha256.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';

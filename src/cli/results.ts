@@ -4,7 +4,7 @@
 // for those of another jobs file.
 
 import { closeSync, fsyncSync, ftruncateSync, openSync, statSync, writeSync } from 'node:fs';
-import { mostThreads } from '../pool/stats.ts';
+import { mostThreads } from '../pool/told/stats.ts';
 import { UsageError } from '../spec/errors.ts';
 import { fileError, OutputError, systemReason } from './exit.ts';
 import { type JobLine, jobKey } from './jobs.ts';

@@ -1,8 +1,8 @@
 // `wasbox resume`: goes on with whatever wasbox has saved.
 
-import { deliverAnswer } from '../pool/answer.ts';
-import type { Program } from '../pool/program.ts';
-import { readJob } from '../pool/snapshot.ts';
+import { deliverAnswer } from '../pool/thread/answer.ts';
+import type { Program } from '../pool/told/program.ts';
+import { readJob } from '../pool/told/snapshot.ts';
 import { modulesAmong } from '../snapshot/container/whole.ts';
 import { mostOfSnapshot } from '../snapshot/restore.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';

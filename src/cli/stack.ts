@@ -2,7 +2,7 @@
 // by restoring it; no host function is needed for that, since nothing runs.
 
 import { disassemble } from '../binary/disassemble.ts';
-import { type JobState, readJob } from '../pool/snapshot.ts';
+import { type JobState, readJob } from '../pool/told/snapshot.ts';
 import { formatValue } from '../runtime/literals.ts';
 import type { Module } from '../runtime/module.ts';
 import type { Store } from '../runtime/store.ts';

@@ -5,11 +5,14 @@
  */
 
 export type { Instance } from '../vm.ts';
-export { JobLimitError, LostError, SuspendedError } from './ends.ts';
-export { CancelledError, WorkerError } from './errors.ts';
-export { Job } from './job.ts';
-export type { Inputs } from './map.ts';
-export type { ModuleLike } from './module-bytes.ts';
+export { Job } from './job/job.ts';
+export type { Inputs } from './job/map.ts';
+export type { RunStatus as JobStatus } from './job/run.ts';
+export type { Affinity } from './line/scheduler.ts';
+export { Pool, type PoolStats, type Recovered } from './pool.ts';
+export { JobLimitError, LostError, SuspendedError } from './told/ends.ts';
+export { CancelledError, WorkerError } from './told/errors.ts';
+export type { ModuleLike } from './told/module-bytes.ts';
 export type {
   CallSpec,
   JobLimits,
@@ -21,12 +24,9 @@ export type {
   ResumeOptions,
   SaveEvery,
   WasiSpec,
-} from './options.ts';
-export { Pool, type PoolStats, type Recovered } from './pool.ts';
-export type { Call, Done, Step, StepResult } from './program.ts';
-export type { RunStatus as JobStatus } from './run.ts';
-export type { Affinity } from './scheduler.ts';
-export type { Service, ServiceCall } from './services.ts';
-export { JobSnapshot } from './snapshot.ts';
-export type { JobStats } from './stats.ts';
-export type { WasiJob, WasiOutput } from './wasi.ts';
+} from './told/options.ts';
+export type { Call, Done, Step, StepResult } from './told/program.ts';
+export type { Service, ServiceCall } from './told/services.ts';
+export { JobSnapshot } from './told/snapshot.ts';
+export type { JobStats } from './told/stats.ts';
+export type { WasiJob, WasiOutput } from './told/wasi.ts';

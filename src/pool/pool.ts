@@ -5,9 +5,11 @@ import type { ProgramThread, ProgramThreads } from '../javascript/run/afar.ts';
 import type { Value } from '../runtime/ref.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Store } from '../store/index.ts';
-import type { Job } from './job.ts';
-import { Life } from './life.ts';
-import { type Inputs, mapInputs } from './map.ts';
+import type { Job } from './job/job.ts';
+import { Life } from './job/life.ts';
+import { type Inputs, mapInputs } from './job/map.ts';
+import { resumed, submitted } from './job/origin.ts';
+import type { RunStatus } from './job/run.ts';
 import {
   type CallSpec,
   checkMap,
@@ -20,12 +22,10 @@ import {
   poolSpec,
   type ResumeOptions,
   type WasiSpec,
-} from './options.ts';
-import { resumed, submitted } from './origin.ts';
-import type { RunStatus } from './run.ts';
-import type { Service } from './services.ts';
-import type { JobSnapshot } from './snapshot.ts';
-import type { WasiOutput } from './wasi.ts';
+} from './told/options.ts';
+import type { Service } from './told/services.ts';
+import type { JobSnapshot } from './told/snapshot.ts';
+import type { WasiOutput } from './told/wasi.ts';
 
 /** What a pool does at the moment. */
 export interface PoolStats {

@@ -222,7 +222,13 @@ test('a program is stopped by its time and its memory', async (t) => {
 test('time runs out whatever is collected meanwhile', async (t) => {
   const collecting = '--expose-gc --import=data:text/javascript,setInterval(gc,20).unref()'.split(' ');
   const runs = [[], ['--save', 'collected.wbx']].flatMap((save) =>
-    [['loop.wasm'], ['asks.wasm', '--host', 'never.mjs']].map((what) => ['run', ...what, '--timeout', '20000', ...save]),
+    [['loop.wasm'], ['asks.wasm', '--host', 'never.mjs']].map((what) => [
+      'run',
+      ...what,
+      '--timeout',
+      '20000',
+      ...save,
+    ]),
   );
   await Promise.all(
     runs.map(async (command) => {

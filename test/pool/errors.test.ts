@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
 import test from 'ava';
-import { CancelledError, fromData, toData, WorkerError } from '../../src/pool/errors.ts';
 import { Pool } from '../../src/pool/index.ts';
-import { pack, unpack } from '../../src/pool/parcel.ts';
+import { CancelledError, fromData, toData, WorkerError } from '../../src/pool/told/errors.ts';
+import { pack, unpack } from '../../src/pool/told/parcel.ts';
 import * as spec from '../../src/spec/errors.ts';
 import { moduleOf } from '../wat.ts';
 

@@ -4,9 +4,9 @@
 import test from 'ava';
 import { CrashError, UsageError } from '../../src/index.ts';
 import { type ProgramOutcome, pause, resume, run, type ToolCall } from '../../src/javascript/node/index.ts';
-import { deferred } from '../../src/pool/deferred.ts';
 import { CancelledError, Pool, WorkerError } from '../../src/pool/index.ts';
-import { stages } from '../../src/pool/protocol.ts';
+import { deferred } from '../../src/pool/line/deferred.ts';
+import { stages } from '../../src/pool/told/protocol.ts';
 import { engines, resultOf, tokenOf } from '../javascript/programs.ts';
 import { moduleOf } from '../wat.ts';
 

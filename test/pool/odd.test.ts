@@ -3,8 +3,8 @@
 import { inspect } from 'node:util';
 import test from 'ava';
 import { HostError, UsageError } from '../../src/index.ts';
-import { fromData, toData } from '../../src/pool/errors.ts';
 import { Pool, type PoolOptions } from '../../src/pool/index.ts';
+import { fromData, toData } from '../../src/pool/told/errors.ts';
 import { oddPromises, oddValues } from '../spec/odd.ts';
 import { arithmetic, moduleOf } from './guests.ts';
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { Roster } from '../../src/pool/roster.ts';
+import { Roster } from '../../src/pool/line/roster.ts';
 
 test('what is added is there until it is removed, in whatever order', (t) => {
   const items = Array.from({ length: 6 }, (_, name) => ({ name, seat: 0 }));

@@ -2,9 +2,9 @@
 
 import test from 'ava';
 import { VM } from '../../src/index.ts';
-import { bounds } from '../../src/pool/bounds.ts';
-import { checkpointOf, decoded, forgetCheckpoint } from '../../src/pool/saving.ts';
-import { Series, vmAt } from '../../src/pool/series.ts';
+import { bounds } from '../../src/pool/line/bounds.ts';
+import { checkpointOf, decoded, forgetCheckpoint } from '../../src/pool/thread/saving.ts';
+import { Series, vmAt } from '../../src/pool/told/series.ts';
 import { moduleOf } from '../wat.ts';
 
 const module = await moduleOf('(memory (export "m") 4) (func (export "f") (loop (br 0)))');

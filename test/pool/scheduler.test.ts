@@ -1,5 +1,5 @@
 import test from 'ava';
-import { type Affinity, Scheduler, type Ticket, ticket } from '../../src/pool/scheduler.ts';
+import { type Affinity, Scheduler, type Ticket, ticket } from '../../src/pool/line/scheduler.ts';
 
 interface Named extends Ticket {
   readonly name: string;

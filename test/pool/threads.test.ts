@@ -1,8 +1,8 @@
 // What threads are told about modules, and about the VMs that they have kept.
 
 import test, { type ExecutionContext } from 'ava';
-import { bounds, codeCost, moduleCost } from '../../src/pool/bounds.ts';
-import { Threads } from '../../src/pool/threads.ts';
+import { Threads } from '../../src/pool/job/threads.ts';
+import { bounds, codeCost, moduleCost } from '../../src/pool/line/bounds.ts';
 import type { Rewritten } from '../../src/rewrite/module/module.ts';
 import { arithmetic, moduleOf, summing } from './guests.ts';
 

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import test from 'ava';
 import { VM } from '../../src/index.ts';
 import { type Job, Pool } from '../../src/pool/index.ts';
-import { Scheduler } from '../../src/pool/scheduler.ts';
-import { Threads } from '../../src/pool/threads.ts';
+import { Threads } from '../../src/pool/job/threads.ts';
+import { Scheduler } from '../../src/pool/line/scheduler.ts';
 import { arithmetic, moduleOf, sumBelow, summing } from './guests.ts';
 
 const engines = ['native', 'interpreter', 'auto'] as const;

@@ -15,7 +15,7 @@ import { assemble } from '../../bench/work.ts';
 import { type Imports, Module, type Value, VM } from '../../src/index.ts';
 import { namespaceOf } from '../../src/js-api/namespace.ts';
 import { Realm } from '../../src/js-api/realm.ts';
-import { firstStep, runStep } from '../../src/pool/program.ts';
+import { firstStep, runStep } from '../../src/pool/told/program.ts';
 import type { Engine } from '../../src/runtime/engine.ts';
 import { type EngineName, engineNamed } from '../../src/vm/engines.ts';
 import { vmLimits } from '../../src/vm/options.ts';

@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { parseArgs } from 'node:util';
-import { bounds } from '../../src/pool/bounds.ts';
 import { Pool } from '../../src/pool/index.ts';
+import { bounds } from '../../src/pool/line/bounds.ts';
 import { type KindName, kindNames, kinds } from './kinds.ts';
 import { changes, isFlat, type Sample, sample, toText } from './measure.ts';
 

@@ -5,7 +5,7 @@ import { StoreError } from '../../spec/errors.ts';
 import { aCount, aNumber, anInteger, aText, type Checks, oneOf, optionsOf } from '../../spec/options.ts';
 import { attempt, messageOf } from '../../spec/told.ts';
 import type { Head, HeadState } from '../../store/index.ts';
-import { pack, unpack } from '../parcel.ts';
+import { pack, unpack } from '../told/parcel.ts';
 
 /** `live`: it has no result yet. */
 export type EntryState = 'live' | 'done' | 'failed';

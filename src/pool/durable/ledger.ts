@@ -7,7 +7,7 @@ import { UsageError } from '../../spec/errors.ts';
 import { isA, quoted } from '../../spec/told.ts';
 import { openStore } from '../../store/disk/index.ts';
 import { blobName, type Head, type NewBlob, type Store, StoreError } from '../../store/index.ts';
-import { LostError } from '../ends.ts';
+import { LostError } from '../told/ends.ts';
 import { joined, partsOf, seriesOf, split } from './blobs.ts';
 import { type Entry, entryOf, headOf, jobsPrefix, keyOf, stateOf } from './entry.ts';
 import { Owners } from './owners.ts';

@@ -8,7 +8,7 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { attempt, isA } from '../../spec/told.ts';
 import { type Head, type Store, StoreError } from '../../store/index.ts';
-import { pack, unpack } from '../parcel.ts';
+import { pack, unpack } from '../told/parcel.ts';
 
 const prefix = 'owner/';
 

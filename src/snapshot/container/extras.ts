@@ -5,7 +5,7 @@
 //            VM's data names
 //   calls    JSON: the calls to make once the one that the VM is in has returned, each `{ export, args }`; arguments are
 //            as they are written on the command line (runtime/literals.ts)
-//   job      bytes that are the pool's business (pool/snapshot.ts)
+//   job      bytes that are the pool's business (pool/told/snapshot.ts)
 
 import { SnapshotError } from '../../spec/errors.ts';
 import { bad } from '../data/form.ts';

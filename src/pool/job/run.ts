@@ -2,21 +2,21 @@
 // slice gets; everything that involves other jobs or threads is life.ts's.
 
 import { randomUUID } from 'node:crypto';
-import { weightOf } from '../runtime/weight.ts';
-import { mapWords } from '../snapshot/data/format.ts';
-import { type Deferred, deferred } from './deferred.ts';
-import type { Kept } from './durable/kept.ts';
-import type { JobSpec } from './options.ts';
-import { firstFuel, nextFuel } from './pace.ts';
-import { shareBytes } from './parcel.ts';
-import type { Answer, MovingVm, Order, Progress, Reply, SliceEnd, VmState } from './protocol.ts';
-import { clock } from './protocol.ts';
-import type { Placed } from './roster.ts';
-import { type ThreadId, type Ticket, ticket } from './scheduler.ts';
-import { Series, vmAt } from './series.ts';
-import type { BoundService } from './services.ts';
-import { JobSnapshot, wholeOf } from './snapshot.ts';
-import { addSlice, type JobStats, noStats } from './stats.ts';
+import { weightOf } from '../../runtime/weight.ts';
+import { mapWords } from '../../snapshot/data/format.ts';
+import { type Deferred, deferred } from '../line/deferred.ts';
+import { firstFuel, nextFuel } from '../line/pace.ts';
+import type { Placed } from '../line/roster.ts';
+import { type ThreadId, type Ticket, ticket } from '../line/scheduler.ts';
+import type { JobSpec } from '../told/options.ts';
+import { shareBytes } from '../told/parcel.ts';
+import type { Answer, MovingVm, Order, Progress, Reply, SliceEnd, VmState } from '../told/protocol.ts';
+import { clock } from '../told/protocol.ts';
+import { Series, vmAt } from '../told/series.ts';
+import type { BoundService } from '../told/services.ts';
+import { JobSnapshot, wholeOf } from '../told/snapshot.ts';
+import { addSlice, type JobStats, noStats } from '../told/stats.ts';
+import type { Kept } from './kept.ts';
 import type { ThreadPart } from './threads.ts';
 
 /** Where a job is at some moment. */

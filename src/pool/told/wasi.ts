@@ -1,9 +1,9 @@
 // Jobs that are programs for WASI: what they are given and what comes of them, on both sides. What a program has of WASI is
 // state of its VM and moves with it, so what it is given goes to a thread once, with the first slice.
 
-import { UsageError } from '../spec/errors.ts';
-import { anything, type Checks, check, optionsOf } from '../spec/options.ts';
-import type { Instance, VM } from '../vm.ts';
+import { UsageError } from '../../spec/errors.ts';
+import { anything, type Checks, check, optionsOf } from '../../spec/options.ts';
+import type { Instance, VM } from '../../vm.ts';
 import {
   type ClockOption,
   type Content,
@@ -14,8 +14,8 @@ import {
   type Wasi,
   type WasiLimits,
   wasi,
-} from '../wasi/index.ts';
-import { giverOf } from '../wasi/options.ts';
+} from '../../wasi/index.ts';
+import { giverOf } from '../../wasi/options.ts';
 import { type Parcel, pack, unpack } from './parcel.ts';
 import type { Program, Step, StepResult } from './program.ts';
 

@@ -1,10 +1,10 @@
 // What a pool's record of a job has besides where the job is kept: when it is to be saved next.
 
-import type { Deferred } from '../deferred.ts';
-import type { SaveEvery } from '../options.ts';
-import type { Checkpoint, Order } from '../protocol.ts';
-import { Series } from '../series.ts';
-import type { Held } from './ledger.ts';
+import type { Held } from '../durable/ledger.ts';
+import type { Deferred } from '../line/deferred.ts';
+import type { SaveEvery } from '../told/options.ts';
+import type { Checkpoint, Order } from '../told/protocol.ts';
+import { Series } from '../told/series.ts';
 import type { Origin } from './spec.ts';
 
 type RunTask = Extract<Order['task'], { kind: 'run' }>;

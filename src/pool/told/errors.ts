@@ -4,9 +4,20 @@
 
 import { fileURLToPath } from 'node:url';
 import { Serializer } from 'node:v8';
-import * as spec from '../spec/errors.ts';
-import { guestLines, hostLines } from '../spec/stacks.ts';
-import { attempt, cut, isA, isError, mostOfMessage, mostOfName, peek, textIn, told, toldThrown } from '../spec/told.ts';
+import * as spec from '../../spec/errors.ts';
+import { guestLines, hostLines } from '../../spec/stacks.ts';
+import {
+  attempt,
+  cut,
+  isA,
+  isError,
+  mostOfMessage,
+  mostOfName,
+  peek,
+  textIn,
+  told,
+  toldThrown,
+} from '../../spec/told.ts';
 import type { CauseData, ErrorData } from './protocol.ts';
 
 /** The job was given up, by `cancel()`, an abandoned `map`, or `terminate()`. Its state is gone. */
@@ -106,7 +117,7 @@ class Teller {
 }
 
 /** Where the functions of this package are, as stacks write it. */
-const ours = ['../', '../../workers/']
+const ours = ['../../', '../../../workers/']
   .map((folder) => new URL(folder, import.meta.url))
   .flatMap((folder) => [folder.href, fileURLToPath(folder)]);
 

@@ -1,9 +1,9 @@
 // Values at the edge of a VM that crosses threads: what may leave it, and how a service's answer becomes results.
 // Whether a value is of its type at all is checked where it enters a slot (runtime/value.ts).
 
-import { Ref, type Value } from '../runtime/ref.ts';
-import { UsageError } from '../spec/errors.ts';
-import type { ValType } from '../spec/types.ts';
+import { Ref, type Value } from '../../runtime/ref.ts';
+import { UsageError } from '../../spec/errors.ts';
+import type { ValType } from '../../spec/types.ts';
 
 /** Throws UsageError for references into the VM: they mean nothing outside of it. */
 export function checkLeaving(values: readonly Value[], what: string): void {

@@ -6,11 +6,11 @@ import { concatBytes } from '@noble/hashes/utils.js';
 import { hashOf } from '../../runtime/sha256.ts';
 import { StoreError } from '../../spec/errors.ts';
 import { attempt, cut } from '../../spec/told.ts';
-import type { Carried } from '../module-bytes.ts';
-import type { JobSpec } from '../options.ts';
-import { pack, shareBytes, unpack } from '../parcel.ts';
-import type { Progress, VmState } from '../protocol.ts';
-import type { Place } from '../run.ts';
+import type { Carried } from '../told/module-bytes.ts';
+import type { JobSpec } from '../told/options.ts';
+import { pack, shareBytes, unpack } from '../told/parcel.ts';
+import type { Progress, VmState } from '../told/protocol.ts';
+import type { Place } from './run.ts';
 
 /** Where a job begins: a new VM, or one that was saved elsewhere. */
 export type Origin = Omit<Place, 'paid'>;

@@ -1,8 +1,8 @@
 // Where a job begins: what it was submitted or resumed with, and the place that it starts from.
 
-import { Snapshot } from '../snapshot/snapshot.ts';
-import { check } from '../spec/options.ts';
-import { type Carried, carried } from './module-bytes.ts';
+import { Snapshot } from '../../snapshot/snapshot.ts';
+import { check } from '../../spec/options.ts';
+import { type Carried, carried } from '../told/module-bytes.ts';
 import {
   type CallSpec,
   type JobSpec,
@@ -10,11 +10,11 @@ import {
   type ProgramSpec,
   type ResumeOptions,
   type WasiSpec,
-} from './options.ts';
-import { pack } from './parcel.ts';
-import { firstStep } from './program.ts';
+} from '../told/options.ts';
+import { pack } from '../told/parcel.ts';
+import { firstStep } from '../told/program.ts';
+import { JobSnapshot } from '../told/snapshot.ts';
 import type { Place } from './run.ts';
-import { JobSnapshot } from './snapshot.ts';
 
 export interface Origin {
   readonly spec: JobSpec;

@@ -3,9 +3,9 @@
 // out not to be one that can travel.
 
 import { Deserializer, Serializer } from 'node:v8';
-import { sharedCopy } from '../runtime/shared.ts';
-import { SnapshotError, UsageError } from '../spec/errors.ts';
-import { messageOf } from '../spec/told.ts';
+import { sharedCopy } from '../../runtime/shared.ts';
+import { SnapshotError, UsageError } from '../../spec/errors.ts';
+import { messageOf } from '../../spec/told.ts';
 
 /** A packed value: what structured clone can copy, as V8 serializes it. The bytes never change once packed. */
 export type Parcel = Uint8Array<ArrayBufferLike>;

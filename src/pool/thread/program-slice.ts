@@ -1,7 +1,7 @@
 // A slice of a JavaScript program, as a worker does it. What runs there is loaded when the first one comes.
 
-import { toData } from './errors.ts';
-import { type ProgramReply, type ProgramTask, pauses, stages, type WorkerData } from './protocol.ts';
+import { toData } from '../told/errors.ts';
+import { type ProgramReply, type ProgramTask, pauses, stages, type WorkerData } from '../told/protocol.ts';
 
 /** So long a program may go on while others wait for its thread, and so long while nobody does, in ms. */
 const sliceMs = { crowded: 50, free: 500 } as const;
@@ -13,7 +13,7 @@ export async function programSlice(
 ): Promise<ProgramReply> {
   Atomics.store(stage, slot, stages.begun);
   try {
-    const { runSlice } = await import('../javascript/node/slice.ts');
+    const { runSlice } = await import('../../javascript/node/slice.ts');
     const begunAt = performance.now();
     const mayRun = () => (Atomics.load(crowded, 0) === 0 ? sliceMs.free : sliceMs.crowded);
     const shallRest = () => Atomics.load(pause, slot) !== pauses.none || performance.now() - begunAt > mayRun();

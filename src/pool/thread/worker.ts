@@ -3,26 +3,23 @@
 
 import { resourceLimits, workerData } from 'node:worker_threads';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
-import { asyncHostFunction } from '../host/define.ts';
-import { useCodeCache } from '../rewrite/module/code-cache.ts';
-import { adopt, compiledOf } from '../rewrite/module/module.ts';
-import { useStack } from '../rewrite/run/native-stack.ts';
-import type { Outcome, SuspendReason } from '../runtime/engine.ts';
-import { Module } from '../runtime/module.ts';
-import type { Value } from '../runtime/ref.ts';
-import { CrashError, ExitError, LimitError, SnapshotError, UsageError } from '../spec/errors.ts';
-import { withDeadline } from '../spec/patience.ts';
-import { cut, isA, messageOf } from '../spec/told.ts';
-import type { FuncType } from '../spec/types.ts';
-import { type Importable, type Imports, VM } from '../vm.ts';
-import type { Wasi } from '../wasi/index.ts';
-import { deliverAnswer } from './answer.ts';
-import { fileCache } from './cache.ts';
-import { toData } from './errors.ts';
-import { nextFuel } from './pace.ts';
-import { pack, unpack } from './parcel.ts';
-import { firstStep, lastPlainStep, type Program, plainProgram, runStep } from './program.ts';
-import { programSlice } from './program-slice.ts';
+import { asyncHostFunction } from '../../host/define.ts';
+import { useCodeCache } from '../../rewrite/module/code-cache.ts';
+import { adopt, compiledOf } from '../../rewrite/module/module.ts';
+import { useStack } from '../../rewrite/run/native-stack.ts';
+import type { Outcome, SuspendReason } from '../../runtime/engine.ts';
+import { Module } from '../../runtime/module.ts';
+import type { Value } from '../../runtime/ref.ts';
+import { CrashError, ExitError, LimitError, SnapshotError, UsageError } from '../../spec/errors.ts';
+import { withDeadline } from '../../spec/patience.ts';
+import { cut, isA, messageOf } from '../../spec/told.ts';
+import type { FuncType } from '../../spec/types.ts';
+import { type Importable, type Imports, VM } from '../../vm.ts';
+import type { Wasi } from '../../wasi/index.ts';
+import { nextFuel } from '../line/pace.ts';
+import { toData } from '../told/errors.ts';
+import { pack, unpack } from '../told/parcel.ts';
+import { firstStep, lastPlainStep, type Program, plainProgram, runStep } from '../told/program.ts';
 import type {
   CodeParcel,
   MovingVm,
@@ -34,11 +31,14 @@ import type {
   SliceEnd,
   Tidy,
   WorkerData,
-} from './protocol.ts';
-import { clock, pauses, stages } from './protocol.ts';
+} from '../told/protocol.ts';
+import { clock, pauses, stages } from '../told/protocol.ts';
+import { checkLeaving } from '../told/values.ts';
+import { systemOf, wasiProgram } from '../told/wasi.ts';
+import { deliverAnswer } from './answer.ts';
+import { fileCache } from './cache.ts';
+import { programSlice } from './program-slice.ts';
 import { checkpointOf, decoded, forgetCheckpoint, saved } from './saving.ts';
-import { checkLeaving } from './values.ts';
-import { systemOf, wasiProgram } from './wasi.ts';
 
 /** When this thread could take its first order. */
 const bornAt = clock();

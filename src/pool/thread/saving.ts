@@ -1,15 +1,15 @@
 // VMs of jobs as bytes, on a worker's thread: all of one, or what has changed since the checkpoint before; and back.
 
 import { threadId } from 'node:worker_threads';
-import { Lru } from '../runtime/lru.ts';
-import { lastOf } from '../snapshot/container/whole.ts';
-import { rowsOf } from '../snapshot/pages/rows.ts';
-import { mostOfSnapshot } from '../snapshot/restore.ts';
-import { Snapshot } from '../snapshot/snapshot.ts';
-import type { VM } from '../vm.ts';
-import { bounds } from './bounds.ts';
-import { type Parcel, shareBytes } from './parcel.ts';
-import type { Checkpoint, Order, VmState } from './protocol.ts';
+import { Lru } from '../../runtime/lru.ts';
+import { lastOf } from '../../snapshot/container/whole.ts';
+import { rowsOf } from '../../snapshot/pages/rows.ts';
+import { mostOfSnapshot } from '../../snapshot/restore.ts';
+import { Snapshot } from '../../snapshot/snapshot.ts';
+import type { VM } from '../../vm.ts';
+import { bounds } from '../line/bounds.ts';
+import { type Parcel, shareBytes } from '../told/parcel.ts';
+import type { Checkpoint, Order, VmState } from '../told/protocol.ts';
 
 export const saved = (vm: VM): Parcel => shareBytes(vm.save().encode());
 

@@ -3,7 +3,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { threadId } from 'node:worker_threads';
-import type { CodeCache } from '../rewrite/module/code-cache.ts';
+import type { CodeCache } from '../../rewrite/module/code-cache.ts';
 
 export const fileCache = (folder: string): CodeCache => ({
   get(key) {

@@ -1,10 +1,10 @@
 // A job as its owner holds it.
 
-import type { Value } from '../runtime/ref.ts';
-import type { ResumeOptions } from './options.ts';
+import type { Value } from '../../runtime/ref.ts';
+import type { ResumeOptions } from '../told/options.ts';
+import type { JobSnapshot } from '../told/snapshot.ts';
+import type { JobStats } from '../told/stats.ts';
 import type { Run, RunStatus } from './run.ts';
-import type { JobSnapshot } from './snapshot.ts';
-import type { JobStats } from './stats.ts';
 
 /** What the pool does for a job. */
 export interface JobControl {

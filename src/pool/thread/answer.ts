@@ -1,11 +1,11 @@
 // How what a service has answered reaches the guest that waits for it.
 
-import { SnapshotError } from '../spec/errors.ts';
-import type { VM } from '../vm.ts';
-import { fromData } from './errors.ts';
-import { unpack } from './parcel.ts';
-import type { Answer } from './protocol.ts';
-import { resultsOf } from './values.ts';
+import { SnapshotError } from '../../spec/errors.ts';
+import type { VM } from '../../vm.ts';
+import { fromData } from '../told/errors.ts';
+import { unpack } from '../told/parcel.ts';
+import type { Answer } from '../told/protocol.ts';
+import { resultsOf } from '../told/values.ts';
 
 /**
  * What a service answered goes in as results; what is no result of the import's type is the service's error. Throws

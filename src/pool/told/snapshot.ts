@@ -2,11 +2,11 @@
 // hostile until the VM's restore has verified them, and never say what code to load: modules, job module and host
 // functions are named by whoever resumes.
 
-import type { Opened, PlannedCall } from '../snapshot/container/extras.ts';
-import { closeSaved, joinSeries, openSaved } from '../snapshot/container/whole.ts';
-import { Snapshot, snapshotBytes } from '../snapshot/snapshot.ts';
-import { SnapshotError } from '../spec/errors.ts';
-import { attempt } from '../spec/told.ts';
+import type { Opened, PlannedCall } from '../../snapshot/container/extras.ts';
+import { closeSaved, joinSeries, openSaved } from '../../snapshot/container/whole.ts';
+import { Snapshot, snapshotBytes } from '../../snapshot/snapshot.ts';
+import { SnapshotError } from '../../spec/errors.ts';
+import { attempt } from '../../spec/told.ts';
 import { fromData, toData } from './errors.ts';
 import { isIdentity } from './identity.ts';
 import type { JobSpec } from './options.ts';

@@ -3,10 +3,12 @@
 
 import type { Worker } from 'node:worker_threads';
 import { Piscina, queueOptionsSymbol } from 'piscina';
-import type { CompiledCode } from '../rewrite/module/module.ts';
-import { isA } from '../spec/told.ts';
-import { bounds, codeCost, moduleCost } from './bounds.ts';
-import type { Carried } from './module-bytes.ts';
+import type { CompiledCode } from '../../rewrite/module/module.ts';
+import { isA } from '../../spec/told.ts';
+import { bounds, codeCost, moduleCost } from '../line/bounds.ts';
+import type { ThreadId } from '../line/scheduler.ts';
+import { Shelf } from '../line/shelf.ts';
+import type { Carried } from '../told/module-bytes.ts';
 import {
   type CodeParcel,
   type ModuleParcel,
@@ -18,9 +20,7 @@ import {
   stages,
   type Tidy,
   type WorkerData,
-} from './protocol.ts';
-import type { ThreadId } from './scheduler.ts';
-import { Shelf } from './shelf.ts';
+} from '../told/protocol.ts';
 
 export interface ThreadOptions {
   readonly threads: number;
@@ -70,7 +70,7 @@ const stackSizeMb = 32;
 
 /** A source file's worker is a source file, a compiled one's a compiled one. */
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-const entry = new URL(`../../workers/slice.${extension}`, import.meta.url).href;
+const entry = new URL(`../../../workers/slice.${extension}`, import.meta.url).href;
 
 /** What Piscina shows of a worker; the worker itself is behind a symbol. */
 type WorkerView = object & { readonly id: ThreadId };

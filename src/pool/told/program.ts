@@ -23,18 +23,18 @@
 //     };
 //
 //     // elsewhere
-//     pool.submit({ module, program: new URL('./decode-png.js', import.meta.url), input: png })
+//     pool.submit({ module, program: new URL('../decode-png.js', import.meta.url), input: png })
 //
 // Steps keep nothing in variables of their module: another thread has its own copy of it. State, input and output are
 // what structured clone can copy; references into the guest are not. A job module may also export `imports`, host
 // functions as in `VM.instantiate`, under the same rule.
 
-import { parseArguments } from '../runtime/literals.ts';
-import type { Value } from '../runtime/ref.ts';
-import type { PlannedCall } from '../snapshot/container/extras.ts';
-import { HostError, UsageError } from '../spec/errors.ts';
-import { cut, messageOf, quoted } from '../spec/told.ts';
-import type { Instance } from '../vm.ts';
+import { parseArguments } from '../../runtime/literals.ts';
+import type { Value } from '../../runtime/ref.ts';
+import type { PlannedCall } from '../../snapshot/container/extras.ts';
+import { HostError, UsageError } from '../../spec/errors.ts';
+import { cut, messageOf, quoted } from '../../spec/told.ts';
+import type { Instance } from '../../vm.ts';
 
 /** Call an export of the guest, then go on with the step `next`. */
 export interface Call {

@@ -1,9 +1,9 @@
 // What a job and a pool are told by their users: every option, its default, and the checks. Nothing is done here.
 
 import { availableParallelism } from 'node:os';
-import type { Value } from '../runtime/ref.ts';
-import type { VmLimits } from '../runtime/store.ts';
-import { UsageError } from '../spec/errors.ts';
+import type { Value } from '../../runtime/ref.ts';
+import type { VmLimits } from '../../runtime/store.ts';
+import { UsageError } from '../../spec/errors.ts';
 import {
   aCount,
   aFunction,
@@ -23,15 +23,15 @@ import {
   optionsOf,
   recordOf,
   theOptions,
-} from '../spec/options.ts';
-import { mostOfName } from '../spec/told.ts';
-import type { Store } from '../store/index.ts';
-import { engineOption } from '../vm/engines.ts';
-import { givenLimits, type LimitOptions, limitChecks } from '../vm/options.ts';
-import type { VmOptions } from '../vm.ts';
+} from '../../spec/options.ts';
+import { mostOfName } from '../../spec/told.ts';
+import type { Store } from '../../store/index.ts';
+import { engineOption } from '../../vm/engines.ts';
+import { givenLimits, type LimitOptions, limitChecks } from '../../vm/options.ts';
+import type { VmOptions } from '../../vm.ts';
+import { type Affinity, priorities } from '../line/scheduler.ts';
 import { isIdentity } from './identity.ts';
 import { aModule, type Carried, type ModuleLike } from './module-bytes.ts';
-import { type Affinity, priorities } from './scheduler.ts';
 import { isService, type Service } from './services.ts';
 import type { JobStats } from './stats.ts';
 import { aWasiJob, type WasiJob, type WasiOrder, wasiOrder } from './wasi.ts';
@@ -223,7 +223,7 @@ export interface JobSpec {
 
 const aUrl = check(
   (url: URL | string) => URL.canParse(String(url)),
-  "an absolute URL, as of new URL('./file.js', import.meta.url)",
+  "an absolute URL, as of new URL('../file.js', import.meta.url)",
 );
 const anIdentity = check(isIdentity, `a text of 1 to ${mostOfName} characters`);
 const aService = check(isService, 'a service: an object, a Comlink remote, a MessagePort or a Worker');

@@ -1,27 +1,27 @@
 // The life of jobs: owns the state of all of them between their slices and decides what becomes of them. Who is next is
 // scheduler.ts's, how a slice gets to a thread threads.ts's, what happens there worker.ts's, what users ask for pool.ts's.
 
-import type { ProgramThread } from '../javascript/run/afar.ts';
-import { Module } from '../runtime/module.ts';
-import type { Value } from '../runtime/ref.ts';
-import { CrashError, UsageError, type WasboxError } from '../spec/errors.ts';
-import { mostMs } from '../spec/options.ts';
-import { cut, isA, toldThrown } from '../spec/told.ts';
-import { deferred } from './deferred.ts';
-import { DurableJobs, type PoolSide } from './durable/jobs.ts';
-import { JobLimitError, LostError, SuspendedError } from './ends.ts';
-import { CancelledError, fromData, toData, WorkerError } from './errors.ts';
+import type { ProgramThread } from '../../javascript/run/afar.ts';
+import { Module } from '../../runtime/module.ts';
+import type { Value } from '../../runtime/ref.ts';
+import { CrashError, UsageError, type WasboxError } from '../../spec/errors.ts';
+import { mostMs } from '../../spec/options.ts';
+import { cut, isA, toldThrown } from '../../spec/told.ts';
+import { deferred } from '../line/deferred.ts';
+import { Roster } from '../line/roster.ts';
+import { Scheduler, type ThreadId } from '../line/scheduler.ts';
+import { JobLimitError, LostError, SuspendedError } from '../told/ends.ts';
+import { CancelledError, fromData, toData, WorkerError } from '../told/errors.ts';
+import { checkFork, checkService, type JobSpec, jobSpec, type PoolSpec, type ResumeOptions } from '../told/options.ts';
+import { pack, unpack } from '../told/parcel.ts';
+import { type Answer, type Reply, type SliceEnd, stages } from '../told/protocol.ts';
+import { BoundService, checkServices, type Service } from '../told/services.ts';
+import { JobSnapshot } from '../told/snapshot.ts';
+import { DurableJobs, type PoolSide } from './durable-jobs.ts';
 import { Job } from './job.ts';
-import { checkFork, checkService, type JobSpec, jobSpec, type PoolSpec, type ResumeOptions } from './options.ts';
 import { type Origin, resumed } from './origin.ts';
-import { pack, unpack } from './parcel.ts';
 import { type PlacedProgram, Programs } from './programs.ts';
-import { type Answer, type Reply, type SliceEnd, stages } from './protocol.ts';
-import { Roster } from './roster.ts';
 import { nowhere, Run, type RunStatus, type Stop, wordBytes } from './run.ts';
-import { Scheduler, type ThreadId } from './scheduler.ts';
-import { BoundService, checkServices, type Service } from './services.ts';
-import { JobSnapshot } from './snapshot.ts';
 import { type Lost, Threads } from './threads.ts';
 
 /** How long a thread may be busy with a job that is over its overtime, in ms. */

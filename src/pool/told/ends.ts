@@ -1,7 +1,7 @@
 // How a job can end with its state in hand.
 
-import * as spec from '../spec/errors.ts';
-import { quoted } from '../spec/told.ts';
+import * as spec from '../../spec/errors.ts';
+import { quoted } from '../../spec/told.ts';
 import { keepClass, shorten } from './errors.ts';
 import type { JobSnapshot } from './snapshot.ts';
 

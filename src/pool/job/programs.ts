@@ -1,12 +1,12 @@
 // Programs of JavaScript among the jobs: their slices stand in the same line. Between slices a program is with whoever drives
 // it (javascript/run/afar.ts), so nothing of it is here, and a thread that dies is no loss: another one runs the slice again.
 
-import type { ProgramThread, SliceOrder, SliceResult } from '../javascript/run/afar.ts';
-import { type Deferred, deferred } from './deferred.ts';
-import { fromData, WorkerError } from './errors.ts';
-import type { ProgramReply } from './protocol.ts';
+import type { ProgramThread, SliceOrder, SliceResult } from '../../javascript/run/afar.ts';
+import { type Deferred, deferred } from '../line/deferred.ts';
+import type { Affinity, Scheduler, ThreadId, Ticket } from '../line/scheduler.ts';
+import { fromData, WorkerError } from '../told/errors.ts';
+import type { ProgramReply } from '../told/protocol.ts';
 import type { RunStatus } from './run.ts';
-import type { Affinity, Scheduler, ThreadId, Ticket } from './scheduler.ts';
 import type { Lost, Threads } from './threads.ts';
 
 /** Threads that may die of one slice. */

@@ -1,11 +1,11 @@
 // A job for each input, no more of them at a time than asked for, their outputs in order.
 
-import type { Value } from '../runtime/ref.ts';
-import { UsageError } from '../spec/errors.ts';
+import type { Value } from '../../runtime/ref.ts';
+import { UsageError } from '../../spec/errors.ts';
+import type { ModuleLike } from '../told/module-bytes.ts';
+import type { CallSpec, JobOptions, MapOptions, ProgramSpec, WasiSpec } from '../told/options.ts';
+import { withInput } from '../told/wasi.ts';
 import type { Job } from './job.ts';
-import type { ModuleLike } from './module-bytes.ts';
-import type { CallSpec, JobOptions, MapOptions, ProgramSpec, WasiSpec } from './options.ts';
-import { withInput } from './wasi.ts';
 
 type AnyIterable = Iterable<unknown> & AsyncIterable<unknown>;
 /** Inputs of `pool.map`, one for each job; they may be endless. */

@@ -1,9 +1,9 @@
 // Modules that nobody has decoded yet: a pool can be given bytes, which its threads decode and check within the job's own
 // time. The main thread only hashes them.
 
-import { Module } from '../runtime/module.ts';
-import { hashOf } from '../runtime/sha256.ts';
-import { check } from '../spec/options.ts';
+import { Module } from '../../runtime/module.ts';
+import { hashOf } from '../../runtime/sha256.ts';
+import { check } from '../../spec/options.ts';
 import { shareBytes } from './parcel.ts';
 
 /** What the main thread needs of a module. */

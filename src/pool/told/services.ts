@@ -4,11 +4,11 @@
 
 import { type MessagePort, MessagePort as MessagePortClass, Worker } from 'node:worker_threads';
 import * as Comlink from 'comlink';
-import type { ModuleSyntax } from '../binary/module.ts';
-import { HostError, LinkError } from '../spec/errors.ts';
-import { cut, quoted } from '../spec/told.ts';
-import { deferred } from './deferred.ts';
-import { Line } from './line.ts';
+import type { ModuleSyntax } from '../../binary/module.ts';
+import { HostError, LinkError } from '../../spec/errors.ts';
+import { cut, quoted } from '../../spec/told.ts';
+import { deferred } from '../line/deferred.ts';
+import { Line } from '../line/line.ts';
 
 /**
  * Each method answers the import of its name; it may return a promise. After the guest's arguments it gets one more: a

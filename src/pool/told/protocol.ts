@@ -2,11 +2,11 @@
 // field. life.ts sends orders and reads replies, worker.ts the reverse. What a worker keeps of it the main thread knows,
 // and could do without.
 
-import type { SliceOrder, SliceResult } from '../javascript/run/afar.ts';
-import type { CompiledCode } from '../rewrite/module/module.ts';
-import type { VmLimits } from '../runtime/store.ts';
-import type { SnapshotMessage } from '../snapshot/send.ts';
-import type { VmOptions } from '../vm.ts';
+import type { SliceOrder, SliceResult } from '../../javascript/run/afar.ts';
+import type { CompiledCode } from '../../rewrite/module/module.ts';
+import type { VmLimits } from '../../runtime/store.ts';
+import type { SnapshotMessage } from '../../snapshot/send.ts';
+import type { VmOptions } from '../../vm.ts';
 import type { Parcel } from './parcel.ts';
 import type { SliceReport } from './stats.ts';
 import type { WasiOrder } from './wasi.ts';
