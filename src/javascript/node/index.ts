@@ -9,7 +9,7 @@ import type { Session, SessionOptions } from '../run/session.ts';
 import { quickjs } from './quickjs.ts';
 
 export * from '../index.ts';
-export type { ProgramThread, ProgramThreads, SliceOrder, SliceResult, SliceStart } from '../run/afar.ts';
+export type { ProgramThreads } from '../run/afar.ts';
 export { quickjs };
 
 /** Where a program runs. */
