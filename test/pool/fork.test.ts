@@ -3,8 +3,9 @@
 import test from 'ava';
 import { Trap, UsageError } from '../../src/index.ts';
 import { CancelledError, type Job, JobLimitError, Pool, SuspendedError } from '../../src/pool/index.ts';
+import { stages } from '../../src/pool/told/protocol.ts';
 import { memoryStore } from '../../src/store/index.ts';
-import { arithmetic, moduleOf, sumBelow, summing } from './guests.ts';
+import { arithmetic, moduleOf, noisy, sumBelow, summing } from './guests.ts';
 
 const paying = await moduleOf(`(module
   (import "env" "pay" (func $pay (param i32) (result i32)))
@@ -19,7 +20,8 @@ async function until(condition: () => boolean): Promise<void> {
 }
 const results = <T>(jobs: readonly Job<T>[]) => Promise.all(jobs.map(({ result }) => result));
 const threadsOf = (pool: Pool) =>
-  (pool as unknown as { life: { threads: { ids: number[]; kill(id: number): void } } }).life.threads;
+  (pool as unknown as { life: { threads: { ids: number[]; kill(id: number): void; stageOf(id: number): number } } })
+    .life.threads;
 
 for (const engine of ['interpreter', 'native'] as const)
   for (const affinity of ['keep', 'spread'] as const)
@@ -150,6 +152,31 @@ test('options are checked, and forks have names of their own', async (t) => {
     sumBelow(60_000),
   ]);
 });
+
+for (const kept of [false, true])
+  test(`the thread dies that saves a job which awaits a service, ${kept ? 'with' : 'without'} a key`, async (t) => {
+    await using pool = new Pool({ threads: 2, store: memoryStore() });
+    const ask = (_: number, round: number) => new Promise<number>((resolve) => setTimeout(resolve, 400, round));
+    const options = { module: noisy, export: 'run', args: [0, 12], services: { env: { ask } }, retries: 1000 };
+    const expected = await pool.submit(options).result;
+    const job = pool.submit({ ...options, ...(kept ? { key: 'a' } : { onCrash: 'retry', checkpointEvery: 1e6 }) });
+    const threads = threadsOf(pool);
+    const forks: Promise<Job[]>[] = [];
+    const { run } = job as unknown as { run: { lastThread: number; keeping: boolean } };
+    for (let i = 0; i < 10 && job.stats.crashes < 2; i++) {
+      await until(() => (job.status === 'waiting' && !run.keeping) || job.status === 'done');
+      forks.push(job.fork(1, { onCrash: 'retry', retries: 1000 }));
+      // Some die before the order has come, some in its midst.
+      const end = Date.now() + 500;
+      while (i % 2 === 1 && threads.stageOf(run.lastThread) === stages.sent && Date.now() < end);
+      for (const id of threads.ids) threads.kill(id);
+    }
+    t.deepEqual(await job.result, expected);
+    t.true(job.stats.crashes > 0);
+    const all = (await Promise.allSettled(forks)).flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
+    for (const list of await results(all)) t.deepEqual(list, expected);
+    t.true(all.length > 0);
+  });
 
 test('its thread dies: it goes on from its last checkpoint, which a fork is, too', async (t) => {
   await using pool = new Pool({ threads: 2 });

@@ -41,3 +41,25 @@ export const summing = await moduleOf(`(module
   (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))`);
 
 export const sumBelow = (n: number): bigint => (BigInt(n) * BigInt(n - 1)) / 2n;
+
+/** Fills four MiB with noise, and then asks in each round, changing a word here and there. */
+export const noisy = await moduleOf(`(module
+  (import "env" "ask" (func $ask (param i32 i32) (result i32)))
+  (memory (export "memory") 64)
+  (func (export "run") (param $who i32) (param $rounds i32) (result i32) (local $x i32) (local $at i32) (local $i i32)
+    (local.set $x (i32.const 88172645))
+    (loop $fill
+      (local.set $x (i32.xor (local.get $x) (i32.shl (local.get $x) (i32.const 13))))
+      (local.set $x (i32.xor (local.get $x) (i32.shr_u (local.get $x) (i32.const 17))))
+      (local.set $x (i32.xor (local.get $x) (i32.shl (local.get $x) (i32.const 5))))
+      (i32.store (local.get $at) (local.get $x))
+      (local.set $at (i32.add (local.get $at) (i32.const 4)))
+      (br_if $fill (i32.lt_u (local.get $at) (i32.const 4194304))))
+    (loop $round
+      (local.set $at (i32.and (i32.mul (local.get $i) (i32.const 123460)) (i32.const 4194300)))
+      (local.set $x (i32.xor (i32.rotl (local.get $x) (i32.const 7))
+        (i32.add (i32.load (local.get $at)) (call $ask (local.get $who) (local.get $i)))))
+      (i32.store (local.get $at) (local.get $x))
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (br_if $round (i32.lt_u (local.get $i) (local.get $rounds))))
+    (local.get $x)))`);

@@ -559,6 +559,9 @@ export class Life {
     this.threads.cool(run.lastThread, run.id);
     const unharmed = !begun && run.transfer.length === 0;
     if (unharmed) return this.queue(run);
+    // Where it goes on from it may not have made the call yet; else it makes it again.
+    run.call = undefined;
+    run.waited();
     if (run.kept === undefined ? run.revive() : this.durable?.revive(run))
       return run.keeping ? undefined : this.queue(run);
     const death = new WorkerError('the thread that ran the job died', { cause: lost });
