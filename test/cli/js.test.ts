@@ -1,7 +1,7 @@
 // `wasbox js`, and what `resume` and `inspect` make of its tokens: what is printed where, exit codes, failures, and programs
 // that go on in another process. What runs is no more than each case needs, as each is a process with QuickJS of its own.
 
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import test from 'ava';
 import { Folder } from './wasbox.ts';
 
@@ -259,10 +259,7 @@ test('a full disk leaves the last good token whole, and nothing else', async (t)
   t.is(code, 8, err);
   t.is(err, 'wasbox: cannot save to plain.wbj: it would be larger than files may be; the file is as it was\n');
   t.deepEqual(await readFile(folder.file('plain.wbj')), good);
-  t.deepEqual(
-    (await readdir(folder.path)).filter((name) => name.endsWith('.tmp')),
-    [],
-  );
+  t.deepEqual(await folder.leftovers('plain.wbj'), []);
   const device = await wasbox('resume', 'plain.wbj', '--save', '/dev/full');
   t.deepEqual([device.code, device.err], [8, 'wasbox: cannot save to /dev/full: the disk is full\n']);
 });

@@ -1,7 +1,7 @@
 // `--save`: what there was is there until what there is now is whole, and signals save wherever the program is.
 
 import { execFile } from 'node:child_process';
-import { chmod, link, lstat, mkdir, readdir, readFile, stat, symlink } from 'node:fs/promises';
+import { chmod, link, lstat, mkdir, readFile, stat, symlink } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import test from 'ava';
 import { Module } from '../../src/index.ts';
@@ -16,7 +16,6 @@ test.before(async () => {
 test.after.always(() => folder.remove());
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-const leftovers = async () => (await readdir(folder.path)).filter((name) => name.endsWith('.tmp'));
 
 for (const signal of signals) {
   test(`${signal} saves a program that runs`, async (t) => {
@@ -134,7 +133,7 @@ test('a path that cannot be written is told before anything runs', async (t) => 
     t.deepEqual([code, out], [2, ''], err);
     t.regex(err, /^wasbox: cannot write [^\n]*\n$/);
   }
-  t.deepEqual(await leftovers(), []);
+  t.deepEqual(await folder.leftovers('where', 'file', '.'), []);
 });
 
 test('a full disk leaves the last good snapshot whole, and nothing else', async (t) => {
@@ -151,7 +150,7 @@ test('a full disk leaves the last good snapshot whole, and nothing else', async 
     if (json !== '') t.like(JSON.parse(out), { status: 'failed', code: 'output' });
     t.deepEqual(await readFile(folder.file('good.wbx')), good);
   }
-  t.deepEqual(await leftovers(), []);
+  t.deepEqual(await folder.leftovers('good.wbx'), []);
   t.is((await folder.wasbox('resume', 'good.wbx')).out.split('\n')[0], '6765');
 });
 
@@ -189,7 +188,7 @@ test('the new file takes the place of the old one in one step', async (t) => {
   t.notDeepEqual(await readFile(file), good);
   t.true((await lstat(alias)).isSymbolicLink());
   t.is((await stat(file)).mode & 0o777, 0o640);
-  t.deepEqual(await leftovers(), []);
+  t.deepEqual(await folder.leftovers('step.wbx', 'alias.wbx'), []);
 });
 
 test('a file that is damaged is told as such, and one may be read while it is replaced', async (t) => {

@@ -1,7 +1,7 @@
 // The commands as people use them: in a terminal, with what is typed and what is shown. The terminal is made by Python,
 // which has one in its own library; where there is no Python this says so loudly and tests nothing.
 
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { program } from '../wasi/run.ts';
@@ -60,10 +60,7 @@ inTerminal('resume: a full disk is told in a line, and the last good file is who
   t.is((await shown.end()).code, 8);
   t.is(shown.shown, 'wasbox: cannot save to good.wbx: it would be larger than files may be; the file is as it was\n');
   t.deepEqual(await readFile(folder.file('good.wbx')), good);
-  t.deepEqual(
-    (await readdir(folder.path)).filter((name) => name.endsWith('.tmp')),
-    [],
-  );
+  t.deepEqual(await folder.leftovers('good.wbx'), []);
 });
 
 const add = (a: number) => ({ name: `job ${a}`, module: 'math.wasm', export: 'add', args: [a, 1] });

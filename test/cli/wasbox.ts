@@ -3,7 +3,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -123,6 +123,12 @@ export class Folder {
 
   async write(name: string, contents: string | Uint8Array): Promise<void> {
     await writeFile(this.file(name), contents);
+  }
+
+  /** What writing to files of these names has left beside them; other tests may be writing here meanwhile. */
+  async leftovers(...names: string[]): Promise<string[]> {
+    const entries = await readdir(this.path);
+    return entries.filter((entry) => entry.endsWith('.tmp') && names.some((name) => entry.startsWith(`.${name}.`)));
   }
 
   /** A jobs file. */
