@@ -1,6 +1,7 @@
-// One forward pass over a body that keeps what liveness and costs need of it: a list of events (locals read and written,
-// branches, block boundaries, safe points) and the cost of each loop. Unreachable code is left out. liveness.ts reads
-// the events backwards. Who has to know more of a body drives the reader, and sees each instruction.
+// One forward pass over a body that keeps what liveness and charges need of it: a list of events (locals read and written,
+// branches, block boundaries, safe points), and another one of those that lead somewhere with the costs between them.
+// Unreachable code is left out. liveness.ts and charges.ts read them backwards. Who has to know more of a body drives the
+// reader, and sees each instruction.
 
 import { InstructionReader } from '../binary/instruction.ts';
 import type { DefType } from '../spec/deftypes.ts';
@@ -51,30 +52,29 @@ export const events = {
   /** After `endTryTable`: the labels of the clauses, then `handlers`. */
   handler: 16,
   handlers: 17,
+  /** Only among the costs: so many units are spent; */
+  cost: 18,
+  /** this is the pc behind what was just told: a conditional branch, an `if`, an `else`; */
+  after: 19,
+  /** or behind the end of a block that branches lead to; or where what is thrown may lead to. */
+  join: 20,
+  landing: 21,
 } as const;
 export const eventBits = 5;
 
-/**
- * What instructions are charged to: a loop, or the function's entry. The cost is that of the longest way through those
- * that are in no loop inside it.
- */
-interface Charged {
-  cost: number;
-}
-export interface Loop extends Charged {
-  /** Of the `loop` instruction. */
-  readonly pc: number;
-}
 export interface Point {
   readonly pc: number;
   readonly kind: 'loop' | 'call' | 'bulk';
 }
 export interface Flow {
   readonly events: readonly number[];
-  readonly loops: readonly Loop[];
+  readonly costs: readonly number[];
+  /** The pc of each `loop` instruction. */
+  readonly loops: readonly number[];
   /** By pc. */
   readonly points: readonly Point[];
-  readonly entryCost: number;
+  /** What a frame costs for the locals that it begins with. */
+  readonly localsCost: number;
   /** Past the highest local that is read. */
   readonly locals: number;
   /** The greatest number of blocks within each other. */
@@ -83,16 +83,13 @@ export interface Flow {
 
 interface Open {
   readonly kind: Special;
-  /** The index of the loop, and what is charged around it. */
+  /** The index of the loop. */
   readonly loop: number;
-  readonly charged: Charged;
   /** Of the `beginIf` event. */
   readonly event: number;
-  /** How many loops are around it. */
-  readonly level: number;
-  /** The longest way to its begin, and that of those that branch to its end. */
-  readonly path: number;
-  reach: number;
+  /** Branches lead to its end, and what is thrown inside does. */
+  joined: boolean;
+  handling: boolean;
   /** Depths of the labels of a `try_table`. */
   readonly handlers: readonly number[];
   hasClause: boolean;
@@ -100,14 +97,15 @@ interface Open {
   readonly arity: number;
 }
 
-/** The length of the longest way to a place that no way leads to; it is negative however much is added. */
-const noWay = -(2 ** 30);
+/** A cost of more is several events. */
+const mostCost = 1 << 20;
 
 const noHandlers: readonly number[] = [];
 
 export class FlowReader implements Flow {
   readonly events: number[] = [];
-  readonly loops: Loop[] = [];
+  readonly costs: number[] = [];
+  readonly loops: number[] = [];
   readonly points: Point[] = [];
   readonly reader: InstructionReader;
   locals = 0;
@@ -116,14 +114,11 @@ export class FlowReader implements Flow {
   /** Reachable open blocks; blocks opened in unreachable code are only counted. */
   private readonly open: Open[] = [];
   private stopped = false;
+  /** No way leads here, although code may stand here that is read as if one did: behind a block that never ends. */
+  private dead = false;
   private deadBlocks = 0;
-  /** What instructions are charged to: the innermost loop, or the function's entry. */
-  private readonly entry: Charged = { cost: 0 };
-  private charged: Charged = this.entry;
-  /** Instructions on the longest way from the begin of what is charged to here. */
-  private path = 0;
-  /** The same for what is around each of the open loops, as it was where that begins. */
-  private readonly paths: number[] = [];
+  /** Units spent since the last event that is among the costs. */
+  private due = 0;
   readonly start: number;
   /** Slots of locals that are no parameters. */
   private localSlots = 0;
@@ -164,17 +159,16 @@ export class FlowReader implements Flow {
   take(): void {
     const { row } = this.reader;
     const slot = slotOfCode(row.code);
-    if (row.special !== 'loop') this.spend(prices[slot] as number);
+    if (row.special !== 'loop') this.due += prices[slot] as number;
     effectsBySlot[slot]?.(this);
   }
 
   spend(units: number): void {
-    this.path += units;
-    if (this.path > this.charged.cost) this.charged.cost = this.path;
+    this.due += units;
   }
 
-  get entryCost(): number {
-    return Math.max(1, this.entry.cost) + localsCost(this.localSlots);
+  get localsCost(): number {
+    return localsCost(this.localSlots);
   }
 
   /** In unreachable code only the end of the clause matters. */
@@ -192,7 +186,25 @@ export class FlowReader implements Flow {
   }
 
   emit(code: number, argument = 0): void {
-    this.events.push((argument << eventBits) | code);
+    const event = (argument << eventBits) | code;
+    this.events.push(event);
+    if (leads.has(code)) this.cost(event);
+  }
+
+  private cost(event: number): void {
+    this.flush();
+    this.costs.push(event);
+  }
+
+  private flush(): void {
+    for (; this.due > 0; this.due -= mostCost)
+      this.costs.push((Math.min(this.due, mostCost) << eventBits) | events.cost);
+    this.due = 0;
+  }
+
+  /** Tells the pc behind the instruction. */
+  private tellPc(code: number): void {
+    this.cost(((this.reader.pos - this.start) << eventBits) | code);
   }
 
   read(): void {
@@ -204,7 +216,7 @@ export class FlowReader implements Flow {
   stop(): void {
     this.emit(events.stop);
     this.stopped = true;
-    this.path = noWay;
+    this.dead = true;
   }
 
   /** Values that a branch to a label, or a return, carries. */
@@ -219,15 +231,15 @@ export class FlowReader implements Flow {
 
   branch(depth: number): void {
     this.emit(events.branch, depth);
-    this.leadTo(depth, this.path);
+    const block = this.open[this.open.length - 1 - depth];
+    if (block !== undefined) block.joined = true;
   }
 
-  /** What goes to a label from within a loop leaves what is around that as it was where the loop begins. */
-  private leadTo(depth: number, path: number): void {
-    const block = this.open[this.open.length - 1 - depth];
-    if (block === undefined || block.kind === 'loop') return;
-    const here = block.level === this.paths.length ? path : (this.paths[block.level] as number);
-    if (here > block.reach) block.reach = here;
+  /** A branch that may not be taken. */
+  branchIf(): void {
+    this.carry(this.reader.x);
+    this.branch(this.reader.x);
+    this.tellPc(events.after);
   }
 
   /** A label that many entries name counts once. */
@@ -295,76 +307,89 @@ export class FlowReader implements Flow {
     this.open.push({
       kind,
       loop: this.loops.length,
-      charged: this.charged,
       event: this.events.length,
-      level: this.paths.length,
-      path: this.path,
-      reach: kind === 'if' ? this.path : noWay,
+      joined: kind === 'if',
+      handling: false,
       handlers,
       hasClause: false,
       arity: this.blockArity(kind),
     });
     this.depth = Math.max(this.depth, this.open.length);
     if (kind === 'loop') this.beginLoop();
-    else this.emit(kind === 'if' ? events.beginIf : events.begin);
+    else if (kind === 'if') {
+      this.emit(events.beginIf);
+      this.tellPc(events.after);
+    } else this.emit(events.begin);
   }
 
   /** The instruction itself belongs to the loop. */
   private beginLoop(): void {
-    this.paths.push(this.path);
-    this.path = 1;
     this.emit(events.beginLoop, this.loops.length);
-    const loop = { pc: this.reader.start - this.start, cost: 1 };
-    this.charged = loop;
-    this.loops.push(loop);
+    this.spend(1);
+    this.loops.push(this.reader.start - this.start);
     this.emit(events.point, this.points.length);
     this.points.push({ pc: this.reader.pos - this.start, kind: 'loop' });
   }
 
   else(): void {
+    this.dead = false;
     const block = this.open[this.open.length - 1] as Open;
     this.events[block.event] = (1 << eventBits) | events.beginIf;
     this.emit(events.else);
-    block.reach = Math.max(block.reach, this.path);
-    this.path = block.path;
+    this.tellPc(events.after);
   }
 
   catch(): void {
+    this.dead = false;
     const block = this.open[this.open.length - 1] as Open;
     this.emit(events.catch, block.hasClause ? 0 : 1);
     block.hasClause = true;
-    block.reach = Math.max(block.reach, this.path);
-    // All of a `try` has what is around it to be charged to: what its clauses cost need not be known when it begins.
-    this.charged.cost += clausesCost(1);
-    this.path = this.thrown;
-  }
-
-  /** The longest way to whatever throws in the block that ends here, as far as it matters: that to anything so far. */
-  private get thrown(): number {
-    return this.charged.cost;
+    this.tellPc(events.landing);
   }
 
   end(): void {
     const block = this.open.pop();
-    if (block === undefined) return;
-    if (block.kind === 'loop') {
-      this.emit(events.endLoop, block.loop);
-      this.charged = block.charged;
-      const around = this.paths.pop() as number;
-      this.path = this.path < 0 ? noWay : around;
-      return;
+    if (block === undefined) return this.flush();
+    if (block.kind === 'loop') this.endLoop(block);
+    else {
+      this.endBlock(block);
+      if (block.handling) this.tellPc(events.landing);
+      else if (block.joined || block.hasClause) this.tellPc(events.join);
+      this.dead &&= !(block.handling || block.joined || block.hasClause);
     }
-    this.path = Math.max(this.path, block.reach);
-    if (block.handlers.length > 0) {
-      this.emit(events.endTryTable);
-      for (const depth of block.handlers) {
-        this.emit(events.handler, depth);
-        this.leadTo(depth, this.thrown);
-      }
-      this.emit(events.handlers);
-    } else this.emit(block.hasClause ? events.endTry : events.end);
+  }
+
+  private endLoop({ loop }: Open): void {
+    this.emit(events.endLoop, loop);
+    if (this.dead) this.cost(events.stop);
+  }
+
+  private endBlock(block: Open): void {
+    if (block.handlers.length === 0) return this.emit(block.hasClause ? events.endTry : events.end);
+    this.emit(events.endTryTable);
+    for (const depth of block.handlers) {
+      this.emit(events.handler, depth);
+      const target = this.open[this.open.length - 1 - depth];
+      if (target !== undefined) target.handling = true;
+    }
+    this.emit(events.handlers);
   }
 }
+
+/** What is among the costs, too. */
+const leads: ReadonlySet<number> = new Set([
+  events.branch,
+  events.stop,
+  events.beginLoop,
+  events.begin,
+  events.beginIf,
+  events.else,
+  events.catch,
+  events.end,
+  events.endLoop,
+  events.endTry,
+  events.endTryTable,
+]);
 
 const opens: ReadonlySet<Special> = new Set(['block', 'loop', 'if', 'try_table', 'try']);
 /** What makes code reachable again. */
@@ -373,10 +398,7 @@ const resumes: ReadonlySet<Special> = new Set(['else', 'catch', 'catch_all', 'en
 type Effect = (f: FlowReader) => void;
 const none = undefined;
 const write: Effect = (f) => f.emit(events.write, f.reader.x);
-const branch: Effect = (f) => {
-  f.carry(f.reader.x);
-  f.branch(f.reader.x);
-};
+const branchIf: Effect = (f) => f.branchIf();
 const stop: Effect = (f) => f.stop();
 const bulk: Effect = (f) => f.bulk();
 const throws: Effect = (f) => {
@@ -400,15 +422,16 @@ const effects = {
   throw: (f) => f.throwTag(),
   throw_ref: throws,
   br: (f) => {
-    branch(f);
+    f.carry(f.reader.x);
+    f.branch(f.reader.x);
     f.stop();
   },
-  br_if: branch,
+  br_if: branchIf,
   br_table: (f) => f.branchTable(),
-  br_on_null: branch,
-  br_on_non_null: branch,
-  br_on_cast: branch,
-  br_on_cast_fail: branch,
+  br_on_null: branchIf,
+  br_on_non_null: branchIf,
+  br_on_cast: branchIf,
+  br_on_cast_fail: branchIf,
   return: (f) => {
     f.carry();
     f.stop();

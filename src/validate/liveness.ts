@@ -280,5 +280,5 @@ const stepsByEvent = {
   endTryTable: (s) => s.endTryTable(),
   handler: (s, depth) => s.handler(depth),
   handlers: (s) => s.handlers(),
-} satisfies Record<keyof typeof events, Step>;
-for (const name of Object.keys(events) as (keyof typeof events)[]) steps[events[name]] = stepsByEvent[name];
+} satisfies Partial<Record<keyof typeof events, Step>>;
+for (const name of Object.keys(stepsByEvent) as (keyof typeof stepsByEvent)[]) steps[events[name]] = stepsByEvent[name];

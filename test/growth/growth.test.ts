@@ -52,6 +52,7 @@ const anyEnv: Env = {
   table: () => 1,
   found: () => 1,
   asker: () => 1,
+  owed: () => 1,
   type: () => 1,
   guestType: () => 1,
 };

@@ -58,11 +58,11 @@ for (const [name, [size, fuel]] of Object.entries(kernels))
 
 /** By program of the demo: the fuel that its first job takes. */
 const sliced: ReadonlyMap<Program, number> = new Map([
-  [asSha256, 2_057_195],
-  [gofmt, 3_295_609],
-  [hashWasm, 1_777_288],
-  [lodepng, 8_815_831],
-  [secp256k1, 11_531_120],
+  [asSha256, 2_022_425],
+  [gofmt, 2_288_586],
+  [hashWasm, 1_776_967],
+  [lodepng, 6_614_172],
+  [secp256k1, 11_508_595],
 ]);
 
 /** Runs a job as a thread of a pool would, but for the pool. */
@@ -96,10 +96,10 @@ for (const [program, fuel] of sliced)
   });
 
 const scripted: Readonly<Record<string, number>> = {
-  brotli: 665_032_652,
-  zstd: 317_314_902,
-  quickjs: 1_612_220_201,
-  'sql.js': 923_495_694,
+  brotli: 501_589_638,
+  zstd: 298_974_864,
+  quickjs: 953_225_846,
+  'sql.js': 493_087_258,
 };
 
 /** SQLite begins with the time, its script names the file by chance, and QuickJS's tells the guest its own name. */
@@ -158,7 +158,7 @@ test.serial('by its scripts: esbuild', async (t) => {
     const { code, output } = await runEsbuild(wasm, module, args, closedWorld(source));
     const text = Buffer.from(output).toString();
     t.is(code, 0, text);
-    t.is(realm.store.fuelUsed, 2_052_390_173, way);
+    t.is(realm.store.fuelUsed, 1_172_034_837, way);
     t.regex(text, /class \w+ extends/);
     outputs.add(text);
   }

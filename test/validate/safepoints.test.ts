@@ -39,7 +39,10 @@ test('costs: unreachable code costs nothing, and an empty function costs somethi
   t.is(planOf(context, 1).loopCosts.size, 0);
 });
 
-const ways: Readonly<Record<string, readonly [body: string, entry: number, loops: readonly number[]]>> = {
+const long = 'nop '.repeat(70);
+const ways: Readonly<
+  Record<string, readonly [body: string, entry: number, loops: readonly number[], charges?: readonly number[]]>
+> = {
   'the longer arm of an if': ['local.get 0 if nop nop nop else nop end', 7, []],
   'an if without else': ['local.get 0 if nop nop end', 6, []],
   'an arm that does not come back': ['local.get 0 if nop nop nop return else nop end nop', 6, []],
@@ -67,8 +70,44 @@ const ways: Readonly<Record<string, readonly [body: string, entry: number, loops
     [5, 7],
   ],
   // A clause costs four units.
-  'a handler begins with whatever threw': ['block try_table (catch_all 0) nop call $g nop end return end nop', 12, []],
-  'a legacy clause too': ['try nop call $g nop catch_all nop end nop', 13, []],
+  'what is after a handler’s label, whatever threw': [
+    'block try_table (catch_all 0) nop call $g nop end return end nop',
+    // The blocks, the clause, what is in them, and the return; then what is at the label.
+    2 + 4 + 4 + 1,
+    [],
+    [2],
+  ],
+  'a legacy clause too': ['try nop call $g nop catch_all nop end nop', 1 + 4 + 4 + 2, [], [4]],
+  'a long arm of an if': [`local.get 0 if ${long} else nop end nop`, 2 + 2 + 2, [], [69]],
+  'a long else': [`local.get 0 if nop else ${long} end nop`, 2 + 2 + 2, [], [69]],
+  'two long arms that are alike': [`local.get 0 if ${long} else ${long} end nop`, 2 + 71 + 2, []],
+  'what follows a branch that may be taken': [`block local.get 0 br_if 0 ${long} end nop`, 3 + 2, [], [71]],
+  'what is long where ways meet': [
+    `block local.get 0 br_if 0 nop end ${long}`,
+    // The block, the branch, what it may go round, and the end.
+    1 + 2 + 2,
+    [],
+    [71],
+  ],
+  'the long one of two cases': [
+    `block block local.get 0 br_table 0 1 end ${long} return end nop`,
+    2 + 2 + 2,
+    [],
+    [71],
+  ],
+  'a long way within a long way': [
+    `block local.get 0 br_if 0 ${long} local.get 0 br_if 0 ${long} end nop`,
+    3 + 2,
+    [],
+    [72, 71],
+  ],
+  'a long way within a loop, and one out of it': [
+    `block loop local.get 0 br_if 1 ${long} local.get 0 br_if 0 end ${long} end ${long}`,
+    // The block. The loop’s end goes on, and its branch out goes to where all of that is charged.
+    1 + 71,
+    [3],
+    [73, 71],
+  ],
   'what is named in the table of prices': ['(drop (memory.grow (i32.const 1)))', 403, []],
   'values that are carried': [
     `block (result ${'i32 '.repeat(17)}) ${'local.get 0 '.repeat(17)} br 0 end ${'drop '.repeat(17)}`,
@@ -78,12 +117,16 @@ const ways: Readonly<Record<string, readonly [body: string, entry: number, loops
   ],
 };
 
-for (const [name, [body, entry, loops]] of Object.entries(ways))
+for (const [name, [body, entry, loops, charges = []]] of Object.entries(ways))
   test(`costs: ${name}`, async (t) => {
     const context = await contextOf(`(memory 1) (func (param i32) ${body}) (func $g)`);
     const plan = planOf(context, 0);
     t.is(plan.entryCost, entry);
     t.deepEqual([...plan.loopCosts.values()], loops);
+    t.deepEqual(
+      [...plan.charges].sort(([a], [b]) => a - b).map(([, cost]) => cost),
+      charges,
+    );
   });
 
 test('points: entry, after loop, after calls, and none in unreachable code', async (t) => {

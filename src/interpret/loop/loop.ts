@@ -73,19 +73,23 @@ export const makeLoop = (stack: StackViews, words: Int32Array): Loop => {
         case 12: {
           fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; } pc += 2; continue;
         }
-        // enter
+        // spend
         case 13: {
+          fuel -= code[pc + 1]!; pc += 2; continue;
+        }
+        // enter
+        case 14: {
           if (fp + code[pc + 2]! > lastWord) { exit = Exit.stack; break run; }
       for (let i = fp + code[pc + 3]!, end = fp + code[pc + 4]!; i < end; i++) I[i] = 0;
       fuel -= code[pc + 1]!; if (fuel < 0) { pc += 5; exit = Exit.fuel; break run; } pc += 5; continue;
         }
         // call
-        case 14: {
+        case 15: {
           const e = entries[code[pc + 1]!]!; if (e < 0 || fi >= lastFrame) { exit = Exit.call; break run; }
       FR[fi + 1] = pc + 3; fi += 3; fp += code[pc + 2]!; FR[fi] = code[pc + 1]! + funcDelta; FR[fi + 2] = fp >> 1; pc = e; continue;
         }
         // call_indirect
-        case 15: {
+        case 16: {
           const t = tables[code[pc + 1]!]!, i = I[fp + code[pc + 2]!]! >>> 0; exit = Exit.callIndirect;
       if (i >= t.size || t.elements[2 * i + 1] === 0) break run;
       const f = funcs[t.elements[2 * i]!]!; if (f.kind !== 'wasm' || f.type.id !== code[pc + 3]! || f.instance !== instance) break run;
@@ -93,1259 +97,1259 @@ export const makeLoop = (stack: StackViews, words: Int32Array): Loop => {
       exit = Exit.outOfBounds; FR[fi + 1] = pc + 5; fi += 3; fp += code[pc + 4]!; FR[fi] = f.index + funcDelta; FR[fi + 2] = fp >> 1; pc = e; continue;
         }
         // call_ref
-        case 16: {
+        case 17: {
           exit = Exit.callRef; break run;
         }
         // return_call
-        case 17: {
-          exit = Exit.tailCall; break run;
-        }
-        // return_call_indirect
         case 18: {
           exit = Exit.tailCall; break run;
         }
-        // return_call_ref
+        // return_call_indirect
         case 19: {
           exit = Exit.tailCall; break run;
         }
-        // throw
+        // return_call_ref
         case 20: {
+          exit = Exit.tailCall; break run;
+        }
+        // throw
+        case 21: {
           exit = Exit.throw; break run;
         }
         // throw_ref
-        case 21: {
+        case 22: {
           exit = Exit.throwRef; break run;
         }
         // return0
-        case 22: {
+        case 23: {
           fi -= 3; if (fi < floor) { exit = Exit.returned; break run; } pc = FR[fi + 1]!; fp = FR[fi + 2]! << 1; continue;
         }
         // return1
-        case 23: {
+        case 24: {
           const s = fp + code[pc + 1]!; I[fp] = I[s]!; I[fp + 1] = I[s + 1]!; fi -= 3; if (fi < floor) { exit = Exit.returned; break run; } pc = FR[fi + 1]!; fp = FR[fi + 2]! << 1; continue;
         }
         // return
-        case 24: {
+        case 25: {
           const s = fp + code[pc + 1]!, n = code[pc + 2]!; for (let i = 0; i < n; i++) I[fp + i] = I[s + i]!; fi -= 3; if (fi < floor) { exit = Exit.returned; break run; } pc = FR[fi + 1]!; fp = FR[fi + 2]! << 1; continue;
         }
         // unreachable
-        case 25: {
+        case 26: {
           exit = Exit.unreachable; break run;
         }
         // rare
-        case 26: {
+        case 27: {
           m.pc = pc; rare[code[pc + 2]!]!(m, pc + 4, fp + code[pc + 3]!); G = m.G; mem = m.mem; memLen = m.memLen; pc += code[pc + 1]!; continue;
         }
         // bulk
-        case 27: {
+        case 28: {
           m.pc = pc; m.fuel = fuel; const again = rare[code[pc + 2]!]!(m, pc + 4, fp + code[pc + 3]!); fuel = m.fuel; G = m.G; mem = m.mem; memLen = m.memLen;
       if (again !== true) { pc += code[pc + 1]!; continue; } if (fuel < 0) { exit = Exit.fuel; break run; } continue;
         }
         // numeric
-        case 28: {
+        case 29: {
           numeric(code[pc + 4]!, I, F, D, fp + code[pc + 1]!, fp + code[pc + 2]!, fp + code[pc + 3]!); pc += 5; continue;
         }
         // vector
-        case 29: {
+        case 30: {
           m.pc = pc; vector[code[pc + 3]!]!(m, pc, fp); pc += code[pc + 2]!; continue;
         }
         // step
-        case 30: {
+        case 31: {
           if (m.steps <= 0) { exit = Exit.step; break run; } m.steps--; pc += 1; continue;
         }
         // charge plain
-        case 31: {
+        case 32: {
           fuel -= code[pc + 1]!; pc += 2; if (fuel < 0) { exit = Exit.fuel; break run; } if (!m.stepping) { exit = Exit.handover; break run; } continue;
         }
         // i32.eqz
-        case 32: {
+        case 33: {
           const a = I[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = a === 0 ? 1 : 0; pc += 3; continue;
         }
         // i32.eq
-        case 33: {
+        case 34: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a === b ? 1 : 0; pc += 4; continue;
         }
         // i32.eq k
-        case 34: {
+        case 35: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a === b ? 1 : 0; pc += 4; continue;
         }
         // i32.ne
-        case 35: {
+        case 36: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a !== b ? 1 : 0; pc += 4; continue;
         }
         // i32.ne k
-        case 36: {
+        case 37: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a !== b ? 1 : 0; pc += 4; continue;
         }
         // i32.lt_s
-        case 37: {
+        case 38: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a < b ? 1 : 0; pc += 4; continue;
         }
         // i32.lt_s k
-        case 38: {
+        case 39: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a < b ? 1 : 0; pc += 4; continue;
         }
         // i32.lt_u
-        case 39: {
+        case 40: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >>> 0 < b >>> 0 ? 1 : 0; pc += 4; continue;
         }
         // i32.lt_u k
-        case 40: {
+        case 41: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a >>> 0 < b >>> 0 ? 1 : 0; pc += 4; continue;
         }
         // i32.gt_s
-        case 41: {
+        case 42: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a > b ? 1 : 0; pc += 4; continue;
         }
         // i32.gt_s k
-        case 42: {
+        case 43: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a > b ? 1 : 0; pc += 4; continue;
         }
         // i32.gt_u
-        case 43: {
+        case 44: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >>> 0 > b >>> 0 ? 1 : 0; pc += 4; continue;
         }
         // i32.gt_u k
-        case 44: {
+        case 45: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a >>> 0 > b >>> 0 ? 1 : 0; pc += 4; continue;
         }
         // i32.le_s
-        case 45: {
+        case 46: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a <= b ? 1 : 0; pc += 4; continue;
         }
         // i32.le_s k
-        case 46: {
+        case 47: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a <= b ? 1 : 0; pc += 4; continue;
         }
         // i32.le_u
-        case 47: {
+        case 48: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >>> 0 <= b >>> 0 ? 1 : 0; pc += 4; continue;
         }
         // i32.le_u k
-        case 48: {
+        case 49: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a >>> 0 <= b >>> 0 ? 1 : 0; pc += 4; continue;
         }
         // i32.ge_s
-        case 49: {
+        case 50: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >= b ? 1 : 0; pc += 4; continue;
         }
         // i32.ge_s k
-        case 50: {
+        case 51: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a >= b ? 1 : 0; pc += 4; continue;
         }
         // i32.ge_u
-        case 51: {
+        case 52: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >>> 0 >= b >>> 0 ? 1 : 0; pc += 4; continue;
         }
         // i32.ge_u k
-        case 52: {
+        case 53: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a >>> 0 >= b >>> 0 ? 1 : 0; pc += 4; continue;
         }
         // i64.eqz
-        case 53: {
+        case 54: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!;  I[fp + code[pc + 1]!] = (al | ah) === 0 ? 1 : 0; pc += 3; continue;
         }
         // i64.eq
-        case 54: {
+        case 55: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = al === bl && ah === bh ? 1 : 0; pc += 4; continue;
         }
         // i64.eq k
-        case 55: {
+        case 56: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = al === bl && ah === bh ? 1 : 0; pc += 4; continue;
         }
         // i64.ne
-        case 56: {
+        case 57: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = al !== bl || ah !== bh ? 1 : 0; pc += 4; continue;
         }
         // i64.ne k
-        case 57: {
+        case 58: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = al !== bl || ah !== bh ? 1 : 0; pc += 4; continue;
         }
         // i64.lt_s
-        case 58: {
+        case 59: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah < bh || (ah === bh && al >>> 0 < bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
         // i64.lt_s k
-        case 59: {
+        case 60: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = ah < bh || (ah === bh && al >>> 0 < bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
         // i64.lt_u
-        case 60: {
+        case 61: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 < bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
         // i64.lt_u k
-        case 61: {
+        case 62: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 < bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
         // i64.gt_s
-        case 62: {
+        case 63: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah > bh || (ah === bh && al >>> 0 > bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
         // i64.gt_s k
-        case 63: {
+        case 64: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = ah > bh || (ah === bh && al >>> 0 > bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
         // i64.gt_u
-        case 64: {
+        case 65: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 > bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
         // i64.gt_u k
-        case 65: {
+        case 66: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 > bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
         // i64.le_s
-        case 66: {
+        case 67: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah < bh || (ah === bh && al >>> 0 <= bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
         // i64.le_s k
-        case 67: {
+        case 68: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = ah < bh || (ah === bh && al >>> 0 <= bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
         // i64.le_u
-        case 68: {
+        case 69: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 <= bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
         // i64.le_u k
-        case 69: {
+        case 70: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 <= bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
         // i64.ge_s
-        case 70: {
+        case 71: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah > bh || (ah === bh && al >>> 0 >= bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
         // i64.ge_s k
-        case 71: {
+        case 72: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = ah > bh || (ah === bh && al >>> 0 >= bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
         // i64.ge_u
-        case 72: {
+        case 73: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 >= bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
         // i64.ge_u k
-        case 73: {
+        case 74: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  I[fp + code[pc + 1]!] = ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 >= bl >>> 0) ? 1 : 0; pc += 4; continue;
         }
         // f32.eq
-        case 74: {
+        case 75: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a === b ? 1 : 0; pc += 4; continue;
         }
         // f32.ne
-        case 75: {
+        case 76: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a !== b ? 1 : 0; pc += 4; continue;
         }
         // f32.lt
-        case 76: {
+        case 77: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a < b ? 1 : 0; pc += 4; continue;
         }
         // f32.gt
-        case 77: {
+        case 78: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a > b ? 1 : 0; pc += 4; continue;
         }
         // f32.le
-        case 78: {
+        case 79: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a <= b ? 1 : 0; pc += 4; continue;
         }
         // f32.ge
-        case 79: {
+        case 80: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >= b ? 1 : 0; pc += 4; continue;
         }
         // f64.eq
-        case 80: {
+        case 81: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  I[fp + code[pc + 1]!] = a === b ? 1 : 0; pc += 4; continue;
         }
         // f64.ne
-        case 81: {
+        case 82: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  I[fp + code[pc + 1]!] = a !== b ? 1 : 0; pc += 4; continue;
         }
         // f64.lt
-        case 82: {
+        case 83: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  I[fp + code[pc + 1]!] = a < b ? 1 : 0; pc += 4; continue;
         }
         // f64.gt
-        case 83: {
+        case 84: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  I[fp + code[pc + 1]!] = a > b ? 1 : 0; pc += 4; continue;
         }
         // f64.le
-        case 84: {
+        case 85: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  I[fp + code[pc + 1]!] = a <= b ? 1 : 0; pc += 4; continue;
         }
         // f64.ge
-        case 85: {
+        case 86: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  I[fp + code[pc + 1]!] = a >= b ? 1 : 0; pc += 4; continue;
         }
         // i32.clz
-        case 86: {
+        case 87: {
           const a = I[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = Math.clz32(a); pc += 3; continue;
         }
         // i32.ctz
-        case 87: {
+        case 88: {
           const a = I[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = a === 0 ? 32 : 31 - Math.clz32(a & -a); pc += 3; continue;
         }
         // i32.add
-        case 88: {
+        case 89: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue;
         }
         // i32.add k
-        case 89: {
+        case 90: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue;
         }
         // i32.sub
-        case 90: {
+        case 91: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; continue;
         }
         // i32.sub k
-        case 91: {
+        case 92: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; continue;
         }
         // i32.mul
-        case 92: {
+        case 93: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = Math.imul(a, b); pc += 4; continue;
         }
         // i32.mul k
-        case 93: {
+        case 94: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = Math.imul(a, b); pc += 4; continue;
         }
         // i32.div_s
-        case 94: {
+        case 95: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = num.div32s(a, b); pc += 4; continue;
         }
         // i32.div_u
-        case 95: {
+        case 96: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = num.div32u(a, b); pc += 4; continue;
         }
         // i32.rem_s
-        case 96: {
+        case 97: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = num.rem32s(a, b); pc += 4; continue;
         }
         // i32.rem_u
-        case 97: {
+        case 98: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = num.rem32u(a, b); pc += 4; continue;
         }
         // i32.and
-        case 98: {
+        case 99: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; continue;
         }
         // i32.and k
-        case 99: {
+        case 100: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; continue;
         }
         // i32.or
-        case 100: {
+        case 101: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; continue;
         }
         // i32.or k
-        case 101: {
+        case 102: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a | b; pc += 4; continue;
         }
         // i32.xor
-        case 102: {
+        case 103: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; continue;
         }
         // i32.xor k
-        case 103: {
+        case 104: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; continue;
         }
         // i32.shl
-        case 104: {
+        case 105: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; continue;
         }
         // i32.shl k
-        case 105: {
+        case 106: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; continue;
         }
         // i32.shr_s
-        case 106: {
+        case 107: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >> b; pc += 4; continue;
         }
         // i32.shr_s k
-        case 107: {
+        case 108: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a >> b; pc += 4; continue;
         }
         // i32.shr_u
-        case 108: {
+        case 109: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; continue;
         }
         // i32.shr_u k
-        case 109: {
+        case 110: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a >>> b; pc += 4; continue;
         }
         // i32.rotl
-        case 110: {
+        case 111: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a << b) | (a >>> (32 - b)); pc += 4; continue;
         }
         // i32.rotl k
-        case 111: {
+        case 112: {
           const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a << b) | (a >>> (32 - b)); pc += 4; continue;
         }
         // i32.rotr
-        case 112: {
+        case 113: {
           const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a >>> b) | (a << (32 - b)); pc += 4; continue;
         }
         // i64.add
-        case 113: {
+        case 114: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.add k
-        case 114: {
+        case 115: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.sub
-        case 115: {
+        case 116: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = (al - bl) | 0, hi = (ah - bh - (al >>> 0 < bl >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.sub k
-        case 116: {
+        case 117: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  const lo = (al - bl) | 0, hi = (ah - bh - (al >>> 0 < bl >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.mul
-        case 117: {
+        case 118: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const lo = Math.imul(al, bl), hi = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.mul k
-        case 118: {
+        case 119: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const lo = Math.imul(al, bl), hi = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.div_s
-        case 119: {
+        case 120: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = num.div64s(al, ah, bl, bh), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.div_u
-        case 120: {
+        case 121: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = num.div64u(al, ah, bl, bh), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.rem_s
-        case 121: {
+        case 122: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = num.rem64s(al, ah, bl, bh), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.rem_u
-        case 122: {
+        case 123: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = num.rem64u(al, ah, bl, bh), hi = num.hi, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.and
-        case 123: {
+        case 124: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al & bl, hi = ah & bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.and k
-        case 124: {
+        case 125: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  const lo = al & bl, hi = ah & bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.or
-        case 125: {
+        case 126: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al | bl, hi = ah | bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.or k
-        case 126: {
+        case 127: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  const lo = al | bl, hi = ah | bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.xor
-        case 127: {
+        case 128: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.xor k
-        case 128: {
+        case 129: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.shl
-        case 129: {
+        case 130: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!; const s = bl & 63; const lo = s < 32 ? al << s : 0, hi = s < 32 ? (ah << s) | ((al >>> 1) >>> (31 - s)) : al << s, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.shl k<32
-        case 130: {
+        case 131: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = al << s, hi = (ah << s) | ((al >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.shl k>=32
-        case 131: {
+        case 132: {
           const pa = fp + code[pc + 2]!, al = I[pa]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = 0, hi = al << s, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.shr_s
-        case 132: {
+        case 133: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >> s, hi = s < 32 ? ah >> s : ah >> 31, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.shr_s k<32
-        case 133: {
+        case 134: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = (al >>> s) | ((ah << 1) << (31 - s)), hi = ah >> s, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.shr_s k>=32
-        case 134: {
+        case 135: {
           const pa = fp + code[pc + 2]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = ah >> s, hi = ah >> 31, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.shr_u
-        case 135: {
+        case 136: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!; const s = bl & 63; const lo = s < 32 ? (al >>> s) | ((ah << 1) << (31 - s)) : ah >>> s, hi = s < 32 ? ah >>> s : 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.shr_u k<32
-        case 136: {
+        case 137: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = (al >>> s) | ((ah << 1) << (31 - s)), hi = ah >>> s, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.shr_u k>=32
-        case 137: {
+        case 138: {
           const pa = fp + code[pc + 2]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = ah >>> s, hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.rotl
-        case 138: {
+        case 139: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!; const s = bl & 63; const x = s < 32 ? al : ah; const y = s < 32 ? ah : al; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.rotl k<32
-        case 139: {
+        case 140: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x = al; const y = ah; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.rotl k>=32
-        case 140: {
+        case 141: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x = ah; const y = al; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.rotr
-        case 141: {
+        case 142: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!; const s = -bl & 63; const x = s < 32 ? al : ah; const y = s < 32 ? ah : al; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // f32.add
-        case 142: {
+        case 143: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  F[fp + code[pc + 1]!] = a + b; pc += 4; continue;
         }
         // f32.sub
-        case 143: {
+        case 144: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  F[fp + code[pc + 1]!] = a - b; pc += 4; continue;
         }
         // f32.mul
-        case 144: {
+        case 145: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  F[fp + code[pc + 1]!] = a * b; pc += 4; continue;
         }
         // f32.div
-        case 145: {
+        case 146: {
           const a = F[fp + code[pc + 2]!]!; const b = F[fp + code[pc + 3]!]!;  F[fp + code[pc + 1]!] = a / b; pc += 4; continue;
         }
         // f64.abs
-        case 146: {
+        case 147: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!;  const lo = al, hi = ah & 0x7fffffff, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // f64.neg
-        case 147: {
+        case 148: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!;  const lo = al, hi = ah ^ 0x80000000, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // f64.sqrt
-        case 148: {
+        case 149: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const t = Math.sqrt(a); D[(fp + code[pc + 1]!) >> 1] = t === t ? t : NaN; pc += 3; continue;
         }
         // f64.add
-        case 149: {
+        case 150: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  D[(fp + code[pc + 1]!) >> 1] = a + b; pc += 4; continue;
         }
         // f64.sub
-        case 150: {
+        case 151: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  D[(fp + code[pc + 1]!) >> 1] = a - b; pc += 4; continue;
         }
         // f64.mul
-        case 151: {
+        case 152: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  D[(fp + code[pc + 1]!) >> 1] = a * b; pc += 4; continue;
         }
         // f64.div
-        case 152: {
+        case 153: {
           const a = D[(fp + code[pc + 2]!) >> 1]!; const b = D[(fp + code[pc + 3]!) >> 1]!;  D[(fp + code[pc + 1]!) >> 1] = a / b; pc += 4; continue;
         }
         // i32.trunc_f64_s
-        case 153: {
+        case 154: {
           const a = D[(fp + code[pc + 2]!) >> 1]!;  I[fp + code[pc + 1]!] = num.trunc32s(a); pc += 3; continue;
         }
         // i32.trunc_f64_u
-        case 154: {
+        case 155: {
           const a = D[(fp + code[pc + 2]!) >> 1]!;  I[fp + code[pc + 1]!] = num.trunc32u(a); pc += 3; continue;
         }
         // i64.extend_i32_s
-        case 155: {
+        case 156: {
           const a = I[fp + code[pc + 2]!]!;  const lo = a, hi = a >> 31, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.extend_i32_u
-        case 156: {
+        case 157: {
           const a = I[fp + code[pc + 2]!]!;  const lo = a, hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // f64.convert_i32_s
-        case 157: {
+        case 158: {
           const a = I[fp + code[pc + 2]!]!;  D[(fp + code[pc + 1]!) >> 1] = a; pc += 3; continue;
         }
         // f64.convert_i32_u
-        case 158: {
+        case 159: {
           const a = I[fp + code[pc + 2]!]!;  D[(fp + code[pc + 1]!) >> 1] = a >>> 0; pc += 3; continue;
         }
         // f64.promote_f32
-        case 159: {
+        case 160: {
           const a = F[fp + code[pc + 2]!]!;  D[(fp + code[pc + 1]!) >> 1] = a; pc += 3; continue;
         }
         // i32.extend8_s
-        case 160: {
+        case 161: {
           const a = I[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = (a << 24) >> 24; pc += 3; continue;
         }
         // i32.extend16_s
-        case 161: {
+        case 162: {
           const a = I[fp + code[pc + 2]!]!;  I[fp + code[pc + 1]!] = (a << 16) >> 16; pc += 3; continue;
         }
         // i64.extend8_s
-        case 162: {
+        case 163: {
           const pa = fp + code[pc + 2]!, al = I[pa]!; const t = (al << 24) >> 24; const lo = t, hi = t >> 31, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.extend16_s
-        case 163: {
+        case 164: {
           const pa = fp + code[pc + 2]!, al = I[pa]!; const t = (al << 16) >> 16; const lo = t, hi = t >> 31, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // i64.extend32_s
-        case 164: {
+        case 165: {
           const pa = fp + code[pc + 2]!, al = I[pa]!;  const lo = al, hi = al >> 31, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 3; continue;
         }
         // ref.eq
-        case 165: {
+        case 166: {
           const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  I[fp + code[pc + 1]!] = al === bl && ah === bh ? 1 : 0; pc += 4; continue;
         }
         // br_if i32.eqz
-        case 166: {
+        case 167: {
           const a = I[fp + code[pc + 1]!]!; if (a === 0) { pc = code[pc + 2]!; continue; } pc += 3; continue;
         }
         // br_unless i32.eqz
-        case 167: {
+        case 168: {
           const a = I[fp + code[pc + 1]!]!; if (!(a === 0)) { pc = code[pc + 2]!; continue; } pc += 3; continue;
         }
         // br_if i32.eq
-        case 168: {
+        case 169: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a === b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.eq k
-        case 169: {
+        case 170: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a === b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.ne
-        case 170: {
+        case 171: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a !== b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.ne k
-        case 171: {
+        case 172: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a !== b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.lt_s
-        case 172: {
+        case 173: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a < b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.lt_s k
-        case 173: {
+        case 174: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a < b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.lt_u
-        case 174: {
+        case 175: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a >>> 0 < b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.lt_u k
-        case 175: {
+        case 176: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a >>> 0 < b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.gt_s
-        case 176: {
+        case 177: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a > b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.gt_s k
-        case 177: {
+        case 178: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a > b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.gt_u
-        case 178: {
+        case 179: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a >>> 0 > b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.gt_u k
-        case 179: {
+        case 180: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a >>> 0 > b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.le_s
-        case 180: {
+        case 181: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a <= b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.le_s k
-        case 181: {
+        case 182: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a <= b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.le_u
-        case 182: {
+        case 183: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a >>> 0 <= b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.le_u k
-        case 183: {
+        case 184: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a >>> 0 <= b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.ge_s
-        case 184: {
+        case 185: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a >= b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.ge_s k
-        case 185: {
+        case 186: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a >= b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.ge_u
-        case 186: {
+        case 187: {
           const a = I[fp + code[pc + 1]!]!; const b = I[fp + code[pc + 2]!]!; if (a >>> 0 >= b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i32.ge_u k
-        case 187: {
+        case 188: {
           const a = I[fp + code[pc + 1]!]!; const b = code[pc + 2]!; if (a >>> 0 >= b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.eqz
-        case 188: {
+        case 189: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; if ((al | ah) === 0) { pc = code[pc + 2]!; continue; } pc += 3; continue;
         }
         // br_unless i64.eqz
-        case 189: {
+        case 190: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; if (!((al | ah) === 0)) { pc = code[pc + 2]!; continue; } pc += 3; continue;
         }
         // br_if i64.eq
-        case 190: {
+        case 191: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (al === bl && ah === bh) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.eq k
-        case 191: {
+        case 192: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (al === bl && ah === bh) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.ne
-        case 192: {
+        case 193: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (al !== bl || ah !== bh) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.ne k
-        case 193: {
+        case 194: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (al !== bl || ah !== bh) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.lt_s
-        case 194: {
+        case 195: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (ah < bh || (ah === bh && al >>> 0 < bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.lt_s k
-        case 195: {
+        case 196: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (ah < bh || (ah === bh && al >>> 0 < bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.lt_u
-        case 196: {
+        case 197: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 < bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.lt_u k
-        case 197: {
+        case 198: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 < bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.gt_s
-        case 198: {
+        case 199: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (ah > bh || (ah === bh && al >>> 0 > bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.gt_s k
-        case 199: {
+        case 200: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (ah > bh || (ah === bh && al >>> 0 > bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.gt_u
-        case 200: {
+        case 201: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 > bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.gt_u k
-        case 201: {
+        case 202: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 > bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.le_s
-        case 202: {
+        case 203: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (ah < bh || (ah === bh && al >>> 0 <= bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.le_s k
-        case 203: {
+        case 204: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (ah < bh || (ah === bh && al >>> 0 <= bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.le_u
-        case 204: {
+        case 205: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 <= bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.le_u k
-        case 205: {
+        case 206: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 <= bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.ge_s
-        case 206: {
+        case 207: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (ah > bh || (ah === bh && al >>> 0 >= bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.ge_s k
-        case 207: {
+        case 208: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (ah > bh || (ah === bh && al >>> 0 >= bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.ge_u
-        case 208: {
+        case 209: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 >= bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if i64.ge_u k
-        case 209: {
+        case 210: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 2]!, bh = bl >> 31; if (ah >>> 0 > bh >>> 0 || (ah === bh && al >>> 0 >= bl >>> 0)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if f64.eq
-        case 210: {
+        case 211: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (a === b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_unless f64.eq
-        case 211: {
+        case 212: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (!(a === b)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if f64.ne
-        case 212: {
+        case 213: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (a !== b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_unless f64.ne
-        case 213: {
+        case 214: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (!(a !== b)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if f64.lt
-        case 214: {
+        case 215: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (a < b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_unless f64.lt
-        case 215: {
+        case 216: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (!(a < b)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if f64.gt
-        case 216: {
+        case 217: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (a > b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_unless f64.gt
-        case 217: {
+        case 218: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (!(a > b)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if f64.le
-        case 218: {
+        case 219: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (a <= b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_unless f64.le
-        case 219: {
+        case 220: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (!(a <= b)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if f64.ge
-        case 220: {
+        case 221: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (a >= b) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_unless f64.ge
-        case 221: {
+        case 222: {
           const a = D[(fp + code[pc + 1]!) >> 1]!; const b = D[(fp + code[pc + 2]!) >> 1]!; if (!(a >= b)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_if ref.eq
-        case 222: {
+        case 223: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (al === bl && ah === bh) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // br_unless ref.eq
-        case 223: {
+        case 224: {
           const pa = fp + code[pc + 1]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 2]!, bl = I[pb]!, bh = I[pb + 1]!; if (!(al === bl && ah === bh)) { pc = code[pc + 3]!; continue; } pc += 4; continue;
         }
         // i32.load
-        case 224: {
+        case 225: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;  I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue;
         }
         // i64.load
-        case 225: {
+        case 226: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;  const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // f32.load
-        case 226: {
+        case 227: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;  I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue;
         }
         // f64.load
-        case 227: {
+        case 228: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;  const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i32.load8_s
-        case 228: {
+        case 229: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 1 > memLen) break oob;  I[fp + code[pc + 1]!] = mem.getInt8(ea); pc += 4; continue;
         }
         // i32.load8_u
-        case 229: {
+        case 230: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 1 > memLen) break oob;  I[fp + code[pc + 1]!] = mem.getUint8(ea); pc += 4; continue;
         }
         // i32.load16_s
-        case 230: {
+        case 231: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 2 > memLen) break oob;  I[fp + code[pc + 1]!] = mem.getInt16(ea, true); pc += 4; continue;
         }
         // i32.load16_u
-        case 231: {
+        case 232: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 2 > memLen) break oob;  I[fp + code[pc + 1]!] = mem.getUint16(ea, true); pc += 4; continue;
         }
         // i64.load8_s
-        case 232: {
+        case 233: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 1 > memLen) break oob; const t = mem.getInt8(ea); const lo = t, hi = t >> 31, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.load8_u
-        case 233: {
+        case 234: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 1 > memLen) break oob;  const lo = mem.getUint8(ea), hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.load16_s
-        case 234: {
+        case 235: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 2 > memLen) break oob; const t = mem.getInt16(ea, true); const lo = t, hi = t >> 31, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.load16_u
-        case 235: {
+        case 236: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 2 > memLen) break oob;  const lo = mem.getUint16(ea, true), hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.load32_s
-        case 236: {
+        case 237: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob; const t = mem.getInt32(ea, true); const lo = t, hi = t >> 31, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i64.load32_u
-        case 237: {
+        case 238: {
           const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;  const lo = mem.getInt32(ea, true), hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue;
         }
         // i32.store
-        case 238: {
+        case 239: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; continue;
         }
         // i64.store
-        case 239: {
+        case 240: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue;
         }
         // f32.store
-        case 240: {
+        case 241: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const bi = I[fp + code[pc + 3]!]!; mem.setInt32(ea, bi, true); pc += 4; continue;
         }
         // f64.store
-        case 241: {
+        case 242: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue;
         }
         // i32.store8
-        case 242: {
+        case 243: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 1 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt8(ea, b); pc += 4; continue;
         }
         // i32.store16
-        case 243: {
+        case 244: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 2 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt16(ea, b, true); pc += 4; continue;
         }
         // i64.store8
-        case 244: {
+        case 245: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 1 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!; mem.setInt8(ea, bl); pc += 4; continue;
         }
         // i64.store16
-        case 245: {
+        case 246: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 2 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!; mem.setInt16(ea, bl, true); pc += 4; continue;
         }
         // i64.store32
-        case 246: {
+        case 247: {
           const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!; mem.setInt32(ea, bl, true); pc += 4; continue;
         }
         // i64.shr_u k<32 + i64.xor a<1 + const64 + i64.mul a<2 b<1
-        case 247: {
+        case 248: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x0 = ((al >>> s) | ((ah << 1) << (31 - s))) | 0, y0 = (ah >>> s) | 0; 
           { const al = x0, ah = y0; const pb = fp + code[pc + 7]!, bl = I[pb]!, bh = I[pb + 1]!;  const x1 = (al ^ bl) | 0, y1 = (ah ^ bh) | 0; 
           {  const x2 = code[pc + 10]!, y2 = code[pc + 11]!;
           { pc += 12; const al = x1, ah = y1; const bl = x2, bh = y2; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const lo = Math.imul(al, bl), hi = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}}} continue;
         }
         // i64.shr_u k>=32 + i64.xor a<1 + const64 + i64.mul a<2 b<1
-        case 248: {
+        case 249: {
           { const pa = fp + code[pc + 2]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x0 = (ah >>> s) | 0, y0 = (0) | 0; 
           { const al = x0, ah = y0; const pb = fp + code[pc + 7]!, bl = I[pb]!, bh = I[pb + 1]!;  const x1 = (al ^ bl) | 0, y1 = (ah ^ bh) | 0; 
           {  const x2 = code[pc + 10]!, y2 = code[pc + 11]!;
           { pc += 12; const al = x1, ah = y1; const bl = x2, bh = y2; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const lo = Math.imul(al, bl), hi = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}}} continue;
         }
         // i64.rotl k>=32 + i64.rotl k>=32 + i64.xor a<1 b<2
-        case 249: {
+        case 250: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x = ah; const y = al; const x0 = ((x << s) | ((y >>> 1) >>> (31 - s))) | 0, y0 = ((y << s) | ((x >>> 1) >>> (31 - s))) | 0; 
           { const pa = fp + code[pc + 6]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 7]!; const s = bl & 63; const x = ah; const y = al; const x1 = ((x << s) | ((y >>> 1) >>> (31 - s))) | 0, y1 = ((y << s) | ((x >>> 1) >>> (31 - s))) | 0; 
           { pc += 8; const al = x1, ah = y1; const bl = x0, bh = y0;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
         }
         // i64.rotl k>=32 + i64.rotl k<32 + i64.xor a<1 b<2
-        case 250: {
+        case 251: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x = ah; const y = al; const x0 = ((x << s) | ((y >>> 1) >>> (31 - s))) | 0, y0 = ((y << s) | ((x >>> 1) >>> (31 - s))) | 0; 
           { const pa = fp + code[pc + 6]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 7]!; const s = bl & 63; const x = al; const y = ah; const x1 = ((x << s) | ((y >>> 1) >>> (31 - s))) | 0, y1 = ((y << s) | ((x >>> 1) >>> (31 - s))) | 0; 
           { pc += 8; const al = x1, ah = y1; const bl = x0, bh = y0;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
         }
         // i64.rotl k<32 + i64.xor a<1 + i64.add a<1
-        case 251: {
+        case 252: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x = al; const y = ah; const x0 = ((x << s) | ((y >>> 1) >>> (31 - s))) | 0, y0 = ((y << s) | ((x >>> 1) >>> (31 - s))) | 0; 
           { const al = x0, ah = y0; const pb = fp + code[pc + 7]!, bl = I[pb]!, bh = I[pb + 1]!;  const x1 = (al ^ bl) | 0, y1 = (ah ^ bh) | 0; 
           { pc += 8; const al = x1, ah = y1; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
         }
         // i64.rotl k<32 + i64.xor a<1
-        case 252: {
+        case 253: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x = al; const y = ah; const x0 = ((x << s) | ((y >>> 1) >>> (31 - s))) | 0, y0 = ((y << s) | ((x >>> 1) >>> (31 - s))) | 0; 
           { pc += 4; const al = x0, ah = y0; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }} continue;
         }
         // i64.shr_u k<32 + i64.xor a<1
-        case 253: {
+        case 254: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x0 = ((al >>> s) | ((ah << 1) << (31 - s))) | 0, y0 = (ah >>> s) | 0; 
           { pc += 4; const al = x0, ah = y0; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }} continue;
         }
         // i64.and + i64.xor a<1
-        case 254: {
+        case 255: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const x0 = (al & bl) | 0, y0 = (ah & bh) | 0; 
           { pc += 4; const al = x0, ah = y0; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }} continue;
         }
         // i64.xor + i64.add a<1
-        case 255: {
+        case 256: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const x0 = (al ^ bl) | 0, y0 = (ah ^ bh) | 0; 
           { pc += 4; const al = x0, ah = y0; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }} continue;
         }
         // i32.add + i32.add k a<1 + i32.rotl k a<1
-        case 256: {
+        case 257: {
           { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  const x0 = (a + b) | 0; 
           { const a = x0; const b = code[pc + 7]!;  const x1 = (a + b) | 0; 
           { pc += 8; const a = x1; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a << b) | (a >>> (32 - b)); pc += 4; continue; }}} continue;
         }
         // const32 + i32.store8 b<1 + i32.sub k
-        case 257: {
+        case 258: {
           {  const x0 = code[pc + 2]!;
           { pc += 3; const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 1 > memLen) break oob; const b = x0; mem.setInt8(ea, b);
           { pc += 4; const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; continue; }}} continue;
         }
         // i32.add k + br
-        case 258: {
+        case 259: {
           { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0;
           { pc += 4; pc = code[pc + 1]!; continue; }} continue;
         }
         // i64.load + i64.xor a<1 + i64.rotl k>=32 a<1
-        case 259: {
+        case 260: {
           { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;  const x0 = (mem.getInt32(ea, true)) | 0, y0 = (mem.getInt32(ea + 4, true)) | 0; 
           { const al = x0, ah = y0; const pb = fp + code[pc + 7]!, bl = I[pb]!, bh = I[pb + 1]!;  const x1 = (al ^ bl) | 0, y1 = (ah ^ bh) | 0; 
           { pc += 8; const al = x1, ah = y1; const bl = code[pc + 3]!; const s = bl & 63; const x = ah; const y = al; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
         }
         // i64.shr_u k>=32 + i32.and k a<1 + i32.shl k a<1
-        case 260: {
+        case 261: {
           { const pa = fp + code[pc + 2]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x0 = (ah >>> s) | 0; 
           { const a = x0; const b = code[pc + 7]!;  const x1 = (a & b) | 0; 
           { pc += 8; const a = x1; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; continue; }}} continue;
         }
         // charge + br_unless
-        case 261: {
+        case 262: {
           { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; }
           { pc += 2; if (I[fp + code[pc + 1]!]! === 0) { pc = code[pc + 2]!; continue; } pc += 3; continue; }} continue;
         }
         // i32.xor + i32.and a<1 + i32.xor a<1
-        case 262: {
+        case 263: {
           { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  const x0 = (a ^ b) | 0; 
           { const a = x0; const b = I[fp + code[pc + 7]!]!;  const x1 = (a & b) | 0; 
           { pc += 8; const a = x1; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; continue; }}} continue;
         }
         // i64.xor k + i64.and a<1 + i64.xor a<1
-        case 263: {
+        case 264: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  const x0 = (al ^ bl) | 0, y0 = (ah ^ bh) | 0; 
           { const al = x0, ah = y0; const pb = fp + code[pc + 7]!, bl = I[pb]!, bh = I[pb + 1]!;  const x1 = (al & bl) | 0, y1 = (ah & bh) | 0; 
           { pc += 8; const al = x1, ah = y1; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
         }
         // i32.add k + i64.load a<1
-        case 264: {
+        case 265: {
           { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  const x0 = (a + b) | 0; 
           { pc += 4; const ea = (x0 >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;  const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }} continue;
         }
         // i32.load8_u + i32.store8 b<1 + i32.add k
-        case 265: {
+        case 266: {
           { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 1 > memLen) break oob;  const x0 = (mem.getUint8(ea)) | 0; 
           { pc += 4; const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 1 > memLen) break oob; const b = x0; mem.setInt8(ea, b);
           { pc += 4; const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }}} continue;
         }
         // i32.rotl k + i32.rotl k + i32.xor a<1 b<2
-        case 266: {
+        case 267: {
           { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  const x0 = ((a << b) | (a >>> (32 - b))) | 0; 
           { const a = I[fp + code[pc + 6]!]!; const b = code[pc + 7]!;  const x1 = ((a << b) | (a >>> (32 - b))) | 0; 
           { pc += 8; const a = x1; const b = x0;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; continue; }}} continue;
         }
         // charge + const32 + i32.load a<1
-        case 267: {
+        case 268: {
           { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; }
           {  const x1 = code[pc + 4]!;
           { pc += 5; const ea = (x1 >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;  I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }}} continue;
         }
         // const32 + i64.store a<1
-        case 268: {
+        case 269: {
           {  const x0 = code[pc + 2]!;
           { pc += 3; const ea = (x0 >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue; }} continue;
         }
         // i32.add + i32.add k a<1 + i32.add
-        case 269: {
+        case 270: {
           { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  const x0 = (a + b) | 0; 
           { const a = x0; const b = code[pc + 7]!;  I[fp + code[pc + 5]!] = (a + b) | 0;
           { pc += 8; const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }}} continue;
         }
         // i64.rotl k<32 + const64 + i64.mul a<2 b<1
-        case 270: {
+        case 271: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x = al; const y = ah; const x0 = ((x << s) | ((y >>> 1) >>> (31 - s))) | 0, y0 = ((y << s) | ((x >>> 1) >>> (31 - s))) | 0; 
           {  const x1 = code[pc + 6]!, y1 = code[pc + 7]!;
           { pc += 8; const al = x0, ah = y0; const bl = x1, bh = y1; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const lo = Math.imul(al, bl), hi = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
         }
         // const64 + i64.mul b<1 + i64.add a<1
-        case 271: {
+        case 272: {
           {  const x0 = code[pc + 2]!, y0 = code[pc + 3]!;
           { const pa = fp + code[pc + 6]!, al = I[pa]!, ah = I[pa + 1]!; const bl = x0, bh = y0; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const x1 = (Math.imul(al, bl)) | 0, y1 = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; 
           { pc += 8; const al = x1, ah = y1; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
         }
         // i32.xor k + i32.or a<1 + i32.xor a<1
-        case 272: {
+        case 273: {
           { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  const x0 = (a ^ b) | 0; 
           { const a = x0; const b = I[fp + code[pc + 7]!]!;  const x1 = (a | b) | 0; 
           { pc += 8; const a = x1; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = a ^ b; pc += 4; continue; }}} continue;
         }
         // i32.shl k + i32.add a<1 + i32.load a<1
-        case 273: {
+        case 274: {
           { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  const x0 = (a << b) | 0; 
           { const a = x0; const b = I[fp + code[pc + 7]!]!;  const x1 = (a + b) | 0; 
           { pc += 8; const ea = (x1 >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;  I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }}} continue;
         }
         // i32.shr_u k + i32.and k a<1
-        case 274: {
+        case 275: {
           { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  const x0 = (a >>> b) | 0; 
           { pc += 4; const a = x0; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a & b; pc += 4; continue; }} continue;
         }
         // i64.xor + i64.rotl k>=32 a<1
-        case 275: {
+        case 276: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const x0 = (al ^ bl) | 0, y0 = (ah ^ bh) | 0; 
           { pc += 4; const al = x0, ah = y0; const bl = code[pc + 3]!; const s = bl & 63; const x = ah; const y = al; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }} continue;
         }
         // const32 + i32.load a<1
-        case 276: {
+        case 277: {
           {  const x0 = code[pc + 2]!;
           { pc += 3; const ea = (x0 >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;  I[fp + code[pc + 1]!] = mem.getInt32(ea, true); pc += 4; continue; }} continue;
         }
         // const32 + i64.load a<1
-        case 277: {
+        case 278: {
           {  const x0 = code[pc + 2]!;
           { pc += 3; const ea = (x0 >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;  const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }} continue;
         }
         // i32.and k + br_if i32.gt_u b<1
-        case 278: {
+        case 279: {
           { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  const x0 = (a & b) | 0; 
           { pc += 4; const a = I[fp + code[pc + 1]!]!; const b = x0; if (a >>> 0 > b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue; }} continue;
         }
         // i64.add + i64.add a<1
-        case 279: {
+        case 280: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const x0 = (t) | 0, y0 = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0; 
           { pc += 4; const al = x0, ah = y0; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }} continue;
         }
         // i64.xor + i64.rotl k<32 a<1
-        case 280: {
+        case 281: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const x0 = (al ^ bl) | 0, y0 = (ah ^ bh) | 0; 
           { pc += 4; const al = x0, ah = y0; const bl = code[pc + 3]!; const s = bl & 63; const x = al; const y = ah; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }} continue;
         }
         // global.get + i32.sub k a<1
-        case 281: {
+        case 282: {
           { const g = globalAt[code[pc + 2]!]!; const x0 = G[g]!;
           { pc += 3; const a = x0; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a - b) | 0; pc += 4; continue; }} continue;
         }
         // i64.shr_u k>=32 + const64 + i64.and b<1
-        case 282: {
+        case 283: {
           { const pa = fp + code[pc + 2]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const lo = ah >>> s, hi = 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi;
           {  const x1 = code[pc + 6]!, y1 = code[pc + 7]!;
           { pc += 8; const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = x1, bh = y1;  const lo = al & bl, hi = ah & bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
         }
         // i32.add + global.set + global.get
-        case 283: {
+        case 284: {
           { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0;
           { const g = globalAt[code[pc + 5]!]!, s = fp + code[pc + 6]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!;
           { pc += 7; const g = globalAt[code[pc + 2]!]!;  const d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }}} continue;
         }
         // copy + copy
-        case 284: {
+        case 285: {
           { const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!;
           { pc += 3; const s = fp + code[pc + 2]!, d = fp + code[pc + 1]!; I[d] = I[s]!; I[d + 1] = I[s + 1]!; pc += 3; continue; }} continue;
         }
         // i64.xor + i64.xor a<1
-        case 285: {
+        case 286: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const x0 = (al ^ bl) | 0, y0 = (ah ^ bh) | 0; 
           { pc += 4; const al = x0, ah = y0; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }} continue;
         }
         // i32.add k + i64.load a<1 + i64.store b<1
-        case 286: {
+        case 287: {
           { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  const x0 = (a + b) | 0; 
           { pc += 4; const ea = (x0 >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;  const x1 = (mem.getInt32(ea, true)) | 0, y1 = (mem.getInt32(ea + 4, true)) | 0; 
           { pc += 4; const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const bl = x1, bh = y1; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue; }}} continue;
         }
         // const32 + i32.store a<1
-        case 287: {
+        case 288: {
           {  const x0 = code[pc + 2]!;
           { pc += 3; const ea = (x0 >>> 0) + code[pc + 2]!; if (ea + 4 > memLen) break oob; const b = I[fp + code[pc + 3]!]!; mem.setInt32(ea, b, true); pc += 4; continue; }} continue;
         }
         // i32.and k + i32.shl k a<1 + i64.load a<1
-        case 288: {
+        case 289: {
           { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  const x0 = (a & b) | 0; 
           { const a = x0; const b = code[pc + 7]!;  const x1 = (a << b) | 0; 
           { pc += 8; const ea = (x1 >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;  const lo = mem.getInt32(ea, true), hi = mem.getInt32(ea + 4, true), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
         }
         // i64.add + const32 + i64.store a<1 b<2
-        case 289: {
+        case 290: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const x0 = (t) | 0, y0 = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0; 
           {  const x1 = code[pc + 6]!;
           { pc += 7; const ea = (x1 >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const bl = x0, bh = y0; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue; }}} continue;
         }
         // const32 + i32.load a<1 + i32.add a=1
-        case 290: {
+        case 291: {
           {  const x0 = code[pc + 2]!;
           { pc += 3; const ea = (x0 >>> 0) + code[pc + 3]!; if (ea + 4 > memLen) break oob;  const x1 = (mem.getInt32(ea, true)) | 0; I[fp + code[pc + 1]!] = x1;
           { pc += 4; const a = x1; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }}} continue;
         }
         // charge + global.get + br_if i32.ge_u k a<1
-        case 291: {
+        case 292: {
           { fuel -= code[pc + 1]!; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; }
           { const g = globalAt[code[pc + 4]!]!; const x1 = G[g]!;
           { pc += 5; const a = x1; const b = code[pc + 2]!; if (a >>> 0 >= b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue; }}} continue;
         }
         // i64.add + i64.xor a=1 + i64.rotl k>=32 a<1
-        case 292: {
+        case 293: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const x0 = (t) | 0, y0 = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0; const r = fp + code[pc + 1]!; I[r] = x0; I[r + 1] = y0;
           { const al = x0, ah = y0; const pb = fp + code[pc + 7]!, bl = I[pb]!, bh = I[pb + 1]!;  const x1 = (al ^ bl) | 0, y1 = (ah ^ bh) | 0; 
           { pc += 8; const al = x1, ah = y1; const bl = code[pc + 3]!; const s = bl & 63; const x = ah; const y = al; const lo = (x << s) | ((y >>> 1) >>> (31 - s)), hi = (y << s) | ((x >>> 1) >>> (31 - s)), r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
         }
         // i64.xor k + i64.and a<1
-        case 293: {
+        case 294: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const bl = code[pc + 3]!, bh = bl >> 31;  const x0 = (al ^ bl) | 0, y0 = (ah ^ bh) | 0; 
           { pc += 4; const al = x0, ah = y0; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al & bl, hi = ah & bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }} continue;
         }
         // const32 + const64 + i64.store a<2 b<1
-        case 294: {
+        case 295: {
           {  const x0 = code[pc + 2]!;
           {  const x1 = code[pc + 5]!, y1 = code[pc + 6]!;
           { pc += 7; const ea = (x0 >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const bl = x1, bh = y1; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue; }}} continue;
         }
         // i32.add + i32.add
-        case 295: {
+        case 296: {
           { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0;
           { pc += 4; const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }} continue;
         }
         // global.set + global.get
-        case 296: {
+        case 297: {
           { const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!;
           { pc += 3; const g = globalAt[code[pc + 2]!]!;  const d = fp + code[pc + 1]!; I[d] = G[g]!; I[d + 1] = G[g + 1]!; pc += 3; continue; }} continue;
         }
         // i32.add + i32.add b=1 + i32.add
-        case 297: {
+        case 298: {
           { const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  const x0 = (a + b) | 0; I[fp + code[pc + 1]!] = x0;
           { const a = I[fp + code[pc + 6]!]!; const b = x0;  I[fp + code[pc + 5]!] = (a + b) | 0;
           { pc += 8; const a = I[fp + code[pc + 2]!]!; const b = I[fp + code[pc + 3]!]!;  I[fp + code[pc + 1]!] = (a + b) | 0; pc += 4; continue; }}} continue;
         }
         // i64.shr_u k>=32 + i32.shl k a<1
-        case 298: {
+        case 299: {
           { const pa = fp + code[pc + 2]!, ah = I[pa + 1]!; const bl = code[pc + 3]!; const s = bl & 63; const x0 = (ah >>> s) | 0; 
           { pc += 4; const a = x0; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = a << b; pc += 4; continue; }} continue;
         }
         // i32.add k + global.set + br
-        case 299: {
+        case 300: {
           { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  I[fp + code[pc + 1]!] = (a + b) | 0;
           { const g = globalAt[code[pc + 5]!]!, s = fp + code[pc + 6]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!;
           { pc += 7; pc = code[pc + 1]!; continue; }}} continue;
         }
         // i64.xor + i64.xor a<1 + i64.xor a<1
-        case 300: {
+        case 301: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const x0 = (al ^ bl) | 0, y0 = (ah ^ bh) | 0; 
           { const al = x0, ah = y0; const pb = fp + code[pc + 7]!, bl = I[pb]!, bh = I[pb + 1]!;  const x1 = (al ^ bl) | 0, y1 = (ah ^ bh) | 0; 
           { pc += 8; const al = x1, ah = y1; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const lo = al ^ bl, hi = ah ^ bh, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
         }
         // i64.lt_u + i64.extend_i32_u a<1 + i64.shl k>=32 a<1
-        case 301: {
+        case 302: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!;  const x0 = ah >>> 0 < bh >>> 0 || (ah === bh && al >>> 0 < bl >>> 0) ? 1 : 0; 
           { const a = x0;  const x1 = (a) | 0; 
           { pc += 7; const al = x1; const bl = code[pc + 3]!; const s = bl & 63; const lo = 0, hi = al << s, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
         }
         // global.get + i32.sub k a<1 + global.set
-        case 302: {
+        case 303: {
           { const g = globalAt[code[pc + 2]!]!; const x0 = G[g]!;
           { const a = x0; const b = code[pc + 6]!;  I[fp + code[pc + 4]!] = (a - b) | 0;
           { pc += 7; const g = globalAt[code[pc + 1]!]!, s = fp + code[pc + 2]!; G[g] = I[s]!; G[g + 1] = I[s + 1]!; pc += 3; continue; }}} continue;
         }
         // i64.mul + i64.add a<1 + i64.add a<1
-        case 303: {
+        case 304: {
           { const pa = fp + code[pc + 2]!, al = I[pa]!, ah = I[pa + 1]!; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const u = (Math.imul(al >>> 16, bl & 0xffff) + (Math.imul(al & 0xffff, bl & 0xffff) >>> 16)) | 0; const v = ((u & 0xffff) + Math.imul(al & 0xffff, bl >>> 16)) | 0; const x0 = (Math.imul(al, bl)) | 0, y0 = (Math.imul(al >>> 16, bl >>> 16) + (u >>> 16) + (v >>> 16) + Math.imul(al, bh) + Math.imul(ah, bl)) | 0; 
           { const al = x0, ah = y0; const pb = fp + code[pc + 7]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const x1 = (t) | 0, y1 = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0; 
           { pc += 8; const al = x1, ah = y1; const pb = fp + code[pc + 3]!, bl = I[pb]!, bh = I[pb + 1]!; const t = (al + bl) | 0; const lo = t, hi = (ah + bh + (t >>> 0 < al >>> 0 ? 1 : 0)) | 0, r = fp + code[pc + 1]!; I[r] = lo; I[r + 1] = hi; pc += 4; continue; }}} continue;
         }
         // i64.load + i64.xor a<1 + i64.store b<1
-        case 304: {
+        case 305: {
           { const ea = (I[fp + code[pc + 2]!]! >>> 0) + code[pc + 3]!; if (ea + 8 > memLen) break oob;  const x0 = (mem.getInt32(ea, true)) | 0, y0 = (mem.getInt32(ea + 4, true)) | 0; 
           { const al = x0, ah = y0; const pb = fp + code[pc + 7]!, bl = I[pb]!, bh = I[pb + 1]!;  const x1 = (al ^ bl) | 0, y1 = (ah ^ bh) | 0; 
           { pc += 8; const ea = (I[fp + code[pc + 1]!]! >>> 0) + code[pc + 2]!; if (ea + 8 > memLen) break oob; const bl = x1, bh = y1; mem.setInt32(ea, bl, true); mem.setInt32(ea + 4, bh, true); pc += 4; continue; }}} continue;
         }
         // i32.add k + i32.and k a=1 + br_if i32.gt_u b<1
-        case 305: {
+        case 306: {
           { const a = I[fp + code[pc + 2]!]!; const b = code[pc + 3]!;  const x0 = (a + b) | 0; I[fp + code[pc + 1]!] = x0;
           { const a = x0; const b = code[pc + 7]!;  const x1 = (a & b) | 0; 
           { pc += 8; const a = I[fp + code[pc + 1]!]!; const b = x1; if (a >>> 0 > b >>> 0) { pc = code[pc + 3]!; continue; } pc += 4; continue; }}} continue;

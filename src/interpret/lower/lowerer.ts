@@ -133,6 +133,8 @@ export class Lowerer {
 
   /** Begins an instruction. */
   next(): void {
+    const cost = this.plan.charges.get(this.v.pc);
+    if (cost !== undefined) this.spend(cost);
     this.origin();
     if (!this.folding) this.step();
   }
@@ -152,6 +154,11 @@ export class Lowerer {
       this.origins.pop();
     }
     this.origins.push(this.here, this.v.pc);
+  }
+
+  private spend(cost: number): void {
+    this.op('spend');
+    this.put(cost);
   }
 
   private step(): void {

@@ -289,6 +289,8 @@ const ownOps: Op[] = [
   op('br_table', 0, `const i = ${reg(1)} >>> 0, n = ${word(2)}; pc = code[pc + 3 + (i < n ? i : n)]!; continue;`),
   // fuel
   op('charge', 2, `fuel -= ${word(1)}; if (fuel < 0) { pc += 2; exit = Exit.fuel; break run; }`),
+  // fuel, where code cannot be left: it may owe until the next charge
+  op('spend', 2, `fuel -= ${word(1)};`),
   // fuel, words of the frame, words of parameters, words of all locals
   op(
     'enter',

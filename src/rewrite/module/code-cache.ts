@@ -14,7 +14,7 @@ export interface CodeCache {
 }
 
 /** To be raised whenever the rewriter writes other code. */
-const version = 6;
+const version = 7;
 const hashBytes = 32;
 
 let cache: CodeCache | undefined;

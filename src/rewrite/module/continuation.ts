@@ -99,7 +99,13 @@ class RestEnv implements Env {
     return this.number('own', ownGlobals[name], () => ({ kind: 'global', type: 'i32', mutable: true }));
   }
   asker(): number {
-    return this.number('scratch', 'asker', () => ({ kind: 'global', type: 'i32', mutable: true }));
+    return this.ofThread('asker');
+  }
+  owed(): number {
+    return this.ofThread('owed');
+  }
+  private ofThread(name: string): number {
+    return this.number('scratch', name, () => ({ kind: 'global', type: 'i32', mutable: true }));
   }
   table(index: number): number {
     return this.number('table', `${index}`, () => ({ kind: 'table' }));

@@ -52,6 +52,8 @@ export const memoryImport = (module: Module, shared: boolean): ImportEntry[] =>
 
 const scratchNames = [...scratchFuncs.keys()];
 const scratchNumbers = new Map(scratchNames.map((name, i) => [name, i]));
+/** Imported after those of the guest. */
+const threadGlobals = ['asker', 'owed'] as const;
 const ownNames = Object.keys(ownGlobals) as OwnGlobal[];
 
 /** How many functions of the engine come before those of the guest. */
@@ -83,13 +85,16 @@ class MainEnv implements Env {
     return this.module.context.importedFuncs + scratchNames.length + index;
   }
   global(index: number): number {
-    return index < this.asker() ? index : index + 1;
+    return index < this.asker() ? index : index + threadGlobals.length;
   }
   own(name: OwnGlobal): number {
     return this.global(this.module.context.globals.length) + ownNames.indexOf(name);
   }
   asker(): number {
     return this.module.context.importedGlobals;
+  }
+  owed(): number {
+    return this.module.context.importedGlobals + 1;
   }
   table(index: number): number {
     return index;
@@ -122,7 +127,8 @@ class MainEnv implements Env {
         name: `${i}`,
         is: { kind: 'global', type: globalType(this.module, i), mutable: true },
       });
-    list.push({ module: 'scratch', name: 'asker', is: { kind: 'global', type: 'i32', mutable: true } });
+    for (const name of threadGlobals)
+      list.push({ module: 'scratch', name, is: { kind: 'global', type: 'i32', mutable: true } });
     return list;
   }
 }

@@ -37,18 +37,22 @@ const thrownGlobal = 2;
 const placeGlobals = 3;
 /** Address of the instance whose code looked last into a table that others may have too. */
 const askerGlobal = 6;
+/** Fuel that code was charged and had not. */
+const owedGlobal = 7;
 
 export class Scratch {
   readonly words: Int32Array;
   private readonly pointer: WebAssembly.Global;
   private readonly heldFuel: WebAssembly.Global;
   private readonly thrownNext: WebAssembly.Global;
+  private readonly owedFuel: WebAssembly.Global;
 
   constructor(readonly exports: WebAssembly.Exports) {
     this.words = new Int32Array((exports.memory as WebAssembly.Memory).buffer);
     this.pointer = exports.pointer as WebAssembly.Global;
     this.heldFuel = exports.held as WebAssembly.Global;
     this.thrownNext = exports.thrown as WebAssembly.Global;
+    this.owedFuel = exports.owed as WebAssembly.Global;
     this.clear();
   }
 
@@ -69,6 +73,12 @@ export class Scratch {
   }
   set held(fuel: number) {
     this.heldFuel.value = fuel;
+  }
+  /** What code was charged beyond the fuel that it had, since this was last asked. */
+  takeOwed(): number {
+    const owed = this.owedFuel.value as number;
+    if (owed !== 0) this.owedFuel.value = 0;
+    return owed;
   }
   /** Address of the exception that is on its way, or -1. */
   get thrown(): number {
@@ -109,13 +119,14 @@ function scratchModule(): Uint8Array<ArrayBuffer> {
     imports: [],
     code,
     memory: pages,
-    globals: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+    globals: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
     exports: [
       { name: 'memory', kind: 'memory', index: 0 },
       { name: 'pointer', kind: 'global', index: pointerGlobal },
       { name: 'held', kind: 'global', index: heldGlobal },
       { name: 'thrown', kind: 'global', index: thrownGlobal },
       { name: 'asker', kind: 'global', index: askerGlobal },
+      { name: 'owed', kind: 'global', index: owedGlobal },
       ...[0, 1, 2].map((i) => ({ name: `place${i}`, kind: 'global' as const, index: placeGlobals + i })),
       ...names.map((name, index) => ({ name, kind: 'func' as const, index })),
     ],

@@ -126,6 +126,8 @@ export interface Env {
   own(name: OwnGlobal): number;
   /** The thread's global that tells whose code looked last into a table that several instances may have. */
   asker(): number;
+  /** The thread's global that tells what code has been charged beyond the fuel that it had. */
+  owed(): number;
   table(index: number): number;
   found(): number;
   /** A type of blocks and helpers. */

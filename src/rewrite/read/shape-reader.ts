@@ -7,6 +7,7 @@ import { CrashError } from '../../spec/errors.ts';
 import { isBulk } from '../../spec/fuel.ts';
 import { instructions, type Special } from '../../spec/instructions.ts';
 import type { FuncIdx, FuncType, ValType } from '../../spec/types.ts';
+import { chargesOf } from '../../validate/charges.ts';
 import { funcType, type ModuleContext } from '../../validate/context.ts';
 import { FlowReader } from '../../validate/flow.ts';
 import { livenessOf } from '../../validate/liveness.ts';
@@ -30,17 +31,17 @@ const single: Readonly<Record<Low, LowTypes>> = {
   v128: ['v128'],
 };
 
-/** Safe points from which on a function counts as very large. */
-const manyPoints = 60;
+/** Safe points and other charges from which on a function counts as very large. */
+const manyPlaces = 60;
 
 /**
  * A careful guess from the sizes of frames in several programs: locals and operands, and what a landing hands over. In a
  * very large function, as the loop of an interpreter, V8 gives most values a place of their own: 8 KB for 545 points.
  */
-const frameBytes = (localSlots: number, operands: number, points: number): number =>
+const frameBytes = (localSlots: number, operands: number, places: number): number =>
   leastFrameBytes +
   8 * (localSlots + 3 * operands + Math.min(mostLeft, localSlots + operands)) +
-  16 * Math.max(0, points - manyPoints);
+  16 * Math.max(0, places - manyPlaces);
 
 class ShapeReader {
   private readonly flow: FlowReader;
@@ -93,8 +94,9 @@ class ShapeReader {
     points.forEach((point, i) => {
       point.live = i === 0 ? entry : (live[i - 1] as LocalSet);
     });
+    const { entryCost, loops, charges } = chargesOf(flow);
     let loop = 0;
-    for (const block of blocks) if (block.kind === 'loop') block.cost = flow.loops[loop++]?.cost as number;
+    for (const block of blocks) if (block.kind === 'loop') block.cost = loops[loop++] as number;
     const localSlots = new Int32Array(types.length + 1);
     types.forEach((type, i) => {
       localSlots[i + 1] = (localSlots[i] as number) + slotsOfLow(type);
@@ -109,10 +111,11 @@ class ShapeReader {
       localSlots,
       blocks,
       points,
-      entryCost: flow.entryCost,
+      entryCost,
+      charges,
       end: this.lastEnd,
       slots: ofLocals + this.highest,
-      frameBytes: frameBytes(ofLocals, this.highest, points.length),
+      frameBytes: frameBytes(ofLocals, this.highest, points.length + charges.size),
       catches: this.catches,
     };
   }

@@ -61,8 +61,9 @@ export interface FunctionShape {
   /** By pc. */
   readonly blocks: readonly BlockShape[];
   readonly points: readonly PointShape[];
-  /** What a call charges. */
+  /** What a call charges; and, by the pc that code comes to, what is charged there. */
   readonly entryCost: number;
+  readonly charges: ReadonlyMap<number, number>;
   /** Of the function's own `end`. */
   readonly end: number;
   /** Most slots that a frame has. */

@@ -156,6 +156,7 @@ class Run implements Runner {
   /** Meanwhile the thread is as it was before this run, but for the native stack that is in use. */
   callHost(addr: FuncAddr, base: number, caller: InstanceInst, depth: number, fuel: number): HostAnswer {
     const { store } = this;
+    this.takeOwed();
     const before = store.fuelUsed;
     store.fuelUsed += hostCall;
     const stack = nativeStack.leave(depth);
@@ -212,6 +213,11 @@ class Run implements Runner {
     this.isCrowded = true;
   }
 
+  /** Code was charged more than it had: it stops at the next safe point. */
+  private takeOwed(): void {
+    this.charge(this.native.scratch.takeOwed());
+  }
+
   private charge(fuel: number): void {
     this.fuel -= fuel;
     this.charged += fuel;
@@ -240,6 +246,7 @@ class Run implements Runner {
     // What an inner run used may be owed already: code stops where it is to be charged next, as everywhere.
     this.slice = Math.max(0, Math.min(this.untilLook, this.fuel));
     const left = this.call(enter, depth, this.throwing ? this.deliver() : this.slice + paid);
+    this.takeOwed();
     if (left === thrown) return this.unwind();
     if (left < 0) return this.left(left);
     this.charge(this.slice - left);
@@ -349,6 +356,7 @@ class Run implements Runner {
     const { native } = this;
     const places = placesOf(native, error);
     // Where it is not known, all of the slice counts as used: nobody gets more than is paid for.
+    this.takeOwed();
     const noted = this.hostFuel ?? native.notedFuel();
     this.hostFuel = undefined;
     this.charge(noted === undefined ? (entryCosts(native, places) ?? this.slice) : this.slice - noted);

@@ -9,9 +9,10 @@ import type { FuncIdx } from '../../spec/types.ts';
 import { bodyOf, type ModuleContext } from '../../validate/context.ts';
 import { slotOfCode } from '../../validate/rules.ts';
 import { planOf } from '../../validate/safepoints.ts';
-import { restOrigins } from '../module/continuation.ts';
+import { keptShape, restOrigins } from '../module/continuation.ts';
 import { originsOf } from '../module/module.ts';
 import { resolve } from '../module/thunks.ts';
+import type { BlockShape, FunctionShape } from '../read/shape.ts';
 import type { Origins } from '../write/body-writer.ts';
 import { truncations } from '../write/plain.ts';
 import type { NativeInstance, NativeStore } from './native.ts';
@@ -103,7 +104,7 @@ const wholeTrace = 40;
 
 /**
  * What the frames of a trap were charged beyond the entered one's own entry, where they tell that: no loop, no call and no
- * bulk work came before in any of them, so that there was nothing to charge but entries. What is out of bounds is so
+ * bulk work came before in any of them, so that there was nothing to charge but entries and the ways to where they are. What is out of bounds is so
  * before any of the work. A tail call leaves no frame to tell.
  */
 export function entryCosts(native: NativeStore, places: readonly Place[]): number | undefined {
@@ -114,13 +115,30 @@ export function entryCosts(native: NativeStore, places: readonly Place[]): numbe
   if (instances.some(({ module }) => hasTailCalls(module.context))) return undefined;
   let cost = 0;
   for (const place of places) {
-    const { entryCost, points } = planOf(place.native.inst.module.context, place.func);
+    const { module } = place.native.inst;
+    const { entryCost, points } = planOf(module.context, place.func);
     if (points.some(({ pc, kind }) => pc > 0 && (pc < place.pc || (pc === place.pc && kind !== 'bulk'))))
       return undefined;
-    if (place !== bottom) cost += entryCost;
+    const onTheWay = chargesUpTo(keptShape(module, place.func), place.pc);
+    if (onTheWay === undefined) return undefined;
+    cost += onTheWay + (place === bottom ? 0 : entryCost);
   }
   return cost;
 }
+
+/** What was charged on the way to a place; undefined where there is more than one way and they are not charged alike. */
+function chargesUpTo({ blocks, charges }: FunctionShape, place: number): number | undefined {
+  let sum = 0;
+  for (const [pc, cost] of charges) {
+    if (pc > place) continue;
+    if (blocks.some((block) => isIn(block, pc) && !isIn(block, place))) return undefined;
+    if (blocks.some(({ elsePc, end }) => pc <= elsePc && elsePc < place && place <= end)) return undefined;
+    sum += cost;
+  }
+  return sum;
+}
+
+const isIn = ({ start, end }: BlockShape, pc: number): boolean => start <= pc && pc <= end;
 
 const tailCalls = instructions.filter(({ name }) => name.startsWith('return_call')).map(({ code }) => slotOfCode(code));
 const hasTailCalls = ({ used }: ModuleContext): boolean => tailCalls.some((slot) => used[slot] === 1);

@@ -42,6 +42,7 @@ import { code, Op } from './ops.ts';
 import { writeZero } from './sections.ts';
 
 const none: readonly Local[] = [];
+const ifNothing = Uint8Array.of(Op.if, Op.noType);
 const aroundShortLoops = Uint8Array.of(Op.loop, Op.noType);
 /** Bodies are written one at a time: in here the guest's code, then out there with all around it. */
 const inner = new Writer(1 << 16);
@@ -102,6 +103,8 @@ export class BodyWriter {
   /** Holds the pc in landings, and of what threw. */
   readonly site: number;
   readonly fuelLocal: number;
+  /** The pc at which the rest is entered, until its first instruction is written. */
+  entered = -1;
 
   constructor(
     readonly context: ModuleContext,
@@ -167,6 +170,7 @@ export class BodyWriter {
   next(): void {
     const { reader } = this;
     reader.next();
+    this.entered = -1;
     this.growth.use(this.w.length - this.counted);
     this.counted = this.w.length;
     if (this.tracing) this.origins.push(this.w.length, reader.start - this.bodyStart);
@@ -403,6 +407,30 @@ export class BodyWriter {
     w.byte(code['i32.sub']);
     this.index(Op.localSet, fuelLocal);
     this.leaveIf(point, at);
+  }
+
+  /**
+   * What is charged at the instruction that comes next, if anything. Code is not left there: what it has not got it owes, and
+   * its fuel is none.
+   */
+  spend(): void {
+    const cost = this.shape.charges.get(this.pc);
+    if (cost === undefined || this.pc === this.entered) return;
+    const { w, fuelLocal, env } = this;
+    this.index(Op.localGet, fuelLocal);
+    this.constant(cost);
+    w.byte(code['i32.sub']);
+    this.index(Op.localTee, fuelLocal);
+    this.constant(0);
+    w.byte(code['i32.lt_s']);
+    w.bytes(ifNothing);
+    this.index(Op.globalGet, env.owed());
+    this.index(Op.localGet, fuelLocal);
+    w.byte(code['i32.sub']);
+    this.index(Op.globalSet, env.owed());
+    this.constant(0);
+    this.index(Op.localSet, fuelLocal);
+    w.byte(Op.end);
   }
 
   /** Leaves where no fuel is left. Two kinds of points may have one pc: only after a call does the frame wait for results. */

@@ -31,6 +31,7 @@ export function writeRest(b: BodyWriter, point: PointShape): Written {
   });
   for (const { slot, type } of own) b.fetch(type, slot);
   b.seek(point.pc);
+  b.entered = point.pc;
   if (point.kind === 'call') catchThrown(b);
   for (let open = b.open.at(-1); open !== undefined; open = b.open.at(-1)) finishRest(b, open.block);
   sequence(b, b.shape.end);
@@ -63,14 +64,16 @@ function finishRest(b: BodyWriter, block: BlockShape): void {
   closeBlock(b);
 }
 
-/** Writes the instructions up to a pc, at which no block is open that is not now. */
+/** Writes the instructions up to a pc, at which no block is open that is not now, and what is charged there. */
 function sequence(b: BodyWriter, until: number): void {
   const { reader } = b;
   const end = b.bodyStart + until;
   while (reader.pos < end) {
+    b.spend();
     b.next();
     const { special } = reader.row;
     if (special === undefined) writePlain(b);
     else specialWriters[special](b);
   }
+  b.spend();
 }
