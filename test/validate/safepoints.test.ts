@@ -89,12 +89,7 @@ const ways: Readonly<
     [],
     [71],
   ],
-  'the long one of two cases': [
-    `block block local.get 0 br_table 0 1 end ${long} return end nop`,
-    2 + 2 + 2,
-    [],
-    [71],
-  ],
+  'the long one of two cases': [`block block local.get 0 br_table 0 1 end ${long} return end nop`, 2 + 2 + 2, [], [71]],
   'a long way within a long way': [
     `block local.get 0 br_if 0 ${long} local.get 0 br_if 0 ${long} end nop`,
     3 + 2,
