@@ -2,7 +2,7 @@
 
 export type { ClockOption, FixedClock } from '../wasi/system/clock.ts';
 export type { RandomOption } from '../wasi/system/random.ts';
-export { JavaScript } from './javascript.ts';
+export { JavaScript, type QuickJSOptions } from './javascript.ts';
 export type { SourceType } from './machine/machine.ts';
 export type { RunningProgram } from './run/begin.ts';
 export type { TokenInfo } from './run/inspect.ts';

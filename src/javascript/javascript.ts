@@ -1,8 +1,10 @@
 // JavaScript for programs of others: runs, and goes on with tokens. What drives them is in run/, what they run in in
 // machine/.
 
-import { check, instanceOf, theOptions } from '../spec/options.ts';
+import { Module } from '../runtime/module.ts';
+import { check, instanceOf, optionsOf, theOptions } from '../spec/options.ts';
 import { type Base, makeBase } from './machine/base.ts';
+import { baseIn } from './machine/image.ts';
 import { giveMachine, type Machine, takeMachine } from './machine/machine.ts';
 import { begin, type RunningProgram, started } from './run/begin.ts';
 import { inspectMachine, type TokenInfo } from './run/inspect.ts';
@@ -14,6 +16,18 @@ import { decodeToken } from './token/token.ts';
 
 const wasmBytes = instanceOf(Uint8Array, 'a Uint8Array');
 const codeText = check((v: unknown) => typeof v === 'string', 'a text');
+
+/** What QuickJS comes with. */
+export interface QuickJSOptions {
+  /**
+   * The file `wasbox/quickjs.image` of the same package: QuickJS as it is when it is booted, and as native code, so that
+   * neither has to be made before the first program runs. One that is damaged, or of another QuickJS or another version of
+   * wasbox, is as good as none. It is trusted as the package itself is: whoever gives an image gives code, which nobody
+   * looks into.
+   */
+  readonly image?: Uint8Array | undefined;
+}
+const quickjsOptions = optionsOf<QuickJSOptions>({ image: instanceOf(Uint8Array, 'a Uint8Array') });
 
 /** Each throws UsageError. */
 export function checkCode(code: string, options: RunOptions): void {
@@ -33,17 +47,24 @@ const roomFor = ({ memory }: ReturnType<typeof limitsOf>): number =>
 export class JavaScript {
   private made: Base | undefined;
 
-  private constructor(private readonly bytes: Uint8Array) {}
+  private constructor(
+    private readonly bytes: Uint8Array,
+    private image: Uint8Array | undefined,
+  ) {}
 
   /** Of the bytes of `quickjs-wasi/quickjs.wasm`. Throws UsageError. */
-  static from(bytes: Uint8Array): JavaScript {
+  static from(bytes: Uint8Array, options: QuickJSOptions = {}): JavaScript {
     wasmBytes(bytes, 'QuickJS');
-    return new JavaScript(bytes);
+    quickjsOptions(options, theOptions);
+    return new JavaScript(bytes, options.image);
   }
 
   /** @hidden */
   get base(): Base {
-    this.made ??= makeBase(this.bytes, 'auto');
+    if (this.made !== undefined) return this.made;
+    const { image, bytes } = this;
+    this.image = undefined;
+    this.made = (image && baseIn(image, bytes)) ?? makeBase(Module.from(bytes), 'auto');
     return this.made;
   }
 

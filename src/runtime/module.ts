@@ -1,6 +1,6 @@
 // A Module: decoded, validated, immutable, and known by the SHA-256 of its bytes. Any number of VMs share it.
 
-import { decode } from '../binary/decode.ts';
+import { decode, decodeKnown } from '../binary/decode.ts';
 import type { Export, ModuleSyntax } from '../binary/module.ts';
 import type { DefType } from '../spec/deftypes.ts';
 import { UsageError } from '../spec/errors.ts';
@@ -8,7 +8,7 @@ import { calledFrom } from '../spec/stacks.ts';
 import { cut } from '../spec/told.ts';
 import type { ExternKind, FuncIdx, FuncType, GlobalType, MemType, TableType } from '../spec/types.ts';
 import type { ModuleContext } from '../validate/context.ts';
-import { validate } from '../validate/module.ts';
+import { validate, validateKnown } from '../validate/module.ts';
 import { hashOf } from './sha256.ts';
 
 /** What can be imported and exported, and its type: of a tag, that of a function without results. */
@@ -64,6 +64,19 @@ export class Module {
       const syntax = decode(own);
       return new Module(syntax, validate(syntax));
     });
+  }
+
+  /**
+   * For our own rooms: a module that one of them has made before of bytes with this hash, and whose bodies have the
+   * instructions of these codes: they are not looked into again. Undefined for bytes with another hash. @hidden
+   */
+  static known(bytes: Uint8Array, hash: string, codes: readonly number[]): Module | undefined {
+    const own = bytes.slice();
+    if (hashOf(own) !== hash) return undefined;
+    const syntax = decodeKnown(own);
+    const module = new Module(syntax, validateKnown(syntax, codes));
+    module.known = hash;
+    return module;
   }
 
   /** What it imports, in its order, with kinds and types. */

@@ -6,12 +6,13 @@
 import type { Elem, Export, ImportDesc, ModuleSyntax } from '../binary/module.ts';
 import { type DefType, valMatches } from '../spec/deftypes.ts';
 import { InvalidError } from '../spec/errors.ts';
+import { instructions } from '../spec/instructions.ts';
 import { quoted } from '../spec/told.ts';
 import type { ExternKind, FuncIdx, GlobalType, MemType, RefType, TableType, TypeIdx, ValType } from '../spec/types.ts';
 import { validateBody } from './body.ts';
 import { validateConst } from './const.ts';
 import { closeType, isDefaultable, type ModuleContext } from './context.ts';
-import { slots } from './rules.ts';
+import { slotOfCode, slots } from './rules.ts';
 import { checkLimits, checkMemory } from './sizes.ts';
 import { defineTypes } from './types.ts';
 
@@ -25,6 +26,17 @@ export function validate(syntax: ModuleSyntax): ModuleContext {
   for (let i = 0; i < syntax.funcs.length; i++) validateBody(context, context.importedFuncs + i);
   return context;
 }
+
+/** The same for a module that was validated before, whose bodies have the instructions of these codes. */
+export function validateKnown(syntax: ModuleSyntax, codes: readonly number[]): ModuleContext {
+  const context = validateDeclarations(syntax);
+  for (const code of codes) context.used[slotOfCode(code)] = 1;
+  return context;
+}
+
+/** The codes of all instructions that a module's bodies have. */
+export const codesOf = ({ used }: ModuleContext): number[] =>
+  instructions.filter(({ code }) => used[slotOfCode(code)] === 1).map(({ code }) => code);
 
 /** All rules but those for function bodies. */
 export function validateDeclarations(syntax: ModuleSyntax): ModuleContext {

@@ -1,8 +1,8 @@
 // The image that all programs begin with: QuickJS, booted, with the library loaded. Every host makes the same bytes of the
 // same package, for clocks and random numbers stand still meanwhile; so a token holds only what differs from it, and names
-// it by its hash.
+// it by its hash. What is made once can be kept as bytes: image.ts.
 
-import { Module } from '../../runtime/module.ts';
+import type { Module } from '../../runtime/module.ts';
 import { hashOf } from '../../runtime/sha256.ts';
 import type { Snapshot } from '../../snapshot/snapshot.ts';
 import { CrashError, LinkError } from '../../spec/errors.ts';
@@ -50,9 +50,11 @@ const utf8 = new TextEncoder();
 
 const evaluation = { global: 0, script: 1 << 7, module: 1 } as const;
 
+/** All that makes a base what it is, but for the module and for how it is made here. */
+export const recipe = (): readonly unknown[] => [mostStack, entries, librarySource, rehearsal, lastRehearsal];
+
 /** Throws LinkError for a module that is not the QuickJS of the package. */
-export function makeBase(bytes: Uint8Array, engine: EngineName): Base {
-  const module = Module.from(bytes);
+export function makeBase(module: Module, engine: EngineName): Base {
   const vm = new VM({ engine });
   const instance = vm.instantiate(module, imports);
   const missing = ['_initialize', 'qjs_init', 'qjs_eval', 'qjs_call', 'memory'].find(
@@ -75,8 +77,11 @@ export function makeBase(bytes: Uint8Array, engine: EngineName): Base {
   const image = instance.memory('memory').bytes.slice();
   const base = { module, entries: found, seedAt, scratch, image, fuel: vm.fuelUsed, snapshot: vm.save() };
   vm.dispose();
-  return { ...base, hash: hashOf(utf8.encode(`${module.hash} ${hashOf(image)}`)) };
+  return { ...base, hash: hashOfBase(module, image) };
 }
+
+export const hashOfBase = (module: Module, image: Uint8Array): string =>
+  hashOf(utf8.encode(`${module.hash} ${hashOf(image)}`));
 
 function loadLibrary(memory: GuestMemory): Readonly<Record<Entry, Handle>> {
   const evaluated = evaluate(memory, librarySource);

@@ -19,12 +19,19 @@ import { Stop } from './stop.ts';
 /** How long a program keeps the thread, in ms: to leave native code and to go on costs some. */
 const sliceMs = 100;
 
+/**
+ * Fuel that a program has at first without a look at the clock: some milliseconds of it. To look, native code is left, and
+ * the rest of each function on the stack is compiled, which costs a program that is soon over more than all else it does.
+ */
+const unwatchedFuel = 1_000_000;
+
 type Suspended = Extract<Outcome, { status: 'suspended' }>;
 
 export class Program {
   private readonly limits: ProgramLimits;
   private readonly calls: Calls;
   private readonly stop: Stop;
+  private unwatched = unwatchedFuel;
 
   constructor(
     private readonly base: Base,
@@ -121,6 +128,11 @@ export class Program {
     return this.machine.vm.fuelUsed - this.state.fuelBefore;
   }
 
+  /** Of what the program may use, with what it owes already. */
+  private get fuelLeft(): number {
+    return this.limits.fuel - this.used + this.machine.vm.store.debt;
+  }
+
   private get called(): number {
     return this.state.calls - this.state.callsBefore;
   }
@@ -128,12 +140,11 @@ export class Program {
   // The guest runs
 
   private async step(): Promise<RawOutcome | undefined> {
-    const { vm } = this.machine;
     const early = this.stopped();
     if (early !== undefined) return early;
-    const fuel = this.limits.fuel - this.used + vm.store.debt;
+    const fuel = this.fuelLeft;
     if (fuel < 0) throw overLimit('fuel', this.limits.fuel, this.token());
-    const outcome = vm.run({ fuel, timeout: Math.min(sliceMs, this.stop.left) });
+    const outcome = this.unwatched > 0 ? this.runUnwatched(fuel) : this.runWatched(fuel);
     switch (outcome.status) {
       case 'returned':
         return this.returned(outcome.values[0] as number);
@@ -144,6 +155,21 @@ export class Program {
       default:
         throw new HostError('QuickJS has ended itself');
     }
+  }
+
+  private runWatched(fuel: number): Outcome {
+    return this.machine.vm.run({ fuel, timeout: Math.min(sliceMs, this.stop.left) });
+  }
+
+  private runUnwatched(fuel: number): Outcome {
+    const { vm } = this.machine;
+    const before = vm.fuelUsed;
+    const outcome = vm.run({ fuel: Math.min(fuel, this.unwatched) });
+    const used = vm.fuelUsed - before;
+    this.unwatched -= used;
+    if (outcome.status !== 'suspended' || outcome.reason.kind !== 'fuel' || this.fuelLeft < 0) return outcome;
+    this.unwatched = 0;
+    return this.runWatched(this.fuelLeft);
   }
 
   private async suspended({ reason }: Suspended): Promise<RawOutcome | undefined> {

@@ -1,5 +1,6 @@
-// Rewritten modules in a cache that the host of wasbox provides, on a disk for instance. What comes out of it is checked:
-// an entry that is damaged, or of another version of the rewriter, is as good as none.
+// Rewritten modules in a cache that the host of wasbox provides, on a disk for instance, or that came along with a module
+// of ours. What comes out of a cache is checked: an entry that is damaged, or of another version of the rewriter, is as good
+// as none.
 
 import type { Module } from '../../runtime/module.ts';
 import { sha256 } from '../../runtime/sha256.ts';
@@ -14,7 +15,7 @@ export interface CodeCache {
 }
 
 /** To be raised whenever the rewriter writes other code. */
-const version = 7;
+export const rewriterVersion = 7;
 const hashBytes = 32;
 
 let cache: CodeCache | undefined;
@@ -35,12 +36,26 @@ export interface Kept {
   readonly offsets: Int32Array;
 }
 
-export const hasCodeCache = (): boolean => cache !== undefined;
+/** For plain memories: what came along with modules, and nobody has asked for yet. */
+const along = new WeakMap<Module, () => Kept>();
 
-const keyOf = (module: Module, shared: boolean) => `${module.hash}-${version}-${shared ? 'shared' : 'plain'}`;
+/** A module comes with what this version of the rewriter has made of it, for plain memories: `read` is called when that is needed. */
+export function bringAlong(module: Module, read: () => Kept): void {
+  along.set(module, read);
+}
 
-/** What the cache has of the module. */
+/** Whether there may be something for `keptOf` to find. */
+export const mayBeKept = (module: Module): boolean => cache !== undefined || along.has(module);
+
+const keyOf = (module: Module, shared: boolean) => `${module.hash}-${rewriterVersion}-${shared ? 'shared' : 'plain'}`;
+
+/** What came along with the module, which is told once, or what the cache has of it. */
 export function keptOf(module: Module, shared: boolean): Kept | undefined {
+  const read = shared ? undefined : along.get(module);
+  if (read !== undefined) {
+    along.delete(module);
+    return read();
+  }
   const found = cache?.get(keyOf(module, shared));
   return found && unpack(found);
 }
@@ -54,26 +69,38 @@ export function keptOr(module: Module, shared: boolean, make: () => Kept): Kept 
   return made;
 }
 
-/** A checksum of the rest; how many functions there are, and where each begins; the module. */
-function pack({ bytes, offsets }: Kept): Uint8Array {
-  const start = hashBytes + 4 + 4 * offsets.length;
-  const packed = new Uint8Array(start + bytes.length);
-  const view = new DataView(packed.buffer);
-  view.setInt32(hashBytes, offsets.length, true);
-  offsets.forEach((offset, i) => {
-    view.setInt32(hashBytes + 4 + 4 * i, offset, true);
-  });
-  packed.set(bytes, start);
-  packed.set(sha256(packed.subarray(hashBytes)));
+/** A checksum, and what `writeKept` writes. */
+function pack(kept: Kept): Uint8Array {
+  const rest = writeKept(kept);
+  const packed = new Uint8Array(hashBytes + rest.length);
+  packed.set(sha256(rest));
+  packed.set(rest, hashBytes);
   return packed;
 }
 
 function unpack(packed: Uint8Array): Kept | undefined {
   if (packed.length < hashBytes + 4) return undefined;
-  const sum = sha256(packed.subarray(hashBytes));
-  if (!sum.every((byte, i) => packed[i] === byte)) return undefined;
-  const view = new DataView(packed.buffer, packed.byteOffset);
-  const length = view.getInt32(hashBytes, true);
-  const offsets = Int32Array.from({ length }, (_, i) => view.getInt32(hashBytes + 4 + 4 * i, true));
-  return { bytes: new Uint8Array(packed.subarray(hashBytes + 4 + 4 * length)), offsets };
+  const rest = packed.subarray(hashBytes);
+  return sha256(rest).every((byte, i) => packed[i] === byte) ? readKept(rest) : undefined;
+}
+
+/** How many functions there are, and where each begins; the module. */
+export function writeKept({ bytes, offsets }: Kept): Uint8Array {
+  const start = 4 + 4 * offsets.length;
+  const written = new Uint8Array(start + bytes.length);
+  const view = new DataView(written.buffer);
+  view.setInt32(0, offsets.length, true);
+  offsets.forEach((offset, i) => {
+    view.setInt32(4 + 4 * i, offset, true);
+  });
+  written.set(bytes, start);
+  return written;
+}
+
+/** The bytes are a copy. */
+export function readKept(written: Uint8Array): Kept {
+  const view = new DataView(written.buffer, written.byteOffset);
+  const length = view.getInt32(0, true);
+  const offsets = Int32Array.from({ length }, (_, i) => view.getInt32(4 + 4 * i, true));
+  return { bytes: new Uint8Array(written.subarray(4 + 4 * length)), offsets };
 }

@@ -175,7 +175,7 @@ export function adopt(module: Module, code: CompiledCode): void {
   for (const [shared, form] of code) if (!forms.has(shared)) forms.set(shared, form);
 }
 
-/** Takes the rewritten module from the cache that is in use, where that has it. */
+/** Takes the rewritten module from where it is kept, if it is. */
 export function recall(module: Module, shared: boolean): void {
   if (isRewritten(module, shared)) return;
   const kept = keptOf(module, shared);

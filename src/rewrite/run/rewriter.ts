@@ -10,7 +10,7 @@ import { LimitError, UncaughtError } from '../../spec/errors.ts';
 import { hostCall } from '../../spec/fuel.ts';
 import { withoutDeadline } from '../../spec/patience.ts';
 import { type FuncAddr, slotsOfAll } from '../../spec/types.ts';
-import { hasCodeCache } from '../module/code-cache.ts';
+import { mayBeKept } from '../module/code-cache.ts';
 import { type Enter, keptShape } from '../module/continuation.ts';
 import { isRewritten, recall, rewritten } from '../module/module.ts';
 import { copyWords } from '../module/scratch-memory.ts';
@@ -402,14 +402,14 @@ export function bytesToRewrite(module: Module): number {
   return (funcs.at(-1)?.body.end ?? 0) - (funcs[0]?.entry ?? 0);
 }
 
-/** Modules for which the cache of rewritten ones was asked, to no avail if they are not rewritten now. */
+/** Modules for which the cache was asked, to no avail if they are not rewritten now. */
 const asked = new WeakSet<Module>();
 
-/** Bytes of code that the cache may have rewritten. */
+/** Bytes of code that the cache may have rewritten, or that came along so. */
 export const bytesToRecall = (module: Module): number =>
-  hasCodeCache() && !asked.has(module) ? bytesToRewrite(module) : 0;
+  mayBeKept(module) && !asked.has(module) ? bytesToRewrite(module) : 0;
 
-/** Takes from the cache what it has of a store's code. */
+/** Takes what is kept of a store's code. */
 export function recallAll(store: Store): void {
   for (const inst of store.instances) {
     if (bytesToRecall(inst.module) === 0) continue;
