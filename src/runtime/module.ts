@@ -71,7 +71,7 @@ export class Module {
    * instructions of these codes: they are not looked into again. Undefined for bytes with another hash. @hidden
    */
   static known(bytes: Uint8Array, hash: string, codes: readonly number[]): Module | undefined {
-    const own = bytes.slice();
+    const own = new Uint8Array(bytes);
     if (hashOf(own) !== hash) return undefined;
     const syntax = decodeKnown(own);
     const module = new Module(syntax, validateKnown(syntax, codes));

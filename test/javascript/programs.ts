@@ -1,11 +1,10 @@
 // What tests of programs have in common: QuickJS, made once for a test file, and the engines.
 
-import { readFileSync } from 'node:fs';
 import { JavaScript, type ProgramOutcome, type ResumeOptions, type RunOptions } from '../../src/javascript/index.ts';
 import { resume, run } from '../../src/javascript/node/index.ts';
 import { Pool } from '../../src/pool/index.ts';
+import { quickjsBytes } from './quickjs.ts';
 
-export const quickjsBytes = readFileSync(new URL('../../node_modules/quickjs-wasi/quickjs.wasm', import.meta.url));
 export const js = JavaScript.from(quickjsBytes);
 export const engines = ['interpreter', 'native'] as const;
 /** Of two threads; it keeps no process alive. */

@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { type Module, useCodeCache, VM } from '../../src/index.ts';
-import { keptOr } from '../../src/rewrite/module/code-cache.ts';
+import { bringAlong, keptOr } from '../../src/rewrite/module/code-cache.ts';
 import { codeName, rewriteBytes } from '../../src/rewrite/module/module.ts';
 import { moduleOf } from '../wat.ts';
 import { show } from './differential.ts';
@@ -63,5 +63,23 @@ test.serial('what is there is used, and damaged entries are made again', async (
     t.is(outcome(module, 'native'), outcome(module, 'interpreter'), `damage ${i}`);
     t.is(seen.length, before + (i === 0 ? 0 : 1));
     t.deepEqual(entries.get(key), good);
+  }
+});
+
+test.serial('what came along with a module is used once, and put nowhere', async (t) => {
+  for (const [mark, sharedMemory] of [
+    [50, false],
+    [51, true],
+  ] as const) {
+    const module = await moduleOf(guest(mark));
+    let reads = 0;
+    bringAlong(module, () => {
+      reads++;
+      return rewriteBytes(module, false, codeName(module, false));
+    });
+    const before = seen.length;
+    for (let i = 0; i < 2; i++) t.is(outcome(module, 'native', sharedMemory), outcome(module, 'interpreter'));
+    t.is(reads, sharedMemory ? 0 : 1);
+    t.is(seen.length, before + (sharedMemory ? 1 : 0));
   }
 });

@@ -164,10 +164,10 @@ export class Program {
   private runUnwatched(fuel: number): Outcome {
     const { vm } = this.machine;
     const before = vm.fuelUsed;
-    const outcome = vm.run({ fuel: Math.min(fuel, this.unwatched) });
-    const used = vm.fuelUsed - before;
-    this.unwatched -= used;
-    if (outcome.status !== 'suspended' || outcome.reason.kind !== 'fuel' || this.fuelLeft < 0) return outcome;
+    const granted = Math.min(fuel, this.unwatched);
+    const outcome = vm.run({ fuel: granted });
+    this.unwatched -= vm.fuelUsed - before;
+    if (granted === fuel || outcome.status !== 'suspended' || outcome.reason.kind !== 'fuel') return outcome;
     this.unwatched = 0;
     return this.runWatched(this.fuelLeft);
   }
