@@ -9,6 +9,9 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
+import { baseIn } from '../src/javascript/machine/image.ts';
+import { lying } from './javascript/images.ts';
+import { quickjsBytes } from './javascript/quickjs.ts';
 import { examples, preparation, promised } from './readme.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -68,6 +71,35 @@ test.serial('the package has what it should, and its command', async (t) => {
   t.deepEqual(installed.sort(), ['LICENSE', 'README.md', 'dist', 'package.json']);
   const help = await npm(['exec', '--offline', '--', 'wasbox', '--help'], folder);
   t.regex(help.stdout, /Usage: wasbox/);
+});
+
+/** Prints the hash of the image that a token is of. */
+const whichImage = `
+  import { inspect, pause, run } from 'wasbox/javascript';
+  const { token } = await run('ask()', { tools: { ask: () => pause } });
+  console.log(inspect(token).image);`;
+
+test.serial('QuickJS begins with the image that the package has, unless that does not fit', async (t) => {
+  const script = join(folder, 'image.mjs');
+  await writeFile(script, whichImage);
+  const hash = async () => (await run(process.execPath, [script], { cwd: folder, env })).stdout.trim();
+  const resolved = "console.log(import.meta.resolve('wasbox/quickjs.image'))";
+  const asked = await run(process.execPath, ['--input-type=module', '-e', resolved], { cwd: folder, env });
+  const file = fileURLToPath(asked.stdout.trim());
+  const shipped = await readFile(file);
+  t.true(shipped.length < 1_000_000, `${shipped.length} bytes`);
+  const hashIn = (image: Uint8Array) => baseIn(image, quickjsBytes)?.hash ?? 'no image';
+  // The second can be told from what is booted.
+  const [own, other] = [hashIn(shipped), hashIn(lying())];
+  t.not(own, other);
+  t.is(await hash(), own);
+  await writeFile(file, lying());
+  t.is(await hash(), other);
+  await writeFile(file, shipped.subarray(0, 5000));
+  t.is(await hash(), own);
+  await rm(file);
+  t.is(await hash(), own);
+  await writeFile(file, shipped);
 });
 
 /** In a folder of its own, as the examples write files where they run. */

@@ -433,15 +433,21 @@ function sequenceTexts(sequence: readonly Part[], high: (i: number) => boolean):
 
 /** A sequence as one op: the words of its parts stay as they are, only the first number changes (fuse.ts). */
 export function fusedOp(names: readonly string[]): Op {
-  const sequence = names.map(partNamed);
-  const texts = sequenceTexts(sequence, () => true);
-  const slim = sequenceTexts(sequence, (i) => texts.slice(i + 1).some((text) => mentions(text, `y${i}`)));
-  // Each part in the block of the one before: it sees its variables, and hides their names.
   return {
     name: names.join(' + '),
     words: 0,
-    text: `${slim.map((text) => `{ ${text}`).join('\n          ')} ${'}'.repeat(names.length)} continue;`,
+    // Only who generates the loop asks: to write all of them whenever wasbox is loaded would take as long as some files do.
+    get text() {
+      return fusedText(names.map(partNamed));
+    },
   };
+}
+
+function fusedText(sequence: readonly Part[]): string {
+  const texts = sequenceTexts(sequence, () => true);
+  const slim = sequenceTexts(sequence, (i) => texts.slice(i + 1).some((text) => mentions(text, `y${i}`)));
+  // Each part in the block of the one before: it sees its variables, and hides their names.
+  return `${slim.map((text) => `{ ${text}`).join('\n          ')} ${'}'.repeat(sequence.length)} continue;`;
 }
 
 /** Whether an op may stand before another one in a sequence. */
