@@ -8,6 +8,7 @@ import { cpus } from 'node:os';
 import { corpus } from './corpus/section.ts';
 import { deadlines } from './deadlines.ts';
 import { execution } from './execution.ts';
+import { firstResults } from './first.ts';
 import { hostileGrowth } from './growth/section.ts';
 import { javascript, tokens } from './javascript.ts';
 import { latency } from './latency.ts';
@@ -30,7 +31,7 @@ const parts = {
   interpreter: [execution],
   modules: [stages, growth],
   growth: [hostileGrowth],
-  startup: [rewriting, startup],
+  startup: [rewriting, startup, firstResults],
   snapshots: [snapshots],
   state: [checkpoints, forks],
   moving: [moving],

@@ -4,6 +4,7 @@
 import { CrashError, Module, useCodeCache, VM } from 'wasbox';
 import { codeName, continuation, decode, encode, keptOr, keptShape, rewriteBytes } from './built.ts';
 import { packageFile } from './demo/program.ts';
+import { firstResults } from './first.ts';
 import { marked } from './marked.ts';
 import { type Figure, figure, mapFigure, measure } from './measure.ts';
 import { cell, markdown, type Section } from './table.ts';
@@ -139,4 +140,4 @@ async function rewritingOf(name: string, bytes: Uint8Array): Promise<string[]> {
 }
 
 const main = process.argv[1]?.endsWith('startup.ts') === true;
-if (main) for (const measured of [rewriting, startup]) console.log(markdown(await measured()));
+if (main) for (const measured of [rewriting, startup, firstResults]) console.log(markdown(await measured()));
