@@ -23,7 +23,7 @@ const sliceMs = 100;
  * Fuel that a program has at first without a look at the clock: some milliseconds of it. To look, native code is left, and
  * the rest of each function on the stack is compiled, which costs a program that is soon over more than all else it does.
  */
-const unwatchedFuel = 1_000_000;
+export const unwatchedFuel = 4_000_000;
 
 type Suspended = Extract<Outcome, { status: 'suspended' }>;
 
