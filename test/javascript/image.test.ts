@@ -64,6 +64,14 @@ for (const engine of engines)
       t.is(typeof resultOf(ends[0] as (typeof ends)[0]), name === 'small' ? 'string' : 'number');
     });
 
+for (const engine of engines)
+  test(`the first that is done with an image may be to go on with a token; ${engine}`, async (t) => {
+    const token = tokenOf(await booted.run(programs.small, fixed));
+    const fresh = JavaScript.from(quickjsBytes, { image });
+    for (let i = 0; i < 2; i++) t.is(resultOf(await fresh.resume(token, { results, engine })), '2,3,5');
+    t.is(resultOf(await fresh.run('1 + 1', { engine })), 2);
+  });
+
 test('an image that is damaged, cut or something else is as good as none', (t) => {
   t.not(baseIn(image, quickjsBytes), undefined);
   const copies: Uint8Array[] = [0, 3, 4, 35, 36, 67, 68, 79, 80, 1000, 200_000, 400_000, image.length - 1].map((at) => {

@@ -21,6 +21,7 @@ import { putPages } from '../../snapshot/pages/memories.ts';
 import { PageReader } from '../../snapshot/pages/rows.ts';
 import { Snapshot } from '../../snapshot/snapshot.ts';
 import { codesOf } from '../../validate/module.ts';
+import { believe } from '../../vm/rest.ts';
 import { type Base, hashOfBase, makeBase, recipe } from './base.ts';
 
 const magic = Uint8Array.of(0x77, 0x62, 0x71, 1);
@@ -81,6 +82,8 @@ export function baseIn(image: Uint8Array, bytes: Uint8Array): Base | undefined {
   const code = image.subarray(codeAt);
   bringAlong(module, () => readKept(unpack({ coding: codings.deflate, bytes: code }, codeSize)));
   const snapshot = Snapshot.decode(image.subarray(snapshotAt, codeAt));
+  // A machine goes back to it, perhaps before any was restored from it.
+  believe(snapshot.data);
   const memory = memoryOf(snapshot.data);
   return { ...rest, module, snapshot, image: memory, hash: hashOfBase(module, memory) };
 }
