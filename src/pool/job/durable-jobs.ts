@@ -7,7 +7,7 @@ import { isA, quoted } from '../../spec/told.ts';
 import { type Store, StoreError } from '../../store/index.ts';
 import type { Entry } from '../durable/entry.ts';
 import { type Held, Ledger, type Wanted } from '../durable/ledger.ts';
-import { type Deferred, deferred } from '../line/deferred.ts';
+import { deferred } from '../line/deferred.ts';
 import { fromData, toData } from '../told/errors.ts';
 import { type Carried, carried } from '../told/module-bytes.ts';
 import type { JobSpec } from '../told/options.ts';
@@ -16,7 +16,7 @@ import type { Checkpoint, ErrorData, SliceEnd } from '../told/protocol.ts';
 import { JobSnapshot } from '../told/snapshot.ts';
 import type { Job } from './job.ts';
 import { Kept } from './kept.ts';
-import type { Run } from './run.ts';
+import { inStore, type Run } from './run.ts';
 import { digestOf, type Origin, readSpec, titleOf, writeSpec } from './spec.ts';
 
 /** What a pool does for these jobs. */
@@ -39,7 +39,6 @@ export interface KeepingOptions {
   readonly store: Store | string;
   readonly lease: number;
   readonly keepResults: number | undefined;
-  readonly maxLive: number;
 }
 
 /** How many jobs are read at once when all are brought back. */
@@ -53,7 +52,6 @@ export class DurableJobs {
   private readonly jobs = new Map<string, { readonly job: Job<unknown>; readonly digest: string | undefined }>();
   /** What is still being written of jobs that have ended here; whoever takes one up anew waits for it. */
   private readonly ending = new Map<string, Promise<unknown>>();
-  private readonly gate: Gate;
   private readonly expiry: NodeJS.Timeout | undefined;
 
   constructor(
@@ -61,7 +59,6 @@ export class DurableJobs {
     private readonly pool: PoolSide,
   ) {
     this.ledger = new Ledger(options.store, options.lease);
-    this.gate = new Gate(options.maxLive);
     const { keepResults } = options;
     if (keepResults === undefined) return;
     const expire = () => void this.ledger.expire(keepResults).catch(() => {});
@@ -113,20 +110,24 @@ export class DurableJobs {
     if (claim.kind !== 'held') return;
     kept.held = claim.held;
     if (run.ended) return kept.forsaken ? this.forsake(kept) : this.ledger.release(claim.held);
-    await this.gate.enter();
-    kept.isIn = true;
-    if (!claim.isNew) await this.restore(run, kept, claim.held);
-    if (run.ended) return this.left(run);
+    if (!claim.isNew) this.goBack(run, kept, claim.held);
     run.keeping = false;
     this.pool.line(run);
   }
 
   /** To where it was last saved; or to its beginning. */
-  private async restore(run: Run, kept: Kept, { entry }: Held): Promise<void> {
+  private goBack(run: Run, kept: Kept, { entry }: Held): void {
     const { checkpoint, paid, spent, identity } = entry;
-    const place = checkpoint === undefined ? kept.origin : placeOf(await this.ledger.states(checkpoint));
-    run.adopt({ ...place, paid: checkpoint === undefined ? 0 : paid }, identity, spent);
+    if (checkpoint !== undefined) kept.origin = undefined;
+    run.adopt(kept.origin === undefined ? inStore(paid) : { ...kept.origin, paid: 0 }, identity, spent);
     kept.saved(run.place.paid);
+  }
+
+  /** Reads a job that is in the store and nowhere else. Rejects with StoreError, SnapshotError. */
+  async bring(run: Run): Promise<void> {
+    const { held } = run.kept as Kept;
+    const { checkpoint } = (held as Held).entry;
+    run.wake(placeOf(await this.ledger.states(checkpoint as string)));
   }
 
   private async deliver(run: Run, { state, result }: Entry): Promise<void> {
@@ -221,6 +222,7 @@ export class DurableJobs {
       throw error;
     }
     kept.saved(paid, checkpoint);
+    kept.origin = undefined;
     // Also for those who have asked meanwhile: nothing has run since.
     for (const each of [wanted, kept.wanted]) each?.resolve();
     kept.wanted = undefined;
@@ -263,22 +265,14 @@ export class DurableJobs {
     return work;
   }
 
-  /** The thread of the job died. Whether it goes on from where it was last saved; it then runs by itself. */
+  /** The thread of the job died. Whether it goes on, as it then does from where it was last saved. */
   revive(run: Run): boolean {
     const kept = run.kept as Kept;
-    if (kept.held === undefined || kept.crashes >= run.spec.retries) return false;
-    kept.crashes++;
+    const crashes = kept.crashes + 1;
+    if (kept.held === undefined || crashes > run.spec.retries) return false;
     run.crashed();
-    run.keeping = true;
-    run.status = 'waiting';
-    const { crashes } = kept;
-    const back = async (held: Held) => {
-      await this.restore(run, kept, held);
-      kept.crashes = crashes;
-      run.keeping = false;
-      if (!run.ended) this.pool.line(run);
-    };
-    back(kept.held).catch((error: unknown) => this.pool.drop(run, error as Error));
+    this.goBack(run, kept, kept.held);
+    kept.crashes = crashes;
     return true;
   }
 
@@ -293,8 +287,6 @@ export class DurableJobs {
     const kept = run.kept as Kept;
     if (this.jobs.get(kept.key)?.job.id === run.id) this.jobs.delete(kept.key);
     kept.wanted?.reject(new UsageError('the job ended before it was saved'));
-    if (kept.isIn) this.gate.leave();
-    kept.isIn = false;
   }
 
   /** Removes a result. Rejects with UsageError where the job has none yet. */
@@ -324,29 +316,4 @@ function placeOf(states: readonly Uint8Array[]): Origin {
     progress,
     answer,
   };
-}
-
-/** Lets in so many at a time, in the order in which they came. */
-class Gate {
-  private readonly waiting: Deferred<void>[] = [];
-  private inside = 0;
-
-  constructor(private readonly most: number) {}
-
-  async enter(): Promise<void> {
-    if (this.inside < this.most) {
-      this.inside++;
-      return;
-    }
-    const turn = deferred<void>();
-    this.waiting.push(turn);
-    await turn.promise;
-  }
-
-  /** Who comes next takes the place. */
-  leave(): void {
-    const next = this.waiting.shift();
-    if (next === undefined) this.inside--;
-    else next.resolve();
-  }
 }
