@@ -19,6 +19,7 @@ import { slices, snapshots } from './snapshots.ts';
 import { growth, stages } from './stages.ts';
 import { rewriting, startup } from './startup.ts';
 import { checkpoints, forks } from './state/section.ts';
+import { sleepers } from './state/sleepers.ts';
 import { markdown } from './table.ts';
 import { wasiPrograms, wasiSaves } from './wasi.ts';
 
@@ -33,6 +34,7 @@ const parts = {
   startup: [rewriting, startup],
   snapshots: [snapshots],
   state: [checkpoints, forks],
+  sleepers: [sleepers],
   moving: [moving],
   wasi: [wasiPrograms, wasiSaves],
   latency: [latency],

@@ -2,11 +2,13 @@
 // runs when and where is life.ts's; what is in the store ledger.ts's.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Lru } from '../../runtime/lru.ts';
 import { UsageError, type WasboxError } from '../../spec/errors.ts';
 import { isA, quoted } from '../../spec/told.ts';
 import { type Store, StoreError } from '../../store/index.ts';
 import type { Entry } from '../durable/entry.ts';
 import { type Held, Ledger, type Wanted } from '../durable/ledger.ts';
+import { bounds } from '../line/bounds.ts';
 import { deferred } from '../line/deferred.ts';
 import { fromData, toData } from '../told/errors.ts';
 import { type Carried, carried } from '../told/module-bytes.ts';
@@ -52,6 +54,9 @@ export class DurableJobs {
   private readonly jobs = new Map<string, { readonly job: Job<unknown>; readonly digest: string | undefined }>();
   /** What is still being written of jobs that have ended here; whoever takes one up anew waits for it. */
   private readonly ending = new Map<string, Promise<unknown>>();
+  /** Of jobs that were brought back, by their roots in the store; and those that are being read. */
+  private readonly modules = new Lru<string, Carried>(() => bounds.recoveredModules);
+  private readonly reading = new Map<string, Promise<Carried>>();
   private readonly expiry: NodeJS.Timeout | undefined;
 
   constructor(
@@ -125,9 +130,10 @@ export class DurableJobs {
 
   /** Reads a job that is in the store and nowhere else. Rejects with StoreError, SnapshotError. */
   async bring(run: Run): Promise<void> {
-    const { held } = run.kept as Kept;
-    const { checkpoint } = (held as Held).entry;
-    run.wake(placeOf(await this.ledger.states(checkpoint as string)));
+    const held = (run.kept as Kept).held as Held;
+    const states = await this.ledger.states(held.entry.checkpoint as string);
+    held.bytes = states.reduce((sum, { length }) => sum + length, 0);
+    run.wake(placeOf(states));
   }
 
   private async deliver(run: Run, { state, result }: Entry): Promise<void> {
@@ -141,37 +147,26 @@ export class DurableJobs {
   /** All jobs of the store that have no result: those that others have, too, which come here when they end or are left. */
   async recover(keys?: ReadonlySet<string>): Promise<ReadonlyMap<string, Job<unknown>>> {
     const found = new Map<string, Job<unknown>>();
-    const modules = new Map<string, Promise<Carried>>();
     let some: Promise<Job<unknown>>[] = [];
     for await (const { key, entry } of this.ledger.entries(keys)) {
       const known = this.jobs.get(key)?.job;
       if (known === undefined && !isA(entry, StoreError) && entry.state !== 'live') continue;
-      const job = known === undefined ? this.recovered(key, entry, modules) : Promise.resolve(known);
+      const job = known === undefined ? this.recovered(key, entry) : Promise.resolve(known);
       some.push(job.then((one) => found.set(key, one)).then(() => job));
       if (some.length >= mostAtOnce) some = await Promise.all(some).then(() => []);
     }
     await Promise.all(some);
     // Processes that are killed over and over never come to it by what they have saved.
-    this.ledger.tidy(0);
+    if (keys === undefined) this.ledger.tidy(0);
     return found;
   }
 
-  private async recovered(
-    key: string,
-    entry: Entry | StoreError,
-    modules: Map<string, Promise<Carried>>,
-  ): Promise<Job<unknown>> {
+  private async recovered(key: string, entry: Entry | StoreError): Promise<Job<unknown>> {
     try {
       if (isA(entry, StoreError)) throw entry;
       if (entry.by !== 'pool')
         throw new UsageError(`the job ${quoted(key)} is one of \`wasbox run\`: \`wasbox jobs resume\` goes on with it`);
-      for (const root of entry.modules)
-        if (!modules.has(root))
-          modules.set(
-            root,
-            this.ledger.bytes(root).then((bytes) => carried(bytes)),
-          );
-      const carriers = await Promise.all(entry.modules.map((root) => modules.get(root) as Promise<Carried>));
+      const carriers = await Promise.all(entry.modules.map((root) => this.module(root)));
       const { spec, services, origin } = readSpec(await this.ledger.bytes(entry.spec as string), key, carriers);
       const lacking = services.filter((name) => !this.pool.hasService(name));
       if (lacking.length > 0)
@@ -181,6 +176,20 @@ export class DurableJobs {
       return this.pool.recovered(spec, origin);
     } catch (error) {
       return this.pool.refused(key, error as Error);
+    }
+  }
+
+  /** Rejects with StoreError. */
+  private async module(root: string): Promise<Carried> {
+    const known = this.modules.get(root);
+    if (known !== undefined) return known;
+    const found = this.reading.get(root) ?? this.ledger.bytes(root).then((bytes) => carried(bytes));
+    this.reading.set(root, found);
+    try {
+      const module = await found;
+      return this.modules.set(root, module, module.bytes.length);
+    } finally {
+      this.reading.delete(root);
     }
   }
 

@@ -25,6 +25,9 @@ import { nowhere, Run, type RunStatus, type Stop, wordBytes } from './run.ts';
 import { Sleepers } from './sleepers.ts';
 import { type Lost, Threads } from './threads.ts';
 
+/** What a service is asked. */
+type HostCall = Pick<SliceEnd & { kind: 'called' }, 'id' | 'module' | 'name' | 'args'>;
+
 /** How long a thread may be busy with a job that is over its overtime, in ms. */
 const mostNotice = 1000;
 
@@ -349,7 +352,8 @@ export class Life {
 
   /** One that is to be forked asks its service all the same: it goes on with that. */
   private called(run: Run, end: SliceEnd & { kind: 'called' }): void {
-    if (run.stop === undefined) void this.serve(run, end);
+    const { id, module, name, args } = end;
+    if (run.stop === undefined) void this.serve(run, { id, module, name, args });
     if (run.isToBeSaved) this.queue(run);
     else this.sleepers.add(run);
   }
@@ -425,11 +429,12 @@ export class Life {
 
   // ---- services
 
-  private async serve(run: Run, end: SliceEnd & { kind: 'called' }): Promise<void> {
-    const { id, module, name } = end;
+  /** As long as nobody answers, all that it was given is held. */
+  private async serve(run: Run, call: HostCall): Promise<void> {
+    const { id, module, name } = call;
     run.status = 'waiting';
     run.call = id;
-    const answer = await this.ask(run, end)
+    const answer = await this.ask(run, call)
       .then(
         (value): Answer => ({
           id,
@@ -447,7 +452,7 @@ export class Life {
     this.pump();
   }
 
-  private async ask(run: Run, { id, module, name, args }: SliceEnd & { kind: 'called' }): Promise<unknown> {
+  private async ask(run: Run, { id, module, name, args }: HostCall): Promise<unknown> {
     const service = run.services.get(module) as BoundService;
     const which = { id, job: run.identity, signal: run.signal };
     const call = service.call(name, unpack(args) as Value[], which, run.spec.serviceTimeout);
