@@ -263,12 +263,7 @@ test.serial(
   async (t) => {
     const inner = memoryStore();
     const asked: string[] = [];
-    const store: Store = new Proxy(inner, {
-      get: (target, name: keyof Store) => {
-        asked.push(name);
-        return target[name].bind(target);
-      },
-    });
+    const store = watched(inner, (name) => asked.push(name) < 0);
     const options: PoolOptions = { threads: 1, store, lease: 200 };
     const desk = new Desk();
     const first = new Pool({ ...options, services: desk.services, ...tired });
