@@ -188,7 +188,8 @@ test.serial('one that sleeps is forked, saved, cancelled, and has its deadline',
     [job, fork].map((each) => vmOf(each as Job)),
     ['stored', 'stored'],
   );
-  const late = pool.submit(run(2, { deadline: 300 }));
+  const late = pool.submit(run(2, { deadline: 5000, overtime: 20_000 }));
+  await until(t, 'all three', () => desk.calls.length === 3 && pool.stats.asleep === 3);
   const error = await t.throwsAsync(late.result, { instanceOf: JobLimitError });
   const { snapshot } = error as InstanceType<typeof JobLimitError>;
   fork?.cancel();

@@ -44,6 +44,8 @@ const mib = (bytes: number) => (bytes / 2 ** 20).toFixed(1);
 
 for (let batch = 0; progress() < 1; batch++) {
   for (const name of chosen) jobs += await kinds[name](pool, batch);
+  // Else the file has room for what jobs leave behind between two collections, which is how fast the machine is.
+  await store.collect();
   if (samples.length > progress() * Number(values.samples) - 1) continue;
   const taken = await sample(pool, { store, folder });
   samples.push(taken);

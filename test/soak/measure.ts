@@ -94,7 +94,7 @@ export function changes(samples: readonly Sample[]): Change[] {
 
 /** Besides a tenth: bytes of V8's own that come and go, and objects that are on their way out. */
 const slack = (what: string): number => (what.endsWith('heap') ? 2 ** 20 : what.endsWith('buffers') ? 2 ** 22 : 4);
-/** What other code and the allocator keep of pages is not ours to count; nor are free pages between those of a store. */
+/** What other code and the allocator keep of pages is not ours to count; a store has some free pages between its own. */
 const coarse: Readonly<Record<string, number>> = { rss: 64 * 2 ** 20, 'file of the store': 2 ** 20 };
 
 export const isFlat = ({ what, first, last }: Change): boolean => last <= first * 1.1 + (coarse[what] ?? slack(what));
