@@ -3,6 +3,7 @@
 const load = <T>(path: string): Promise<T> =>
   import(new URL(`../dist/src/${path}`, import.meta.url).href) as Promise<T>;
 
+export const { Ledger } = await load<typeof import('../src/pool/durable/ledger.ts')>('pool/durable/ledger.js');
 export const { decode } = await load<typeof import('../src/binary/decode.ts')>('binary/decode.js');
 export const { encode } = await load<typeof import('../src/binary/encode.ts')>('binary/encode.js');
 export const { validate } = await load<typeof import('../src/validate/module.ts')>('validate/module.js');

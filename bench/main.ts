@@ -20,6 +20,7 @@ import { slices, snapshots } from './snapshots.ts';
 import { growth, stages } from './stages.ts';
 import { rewriting, startup } from './startup.ts';
 import { checkpoints, forks } from './state/section.ts';
+import { sleepers } from './state/sleepers.ts';
 import { markdown } from './table.ts';
 import { wasiPrograms, wasiSaves } from './wasi.ts';
 
@@ -34,6 +35,7 @@ const parts = {
   startup: [rewriting, startup, firstResults],
   snapshots: [snapshots],
   state: [checkpoints, forks],
+  sleepers: [sleepers],
   moving: [moving],
   wasi: [wasiPrograms, wasiSaves],
   latency: [latency],

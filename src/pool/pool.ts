@@ -35,6 +35,8 @@ export interface PoolStats {
   readonly queued: number;
   readonly running: number;
   readonly waiting: number;
+  /** Those of the waiting ones that have given up their VMs meanwhile: options `sleepAfter`, `awakeBytes` and `maxLive`. */
+  readonly asleep: number;
 }
 
 /** A pool, and the jobs that it has brought back, by their keys. */
@@ -142,7 +144,7 @@ export class Pool implements ProgramThreads {
 
   /** How many threads there are, and jobs, at the moment. */
   get stats(): PoolStats {
-    const { states, threadCount } = this.life;
+    const { states, asleep, threadCount } = this.life;
     const count = (status: RunStatus) => states.filter((each) => each === status).length;
     return {
       threads: threadCount,
@@ -150,6 +152,7 @@ export class Pool implements ProgramThreads {
       queued: count('queued'),
       running: count('running'),
       waiting: count('waiting'),
+      asleep,
     };
   }
 

@@ -2,7 +2,7 @@
 // anything happens; what does not pass is a UsageError that tells the option, what is allowed, and what was given.
 
 import { UsageError } from './errors.ts';
-import { attempt, quoted, told } from './told.ts';
+import { quoted, told } from './told.ts';
 
 /** Throws UsageError, calling the value `what`. */
 export type Check = (value: unknown, what: string) => void;
@@ -14,9 +14,16 @@ export type Checks<T> = { readonly [K in keyof Required<T>]: Check };
 export const check =
   (fits: (value: never) => boolean, allowed: string): Check =>
   (value, what) => {
-    if (!attempt(() => fits(value as never), false))
-      throw new UsageError(`${what} must be ${allowed}, not ${told(value)}`);
+    if (!passes(fits, value)) throw new UsageError(`${what} must be ${allowed}, not ${told(value)}`);
   };
+
+function passes(fits: (value: never) => boolean, value: unknown): boolean {
+  try {
+    return fits(value as never);
+  } catch {
+    return false;
+  }
+}
 
 const range = (least: number, most: number): string =>
   most === Infinity ? `, ${least} or more` : ` from ${least} to ${most}`;

@@ -32,15 +32,18 @@ function join(at: number, links: readonly string[], rest: Uint8Array): Uint8Arra
 }
 
 /** The reverse; undefined where the bytes end before the links do. */
-function split(all: Uint8Array, at: number, view = viewOf(all)): { links: string[]; rest: Uint8Array } | undefined {
+function split(all: Uint8Array, at: number, view = viewOf(all)): { links(): string[]; rest: Uint8Array } | undefined {
   if (all.length < at + 4) return undefined;
-  const count = view.getUint32(at, true);
   const first = at + 4;
-  const end = first + linkBytes * count;
+  const end = first + linkBytes * view.getUint32(at, true);
   if (end > all.length) return undefined;
-  const links: string[] = [];
-  for (let from = first; from < end; from += linkBytes) links.push(bytesToHex(all.subarray(from, from + linkBytes)));
-  return { links, rest: all.subarray(end) };
+  return { links: () => namesIn(all, first, end), rest: all.subarray(end) };
+}
+
+function namesIn(all: Uint8Array, first: number, end: number): string[] {
+  const names: string[] = [];
+  for (let from = first; from < end; from += linkBytes) names.push(bytesToHex(all.subarray(from, from + linkBytes)));
+  return names;
 }
 
 /** A blob's form and its name. */
@@ -61,11 +64,11 @@ export const blobName = (blob: NewBlob): string => writeBlob(blob).name;
 export function readBlob(name: string, form: Uint8Array): KeptBlob {
   const parts = hashOf(form) === name ? split(form, 0) : undefined;
   if (parts === undefined) throw damaged('the bytes are not those of the name', whereBlob(name));
-  return { bytes: parts.rest, links: parts.links };
+  return { bytes: parts.rest, links: parts.links() };
 }
 
 /** Of a form that nobody has checked; none where it is too short. */
-export const linksOf = (form: Uint8Array): readonly string[] => split(form, 0)?.links ?? [];
+export const linksOf = (form: Uint8Array): readonly string[] => split(form, 0)?.links() ?? [];
 
 export function writeHead(name: string, version: number, { links = [], data = nothing }: HeadState): Uint8Array {
   const form = join(headBytes, links, data);
@@ -75,30 +78,54 @@ export function writeHead(name: string, version: number, { links = [], data = no
 }
 const nothing = new Uint8Array(0);
 
-/** Throws StoreError where the checksum is wrong. */
+/** Throws StoreError where the checksum is wrong. Its links are read when they are asked for: most who list heads do not. */
 export function readHead(name: string, form: Uint8Array): Head {
   const view = viewOf(form);
-  const isWhole = form.length >= headBytes && view.getBigUint64(0, true) === sumOf(name, form);
+  const isWhole = form.length >= headBytes && isSum(name, form, view);
   const parts = isWhole ? split(form, headBytes, view) : undefined;
   if (parts === undefined) throw damaged('its checksum is wrong', whereHead(name));
-  return { name, version: view.getFloat64(sumBytes, true), links: parts.links, data: parts.rest };
+  let links: readonly string[] | undefined;
+  return {
+    name,
+    version: view.getFloat64(sumBytes, true),
+    get links() {
+      links ??= parts.links();
+      return links;
+    },
+    data: parts.rest,
+  };
+}
+
+function isSum(name: string, form: Uint8Array, view: DataView): boolean {
+  const [low, high] = lanes(name, form);
+  return view.getUint32(0, true) === low && view.getUint32(4, true) === high;
+}
+
+function sumOf(name: string, form: Uint8Array): bigint {
+  const [low, high] = lanes(name, form);
+  return (BigInt(high) << 32n) | BigInt(low);
 }
 
 /**
  * Against accidents of any kind, and fast, so that heads can be listed by the hundred thousand. Two lanes: in each, what
- * differs in one place differs in the end.
+ * differs in one place differs in the end. Both loops mix alike: a function for it would have both lanes in memory.
  */
-function sumOf(name: string, form: Uint8Array): bigint {
-  let [a, b] = [0x811c9dc5, 0x2545f491];
-  const mix = (x: number) => {
+function lanes(name: string, form: Uint8Array): [number, number] {
+  let a = 0x811c9dc5;
+  let b = 0x2545f491;
+  for (let i = 0; i <= name.length; i++) {
+    const x = i < name.length ? name.charCodeAt(i) : 0x10000;
     a = Math.imul(a ^ x, 0x01000193);
     b = Math.imul(b ^ x, 0x9e3779b1);
     b = (b << 13) | (b >>> 19);
-  };
-  for (let i = 0; i < name.length; i++) mix(name.charCodeAt(i));
-  mix(0x10000);
-  for (let i = sumBytes; i < form.length; i++) mix(form[i] as number);
-  return (BigInt(b >>> 0) << 32n) | BigInt(a >>> 0);
+  }
+  for (let i = sumBytes; i < form.length; i++) {
+    const x = form[i] as number;
+    a = Math.imul(a ^ x, 0x01000193);
+    b = Math.imul(b ^ x, 0x9e3779b1);
+    b = (b << 13) | (b >>> 19);
+  }
+  return [a >>> 0, b >>> 0];
 }
 
 /** Of what the form says of itself. */

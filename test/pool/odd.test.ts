@@ -122,6 +122,8 @@ test('so are those of a pool, of resume and map', (t) => {
     sliceMs: '10',
     services: { a: 1 },
     maxLive: 0.5,
+    sleepAfter: -1,
+    awakeBytes: 0.5,
     grace: -1,
     cache: 1,
     store: 1,

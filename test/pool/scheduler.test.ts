@@ -127,6 +127,27 @@ test('no more jobs are begun than may be live; those under way go on', (t) => {
   t.is(scheduler.next()?.job, b);
 });
 
+test('how many could be sent off if others gave up their memory: no more than there are threads', (t) => {
+  const scheduler = schedulerWith(2, 3);
+  const jobs = [...'abcdefg'].map((name) => job(name));
+  t.is(scheduler.crowd, 0);
+  for (const each of jobs.slice(0, 3)) {
+    scheduler.enqueue(each);
+    scheduler.release(scheduler.next()?.thread as number);
+  }
+  t.is(scheduler.crowd, 0, 'nobody waits');
+  scheduler.enqueue(jobs[3] as Named);
+  t.is(scheduler.crowd, 1);
+  for (const each of jobs.slice(4)) scheduler.enqueue(each);
+  t.is(scheduler.crowd, 2);
+  scheduler.retire(jobs[0] as Named);
+  t.is(scheduler.crowd, 1, 'one has a place');
+  t.is(scheduler.next()?.job, jobs[3]);
+  t.is(scheduler.crowd, 2);
+  for (const each of jobs.slice(0, 4)) scheduler.retire(each);
+  t.is(scheduler.crowd, 0);
+});
+
 test('a job can be taken out of the line', (t) => {
   const scheduler = schedulerWith(1);
   const jobs = [...'abcde'].map((name, i) => job(name, i % 2));

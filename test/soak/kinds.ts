@@ -1,6 +1,7 @@
 // What jobs a soak is made of, by name: each kind runs a batch of its jobs to their ends, and checks those.
 
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
@@ -147,6 +148,35 @@ export const kinds = {
       if (taken === 50) break;
     }
     return given;
+  },
+  async 'asleep in a store'(pool, batch) {
+    const services = { env: { twice: async (n: number) => sleep(n).then(() => 2 * n) } };
+    const jobs = times(20, (i) =>
+      pool.submit({
+        ...{ module: asking, export: 'ask', args: [i], services },
+        key: `soak ${batch} ${i}`,
+        engine: both[i % 2]?.engine,
+      }),
+    );
+    for (const [i, job] of jobs.entries()) assert.deepEqual(await job.result, [4 * i]);
+    for (const { key } of jobs) assert(await pool.forget(key as string));
+    return jobs.length;
+  },
+  async 'saved in a store'(pool, batch) {
+    const saveEvery = { fuel: 20_000 };
+    const jobs = times(4, (i) =>
+      pool.submit({
+        module: summing,
+        export: 'sum',
+        args: [5000],
+        key: `saved ${batch} ${i}`,
+        saveEvery,
+        ...both[i % 2],
+      }),
+    );
+    for (const { result } of jobs) assert.deepEqual(await result, [sumBelow(5000)]);
+    for (const { key, stats } of jobs) assert(stats.checkpoints > 0 && (await pool.forget(key as string)));
+    return jobs.length;
   },
   async 'snapshots here'(_pool) {
     const vm = new VM();

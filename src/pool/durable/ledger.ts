@@ -22,6 +22,8 @@ export class Held {
     public version: number,
     /** Roots of the checkpoint's series. */
     public series: readonly string[] = [],
+    /** Bytes in the store that are nobody's once it has ended, as far as they are known. */
+    public bytes = 0,
   ) {}
 }
 
@@ -52,7 +54,7 @@ export interface Wanted {
   readonly make: () => Fresh;
 }
 
-/** So many bytes have to have been saved before what they replaced is collected, in the midst of work and at its end. */
+/** So many bytes have to have been replaced before they are collected, in the midst of work and at its end. */
 const leastGarbage = { meanwhile: 64 * 1024 * 1024, atEnd: 4 * 1024 * 1024 } as const;
 const pageSize = 1000;
 
@@ -65,7 +67,7 @@ export class Ledger {
   private readonly owners: Owners;
   /** What has to be done before the ledger is closed. */
   private readonly working = new Set<Promise<unknown>>();
-  /** Bytes of checkpoints that were replaced since the last collection. */
+  /** Bytes that were replaced since the last collection, or were of jobs that have ended. */
   private garbage = 0;
   private collecting = false;
   private closed: Promise<void> | undefined;
@@ -120,6 +122,7 @@ export class Ledger {
     };
     const held = new Held(key, entry, 0);
     await this.change(held, {}, [...(written?.blobs ?? []), ...code.flatMap(({ blobs }) => blobs)]);
+    held.bytes = spec.length;
     return held;
   }
 
@@ -134,16 +137,24 @@ export class Ledger {
     const series = isChange ? [...held.series, root] : [root];
     const list = seriesOf(series);
     const [checkpoint, more] = series.length === 1 ? [root, []] : [blobName(list), [list]];
-    this.garbage += state.length;
     await this.change(held, { ...about, checkpoint, saves: held.entry.saves + 1 }, [...blobs, ...more]);
     held.series = series;
+    if (!isChange) this.left(held);
+    held.bytes += state.length;
+  }
+
+  /** What the job had in the store is of no use any more. */
+  private left(held: Held): void {
+    this.garbage += held.bytes;
+    held.bytes = 0;
   }
 
   /** Its result, which takes the place of all else. */
-  end(held: Held, state: 'done' | 'failed', result: Uint8Array): Promise<void> {
+  async end(held: Held, state: 'done' | 'failed', result: Uint8Array): Promise<void> {
     const { root, blobs } = split(result);
     const last = { owner: undefined, spec: undefined, checkpoint: undefined, modules: [], calling: undefined };
-    return this.change(held, { ...last, state, result: root }, blobs);
+    await this.change(held, { ...last, state, result: root }, blobs);
+    this.left(held);
   }
 
   /** Anybody may go on with it. */
@@ -152,8 +163,9 @@ export class Ledger {
   }
 
   /** It never was. */
-  remove(held: Held): Promise<void> {
-    return this.change(held, undefined);
+  async remove(held: Held): Promise<void> {
+    await this.change(held, undefined);
+    this.left(held);
   }
 
   /** Rejects with LostError where the job is somebody else's by now, else with StoreError. */
@@ -201,12 +213,18 @@ export class Ledger {
       if (head !== undefined) yield { key, entry: entryOrError(head) };
     }
     if (keys !== undefined) return;
-    for (let after = ''; ; ) {
-      const page = await store.list({ prefix: jobsPrefix, after, limit: pageSize });
-      for (const head of page) yield { key: keyOf(head.name), entry: entryOrError(head) };
+    const pageAfter = (after: string) => {
+      const page = store.list({ prefix: jobsPrefix, after, limit: pageSize });
+      page.catch(() => {});
+      return page;
+    };
+    for (let next = pageAfter(''); ; ) {
+      const page = await next;
       const last = page.at(-1);
+      // The store finds the next ones while these are read.
+      if (last !== undefined && page.length === pageSize) next = pageAfter(last.name);
+      for (const head of page) yield { key: keyOf(head.name), entry: entryOrError(head) };
       if (last === undefined || page.length < pageSize) return;
-      after = last.name;
     }
   }
 

@@ -2,12 +2,14 @@
 // runs when and where is life.ts's; what is in the store ledger.ts's.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Lru } from '../../runtime/lru.ts';
 import { UsageError, type WasboxError } from '../../spec/errors.ts';
 import { isA, quoted } from '../../spec/told.ts';
 import { type Store, StoreError } from '../../store/index.ts';
 import type { Entry } from '../durable/entry.ts';
 import { type Held, Ledger, type Wanted } from '../durable/ledger.ts';
-import { type Deferred, deferred } from '../line/deferred.ts';
+import { bounds } from '../line/bounds.ts';
+import { deferred } from '../line/deferred.ts';
 import { fromData, toData } from '../told/errors.ts';
 import { type Carried, carried } from '../told/module-bytes.ts';
 import type { JobSpec } from '../told/options.ts';
@@ -16,7 +18,7 @@ import type { Checkpoint, ErrorData, SliceEnd } from '../told/protocol.ts';
 import { JobSnapshot } from '../told/snapshot.ts';
 import type { Job } from './job.ts';
 import { Kept } from './kept.ts';
-import type { Run } from './run.ts';
+import { inStore, type Run } from './run.ts';
 import { digestOf, type Origin, readSpec, titleOf, writeSpec } from './spec.ts';
 
 /** What a pool does for these jobs. */
@@ -39,7 +41,6 @@ export interface KeepingOptions {
   readonly store: Store | string;
   readonly lease: number;
   readonly keepResults: number | undefined;
-  readonly maxLive: number;
 }
 
 /** How many jobs are read at once when all are brought back. */
@@ -53,7 +54,9 @@ export class DurableJobs {
   private readonly jobs = new Map<string, { readonly job: Job<unknown>; readonly digest: string | undefined }>();
   /** What is still being written of jobs that have ended here; whoever takes one up anew waits for it. */
   private readonly ending = new Map<string, Promise<unknown>>();
-  private readonly gate: Gate;
+  /** Of jobs that were brought back, by their roots in the store; and those that are being read. */
+  private readonly modules = new Lru<string, Carried>(() => bounds.recoveredModules);
+  private readonly reading = new Map<string, Promise<Carried>>();
   private readonly expiry: NodeJS.Timeout | undefined;
 
   constructor(
@@ -61,7 +64,6 @@ export class DurableJobs {
     private readonly pool: PoolSide,
   ) {
     this.ledger = new Ledger(options.store, options.lease);
-    this.gate = new Gate(options.maxLive);
     const { keepResults } = options;
     if (keepResults === undefined) return;
     const expire = () => void this.ledger.expire(keepResults).catch(() => {});
@@ -113,20 +115,25 @@ export class DurableJobs {
     if (claim.kind !== 'held') return;
     kept.held = claim.held;
     if (run.ended) return kept.forsaken ? this.forsake(kept) : this.ledger.release(claim.held);
-    await this.gate.enter();
-    kept.isIn = true;
-    if (!claim.isNew) await this.restore(run, kept, claim.held);
-    if (run.ended) return this.left(run);
+    if (!claim.isNew) this.goBack(run, kept, claim.held);
     run.keeping = false;
     this.pool.line(run);
   }
 
   /** To where it was last saved; or to its beginning. */
-  private async restore(run: Run, kept: Kept, { entry }: Held): Promise<void> {
+  private goBack(run: Run, kept: Kept, { entry }: Held): void {
     const { checkpoint, paid, spent, identity } = entry;
-    const place = checkpoint === undefined ? kept.origin : placeOf(await this.ledger.states(checkpoint));
-    run.adopt({ ...place, paid: checkpoint === undefined ? 0 : paid }, identity, spent);
+    if (checkpoint !== undefined) kept.origin = undefined;
+    run.adopt(kept.origin === undefined ? inStore(paid) : { ...kept.origin, paid: 0 }, identity, spent);
     kept.saved(run.place.paid);
+  }
+
+  /** Reads a job that is in the store and nowhere else. Rejects with StoreError, SnapshotError. */
+  async bring(run: Run): Promise<void> {
+    const held = (run.kept as Kept).held as Held;
+    const states = await this.ledger.states(held.entry.checkpoint as string);
+    held.bytes = states.reduce((sum, { length }) => sum + length, 0);
+    run.wake(placeOf(states));
   }
 
   private async deliver(run: Run, { state, result }: Entry): Promise<void> {
@@ -140,37 +147,26 @@ export class DurableJobs {
   /** All jobs of the store that have no result: those that others have, too, which come here when they end or are left. */
   async recover(keys?: ReadonlySet<string>): Promise<ReadonlyMap<string, Job<unknown>>> {
     const found = new Map<string, Job<unknown>>();
-    const modules = new Map<string, Promise<Carried>>();
     let some: Promise<Job<unknown>>[] = [];
     for await (const { key, entry } of this.ledger.entries(keys)) {
       const known = this.jobs.get(key)?.job;
       if (known === undefined && !isA(entry, StoreError) && entry.state !== 'live') continue;
-      const job = known === undefined ? this.recovered(key, entry, modules) : Promise.resolve(known);
+      const job = known === undefined ? this.recovered(key, entry) : Promise.resolve(known);
       some.push(job.then((one) => found.set(key, one)).then(() => job));
       if (some.length >= mostAtOnce) some = await Promise.all(some).then(() => []);
     }
     await Promise.all(some);
     // Processes that are killed over and over never come to it by what they have saved.
-    this.ledger.tidy(0);
+    if (keys === undefined) this.ledger.tidy(0);
     return found;
   }
 
-  private async recovered(
-    key: string,
-    entry: Entry | StoreError,
-    modules: Map<string, Promise<Carried>>,
-  ): Promise<Job<unknown>> {
+  private async recovered(key: string, entry: Entry | StoreError): Promise<Job<unknown>> {
     try {
       if (isA(entry, StoreError)) throw entry;
       if (entry.by !== 'pool')
         throw new UsageError(`the job ${quoted(key)} is one of \`wasbox run\`: \`wasbox jobs resume\` goes on with it`);
-      for (const root of entry.modules)
-        if (!modules.has(root))
-          modules.set(
-            root,
-            this.ledger.bytes(root).then((bytes) => carried(bytes)),
-          );
-      const carriers = await Promise.all(entry.modules.map((root) => modules.get(root) as Promise<Carried>));
+      const carriers = await Promise.all(entry.modules.map((root) => this.module(root)));
       const { spec, services, origin } = readSpec(await this.ledger.bytes(entry.spec as string), key, carriers);
       const lacking = services.filter((name) => !this.pool.hasService(name));
       if (lacking.length > 0)
@@ -180,6 +176,20 @@ export class DurableJobs {
       return this.pool.recovered(spec, origin);
     } catch (error) {
       return this.pool.refused(key, error as Error);
+    }
+  }
+
+  /** Rejects with StoreError. */
+  private async module(root: string): Promise<Carried> {
+    const known = this.modules.get(root);
+    if (known !== undefined) return known;
+    const found = this.reading.get(root) ?? this.ledger.bytes(root).then((bytes) => carried(bytes));
+    this.reading.set(root, found);
+    try {
+      const module = await found;
+      return this.modules.set(root, module, module.bytes.length);
+    } finally {
+      this.reading.delete(root);
     }
   }
 
@@ -221,6 +231,7 @@ export class DurableJobs {
       throw error;
     }
     kept.saved(paid, checkpoint);
+    kept.origin = undefined;
     // Also for those who have asked meanwhile: nothing has run since.
     for (const each of [wanted, kept.wanted]) each?.resolve();
     kept.wanted = undefined;
@@ -263,22 +274,14 @@ export class DurableJobs {
     return work;
   }
 
-  /** The thread of the job died. Whether it goes on from where it was last saved; it then runs by itself. */
+  /** The thread of the job died. Whether it goes on, as it then does from where it was last saved. */
   revive(run: Run): boolean {
     const kept = run.kept as Kept;
-    if (kept.held === undefined || kept.crashes >= run.spec.retries) return false;
-    kept.crashes++;
+    const crashes = kept.crashes + 1;
+    if (kept.held === undefined || crashes > run.spec.retries) return false;
     run.crashed();
-    run.keeping = true;
-    run.status = 'waiting';
-    const { crashes } = kept;
-    const back = async (held: Held) => {
-      await this.restore(run, kept, held);
-      kept.crashes = crashes;
-      run.keeping = false;
-      if (!run.ended) this.pool.line(run);
-    };
-    back(kept.held).catch((error: unknown) => this.pool.drop(run, error as Error));
+    this.goBack(run, kept, kept.held);
+    kept.crashes = crashes;
     return true;
   }
 
@@ -293,8 +296,6 @@ export class DurableJobs {
     const kept = run.kept as Kept;
     if (this.jobs.get(kept.key)?.job.id === run.id) this.jobs.delete(kept.key);
     kept.wanted?.reject(new UsageError('the job ended before it was saved'));
-    if (kept.isIn) this.gate.leave();
-    kept.isIn = false;
   }
 
   /** Removes a result. Rejects with UsageError where the job has none yet. */
@@ -324,29 +325,4 @@ function placeOf(states: readonly Uint8Array[]): Origin {
     progress,
     answer,
   };
-}
-
-/** Lets in so many at a time, in the order in which they came. */
-class Gate {
-  private readonly waiting: Deferred<void>[] = [];
-  private inside = 0;
-
-  constructor(private readonly most: number) {}
-
-  async enter(): Promise<void> {
-    if (this.inside < this.most) {
-      this.inside++;
-      return;
-    }
-    const turn = deferred<void>();
-    this.waiting.push(turn);
-    await turn.promise;
-  }
-
-  /** Who comes next takes the place. */
-  leave(): void {
-    const next = this.waiting.shift();
-    if (next === undefined) this.inside--;
-    else next.resolve();
-  }
 }

@@ -17,8 +17,6 @@ export class Kept {
   wanted: Deferred<void> | undefined;
   /** Threads that died with it since it was last saved. */
   crashes = 0;
-  /** It has a place among the jobs that may be under way. */
-  isIn = false;
   /** It is to be forgotten. */
   forsaken = false;
   /** Nothing has run since it was saved. */
@@ -31,8 +29,8 @@ export class Kept {
   constructor(
     readonly key: string,
     private readonly every: SaveEvery,
-    /** Where it began. */
-    readonly origin: Origin,
+    /** Where it began; undefined once it was saved. */
+    public origin: Origin | undefined,
   ) {}
 
   /** The next slice: its fuel, and whether it is saved at its end, or only where it waits for somebody. */

@@ -14,7 +14,7 @@ import { JobLimitError, LostError, SuspendedError } from '../told/ends.ts';
 import { CancelledError, fromData, toData, WorkerError } from '../told/errors.ts';
 import { checkFork, checkService, type JobSpec, jobSpec, type PoolSpec, type ResumeOptions } from '../told/options.ts';
 import { pack, unpack } from '../told/parcel.ts';
-import { type Answer, type Reply, type SliceEnd, stages } from '../told/protocol.ts';
+import { type Answer, clock, type Reply, type SliceEnd, stages } from '../told/protocol.ts';
 import { BoundService, checkServices, type Service } from '../told/services.ts';
 import { JobSnapshot } from '../told/snapshot.ts';
 import { DurableJobs, type PoolSide } from './durable-jobs.ts';
@@ -22,7 +22,11 @@ import { Job } from './job.ts';
 import { type Origin, resumed } from './origin.ts';
 import { type PlacedProgram, Programs } from './programs.ts';
 import { nowhere, Run, type RunStatus, type Stop, wordBytes } from './run.ts';
+import { Sleepers } from './sleepers.ts';
 import { type Lost, Threads } from './threads.ts';
+
+/** What a service is asked. */
+type HostCall = Pick<SliceEnd & { kind: 'called' }, 'id' | 'module' | 'name' | 'args'>;
 
 /** How long a thread may be busy with a job that is over its overtime, in ms. */
 const mostNotice = 1000;
@@ -33,6 +37,8 @@ export class Life {
   /** Programs of JavaScript. */
   private readonly programs: Programs;
   private readonly threads: Threads;
+  /** Jobs that wait. */
+  private readonly sleepers: Sleepers;
   /** How many jobs wait for a thread. */
   private readonly crowded = new Int32Array(new SharedArrayBuffer(4));
   private readonly runs = new Roster<Run>();
@@ -63,6 +69,13 @@ export class Life {
     const { store } = this.spec;
     this.durable = store === undefined ? undefined : new DurableJobs({ ...this.spec, store }, this.side);
     this.scheduler = new Scheduler(this.spec.maxLive);
+    this.sleepers = new Sleepers({ ms: this.spec.sleepAfter, bytes: this.spec.awakeBytes }, this.scheduler, {
+      save: (run) => {
+        this.queue(run);
+        this.pump();
+      },
+      cool: (run) => this.threads.cool(run.lastThread, run.id),
+    });
     this.threads = new Threads(
       { ...this.spec, crowded: this.crowded },
       {
@@ -100,6 +113,11 @@ export class Life {
     return [...this.runs.all, ...this.programs.all].map(({ status }) => status);
   }
 
+  /** How many jobs wait and have given up their VMs. */
+  get asleep(): number {
+    return this.runs.all.filter(({ isAsleep }) => isAsleep).length;
+  }
+
   /** A place for a program of JavaScript. Throws UsageError where the pool is closed. */
   openProgram(cancel: (error: Error) => void): ProgramThread {
     if (this.closed !== undefined) throw this.closed;
@@ -132,6 +150,7 @@ export class Life {
   }
 
   private async end(): Promise<void> {
+    this.sleepers.close();
     await this.threads.end();
     await this.durable?.close();
     for (const service of this.bound.values()) service.release();
@@ -211,6 +230,7 @@ export class Life {
 
   /** Sends off as many slices as there are threads free. */
   private pump(): void {
+    this.sleepers.makeRoom();
     for (let next = this.scheduler.next(); next !== undefined; next = this.scheduler.next())
       void (next.job instanceof Run ? this.slice(next.job, next.thread) : this.programs.send(next.job, next.thread));
     this.tidy();
@@ -236,6 +256,7 @@ export class Life {
   }
 
   private async slice(run: Run, thread: ThreadId): Promise<void> {
+    if (run.place.vm.kind === 'stored' && !(await this.bring(run, thread))) return;
     const before = run.lastThread;
     if (before !== thread) this.threads.cool(before, run.id);
     run.status = 'running';
@@ -247,6 +268,18 @@ export class Life {
     if ('lost' in reply) this.lost(run, reply);
     else this.replied(run, reply, thread, before);
     this.pump();
+  }
+
+  /** Reads a job from the store for its slice. False where that is off. */
+  private async bring(run: Run, thread: ThreadId): Promise<boolean> {
+    run.keeping = true;
+    await this.durable?.bring(run).catch((error: unknown) => this.drop(run, error as Error));
+    run.keeping = false;
+    if (!run.ended && this.threads.has(thread)) return true;
+    this.scheduler.release(thread);
+    if (!run.ended) this.queue(run);
+    this.pump();
+    return false;
   }
 
   private send(run: Run, thread: ThreadId): Promise<Reply | Lost> {
@@ -319,11 +352,14 @@ export class Life {
 
   /** One that is to be forked asks its service all the same: it goes on with that. */
   private called(run: Run, end: SliceEnd & { kind: 'called' }): void {
-    if (run.stop === undefined) void this.serve(run, end);
+    const { id, module, name, args } = end;
+    if (run.stop === undefined) void this.serve(run, { id, module, name, args });
     if (run.isToBeSaved) this.queue(run);
+    else this.sleepers.add(run);
   }
 
   private queue(run: Run): void {
+    this.sleepers.remove(run);
     // One that is being stopped takes an answer along that comes until it is saved.
     if (!run.isToBeSaved) run.waited();
     run.status = 'queued';
@@ -358,6 +394,8 @@ export class Life {
     run.forking?.reject(new UsageError('the job ended before it could be forked'));
     for (const cleanup of run.cleanups.splice(0)) cleanup();
     if (run.kept !== undefined) this.durable?.left(run);
+    this.sleepers.remove(run);
+    this.sleepers.rested(run);
     this.scheduler.remove(run);
     this.scheduler.retire(run);
     this.threads.cool(run.lastThread, run.id);
@@ -374,6 +412,7 @@ export class Life {
 
   /** Its guest waits: the job comes back when the time is over, and needs no thread until then. */
   private rest(run: Run, timeout: number): void {
+    run.waited();
     run.status = 'waiting';
     const timer = setTimeout(
       () => {
@@ -384,15 +423,18 @@ export class Life {
       Math.min(timeout, mostMs),
     );
     run.giveUp = () => clearTimeout(timer);
+    run.wakesAt = clock() + timeout;
+    this.sleepers.add(run);
   }
 
   // ---- services
 
-  private async serve(run: Run, end: SliceEnd & { kind: 'called' }): Promise<void> {
-    const { id, module, name } = end;
+  /** As long as nobody answers, all that it was given is held. */
+  private async serve(run: Run, call: HostCall): Promise<void> {
+    const { id, module, name } = call;
     run.status = 'waiting';
     run.call = id;
-    const answer = await this.ask(run, end)
+    const answer = await this.ask(run, call)
       .then(
         (value): Answer => ({
           id,
@@ -410,7 +452,7 @@ export class Life {
     this.pump();
   }
 
-  private async ask(run: Run, { id, module, name, args }: SliceEnd & { kind: 'called' }): Promise<unknown> {
+  private async ask(run: Run, { id, module, name, args }: HostCall): Promise<unknown> {
     const service = run.services.get(module) as BoundService;
     const which = { id, job: run.identity, signal: run.signal };
     const call = service.call(name, unpack(args) as Value[], which, run.spec.serviceTimeout);
@@ -532,8 +574,12 @@ export class Life {
     run.forking?.resolve(run.snapshotOf(end));
     run.forking = undefined;
     run.goOn(end);
-    if (run.call === undefined) return this.queue(run);
+    this.sleepers.rested(run);
+    const { wakesAt } = run;
+    if (!run.isWaiting) return this.queue(run);
+    if (wakesAt !== undefined) return this.rest(run, wakesAt - clock());
     run.status = 'waiting';
+    this.sleepers.add(run);
   }
 
   private checkpoint(run: Run): Promise<void> {
@@ -562,8 +608,8 @@ export class Life {
     // Where it goes on from it may not have made the call yet; else it makes it again.
     run.call = undefined;
     run.waited();
-    if (run.kept === undefined ? run.revive() : this.durable?.revive(run))
-      return run.keeping ? undefined : this.queue(run);
+    this.sleepers.rested(run);
+    if (run.kept === undefined ? run.revive() : this.durable?.revive(run)) return this.queue(run);
     const death = new WorkerError('the thread that ran the job died', { cause: lost });
     this.fail(run, run.stop?.kind === 'limit' ? stopError(run, undefined, { cause: death }) : death);
   }

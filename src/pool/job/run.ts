@@ -4,13 +4,15 @@
 import { randomUUID } from 'node:crypto';
 import { weightOf } from '../../runtime/weight.ts';
 import { mapWords } from '../../snapshot/data/format.ts';
+import { CrashError } from '../../spec/errors.ts';
 import { type Deferred, deferred } from '../line/deferred.ts';
 import { firstFuel, nextFuel } from '../line/pace.ts';
 import type { Placed } from '../line/roster.ts';
 import { type ThreadId, type Ticket, ticket } from '../line/scheduler.ts';
+import type { Waiter } from '../line/waiting.ts';
 import type { JobSpec } from '../told/options.ts';
 import { shareBytes } from '../told/parcel.ts';
-import type { Answer, MovingVm, Order, Progress, Reply, SliceEnd, VmState } from '../told/protocol.ts';
+import type { Answer, HeldVm, MovingVm, Order, Progress, Reply, SliceEnd } from '../told/protocol.ts';
 import { clock } from '../told/protocol.ts';
 import { Series, vmAt } from '../told/series.ts';
 import type { BoundService } from '../told/services.ts';
@@ -21,7 +23,7 @@ import type { ThreadPart } from './threads.ts';
 
 /** Where a job is at some moment. */
 export interface Place {
-  readonly vm: VmState;
+  readonly vm: HeldVm;
   readonly progress: Progress;
   /** Fuel paid for by the job until then. */
   readonly paid: number;
@@ -50,6 +52,12 @@ export const nowhere: Place = {
   answer: undefined,
 };
 
+/** Where one is that has to be read from the store first. */
+export const inStore = (paid: number): Place => ({ ...nowhere, vm: { kind: 'stored' }, paid });
+
+/** What a VM takes that is on its way, whatever is in it. */
+const bareBytes = 16 * 1024;
+
 /** Bytes of a VM besides its memories. */
 export function wordBytes({ message }: MovingVm): number {
   let bytes = 0;
@@ -66,8 +74,9 @@ const sharedBytes = ({ message }: MovingVm): number =>
     0,
   );
 
-export class Run implements Ticket, Placed {
+export class Run implements Ticket, Placed, Waiter<Run> {
   seat = 0;
+  wait: Waiter<Run>['wait'];
   readonly priority: number;
   readonly affinity: Ticket['affinity'];
   thread: ThreadId | undefined;
@@ -83,6 +92,8 @@ export class Run implements Ticket, Placed {
   stop: Stop | undefined;
   /** What callers of `fork` wait for. */
   forking: Deferred<JobSnapshot> | undefined;
+  /** It is to give up its VM, and goes on waiting. */
+  resting = false;
   answer: Answer | undefined;
   /** The host call that it waits for. */
   call: number | undefined;
@@ -99,6 +110,8 @@ export class Run implements Ticket, Placed {
   readonly cleanups: (() => void)[] = [];
   /** Gives up what the guest waits for, a timer or a service; there while it waits. */
   giveUp: (() => void) | undefined;
+  /** When the time that its guest waits for is over, by `clock()`. */
+  wakesAt: number | undefined;
 
   /** What a job with a key has besides. */
   kept: Kept | undefined;
@@ -147,11 +160,52 @@ export class Run implements Ticket, Placed {
 
   /** Goes on from a place that was kept in a store, where it had been under way for so many ms. */
   adopt(place: Place, identity: string, age: number): void {
-    this.place = place;
+    this.put(place);
     this.answer = place.answer;
     this.known = identity;
     this.bornAt = clock() - age;
     this.fuel = firstFuel;
+  }
+
+  /** What it holds while it waits. */
+  get heldBytes(): number {
+    const { vm } = this.place;
+    if (vm.kind === 'moving') return bareBytes + sharedBytes(vm) + wordBytes(vm);
+    return vm.kind === 'saved' ? vm.bytes.length + (vm.changes ?? []).reduce((sum, { length }) => sum + length, 0) : 0;
+  }
+
+  /** It waits, and has no VM. */
+  get isAsleep(): boolean {
+    const { kind } = this.place.vm;
+    return this.status === 'waiting' && !this.keeping && (kind === 'saved' || kind === 'stored');
+  }
+
+  /** The store has it as it is. */
+  get isInStore(): boolean {
+    return this.kept?.isSaved === true;
+  }
+
+  /** It waits with something that it could do without. */
+  get mayRest(): boolean {
+    const { kind } = this.place.vm;
+    if (this.status !== 'waiting' || this.keeping || this.isToBeSaved) return false;
+    return kind === 'moving' || (kind === 'saved' && this.isInStore);
+  }
+
+  /** Lets go of all that the store has. */
+  sleep(): void {
+    if (this.place.vm.kind === 'moving') this.slept();
+    this.put(inStore(this.place.paid));
+  }
+
+  /** Is again what the store has had; an answer may have come meanwhile. */
+  wake({ vm, progress, answer }: Omit<Place, 'paid'>): void {
+    this.put({ vm, progress, paid: this.place.paid, answer });
+    this.answer ??= answer;
+  }
+
+  private slept(): void {
+    this.stats = { ...this.stats, sleeps: this.stats.sleeps + 1 };
   }
 
   /** Aborted once the job has ended, or will not take an answer any more. */
@@ -163,25 +217,37 @@ export class Run implements Ticket, Placed {
   /** Lets go of the VM and all that served it: a job may be held long after it has ended. */
   forget(): void {
     this.over?.abort();
-    this.place = nowhere;
-    this.checkpoint = nowhere;
-    this.series = undefined;
-    this.weight = undefined;
+    this.put(nowhere);
     this.answer = undefined;
     this.services = noServices;
     this.waited();
   }
 
+  /** It is there, and nothing is left of where it was before. */
+  private put(place: Place): void {
+    this.place = place;
+    this.checkpoint = place;
+    this.series = undefined;
+    this.weight = undefined;
+    this.sinceCheckpoint = 0;
+  }
+
   /** The guest waits no longer. */
   waited(): void {
+    this.wakesAt = undefined;
     const { giveUp } = this;
     this.giveUp = undefined;
     giveUp?.();
   }
 
+  /** Whether what the guest waits for has not come yet. */
+  get isWaiting(): boolean {
+    return this.call !== undefined || (this.wakesAt !== undefined && this.wakesAt > clock());
+  }
+
   /** Its next slice is to save it. */
   get isToBeSaved(): boolean {
-    return this.stop !== undefined || this.forking !== undefined;
+    return this.stop !== undefined || this.forking !== undefined || this.resting;
   }
 
   get ended(): boolean {
@@ -206,6 +272,7 @@ export class Run implements Ticket, Placed {
     const { program, wasi, host, limits, engine } = this.spec;
     const { vm, progress } = this.place;
     const { answer } = this;
+    if (vm.kind === 'stored') throw new CrashError('a job was sent off that is in the store');
     const services = [...this.services.keys()];
     this.warm = warm;
     return {
@@ -272,10 +339,8 @@ export class Run implements Ticket, Placed {
 
   /** It goes on as it was saved, and waits for what it waited for. */
   goOn({ bytes, progress }: SliceEnd & { readonly kind: 'saved' }): void {
-    this.place = { ...this.place, vm: { kind: 'saved', bytes, foreign: false }, progress, answer: this.answer };
-    this.checkpoint = this.place;
-    this.series = undefined;
-    this.sinceCheckpoint = 0;
+    if (this.resting) this.slept();
+    this.put({ ...this.place, vm: { kind: 'saved', bytes, foreign: false }, progress, answer: this.answer });
   }
 
   /** Takes down what a slice did. `before` is the thread of the slice before. */

@@ -145,6 +145,10 @@ export class Threads {
     return [...this.threads.keys()];
   }
 
+  has(id: ThreadId): boolean {
+    return this.threads.has(id);
+  }
+
   private add(id: ThreadId): void {
     const worker = this.piscina.threads.find((candidate) => candidate.threadId === id);
     if (worker === undefined || this.threads.has(id)) return;

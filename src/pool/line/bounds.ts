@@ -14,6 +14,8 @@ export const bounds = {
   warmCount: 16,
   /** Pages and stacks of the snapshots that a thread's jobs were saved as last. */
   lastCheckpoints: 64 * MiB,
+  /** Modules of jobs that were brought back from the store, for others of the same. */
+  recoveredModules: 64 * MiB,
   /** Native code that the main thread keeps to give it to other threads. */
   mainCode: 256 * MiB,
 };

@@ -19,7 +19,7 @@ export interface Ticket {
   readonly affinity: Affinity;
   /** Where it ran last. */
   thread: ThreadId | undefined;
-  /** It holds memory: it has run before. Only so many may at a time. */
+  /** It holds memory: it has run before, and has not given its memory up since. Only so many may at a time. */
   live: boolean;
   /** Its turn; the scheduler's business. */
   pass: number;
@@ -76,7 +76,7 @@ const homeLead = 4;
 const lookAhead = 64;
 
 export class Scheduler<T extends Ticket> {
-  /** Jobs that have run before, and such as wait for their first slice. */
+  /** Jobs that hold memory, and such as wait for a slice that gives them some. */
   private readonly begun = new Queue<T>();
   private readonly fresh = new Queue<T>();
   private readonly alive = new Set<ThreadId>();
@@ -86,11 +86,17 @@ export class Scheduler<T extends Ticket> {
   private arrivals = 0;
   private live = 0;
 
-  /** `maxLive`: how many jobs may be under way at once, those that wait for a service included. */
+  /** `maxLive`: how many jobs may hold memory at once, those that wait for a service included. */
   constructor(private readonly maxLive: number) {}
 
   get queued(): number {
     return this.begun.jobs.length + this.fresh.jobs.length;
+  }
+
+  /** How many jobs could be sent off if others gave up their memory: no more than there are threads. */
+  get crowd(): number {
+    const room = Math.max(0, this.maxLive - this.live);
+    return Math.max(0, Math.min(this.fresh.jobs.length, this.alive.size) - room);
   }
 
   addThread(thread: ThreadId): void {

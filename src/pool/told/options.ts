@@ -47,8 +47,21 @@ export interface PoolOptions {
   readonly sliceMs?: number | undefined;
   /** Services of all jobs, by the import module that they answer for. */
   readonly services?: Readonly<Record<string, Service>> | undefined;
-  /** How many jobs may be under way at once, those that wait for a service included; each holds its memories. */
+  /**
+   * How many jobs may have a VM at once, 4,096 unless told: each has memories, of which a process can hold some thousands. Where
+   * more want one, those that have waited the longest for a service or a time give theirs up, as after `sleepAfter`.
+   */
   readonly maxLive?: number | undefined;
+  /**
+   * After how many ms of waiting a job gives up its VM, until it can go on; 10,000 unless told. One with a `key` that is in the
+   * store as it is leaves nothing here; of any other, bytes stay of what is in its pages.
+   */
+  readonly sleepAfter?: number | undefined;
+  /**
+   * How many bytes of memory and stacks jobs that wait may hold together, 512 MiB unless told: past it, those that have waited the
+   * longest give theirs up.
+   */
+  readonly awakeBytes?: number | undefined;
   /** How long a slice that is asked to stop may take, in ms, before its thread is killed: a host function may hang. */
   readonly grace?: number | undefined;
   /** A folder where native code is kept, for other pools and for the next time. Whoever can write there is trusted. */
@@ -244,6 +257,8 @@ const poolChecks: Checks<PoolOptions> = {
   sliceMs: aNumber(0.1, mostMs),
   services: someServices,
   maxLive: anInteger(1, 10_000),
+  sleepAfter: aTime,
+  awakeBytes: aCount,
   grace: aTime,
   cache: aText,
   store: aStore,
@@ -329,6 +344,8 @@ export interface PoolSpec {
   readonly sliceMs: number;
   readonly services: Readonly<Record<string, Service>>;
   readonly maxLive: number;
+  readonly sleepAfter: number;
+  readonly awakeBytes: number;
   readonly grace: number;
   readonly cache: string | undefined;
   readonly store: Store | string | undefined;
@@ -342,8 +359,10 @@ export interface PoolSpec {
 export function poolSpec(options: PoolOptions): PoolSpec {
   poolOptions(options, theOptions);
   const { cache, store, lease = 10_000, keepResults, execArgv, resourceLimits } = options;
-  const { threads = availableParallelism(), sliceMs = 10, services = {}, maxLive = 4096, grace = 5000 } = options;
-  return { threads, sliceMs, services, maxLive, grace, cache, store, lease, keepResults, execArgv, resourceLimits };
+  const { threads = availableParallelism(), sliceMs = 10, services = {}, grace = 5000 } = options;
+  const { maxLive = 4096, sleepAfter = 10_000, awakeBytes = 512 * 2 ** 20 } = options;
+  const live = { maxLive, sleepAfter, awakeBytes };
+  return { threads, sliceMs, services, ...live, grace, cache, store, lease, keepResults, execArgv, resourceLimits };
 }
 
 const hrefOf = (url: URL | string | undefined): string | undefined =>

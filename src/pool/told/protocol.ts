@@ -61,6 +61,9 @@ export type VmState =
       readonly changes?: readonly Parcel[] | undefined;
     };
 
+/** The same as the main thread knows it: it may also be in the store and nowhere else. */
+export type HeldVm = VmState | { readonly kind: 'stored' };
+
 /** What a service answered to a pending host call, by the call's id. */
 export type Answer =
   | { readonly id: number; readonly status: 'returned'; readonly value: Parcel }

@@ -1,7 +1,7 @@
 // A job's checkpoints as a series: one that is whole, and then each time what has changed since. A thread that made the last
 // one is asked for changes only, until there are many of them, or they have become as large as the whole.
 
-import type { Checkpoint, VmState } from './protocol.ts';
+import type { Checkpoint, HeldVm } from './protocol.ts';
 
 /** Reading a series takes as many steps as there are changes in it. */
 const mostChanges = 16;
@@ -29,7 +29,7 @@ export class Series {
 }
 
 /** The VM at a checkpoint; `before`: at the one before. */
-export function vmAt({ bytes, isChange }: Checkpoint, before: VmState): VmState {
+export function vmAt({ bytes, isChange }: Checkpoint, before: HeldVm): HeldVm {
   if (!isChange || before.kind !== 'saved') return { kind: 'saved', bytes, foreign: false };
   return { ...before, changes: [...(before.changes ?? []), bytes] };
 }

@@ -37,6 +37,8 @@ export interface JobStats {
   readonly checkpoints: number;
   /** How often its thread died. */
   readonly crashes: number;
+  /** How often it has given up its VM while it waited. */
+  readonly sleeps: number;
   /** The threads that it has run on, in the order of its first visits; not more than a pool can have at a time. */
   readonly threads: readonly ThreadId[];
 }
@@ -51,6 +53,7 @@ export const noStats: JobStats = {
   fuelUsed: 0,
   checkpoints: 0,
   crashes: 0,
+  sleeps: 0,
   threads: [],
 };
 
@@ -86,6 +89,7 @@ export function addSlice(stats: JobStats, slice: Slice): JobStats {
     fuelUsed: stats.fuelUsed + report.charged,
     checkpoints: stats.checkpoints + Number(slice.checkpoint),
     crashes: stats.crashes,
+    sleeps: stats.sleeps,
     threads: withThread(stats.threads, thread),
   };
 }
