@@ -1,5 +1,5 @@
-// What instructions cost in units of fuel: one each, but for those named here, whose work is longer. Prices are of the
-// slower engine, so that a unit takes about as long whatever it is spent on; `npm run bench -- prices` shows how long.
+// What instructions cost in units of fuel: one each, but for those named here, whose work is longer, or none. Prices are of
+// the slower engine, so that a unit takes about as long whatever it is spent on; `npm run bench -- prices` shows how long.
 //
 // An instruction whose work has a length costs more by it. Those in `bulk` do it in chunks, pay each one when it is done,
 // and can be left between two of them: the frame then stands at the instruction, whose operands say what is left to do.
@@ -77,8 +77,10 @@ export const clausesCost = (clauses: number): number => clause * clauses;
 /** More for a call through a table by a type that names types: the native engine compares them itself. */
 export const resolveCost = 120;
 
-/** Of instructions by name. */
+/** Of instructions by name. What only brackets others is nothing in either engine's code. */
 const prices: Readonly<Record<string, number>> = {
+  block: 0,
+  end: 0,
   'memory.grow': 400,
   'memory.init': 80,
   'data.drop': 40,

@@ -1,7 +1,12 @@
 // A short run of the differential fuzzer; `npm run fuzz` goes on for as long as you like.
 
 import test from 'ava';
+import { InstructionReader } from '../../src/binary/instruction.ts';
 import { Module, VM } from '../../src/index.ts';
+import { CrashError } from '../../src/spec/errors.ts';
+import { priceOf } from '../../src/spec/fuel.ts';
+import type { Instruction } from '../../src/spec/instructions.ts';
+import { bodyOf } from '../../src/validate/context.ts';
 import { argument, compare, newTally } from './compare.ts';
 import { hostFeatures } from './features.ts';
 import { counterName, generate } from './generate.ts';
@@ -40,6 +45,18 @@ test('hosts of today know all that programs may use', (t) => {
   else t.true(hostFeatures.includes('legacy-exceptions') && hostFeatures.includes('tail-call'));
 });
 
+/** The instruction that a VM runs next. */
+function nextOf({ store }: VM): Instruction {
+  const { stack } = store;
+  const func = store.funcs[stack.func(stack.depth - 1)];
+  if (func?.kind !== 'wasm') throw new CrashError('no function of the guest is running');
+  const { context } = func.instance.module;
+  const body = bodyOf(context, func.index);
+  const reader = new InstructionReader(context.syntax.bytes, body.start + stack.pc(stack.depth - 1), body.end);
+  reader.next();
+  return reader.row;
+}
+
 test('nobody runs more instructions than are paid for', (t) => {
   let stops = 0;
   for (let seed = 1; seed <= 150; seed++) {
@@ -54,8 +71,9 @@ test('nobody runs more instructions than are paid for', (t) => {
         instance.func(`f${i}`),
         params.map((type) => argument(random, type)),
       );
-      const steps = 1 + random.below(20);
-      for (let run = steps; vm.run({ steps }).status === 'suspended'; run += steps) {
+      for (let run = 0; ; ) {
+        run += Math.min(1, priceOf(nextOf(vm)));
+        if (vm.run({ steps: 1 }).status !== 'suspended') break;
         stops++;
         const paid = vm.fuelUsed - before;
         if (paid < run) return t.fail(`seed ${seed}, f${i}: ${run} instructions for ${paid} units`);

@@ -22,12 +22,12 @@ test('costs: instructions belong to the innermost loop around them', async (t) =
       (br_if $outer (local.get 0)))
     nop)`);
   const plan = planOf(context, 0);
-  t.is(plan.entryCost, 4);
+  t.is(plan.entryCost, 3);
   t.deepEqual(
     [...plan.loopCosts],
     [
-      [pcOf(context, 'loop', 0), 5],
-      [pcOf(context, 'loop', 1), 4],
+      [pcOf(context, 'loop', 0), 4],
+      [pcOf(context, 'loop', 1), 3],
     ],
   );
 });
@@ -43,71 +43,67 @@ const long = 'nop '.repeat(70);
 const ways: Readonly<
   Record<string, readonly [body: string, entry: number, loops: readonly number[], charges?: readonly number[]]>
 > = {
-  'the longer arm of an if': ['local.get 0 if nop nop nop else nop end', 7, []],
-  'an if without else': ['local.get 0 if nop nop end', 6, []],
+  'the longer arm of an if': ['local.get 0 if nop nop nop else nop end', 6, []],
+  'an if without else': ['local.get 0 if nop nop end', 4, []],
   'an arm that does not come back': ['local.get 0 if nop nop nop return else nop end nop', 6, []],
   'one case of a switch': [
     'block block block local.get 0 br_table 0 1 2 end nop nop nop br 1 end nop br 0 end nop',
-    // Three blocks, the dispatch, the three of the first case and its branch, and what comes after the outermost.
-    3 + 2 + 4 + 2,
+    // The dispatch, the three of the first case and its branch, and what comes after the outermost.
+    2 + 4 + 1,
     [],
   ],
-  'a case that falls through to the next': [
-    'block block local.get 0 br_table 0 1 end nop nop end nop',
-    2 + 2 + 2 + 3,
-    [],
-  ],
+  'a case that falls through to the next': ['block block local.get 0 br_table 0 1 end nop nop end nop', 2 + 2 + 1, []],
   'a loop inside, left to what is around it': [
     'block nop loop nop local.get 0 br_if 1 nop nop br 0 end end nop',
-    // The block, what is before the loop, and what comes after the block: its end is not passed by who branches there.
-    4,
+    // What is before the loop, and what comes after the block.
+    2,
     [7],
   ],
   'loops within each other': [
     'loop nop loop nop local.get 0 br_if 1 local.get 0 br_if 0 end nop nop end',
-    // The end.
+    // Nothing, which is at least one.
     1,
-    [5, 7],
+    [4, 6],
   ],
   // A clause costs four units.
   'what is after a handler’s label, whatever threw': [
     'block try_table (catch_all 0) nop call $g nop end return end nop',
-    // The blocks, the clause, what is in them, and the return; then what is at the label.
-    2 + 4 + 4 + 1,
+    // The block that catches and its clause, what is in it, and the return; then what is at the label.
+    1 + 4 + 3 + 1,
     [],
-    [2],
+    [1],
   ],
-  'a legacy clause too': ['try nop call $g nop catch_all nop end nop', 1 + 4 + 4 + 2, [], [4]],
-  'a long arm of an if': [`local.get 0 if ${long} else nop end nop`, 2 + 2 + 2, [], [69]],
-  'a long else': [`local.get 0 if nop else ${long} end nop`, 2 + 2 + 2, [], [69]],
-  'two long arms that are alike': [`local.get 0 if ${long} else ${long} end nop`, 2 + 71 + 2, []],
-  'what follows a branch that may be taken': [`block local.get 0 br_if 0 ${long} end nop`, 3 + 2, [], [71]],
+  'a legacy clause too': ['try nop call $g nop catch_all nop end nop', 1 + 4 + 4 + 1, [], [2]],
+  'a long arm of an if': [`local.get 0 if ${long} else nop end nop`, 2 + 1 + 1, [], [70]],
+  'a long else': [`local.get 0 if nop else ${long} end nop`, 2 + 2 + 1, [], [68]],
+  'two long arms that are alike': [`local.get 0 if ${long} else ${long} end nop`, 2 + 71 + 1, []],
+  'what follows a branch that may be taken': [`block local.get 0 br_if 0 ${long} end nop`, 2 + 1, [], [70]],
   'what is long where ways meet': [
     `block local.get 0 br_if 0 nop end ${long}`,
-    // The block, the branch, what it may go round, and the end.
-    1 + 2 + 2,
+    // The branch, and what it may go round.
+    2 + 1,
     [],
-    [71],
+    [70],
   ],
-  'the long one of two cases': [`block block local.get 0 br_table 0 1 end ${long} return end nop`, 2 + 2 + 2, [], [71]],
+  'the long one of two cases': [`block block local.get 0 br_table 0 1 end ${long} return end nop`, 2 + 1, [], [71]],
   'a long way within a long way': [
     `block local.get 0 br_if 0 ${long} local.get 0 br_if 0 ${long} end nop`,
-    3 + 2,
+    2 + 1,
     [],
-    [72, 71],
+    [72, 70],
   ],
   'a long way within a loop, and one out of it': [
     `block loop local.get 0 br_if 1 ${long} local.get 0 br_if 0 end ${long} end ${long}`,
-    // The block. The loop’s end goes on, and its branch out goes to where all of that is charged.
-    1 + 71,
+    // The loop’s end goes on, and its branch out goes to where all of that is charged.
+    70,
     [3],
-    [73, 71],
+    [72, 70],
   ],
-  'what is named in the table of prices': ['(drop (memory.grow (i32.const 1)))', 403, []],
+  'what is named in the table of prices': ['(drop (memory.grow (i32.const 1)))', 402, []],
   'values that are carried': [
     `block (result ${'i32 '.repeat(17)}) ${'local.get 0 '.repeat(17)} br 0 end ${'drop '.repeat(17)}`,
-    // The block, the reads, the branch and two units more for what it carries, the end of the block; what drops; the end.
-    1 + 17 + 3 + 17 + 1,
+    // The reads, the branch and two units more for what it carries, and what drops.
+    17 + 3 + 17,
     [],
   ],
 };
