@@ -5,7 +5,15 @@ import test, { type ExecutionContext } from 'ava';
 import type { Job, PoolOptions } from '../../src/pool/index.ts';
 import type { Store } from '../../src/store/index.ts';
 import { held } from '../soak/probe.ts';
-import { CancelledError, JobLimitError, memoryStore, Pool, StoreError, SuspendedError } from './durable/built.ts';
+import {
+  bounds,
+  CancelledError,
+  JobLimitError,
+  memoryStore,
+  Pool,
+  StoreError,
+  SuspendedError,
+} from './durable/built.ts';
 import { answerTo, asking as askingModule, expected } from './durable/guests.ts';
 import { moduleOf } from './guests.ts';
 
@@ -283,3 +291,48 @@ test.serial(
     t.false(asked.includes('list'));
   },
 );
+
+/** Asks once. */
+const brief = (
+  await moduleOf(`(module (import "env" "ask" (func $ask (param i32 i32) (result i32)))
+  (func (export "run") (param i32 i32 i32) (result i32) (call $ask (local.get 0) (i32.const 0))))`)
+).bytes;
+
+test.serial('the modules of jobs that were brought back are kept up to a bound', async (t) => {
+  const most = bounds.recoveredModules;
+  t.teardown(() => {
+    bounds.recoveredModules = most;
+  });
+  for (const [bound, again] of [
+    [most, false],
+    [0, true],
+  ] as const) {
+    bounds.recoveredModules = bound;
+    const read: string[] = [];
+    const inner = memoryStore();
+    const get: Store['get'] = (name) => {
+      read.push(name);
+      return inner.get(name);
+    };
+    const store: Store = { ...watched(inner, () => false), get };
+    const desk = new Desk();
+    const first = new Pool({ threads: 1, store, services: desk.services });
+    for (const [key, module] of Object.entries({ a: asking, b: brief, c: asking }))
+      first.submit({ ...run(key.charCodeAt(0)), module, key }).result.catch(() => {});
+    await until(t, 'their calls', () => desk.calls.length === 3);
+    await first.terminate();
+    const second = new Pool({ threads: 1, store, services: new Desk().services });
+    const readFor = async (key: string) => {
+      read.length = 0;
+      for (const { result } of (await second.recover([key])).values()) result.catch(() => {});
+      return new Set(read);
+    };
+    const [one, other, third] = [await readFor('a'), await readFor('b'), await readFor('c')];
+    t.true(one.size > 0 && other.size > 0);
+    t.is(
+      [...third].some((name) => one.has(name)),
+      again,
+    );
+    await second.terminate();
+  }
+});
