@@ -3,20 +3,20 @@
 
 import type { ProgramThread } from '../../javascript/run/afar.ts';
 import { Module } from '../../runtime/module.ts';
-import type { Value } from '../../runtime/ref.ts';
 import { CrashError, UsageError, type WasboxError } from '../../spec/errors.ts';
 import { mostMs } from '../../spec/options.ts';
-import { cut, isA, toldThrown } from '../../spec/told.ts';
+import { isA, toldThrown } from '../../spec/told.ts';
 import { deferred } from '../line/deferred.ts';
 import { Roster } from '../line/roster.ts';
 import { Scheduler, type ThreadId } from '../line/scheduler.ts';
 import { JobLimitError, LostError, SuspendedError } from '../told/ends.ts';
-import { CancelledError, fromData, toData, WorkerError } from '../told/errors.ts';
+import { CancelledError, fromData, WorkerError } from '../told/errors.ts';
 import { checkFork, checkService, type JobSpec, jobSpec, type PoolSpec, type ResumeOptions } from '../told/options.ts';
-import { pack, unpack } from '../told/parcel.ts';
-import { type Answer, clock, type Reply, type SliceEnd, stages } from '../told/protocol.ts';
+import { unpack } from '../told/parcel.ts';
+import { clock, type Reply, type SliceEnd, stages } from '../told/protocol.ts';
 import { BoundService, checkServices, type Service } from '../told/services.ts';
 import { JobSnapshot } from '../told/snapshot.ts';
+import { answerOf, type HostCall } from './asking.ts';
 import { DurableJobs, type PoolSide } from './durable-jobs.ts';
 import { Job } from './job.ts';
 import { type Origin, resumed } from './origin.ts';
@@ -24,9 +24,6 @@ import { type PlacedProgram, Programs } from './programs.ts';
 import { nowhere, Run, type RunStatus, type Stop, wordBytes } from './run.ts';
 import { Sleepers } from './sleepers.ts';
 import { type Lost, Threads } from './threads.ts';
-
-/** What a service is asked. */
-type HostCall = Pick<SliceEnd & { kind: 'called' }, 'id' | 'module' | 'name' | 'args'>;
 
 /** How long a thread may be busy with a job that is over its overtime, in ms. */
 const mostNotice = 1000;
@@ -431,18 +428,10 @@ export class Life {
 
   /** As long as nobody answers, all that it was given is held. */
   private async serve(run: Run, call: HostCall): Promise<void> {
-    const { id, module, name } = call;
+    const { id } = call;
     run.status = 'waiting';
     run.call = id;
-    const answer = await this.ask(run, call)
-      .then(
-        (value): Answer => ({
-          id,
-          status: 'returned',
-          value: pack(value, `the answer of ${cut(module)}.${cut(name)}`),
-        }),
-      )
-      .catch((error: unknown): Answer => ({ id, status: 'failed', error: toData(error) }));
+    const answer = await answerOf(run, call);
     if (run.call !== id || run.ended) return;
     run.call = undefined;
     // While the job is being saved, its snapshot takes the answer along.
@@ -450,14 +439,6 @@ export class Life {
     if (run.status !== 'waiting') return;
     this.queue(run);
     this.pump();
-  }
-
-  private async ask(run: Run, { id, module, name, args }: HostCall): Promise<unknown> {
-    const service = run.services.get(module) as BoundService;
-    const which = { id, job: run.identity, signal: run.signal };
-    const call = service.call(name, unpack(args) as Value[], which, run.spec.serviceTimeout);
-    run.giveUp = call.giveUp;
-    return call.answer;
   }
 
   // ---- ends before the end
