@@ -50,6 +50,8 @@ inBrowser('code waits for a click, over kill -9 of the server', async (t) => {
   }
   await page.fill('#code', 'console.log("<img src=x onerror=alert(1)>"); ask("<b>Really?</b>")');
   await page.click('.main');
+  const all = (await samples.count()) + 1;
+  await page.waitForFunction((count) => document.querySelectorAll('.run').length === count, all, patience);
   await page.waitForFunction(() => document.querySelector('[data-status=running]') === null, undefined, patience);
   await card(page, 'stopped').waitFor(patience);
   await picture(page, 'many');

@@ -32,7 +32,7 @@ test('arguments are read by the type of the function', async (t) => {
       { type: 'i64', value: '1000' },
       { type: 'f32', value: 'nan' },
     ],
-    fuelUsed: 4,
+    fuelUsed: 3,
   });
 });
 

@@ -40,5 +40,5 @@ test('a closed pool takes no jobs, and can be closed again', async (t) => {
   });
   await pool.close();
   await pool.terminate();
-  t.deepEqual(pool.stats, { threads: 0, jobs: 0, queued: 0, running: 0, waiting: 0 });
+  t.deepEqual(pool.stats, { threads: 0, jobs: 0, queued: 0, running: 0, waiting: 0, asleep: 0 });
 });
