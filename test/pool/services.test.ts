@@ -54,7 +54,7 @@ test('while guests wait, their thread runs other jobs', async (t) => {
   const waiting = one.submit({ module: twice, export: 'f', args: [1], services: { env: service } });
   while (waiting.status !== 'waiting') await new Promise((resolve) => setTimeout(resolve, 1));
   t.deepEqual(await one.submit({ module: arithmetic, export: 'add', args: [1, 1] }).result, [2]);
-  t.deepEqual(one.stats, { threads: 1, jobs: 1, queued: 0, running: 0, waiting: 1 });
+  t.deepEqual(one.stats, { threads: 1, jobs: 1, queued: 0, running: 0, waiting: 1, asleep: 0 });
   answer(7);
   t.deepEqual(await waiting.result, [7]);
 });
