@@ -297,7 +297,7 @@ test('a host call is paid for, also where it throws', async (t) => {
       const instance = vm.instantiate(module, { h: { f } });
       vm.start(instance.func('go'), [fails]);
       t.is(vm.run({ fuel: 20 }).status, fails === 1 ? 'trapped' : 'returned');
-      t.is(vm.fuelUsed, 3 + 8 + 800, engine);
+      t.is(vm.fuelUsed, 2 + 8 + 800, engine);
       vm.start(instance.func('go'), [0]);
       t.is(vm.run({ fuel: 50 }).status, 'suspended', 'the debt is paid first');
       vm.dispose();

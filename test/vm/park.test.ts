@@ -190,7 +190,7 @@ for (const engine of engines) {
     const start = vm.save();
     vm.run();
     vm.deliver(1, [4]);
-    vm.run({ fuel: 100 });
+    vm.run({ fuel: 20 });
     t.is(sum.value, 4);
     vm.rewind(start);
     t.is(sum.value, 0);

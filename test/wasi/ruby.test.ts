@@ -36,7 +36,7 @@ test('a script with files and a sleep comes to the same whether it stays or move
     program,
     engine: 'interpreter',
     affinity: 'spread',
-    sliceFuel: 50_000_000,
+    sliceFuel: 10_000_000,
   });
   const stayed = await alone(module);
   t.deepEqual([stayed.error, text(stayed.stderr)], [0, '']);
