@@ -5,6 +5,8 @@
 // and can be left between two of them: the frame then stands at the instruction, whose operands say what is left to do.
 // Those in `atOnce` do all at once, and pay when it is done; code stops at its next charge if that was too much.
 
+// Rewritten code holds what it charges: where a price changes, its version does (rewrite/module/code-cache.ts).
+
 import type { Instruction } from './instructions.ts';
 
 /** Of a bulk instruction: how many items (bytes, elements) are one chunk, and what `count` of them cost. */

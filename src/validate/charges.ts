@@ -114,6 +114,7 @@ class Charger {
     const block = this.open[this.open.length - 1] as Open;
     block.other = this.longest;
     block.otherPc = this.after;
+    this.after = 0;
     this.longest = block.label;
   }
 

@@ -159,7 +159,7 @@ export class FlowReader implements Flow {
   take(): void {
     const { row } = this.reader;
     const slot = slotOfCode(row.code);
-    if (row.special !== 'loop') this.due += prices[slot] as number;
+    if (row.special !== 'loop') this.spend(prices[slot] as number);
     effectsBySlot[slot]?.(this);
   }
 

@@ -5,12 +5,12 @@
 // - when a frame is pushed: `entryCost`, the instructions on the longest way (charges.ts) through those that are in no
 //   loop (at least 1);
 // - each time a `loop` instruction is executed: its cost, the same of the loop's instructions that are in no loop inside
-//   it, its own `loop` and `end` included. A branch to a loop's label goes to the `loop` instruction, which charges
+//   it, its own `loop` included. A branch to a loop's label goes to the `loop` instruction, which charges
 //   again;
 // - where ways part or meet and the longest one is long: what follows there, when code comes there. It may then owe;
 // - for work that has a length, by that length, when it is done: a bulk instruction's after each chunk of it.
-// So nobody runs more instructions than are paid for, but for those of one way to the next safe point; and of a switch's
-// many cases one is paid for, not all or the longest.
+// So nobody runs more instructions than are charged, and owes no more than one way to the next safe point costs; and of a
+// switch's many cases one is paid for, not all or the longest.
 //
 // Safe points are
 // - `entry`: pc 0, the entry cost is paid;

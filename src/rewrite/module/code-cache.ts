@@ -14,8 +14,8 @@ export interface CodeCache {
   set(key: string, bytes: Uint8Array): void;
 }
 
-/** To be raised whenever the rewriter writes other code. */
-export const rewriterVersion = 7;
+/** To be raised whenever the rewriter writes other code, also where only what code charges has changed. */
+export const rewriterVersion = 8;
 const hashBytes = 32;
 
 let cache: CodeCache | undefined;

@@ -128,17 +128,30 @@ export function entryCosts(native: NativeStore, places: readonly Place[]): numbe
 
 /** What was charged on the way to a place; undefined where there is more than one way and they are not charged alike. */
 function chargesUpTo({ blocks, charges }: FunctionShape, place: number): number | undefined {
-  let sum = 0;
-  for (const [pc, cost] of charges) {
-    if (pc > place) continue;
-    if (blocks.some((block) => isIn(block, pc) && !isIn(block, place))) return undefined;
-    if (blocks.some(({ elsePc, end }) => pc <= elsePc && elsePc < place && place <= end)) return undefined;
-    sum += cost;
-  }
-  return sum;
+  const pcs = Float64Array.from([...charges.keys()].filter((pc) => pc <= place)).sort();
+  if (pcs.length === 0) return 0;
+  // There may be very many of either: each block is looked at once.
+  const isCharged = (from: number, to: number) => (pcs[firstFrom(pcs, from)] ?? Number.POSITIVE_INFINITY) <= to;
+  const mayBePassed = ({ start, end, elsePc }: BlockShape): boolean => {
+    if (start > place) return false;
+    if (place > end) return isCharged(start, end);
+    return elsePc >= 0 && elsePc < place && isCharged(start, elsePc);
+  };
+  if (blocks.some(mayBePassed)) return undefined;
+  return pcs.reduce((sum, pc) => sum + (charges.get(pc) as number), 0);
 }
 
-const isIn = ({ start, end }: BlockShape, pc: number): boolean => start <= pc && pc <= end;
+/** Where the first one stands that is not less than `least`, of numbers in their order. */
+function firstFrom(numbers: Float64Array, least: number): number {
+  let low = 0;
+  let high = numbers.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((numbers[middle] as number) < least) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
 
 const tailCalls = instructions.filter(({ name }) => name.startsWith('return_call')).map(({ code }) => slotOfCode(code));
 const hasTailCalls = ({ used }: ModuleContext): boolean => tailCalls.some((slot) => used[slot] === 1);
