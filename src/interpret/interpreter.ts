@@ -85,7 +85,6 @@ class Run {
   private begin(thrown?: Thrown): Stop | undefined {
     if (this.store.stack.depth === this.floor) return 'returned';
     if (this.reserve < 0) return 'fuel';
-    if (this.paused()) return 'pause';
     this.refill();
     this.takeOver();
     if (thrown !== undefined) this.receive(thrown);

@@ -55,7 +55,7 @@ export interface Budget {
   readonly fuel: number;
   /** Instructions that this run may execute; undefined to run at full speed, uncounted. */
   readonly steps?: number | undefined;
-  /** Asked before anything runs, and about each millisecond from then on: why the run is to stop, if it is. */
+  /** Why the run is to stop, if it is. The driver asks before anything runs, an engine about each millisecond then. */
   readonly interrupted?: (() => Interruption | undefined) | undefined;
 }
 

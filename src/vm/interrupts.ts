@@ -13,7 +13,10 @@ export interface InterruptOptions {
    * host functions.
    */
   readonly signal?: Signal | undefined;
-  /** Suspends the run after so many milliseconds, or once the host function or long instruction is over that it is in. */
+  /**
+   * Suspends the run after so many milliseconds, or once the host function or long instruction is over that it is in.
+   * A run whose time is more than zero does some work, however slow the machine: who asks again gets to the end.
+   */
   readonly timeout?: number | undefined;
 }
 
@@ -26,18 +29,20 @@ export const sliceOver: Interruption = { kind: 'pause' };
 export class Interrupts {
   private readonly pause: Int32Array | undefined;
   private readonly signal: Signal | undefined;
-  private readonly until: number;
+  private readonly timeout: number;
+  /** When time is over; it counts from the first look, so that this one never stops the run. */
+  private end: number | undefined;
   private sliceEnd = Number.POSITIVE_INFINITY;
 
   constructor({ pause, signal, timeout = Number.POSITIVE_INFINITY }: InterruptOptions) {
     this.pause = pause;
     this.signal = signal;
-    this.until = performance.now() + timeout;
+    this.timeout = timeout;
   }
 
   /** What an engine asks; undefined where nothing could ever interrupt it. */
   get budget(): Budget['interrupted'] {
-    const never = this.pause === undefined && this.signal === undefined && this.until === Number.POSITIVE_INFINITY;
+    const never = this.pause === undefined && this.signal === undefined && this.timeout === Number.POSITIVE_INFINITY;
     return never ? undefined : () => this.why() ?? (performance.now() >= this.sliceEnd ? sliceOver : undefined);
   }
 
@@ -46,7 +51,8 @@ export class Interrupts {
     const { pause, signal } = this;
     if (signal?.aborted === true) return { kind: 'signal', cause: signal.reason };
     if (pause !== undefined && Atomics.load(pause, 0) !== 0) return { kind: 'pause' };
-    return performance.now() >= this.until ? { kind: 'timeout' } : undefined;
+    const now = performance.now();
+    return now >= this.until(now) ? { kind: 'timeout' } : undefined;
   }
 
   /** From now on the run gives the thread free, where it has a signal to hear. */
@@ -66,8 +72,9 @@ export class Interrupts {
     const stopped = new Promise<void>((resolve) => {
       stop = resolve;
     });
-    const bounded = this.until !== Number.POSITIVE_INFINITY;
-    const timer = bounded ? setTimeout(stop, Math.max(1, this.until - performance.now())) : undefined;
+    const now = performance.now();
+    const left = this.until(now) - now;
+    const timer = left === Number.POSITIVE_INFINITY ? undefined : setTimeout(stop, Math.max(1, left));
     signal?.addEventListener('abort', stop);
     if (signal?.aborted) stop();
     try {
@@ -76,5 +83,10 @@ export class Interrupts {
       clearTimeout(timer);
       signal?.removeEventListener('abort', stop);
     }
+  }
+
+  private until(now: number): number {
+    this.end ??= now + this.timeout;
+    return this.end;
   }
 }

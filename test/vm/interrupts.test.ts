@@ -57,6 +57,27 @@ for (const [i, engine] of engines.entries()) {
     t.true(vm.fuelUsed > fuelUsed);
   });
 
+  test(`a run that has any time gets on, however slow the machine, and one that has none does nothing (${engine})`, (t) => {
+    let vm = started(engine, 'count', [100_000]);
+    const { values } = started(engine, 'count', [100_000]).run();
+    const { now } = performance;
+    let hours = 0;
+    performance.now = () => hours++ * 3_600_000;
+    try {
+      let outcome = vm.run({ timeout: 0 });
+      t.deepEqual([outcome.status, vm.fuelUsed], ['suspended', started(engine, 'count', [100_000]).fuelUsed]);
+      for (let runs = 0; outcome.status === 'suspended'; runs++) {
+        const { fuelUsed } = vm;
+        outcome = vm.run({ timeout: 1 });
+        t.true(vm.fuelUsed > fuelUsed);
+        if (runs < 4) vm = hop(vm, engine);
+      }
+      t.deepEqual(outcome.values, values);
+    } finally {
+      performance.now = now;
+    }
+  });
+
   test(`wherever time stops it, and wherever it goes on, the results and the fuel are the same (${engine})`, (t) => {
     const n = 3_000_000;
     const whole = started(engine, 'count', [n]);

@@ -91,7 +91,6 @@ class Run implements Runner {
     const { store, native } = this;
     if (store.stack.depth === this.floor) return 'returned';
     if (this.fuel < 0) return this.settled('fuel');
-    if (this.paused()) return this.settled('pause');
     const outer = native.runner;
     native.runner = this;
     try {
