@@ -339,3 +339,13 @@ for (const { where, engine, js } of places) {
     t.is(await over({ output: 10 }), 'output');
   });
 }
+
+test('a long program is looked at: it is paused, and ends at its limit of time', async (t) => {
+  for (const engine of engines) {
+    const running = js.run('for (;;);', { engine });
+    setTimeout(() => running.pause(), 20);
+    t.is((await running).status, 'paused');
+    const late = js.run('for (;;);', { engine, limits: { time: 20 } });
+    await t.throwsAsync(late, { name: 'ProgramLimitError', message: /time/ });
+  }
+});

@@ -19,19 +19,12 @@ import { Stop } from './stop.ts';
 /** How long a program keeps the thread, in ms: to leave native code and to go on costs some. */
 const sliceMs = 100;
 
-/**
- * Fuel that a program has at first without a look at the clock: some milliseconds of it. To look, native code is left, and
- * the rest of each function on the stack is compiled, which costs a program that is soon over more than all else it does.
- */
-export const unwatchedFuel = 4_000_000;
-
 type Suspended = Extract<Outcome, { status: 'suspended' }>;
 
 export class Program {
   private readonly limits: ProgramLimits;
   private readonly calls: Calls;
   private readonly stop: Stop;
-  private unwatched = unwatchedFuel;
 
   constructor(
     private readonly base: Base,
@@ -144,7 +137,7 @@ export class Program {
     if (early !== undefined) return early;
     const fuel = this.fuelLeft;
     if (fuel < 0) throw overLimit('fuel', this.limits.fuel, this.token());
-    const outcome = this.unwatched > 0 ? this.runUnwatched(fuel) : this.runWatched(fuel);
+    const outcome = this.machine.vm.run({ fuel, timeout: Math.min(sliceMs, this.stop.left) });
     switch (outcome.status) {
       case 'returned':
         return this.returned(outcome.values[0] as number);
@@ -155,21 +148,6 @@ export class Program {
       default:
         throw new HostError('QuickJS has ended itself');
     }
-  }
-
-  private runWatched(fuel: number): Outcome {
-    return this.machine.vm.run({ fuel, timeout: Math.min(sliceMs, this.stop.left) });
-  }
-
-  private runUnwatched(fuel: number): Outcome {
-    const { vm } = this.machine;
-    const before = vm.fuelUsed;
-    const granted = Math.min(fuel, this.unwatched);
-    const outcome = vm.run({ fuel: granted });
-    this.unwatched -= vm.fuelUsed - before;
-    if (granted === fuel || outcome.status !== 'suspended' || outcome.reason.kind !== 'fuel') return outcome;
-    this.unwatched = 0;
-    return this.runWatched(this.fuelLeft);
   }
 
   private async suspended({ reason }: Suspended): Promise<RawOutcome | undefined> {

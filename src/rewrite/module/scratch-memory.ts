@@ -29,6 +29,8 @@ export function copyWords(from: Int32Array, start: number, to: Int32Array, at: n
   for (let i = 0; i < count; i++) to[at + i] = from[start + i] as number;
 }
 
+export type More = (fuel: number, isRest: number) => number;
+
 const pointerGlobal = 0;
 const heldGlobal = 1;
 /** The address of the exception that is on its way, and one; or 0. */
@@ -39,13 +41,20 @@ const placeGlobals = 3;
 const askerGlobal = 6;
 /** Fuel that code was charged and had not. */
 const owedGlobal = 7;
+/** Not 0 where the engine has no more fuel for the code that runs than that has. */
+const lastGlobal = 8;
+/** The one import: asks the engine. */
+const askFunc = 0;
 
 export class Scratch {
   readonly words: Int32Array;
+  /** What code that runs has from now on that had so much fuel; whoever runs code says so, and puts back what was said. */
+  more: More = (fuel) => fuel;
   private readonly pointer: WebAssembly.Global;
   private readonly heldFuel: WebAssembly.Global;
   private readonly thrownNext: WebAssembly.Global;
   private readonly owedFuel: WebAssembly.Global;
+  private readonly lastFuel: WebAssembly.Global;
 
   constructor(readonly exports: WebAssembly.Exports) {
     this.words = new Int32Array((exports.memory as WebAssembly.Memory).buffer);
@@ -53,6 +62,7 @@ export class Scratch {
     this.heldFuel = exports.held as WebAssembly.Global;
     this.thrownNext = exports.thrown as WebAssembly.Global;
     this.owedFuel = exports.owed as WebAssembly.Global;
+    this.lastFuel = exports.last as WebAssembly.Global;
     this.clear();
   }
 
@@ -80,6 +90,10 @@ export class Scratch {
     if (owed !== 0) this.owedFuel.value = 0;
     return owed;
   }
+  /** Whether code asks `more` in vain. */
+  set last(none: boolean) {
+    this.lastFuel.value = none ? 1 : 0;
+  }
   /** Address of the exception that is on its way, or -1. */
   get thrown(): number {
     return (this.thrownNext.value as number) - 1;
@@ -101,7 +115,8 @@ export class Scratch {
 let known: Scratch | undefined;
 
 export function theScratch(): Scratch {
-  known ??= new Scratch(new hostWasm.Instance(new hostWasm.Module(scratchModule())).exports);
+  const ask: More = (fuel, isRest) => (known as Scratch).more(fuel, isRest);
+  known ??= new Scratch(new hostWasm.Instance(new hostWasm.Module(scratchModule()), { engine: { ask } }).exports);
   return known;
 }
 
@@ -116,10 +131,10 @@ function scratchModule(): Uint8Array<ArrayBuffer> {
   return assemble({
     name: 'scratch',
     types,
-    imports: [],
+    imports: [{ module: 'engine', name: 'ask', is: { kind: 'func', type: types.index(['i32', 'i32'], ['i32']) } }],
     code,
     memory: pages,
-    globals: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+    globals: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
     exports: [
       { name: 'memory', kind: 'memory', index: 0 },
       { name: 'pointer', kind: 'global', index: pointerGlobal },
@@ -127,8 +142,9 @@ function scratchModule(): Uint8Array<ArrayBuffer> {
       { name: 'thrown', kind: 'global', index: thrownGlobal },
       { name: 'asker', kind: 'global', index: askerGlobal },
       { name: 'owed', kind: 'global', index: owedGlobal },
+      { name: 'last', kind: 'global', index: lastGlobal },
       ...[0, 1, 2].map((i) => ({ name: `place${i}`, kind: 'global' as const, index: placeGlobals + i })),
-      ...names.map((name, index) => ({ name, kind: 'func' as const, index })),
+      ...names.map((name, i) => ({ name, kind: 'func' as const, index: askFunc + 1 + i })),
     ],
   }).bytes;
 }
@@ -141,6 +157,8 @@ function body(name: ScratchFunc): Uint8Array {
     advance(w, mostLeft * 8);
   } else if (name === 'caught') {
     caught(w);
+  } else if (name === 'more') {
+    more(w);
   } else if (name.startsWith('leave_')) {
     leaveFrame(w, scratchFunc(name).params.length - 4);
   } else {
@@ -177,6 +195,12 @@ function leaveFrame(w: Writer, values: number): void {
   w.bytes(Uint8Array.of(Op.localGet, fuel, Op.globalSet, heldGlobal, Op.i32Const));
   w.s32(left);
   w.bytes(Uint8Array.of(Op.localSet, fuel, Op.end, Op.localGet, fuel));
+}
+
+/** Asking takes a while: not where it is in vain. */
+function more(w: Writer): void {
+  w.bytes(Uint8Array.of(Op.globalGet, lastGlobal, code['i32.eqz'], Op.if, Op.noType));
+  w.bytes(Uint8Array.of(Op.localGet, 0, Op.localGet, 1, Op.call, askFunc, Op.localSet, 0, Op.end, Op.localGet, 0));
 }
 
 /** A reference is its address and kind, low word first. */

@@ -12,6 +12,12 @@ export const thrown = left + 1;
 /** Of a global that says something about a trap, or takes fuel along: it does not. */
 export const notNoted = left;
 
+/**
+ * With less fuel than that code asks for more where it calls others: so it seldom has to leave because a loop, where it
+ * does not ask, is out of fuel.
+ */
+export const spareFuel = 8_192;
+
 /** The host's limit on parameters and on results; two are ours, and one is the pc at a safe point. */
 export const mostValues = 990;
 /** Values that one call hands over where a function is left: about as many as the host has registers for. */
@@ -37,6 +43,8 @@ const otherScratchFuncs = {
   put: { params: words(mostLeft), results: [] },
   /** Of what was thrown: the exception, and the fuel that was left. It is no longer on its way then. */
   caught: { params: [], results: ['i64', 'i32'] },
+  /** What code has from then on that has so much fuel, which is little or nothing; and whether it is a continuation. */
+  more: { params: ['i32', 'i32'], results: ['i32'] },
   /** Reads the value at a byte offset of what the engine passes. */
   get_i32: { params: ['i32'], results: ['i32'] },
   get_i64: { params: ['i32'], results: ['i64'] },

@@ -31,17 +31,17 @@ const single: Readonly<Record<Low, LowTypes>> = {
   v128: ['v128'],
 };
 
-/** Safe points and other charges from which on a function counts as very large. */
-const manyPlaces = 60;
+/** Safe points from which on a function counts as very large. */
+const manyPoints = 60;
 
 /**
  * A careful guess from the sizes of frames in several programs: locals and operands, and what a landing hands over. In a
  * very large function, as the loop of an interpreter, V8 gives most values a place of their own: 8 KB for 545 points.
  */
-const frameBytes = (localSlots: number, operands: number, places: number): number =>
+const frameBytes = (localSlots: number, operands: number, points: number): number =>
   leastFrameBytes +
   8 * (localSlots + 3 * operands + Math.min(mostLeft, localSlots + operands)) +
-  16 * Math.max(0, places - manyPlaces);
+  16 * Math.max(0, points - manyPoints);
 
 class ShapeReader {
   private readonly flow: FlowReader;
@@ -115,7 +115,7 @@ class ShapeReader {
       charges,
       end: this.lastEnd,
       slots: ofLocals + this.highest,
-      frameBytes: frameBytes(ofLocals, this.highest, points.length + charges.size),
+      frameBytes: frameBytes(ofLocals, this.highest, points.length),
       catches: this.catches,
     };
   }

@@ -96,15 +96,20 @@ export class Finder<T extends { readonly pc: number }> {
   }
 
   private seek(pc: number): void {
-    let low = 0;
-    let high = this.list.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.list[middle] as T).pc < pc) low = middle + 1;
-      else high = middle;
-    }
-    this.next = low;
+    this.next = firstFrom(this.list, pc, (it) => it.pc);
   }
+}
+
+/** Where the first one stands whose number is not less than `least`, of a list in the order of these numbers. */
+export function firstFrom<T>(list: ArrayLike<T>, least: number, number: (it: T) => number): number {
+  let low = 0;
+  let high = list.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (number(list[middle] as T) < least) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** The safe point at a pc, if there is one that is reached. */

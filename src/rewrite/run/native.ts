@@ -73,6 +73,8 @@ export class NativeStore {
   readonly scratch = theScratch();
   /** Fuel that was used for certain since the last trap. */
   sure = 0;
+  /** How often code has gone on after a look. */
+  looks = 0;
   /** Of runs that may be paused. */
   readonly pace = new Pace();
   readonly instances: NativeInstance[] = [];

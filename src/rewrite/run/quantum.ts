@@ -1,9 +1,11 @@
 // How much fuel native code gets between two looks at the pause flag: as much as takes it about a millisecond, by what it
 // took before. Nothing of that shows but in time, as fuel is charged alike however it is granted.
 
+import { spareFuel } from '../read/index-spaces.ts';
+
 /** How long it may take, in ms, until code sees the flag. */
 const wantedMs = 0.8;
-const least = 10_000;
+const least = 5 * spareFuel;
 const most = 4_000_000;
 /** How far one quantum may be from the one before: one long pause of the whole machine says little. */
 const steepest = 4;

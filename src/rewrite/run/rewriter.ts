@@ -15,7 +15,7 @@ import { type Enter, keptShape } from '../module/continuation.ts';
 import { isRewritten, recall, rewritten } from '../module/module.ts';
 import { copyWords } from '../module/scratch-memory.ts';
 import { GrowthError } from '../read/growth.ts';
-import { left, thrown } from '../read/index-spaces.ts';
+import { left, spareFuel, thrown } from '../read/index-spaces.ts';
 import { isHandled, leastFrameBytes, pointOf } from '../read/shape.ts';
 import { mostElements, supportOf } from '../read/support.ts';
 import { type HostAnswer, hasSharedMemory, type NativeInstance, NativeStore, type Runner } from './native.ts';
@@ -54,6 +54,13 @@ function quantumOf({ pace, sure }: NativeStore, budget: Budget): number {
   return Math.min(longQuantum, Math.max(leap.least, leap.times * sure));
 }
 
+/**
+ * Whether a continuation that has gone on after so many looks shall leave its loop once: the host makes better code of what
+ * is hot, but enters it only when it is called, and continuations are so for one frame. Ever less often, for it may be in
+ * better code already.
+ */
+const mayBeStale = (looks: number): boolean => (looks & (looks - 1)) === 0;
+
 class Run implements Runner {
   private readonly native: NativeStore;
   /** Fuel that is left of this run's; below zero it is owed. */
@@ -69,6 +76,8 @@ class Run implements Runner {
   private throwing = false;
   /** Code has left so that what is dead can be found. */
   private isCrowded = false;
+  /** A continuation is to leave its loop, and to come back to it in better code. */
+  private shallLeave = false;
   entered: NativeInstance | undefined;
   fresh: FuncAddr | undefined;
   /** What was left when code called the host, while it does. */
@@ -91,8 +100,10 @@ class Run implements Runner {
     const { store, native } = this;
     if (store.stack.depth === this.floor) return 'returned';
     if (this.fuel < 0) return this.settled('fuel');
-    const outer = native.runner;
+    const { scratch, runner: outer } = native;
+    const { more } = scratch;
     native.runner = this;
+    scratch.more = (fuel, isRest) => this.more(fuel, isRest === 1);
     try {
       native.follow();
       Error.stackTraceLimit = tracedFrames;
@@ -101,6 +112,7 @@ class Run implements Runner {
     } finally {
       Error.stackTraceLimit = this.traced;
       native.runner = outer;
+      scratch.more = more;
       this.settled('fuel');
     }
   }
@@ -189,10 +201,11 @@ class Run implements Runner {
     return this.within(fuel);
   }
 
-  /** Of the fuel that running code has, what this run has left. */
+  /** Of the fuel that running code has, what this run has left. Code may have been charged more than it had. */
   private within(fuel: number): number {
-    const rest = Math.min(fuel, Math.max(0, this.fuel - (this.slice - fuel)));
+    const rest = Math.max(0, Math.min(fuel, this.fuel - (this.slice - fuel)));
     this.slice -= fuel - rest;
+    this.tellLast();
     return rest;
   }
 
@@ -204,6 +217,31 @@ class Run implements Runner {
     if (!isUnbound(this.budget)) return fuel;
     this.slice += longestQuantum - fuel;
     return longestQuantum;
+  }
+
+  /** Code goes on where it is while there is fuel and nobody asks it to stop: to leave costs each frame a continuation. */
+  private more(fuel: number, isRest: boolean): number {
+    this.takeOwed();
+    this.charge(this.slice - fuel);
+    // What its frames were charged does not tell any longer what it was given.
+    this.fresh = undefined;
+    if (this.untilLook < spareFuel) {
+      if (this.looked()) this.untilLook = -1;
+      else if (mayBeStale(++this.native.looks)) this.shallLeave = true;
+    }
+    this.grant(-1);
+    if (this.isCrowded || (isRest && this.shallLeave)) this.slice = -1;
+    return this.slice;
+  }
+
+  /** What code gets that is entered, or goes on: at least so much. */
+  private grant(least: number): void {
+    this.slice = Math.max(least, Math.min(this.untilLook, this.fuel));
+    this.tellLast();
+  }
+
+  private tellLast(): void {
+    this.native.scratch.last = this.fuel <= this.slice;
   }
 
   /** What is dead is looked for once code has left. */
@@ -226,6 +264,7 @@ class Run implements Runner {
 
   /** Runs the top frame. */
   private frame(i: number): Stop | undefined {
+    this.shallLeave = false;
     const { native } = this;
     const { stack } = this.store;
     const addr = stack.func(i);
@@ -243,7 +282,7 @@ class Run implements Runner {
     stack.top = base;
     if (isUnbound(this.budget)) this.untilLook = quantumOf(native, this.budget);
     // What an inner run used may be owed already: code stops where it is to be charged next, as everywhere.
-    this.slice = Math.max(0, Math.min(this.untilLook, this.fuel));
+    this.grant(0);
     const left = this.call(enter, depth, this.throwing ? this.deliver() : this.slice + paid);
     this.takeOwed();
     if (left === thrown) return this.unwind();

@@ -12,7 +12,7 @@ import { planOf } from '../../validate/safepoints.ts';
 import { keptShape, restOrigins } from '../module/continuation.ts';
 import { originsOf } from '../module/module.ts';
 import { resolve } from '../module/thunks.ts';
-import type { BlockShape, FunctionShape } from '../read/shape.ts';
+import { type BlockShape, type FunctionShape, firstFrom } from '../read/shape.ts';
 import type { Origins } from '../write/body-writer.ts';
 import { truncations } from '../write/plain.ts';
 import type { NativeInstance, NativeStore } from './native.ts';
@@ -131,7 +131,7 @@ function chargesUpTo({ blocks, charges }: FunctionShape, place: number): number 
   const pcs = Float64Array.from([...charges.keys()].filter((pc) => pc <= place)).sort();
   if (pcs.length === 0) return 0;
   // There may be very many of either: each block is looked at once.
-  const isCharged = (from: number, to: number) => (pcs[firstFrom(pcs, from)] ?? Number.POSITIVE_INFINITY) <= to;
+  const isCharged = (from: number, to: number) => (pcs[firstFrom(pcs, from, Number)] ?? Number.POSITIVE_INFINITY) <= to;
   const mayBePassed = ({ start, end, elsePc }: BlockShape): boolean => {
     if (start > place) return false;
     if (place > end) return isCharged(start, end);
@@ -139,18 +139,6 @@ function chargesUpTo({ blocks, charges }: FunctionShape, place: number): number 
   };
   if (blocks.some(mayBePassed)) return undefined;
   return pcs.reduce((sum, pc) => sum + (charges.get(pc) as number), 0);
-}
-
-/** Where the first one stands that is not less than `least`, of numbers in their order. */
-function firstFrom(numbers: Float64Array, least: number): number {
-  let low = 0;
-  let high = numbers.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((numbers[middle] as number) < least) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 const tailCalls = instructions.filter(({ name }) => name.startsWith('return_call')).map(({ code }) => slotOfCode(code));

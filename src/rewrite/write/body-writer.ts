@@ -21,7 +21,7 @@ import type { Special } from '../../spec/instructions.ts';
 import type { FuncType } from '../../spec/types.ts';
 import { bodyOf, type ModuleContext } from '../../validate/context.ts';
 import type { Growth } from '../read/growth.ts';
-import { type Env, gets, notNoted, type ScratchFunc } from '../read/index-spaces.ts';
+import { type Env, gets, notNoted, type ScratchFunc, spareFuel } from '../read/index-spaces.ts';
 import { atEntry, Groups } from '../read/landing-groups.ts';
 import {
   type BlockShape,
@@ -29,6 +29,7 @@ import {
   ends,
   Finder,
   type FunctionShape,
+  firstFrom,
   handles,
   hasShortLoop,
   leastFrameBytes,
@@ -41,6 +42,8 @@ import { Landings } from './landing.ts';
 import { code, Op } from './ops.ts';
 import { writeZero } from './sections.ts';
 
+/** Calls in a function or a loop from which on it asks for fuel. */
+const manyCalls = 12;
 const none: readonly Local[] = [];
 const ifNothing = Uint8Array.of(Op.if, Op.noType);
 const aroundShortLoops = Uint8Array.of(Op.loop, Op.noType);
@@ -96,6 +99,8 @@ export class BodyWriter {
   private counted = 0;
   private readonly blockAt: Finder<BlockShape>;
   private readonly pointAt: Finder<PointShape>;
+  /** Where code goes on after calls. */
+  private readonly calls: readonly PointShape[];
   private readonly origins: number[] = [];
   /** Output labels open within the groups. */
   depth = 0;
@@ -121,6 +126,7 @@ export class BodyWriter {
     this.w.clear();
     this.blockAt = new Finder(shape.blocks);
     this.pointAt = new Finder(shape.points);
+    this.calls = shape.points.filter(({ kind }) => kind === 'call');
     this.reader = new InstructionReader(context.syntax.bytes, body.start, body.end);
     this.depthLocal = rest ? 0 : shape.params.length;
     this.fuelLocal = this.depthLocal + 1;
@@ -374,7 +380,7 @@ export class BodyWriter {
   /** A call that was last where the output has no tail calls: if the callee left, so does this, without a frame. */
   afterTailCall(): void {
     this.index(Op.localSet, this.fuelLocal);
-    this.index(Op.br, this.bodyLabel);
+    this.giveBack(this.w);
   }
 
   /** Whether the type says more than its rewritten form: then the engine has to compare types. */
@@ -406,31 +412,48 @@ export class BodyWriter {
     this.constant(cost);
     w.byte(code['i32.sub']);
     this.index(Op.localSet, fuelLocal);
-    this.leaveIf(point, at);
+    if (this.asks(point, at)) this.askOrLeave(point, at);
+    else this.leaveIf(point, at);
   }
 
-  /**
-   * What is charged at the instruction that comes next, if anything. Code is not left there: what it has not got it owes, and
-   * its fuel is none.
-   */
+  /** Whether code asks for more there. A call costs what is around it, made or not: so only where that does much. */
+  private asks({ block, own }: PointShape, at: 'entry' | 'loop'): boolean {
+    if (at === 'entry') return this.calls.length >= manyCalls;
+    if (!this.rest || own.length > 0 || block === undefined) return false;
+    const last = this.calls[firstFrom(this.calls, block.start, ({ pc }) => pc) + manyCalls - 1];
+    return last !== undefined && last.pc <= block.end;
+  }
+
+  /** Asks for more where little is left, and leaves where that is none. */
+  private askOrLeave(point: PointShape, at: 'entry' | 'loop'): void {
+    const { w, fuelLocal } = this;
+    this.index(Op.localGet, fuelLocal);
+    this.constant(spareFuel);
+    if (at === 'entry') {
+      w.byte(code['i32.sub']);
+      this.index(Op.localGet, this.depthLocal);
+      w.byte(code['i32.or']);
+      this.constant(0);
+    }
+    w.byte(code['i32.lt_s']);
+    w.bytes(ifNothing);
+    this.depth++;
+    this.index(Op.localGet, fuelLocal);
+    this.constant(this.rest ? 1 : 0);
+    this.scratch(w, 'more');
+    this.index(Op.localSet, fuelLocal);
+    this.leaveIf(point, at);
+    this.endLabel();
+  }
+
+  /** What is charged at the instruction that comes next, if anything. Code is not left there, and may have less than none. */
   spend(): void {
     const cost = this.shape.charges.get(this.pc);
     if (cost === undefined || this.pc === this.entered) return;
-    const { w, fuelLocal, env } = this;
-    this.index(Op.localGet, fuelLocal);
+    this.index(Op.localGet, this.fuelLocal);
     this.constant(cost);
-    w.byte(code['i32.sub']);
-    this.index(Op.localTee, fuelLocal);
-    this.constant(0);
-    w.byte(code['i32.lt_s']);
-    w.bytes(ifNothing);
-    this.index(Op.globalGet, env.owed());
-    this.index(Op.localGet, fuelLocal);
-    w.byte(code['i32.sub']);
-    this.index(Op.globalSet, env.owed());
-    this.constant(0);
-    this.index(Op.localSet, fuelLocal);
-    w.byte(Op.end);
+    this.w.byte(code['i32.sub']);
+    this.index(Op.localSet, this.fuelLocal);
   }
 
   /** Leaves where no fuel is left. Two kinds of points may have one pc: only after a call does the frame wait for results. */
@@ -533,6 +556,29 @@ export class BodyWriter {
 
   /** After the guest's last instruction: its results are on the stack. */
   private epilogue(out: Writer): void {
+    if (this.shape.charges.size > 0) this.owe(out);
+    this.giveBack(out);
+  }
+
+  /** What code was charged and had not it owes: less than no fuel would say that it has left. */
+  private owe(out: Writer): void {
+    const fuel = (opcode: number) => {
+      out.byte(opcode);
+      out.u32(this.fuelLocal);
+    };
+    fuel(Op.localGet);
+    out.bytes(Uint8Array.of(Op.i32Const, 0, code['i32.lt_s'], ...ifNothing, Op.globalGet));
+    out.u32(this.env.owed());
+    fuel(Op.localGet);
+    out.bytes(Uint8Array.of(code['i32.sub'], Op.globalSet));
+    out.u32(this.env.owed());
+    out.bytes(Uint8Array.of(Op.i32Const, 0));
+    fuel(Op.localSet);
+    out.byte(Op.end);
+  }
+
+  /** The results, which are on the stack, and the fuel that is left. */
+  private giveBack(out: Writer): void {
     if (this.rest) this.setResults(out);
     out.byte(Op.localGet);
     out.u32(this.fuelLocal);
