@@ -140,10 +140,12 @@ export class NativeStore {
 
   /** The fuel that an instance's code has noted, less what it is to go without. */
   private takeFuel({ fuel }: NativeInstance, forgo: boolean): number {
-    const noted = fuel.value as number;
+    const runner = this.runner as Runner;
+    // Code may have been charged more than it had.
+    const noted = runner.owe(0, fuel.value as number);
     fuel.value = notNoted;
     if (!forgo) return noted;
-    this.runner?.forgo(noted);
+    runner.forgo(noted);
     return 0;
   }
 

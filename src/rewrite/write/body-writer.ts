@@ -456,8 +456,11 @@ export class BodyWriter {
     this.index(Op.localSet, this.fuelLocal);
   }
 
-  /** Leaves where no fuel is left. Two kinds of points may have one pc: only after a call does the frame wait for results. */
-  leaveIf(point: PointShape, at: PointShape['kind']): void {
+  /**
+   * Leaves where no fuel is left. Two kinds of points may have one pc: only after a call does the frame wait for results.
+   * Bulk work that has cost nothing leaves nothing: less than none there was before.
+   */
+  leaveIf(point: PointShape, at: PointShape['kind'], cost?: Local): void {
     const { w } = this;
     this.joins++;
     const group = this.group(point, at);
@@ -469,6 +472,11 @@ export class BodyWriter {
     }
     this.constant(0);
     w.byte(code['i32.lt_s']);
+    if (cost !== undefined) {
+      this.constant(0);
+      this.index(Op.localGet, cost.index);
+      w.bytes(Uint8Array.of(code['i32.lt_u'], code['i32.and']));
+    }
     this.index(Op.brIf, this.depth + group);
     w.byte(code.drop);
   }

@@ -40,21 +40,22 @@ function write(b: BodyWriter, { name, operands, chunk, moves, initialises }: For
   b.index(Op.localGet, rest.index);
   b.w.byte(code['i32.sub']);
   b.index(Op.localSet, done.index);
-  pay(b, bulk[name], done);
+  const cost = b.take('i32');
+  pay(b, bulk[name], done, cost);
   if (moves) moveOn(b, first, second, done);
   if (initialises) forgetSource(b, second, rest);
   push(b, first, operands[0]);
   push(b, second, operands[1]);
   push(b, rest, operands[2]);
-  b.leaveIf(point, 'bulk');
+  b.leaveIf(point, 'bulk', cost);
   b.index(Op.localGet, rest.index);
   b.index(Op.brIf, 0);
   b.endLabel();
-  for (const local of [...locals, rest, done]) b.give(local);
+  for (const local of [...locals, rest, done, cost]) b.give(local);
   for (const _ of operands) b.w.byte(code.drop);
 }
 
-function pay(b: BodyWriter, { price, shift }: Bulk, done: Local): void {
+function pay(b: BodyWriter, { price, shift }: Bulk, done: Local, cost: Local): void {
   b.index(Op.localGet, b.fuelLocal);
   b.index(Op.localGet, done.index);
   if (price !== 1) {
@@ -65,6 +66,7 @@ function pay(b: BodyWriter, { price, shift }: Bulk, done: Local): void {
     b.constant(shift);
     b.w.byte(code['i32.shr_u']);
   }
+  b.index(Op.localTee, cost.index);
   b.w.byte(code['i32.sub']);
   b.index(Op.localSet, b.fuelLocal);
 }
