@@ -18,10 +18,10 @@ export interface Bulk {
   readonly shift: number;
 }
 
-/** 16 bytes a unit. */
-const ofBytes: Bulk = { chunk: 65_536, price: 1, shift: 4 };
+/** About 11 bytes a unit. */
+const ofBytes: Bulk = { chunk: 65_536, price: 3, shift: 5 };
 /** The host's own table follows, element by element. */
-const ofTable: Bulk = { chunk: 256, price: 20, shift: 0 };
+const ofTable: Bulk = { chunk: 256, price: 32, shift: 0 };
 const ofArray: Bulk = { chunk: 4_096, price: 1, shift: 1 };
 
 export const bulk = {

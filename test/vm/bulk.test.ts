@@ -276,7 +276,7 @@ test('a segment that is dropped in the midst of its use has nothing left to give
       vm.start(instance.func('init'));
       // Each chunk is more than there is; after the second nothing is left to do.
       vm.run({ fuel: 100 });
-      for (let i = 1; i < slices; i++) vm.run({ fuel: 4_200 });
+      for (let i = 1; i < slices; i++) vm.run({ fuel: 6_200 });
       t.is(vm.status, 'suspended');
       vm.invoke(instance.func('drop'));
       t.is(vm.run().status, ends, `${engine} after ${slices}`);
