@@ -74,6 +74,7 @@ export const op = {
   globalSet: 0x24,
   i32Const: 0x41,
   i32Add: 0x6a,
+  i32DivS: 0x6d,
   refNull: 0xd0,
   refFunc: 0xd2,
 } as const;

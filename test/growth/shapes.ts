@@ -268,6 +268,20 @@ const branches: Shape[] = [
       ),
   },
   {
+    name: 'ways that cost, within each other, to a trap',
+    unit: 260,
+    make: (n) =>
+      body(
+        nested(
+          n,
+          constant(1),
+          [op.if, noType, times(70, () => op.nop)],
+          [constant(1), constant(0), op.i32DivS, op.drop],
+          [],
+        ),
+      ),
+  },
+  {
     name: 'branches that hint, every one',
     unit: 2000,
     make: (n) =>
