@@ -5,9 +5,10 @@
 //   magic     4 bytes: 'w' 'b' 'q' and a number that counts up whenever this layout changes, or what makeBase makes
 //   sum       32 bytes: SHA-256 of all that follows
 //   recipe    32 bytes: SHA-256 of what it was made of besides the module, and with which version of what
-//   sizes     u32 ×3: bytes of the head and of the snapshot, and of the code once it is unpacked; little endian
+//   sizes     u32 ×5: bytes of the head, of the snapshot and of each sample, and of the code once it is unpacked; little endian
 //   head      JSON: SHA-256 of the module, codes of the instructions that it has, and numbers of the base
 //   snapshot  as snapshot/container tells
+//   samples   two programs at rest (sample.ts), likewise, whose base is the snapshot
 //   code      as rewrite/module/code-cache.ts tells, for plain memories, packed by deflate
 
 import { concatBytes } from '@noble/hashes/utils.js';
@@ -23,12 +24,13 @@ import { Snapshot } from '../../snapshot/snapshot.ts';
 import { codesOf } from '../../validate/module.ts';
 import { believe } from '../../vm/rest.ts';
 import { type Base, hashOfBase, makeBase, recipe } from './base.ts';
+import { bringSamples, sampleSources, samplesOf } from './sample.ts';
 
-const magic = Uint8Array.of(0x77, 0x62, 0x71, 1);
+const magic = Uint8Array.of(0x77, 0x62, 0x71, 2);
 const sumBytes = 32;
 const recipeAt = magic.length + sumBytes;
 const sizesAt = recipeAt + sumBytes;
-const headAt = sizesAt + 12;
+const headAt = sizesAt + 4 * (3 + sampleSources.length);
 
 const wasmPageBytes = 65_536;
 const utf8 = new TextEncoder();
@@ -38,7 +40,8 @@ interface Head extends Pick<Base, 'entries' | 'seedAt' | 'scratch' | 'fuel'> {
   readonly codes: readonly number[];
 }
 
-const recipeSum = (): Uint8Array => sha256(utf8.encode(JSON.stringify([rewriterVersion, formatVersion, recipe()])));
+const recipeSum = (): Uint8Array =>
+  sha256(utf8.encode(JSON.stringify([rewriterVersion, formatVersion, recipe(), sampleSources])));
 
 /** Makes a base of the bytes of QuickJS, and writes it down. Throws as `makeBase` does. */
 export function makeImage(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
@@ -48,15 +51,14 @@ export function makeImage(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return writeImage(makeBase(module, 'auto'), kept);
 }
 
-export function writeImage(
-  { module, snapshot, entries, seedAt, scratch, fuel }: Base,
-  kept: Kept,
-): Uint8Array<ArrayBuffer> {
+export function writeImage(base: Base, kept: Kept): Uint8Array<ArrayBuffer> {
+  const { module, snapshot, entries, seedAt, scratch, fuel } = base;
   const head: Head = { module: module.hash, codes: codesOf(module.context), entries, seedAt, scratch, fuel };
-  const parts = [utf8.encode(JSON.stringify(head)), snapshot.encode()] as const;
+  const samples = samplesOf(base).map((sample) => sample.encode({ base: snapshot, modules: [] }));
+  const parts = [utf8.encode(JSON.stringify(head)), snapshot.encode(), ...samples];
   const code = writeKept(kept);
-  const sizes = new DataView(new ArrayBuffer(12));
-  [parts[0].length, parts[1].length, code.length].forEach((size, i) => {
+  const sizes = new DataView(new ArrayBuffer(headAt - sizesAt));
+  [...parts, code].forEach(({ length: size }, i) => {
     sizes.setUint32(4 * i, size, true);
   });
   const rest = concatBytes(recipeSum(), new Uint8Array(sizes.buffer), ...parts, deflate(code, 9));
@@ -69,23 +71,25 @@ export function baseIn(image: Uint8Array, bytes: Uint8Array): Base | undefined {
   if (!isAt(image, magic.length, sha256(image.subarray(recipeAt))) || !isAt(image, recipeAt, recipeSum()))
     return undefined;
   const sizes = new DataView(image.buffer, image.byteOffset + sizesAt);
-  const [headSize, snapshotSize, codeSize] = [0, 4, 8].map((at) => sizes.getUint32(at, true)) as [
-    number,
-    number,
-    number,
-  ];
-  const snapshotAt = headAt + headSize;
-  const codeAt = snapshotAt + snapshotSize;
-  const { module: hash, codes, ...rest } = JSON.parse(utf8Text(image.subarray(headAt, snapshotAt))) as Head;
+  let at = headAt;
+  const parts = Array.from({ length: 2 + sampleSources.length }, (_, i) => {
+    at += sizes.getUint32(4 * i, true);
+    return image.subarray(at - sizes.getUint32(4 * i, true), at);
+  });
+  const [head, saved, ...samples] = parts as [Uint8Array, Uint8Array, ...Uint8Array[]];
+  const codeSize = sizes.getUint32(4 * parts.length, true);
+  const { module: hash, codes, ...rest } = JSON.parse(utf8Text(head)) as Head;
   const module = Module.known(bytes, hash, codes);
   if (module === undefined) return undefined;
-  const code = image.subarray(codeAt);
+  const code = image.subarray(at);
   bringAlong(module, () => readKept(unpack({ coding: codings.deflate, bytes: code }, codeSize)));
-  const snapshot = Snapshot.decode(image.subarray(snapshotAt, codeAt));
+  const snapshot = Snapshot.decode(saved);
   // A machine goes back to it, perhaps before any was restored from it.
   believe(snapshot.data);
   const memory = memoryOf(snapshot.data);
-  return { ...rest, module, snapshot, image: memory, hash: hashOfBase(module, memory) };
+  const base = { ...rest, module, snapshot, image: memory, hash: hashOfBase(module, memory) };
+  bringSamples(base, () => samples.map((sample) => Snapshot.decode(sample, { base: snapshot })));
+  return base;
 }
 
 const isAt = (bytes: Uint8Array, at: number, expected: Uint8Array): boolean =>

@@ -2,7 +2,7 @@
 // the memory, so those are told one run after the other: how many words are as before, how many follow, and in a row of
 // their own the words themselves, as they are: pointers to the same object are equal then, and pack to little.
 //
-// It is packed by deflate as a whole, behind a u32 that tells its size:
+// It is packed by deflate as a whole, with a dictionary where it says so, behind a u32 that tells its size:
 //   u32 ×6  bytes of each of what follows
 //   text    JSON: pages of memory, counts of the VM, the pending call, what the host keeps, lengths of rows and blocks
 //   counts  varints: runs of words in the memory
@@ -27,7 +27,14 @@ const bad = (what: string): never => {
 // Writing
 
 /** Undefined where more than `mostPages` pages differ: then another form takes less time. */
-export function packProgram(data: SnapshotData, base: SnapshotData): Uint8Array | undefined {
+export function packProgram(data: SnapshotData, base: SnapshotData, dictionary: Uint8Array): Uint8Array | undefined {
+  const contents = contentsOf(data, base);
+  if (contents === undefined) return undefined;
+  return concatBytes(bytesOf(Uint32Array.of(contents.length)), deflate(contents, 9, dictionary));
+}
+
+/** What is packed. */
+export function contentsOf(data: SnapshotData, base: SnapshotData): Uint8Array | undefined {
   const changed = new Changes(data, base).find();
   if (changed === undefined) return undefined;
   const [state] = data.states ?? [];
@@ -43,8 +50,7 @@ export function packProgram(data: SnapshotData, base: SnapshotData): Uint8Array 
   const rows = [utf8.encode(text), Uint8Array.from(changed.counts), bytesOf(Int32Array.from(changed.words))];
   const all = [...rows, bytesOf(stack), bytesOf(globals), concatBytes(...blocks)];
   const sizes = Uint32Array.from(all, ({ length }) => length);
-  const contents = concatBytes(bytesOf(sizes), ...all);
-  return concatBytes(bytesOf(Uint32Array.of(contents.length)), deflate(contents, 9));
+  return concatBytes(bytesOf(sizes), ...all);
 }
 const utf8 = new TextEncoder();
 const mostPages = 256;
@@ -123,8 +129,14 @@ function varint(into: number[], value: number): void {
 // Reading
 
 /** `most`: bytes that it may take when it is unpacked. Throws SnapshotError. */
-export function unpackProgram(packed: Uint8Array, base: SnapshotData, image: Uint8Array, most: number): SnapshotData {
-  const [text, counts, words, stack, globals, blocks] = rowsOf(inflated(packed, most));
+export function unpackProgram(
+  packed: Uint8Array,
+  base: SnapshotData,
+  image: Uint8Array,
+  most: number,
+  dictionary?: Uint8Array,
+): SnapshotData {
+  const [text, counts, words, stack, globals, blocks] = rowsOf(inflated(packed, most, dictionary));
   const [pages, calls, fuelUsed, debt, pending, state, frameWords, blockSizes] = list(parsed(text));
   const size = count(pages);
   if (size * wasmPageBytes > most || size * wasmPageBytes < image.length) bad(`a memory of ${size} pages`);
@@ -145,12 +157,12 @@ export function unpackProgram(packed: Uint8Array, base: SnapshotData, image: Uin
   };
 }
 
-function inflated(packed: Uint8Array, most: number): Uint8Array<ArrayBuffer> {
+function inflated(packed: Uint8Array, most: number, dictionary?: Uint8Array): Uint8Array<ArrayBuffer> {
   if (packed.length < 4) return bad('cut short');
   const size = new DataView(packed.buffer, packed.byteOffset).getUint32(0, true);
   const body = { coding: codings.deflate, bytes: packed.subarray(4) };
   if (size > most || !mayBe(body, size)) return bad(`it says that it has ${size} bytes`);
-  const contents = attempt(() => unpack(body, size), undefined) ?? bad('cannot be unpacked');
+  const contents = attempt(() => unpack(body, size, dictionary), undefined) ?? bad('cannot be unpacked');
   return contents.length === size ? new Uint8Array(contents) : bad('of another size than it says');
 }
 

@@ -2,31 +2,50 @@
 // which image that is, and whoever resumes it makes that image of the same package.
 //
 //   magic    4 bytes: 'w' 'b' 'j' 0x01
-//   form     u8: 0 as frame.ts tells, 1 a snapshot (snapshot/container.ts) whose base is the image's
+//   form     u8: 0 as frame.ts tells, without a dictionary, as older versions wrote it; 1 a snapshot
+//            (snapshot/container.ts) whose base is the image's; 2 as frame.ts tells, with a dictionary
 //   image    16 bytes: the beginning of the image's SHA-256
-//   program  in that form
+//   program  in that form; of form 2 behind 4 bytes, the beginning of the dictionary's SHA-256
 
-import { hexToBytes } from '@noble/hashes/utils.js';
+import { concatBytes, hexToBytes } from '@noble/hashes/utils.js';
+import { sha256 } from '../../runtime/sha256.ts';
+import { mostDictionary } from '../../snapshot/container/packing.ts';
 import { Snapshot } from '../../snapshot/snapshot.ts';
 import { SnapshotError } from '../../spec/errors.ts';
 import type { Base } from '../machine/base.ts';
-import { packProgram, unpackProgram } from './frame.ts';
+import { samplesOf } from '../machine/sample.ts';
+import { contentsOf, packProgram, unpackProgram } from './frame.ts';
 
 const magic = [0x77, 0x62, 0x6a, 1] as const;
-const forms = { frame: 0, snapshot: 1 } as const;
+const forms = { alone: 0, snapshot: 1, beside: 2 } as const;
 const imageAt = magic.length + 1;
 const imageBytes = 16;
 const head = imageAt + imageBytes;
+const markBytes = 4;
+
+/** What tokens of a base are packed beside: programs that are like most. */
+interface Dictionary {
+  readonly bytes: Uint8Array;
+  readonly mark: Uint8Array;
+}
+const dictionaries = new WeakMap<Base, Dictionary>();
+
+function dictionaryOf(base: Base): Dictionary {
+  const known = dictionaries.get(base);
+  if (known !== undefined) return known;
+  const contents = samplesOf(base).map(({ data }) => contentsOf(data, base.snapshot.data) ?? new Uint8Array());
+  const bytes = concatBytes(...contents).slice(-mostDictionary);
+  const made = { bytes, mark: sha256(bytes).subarray(0, markBytes) };
+  dictionaries.set(base, made);
+  return made;
+}
 
 export function encodeToken(base: Base, saved: Snapshot): Uint8Array<ArrayBuffer> {
-  const small = packProgram(saved.data, base.snapshot.data);
-  const program = small ?? saved.encode({ base: base.snapshot, modules: [] });
-  const token = new Uint8Array(head + program.length);
-  token.set(magic);
-  token[magic.length] = small === undefined ? forms.snapshot : forms.frame;
-  token.set(imageOf(base), imageAt);
-  token.set(program, head);
-  return token;
+  const { bytes, mark } = dictionaryOf(base);
+  const small = packProgram(saved.data, base.snapshot.data, bytes);
+  const form = small === undefined ? forms.snapshot : forms.beside;
+  const program = small === undefined ? [saved.encode({ base: base.snapshot, modules: [] })] : [mark, small];
+  return new Uint8Array(concatBytes(Uint8Array.of(...magic, form), imageOf(base), ...program));
 }
 
 const imageOf = ({ hash }: Base): Uint8Array => hexToBytes(hash).subarray(0, imageBytes);
@@ -42,8 +61,14 @@ export function decodeToken(base: Base, token: Uint8Array, most: number): Snapsh
   if (!image.every((byte, i) => token[imageAt + i] === byte))
     throw new SnapshotError('made with another version of quickjs-wasi or of wasbox', 'token');
   const program = token.subarray(head);
-  if (token[magic.length] === forms.frame)
-    return new Snapshot(unpackProgram(program, base.snapshot.data, base.image, most));
+  const { data } = base.snapshot;
+  if (token[magic.length] === forms.alone) return new Snapshot(unpackProgram(program, data, base.image, most));
+  if (token[magic.length] === forms.beside) {
+    const { bytes, mark } = dictionaryOf(base);
+    if (!mark.every((byte, i) => program[i] === byte))
+      throw new SnapshotError('made with another version of wasbox', 'token');
+    return new Snapshot(unpackProgram(program.subarray(markBytes), data, base.image, most, bytes));
+  }
   const snapshot = Snapshot.decode(program, { base: base.snapshot, maxBytes: most });
   const { modules, instances } = snapshot.data;
   if (modules.length !== 1 || modules[0] !== base.module.hash || instances.length !== 1)

@@ -15,7 +15,7 @@ const mostExpansion = 1032;
 /** What of Node's `node:zlib` is used; browsers have nothing like it that answers at once. */
 interface HostZlib {
   readonly constants: { readonly ZSTD_c_compressionLevel?: number };
-  deflateRawSync(bytes: Uint8Array, options: { level: number }): Uint8Array;
+  deflateRawSync(bytes: Uint8Array, options: { level: number; dictionary?: Uint8Array }): Uint8Array;
   inflateRawSync(bytes: Uint8Array, options: Room): Uint8Array;
   zstdCompressSync?(bytes: Uint8Array, options: { params: Record<number, number>; pledgedSrcSize: number }): Uint8Array;
   zstdDecompressSync?(bytes: Uint8Array, options: Room): Uint8Array;
@@ -24,6 +24,7 @@ interface HostZlib {
 interface Room {
   readonly maxOutputLength: number;
   readonly chunkSize: number;
+  readonly dictionary?: Uint8Array;
 }
 interface HostProcess {
   getBuiltinModule?(name: string): unknown;
@@ -49,9 +50,14 @@ export function pack(contents: Uint8Array): Packed {
   return { coding: codings.deflate, bytes: zlib === undefined ? deflate(contents, 1) : deflate(contents, zlibLevel) };
 }
 
-/** By deflate, as small as the level says, from 1 to 9. */
-export const deflate = (contents: Uint8Array, level: 1 | 4 | 9): Uint8Array =>
-  zlib?.deflateRawSync(contents, { level }) ?? deflateSync(contents, { level });
+/** Of what comes before the contents so much can be referred to. */
+export const mostDictionary = 32_768;
+
+/** By deflate, as small as the level says, from 1 to 9. `dictionary`: whoever unpacks it has that, too. */
+export function deflate(contents: Uint8Array, level: 1 | 4 | 9, dictionary?: Uint8Array): Uint8Array {
+  const options = { level, ...(dictionary && { dictionary }) };
+  return zlib?.deflateRawSync(contents, options) ?? deflateSync(contents, options);
+}
 
 /** Whether packed bytes may be of so much, as far as can be seen without unpacking them. */
 export function mayBe({ coding, bytes }: Packed, size: number): boolean {
@@ -60,17 +66,18 @@ export function mayBe({ coding, bytes }: Packed, size: number): boolean {
 }
 
 /** At most one byte more than `size` is made. Throws what the unpacker throws for bytes that it cannot unpack. */
-export function unpack(packed: Packed, size: number): Uint8Array {
-  const { buffer, byteOffset, length } = unpacked(packed, size);
+export function unpack(packed: Packed, size: number, dictionary?: Uint8Array): Uint8Array {
+  const { buffer, byteOffset, length } = unpacked(packed, size, dictionary);
   // Node's buffers are no copies where they are sliced.
   return new Uint8Array(buffer, byteOffset, length);
 }
 
-function unpacked({ coding, bytes }: Packed, size: number): Uint8Array {
+function unpacked({ coding, bytes }: Packed, size: number, dictionary?: Uint8Array): Uint8Array {
   if (coding === codings.stored) return bytes;
-  const options = { maxOutputLength: size + 1, chunkSize: Math.max(64, size + 1) };
+  const beside = dictionary && { dictionary };
+  const options = { maxOutputLength: size + 1, chunkSize: Math.max(64, size + 1), ...beside };
   if (coding === codings.deflate)
-    return zlib?.inflateRawSync(bytes, options) ?? inflateSync(bytes, { out: new Uint8Array(size + 1) });
+    return zlib?.inflateRawSync(bytes, options) ?? inflateSync(bytes, { out: new Uint8Array(size + 1), ...beside });
   return zlib?.zstdDecompressSync?.(bytes, options) ?? decompress(bytes, new Uint8Array(size));
 }
 
