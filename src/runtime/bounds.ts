@@ -20,6 +20,8 @@ export const bounds = {
   continuations: 64 * MiB,
   /** Bytes that the host is taken to need for what calls host functions from native code, by signature. */
   hostWrappers: 4 * MiB,
+  /** Bytes of what frames at a place of a function look like: programs come to rest at few places. */
+  frameShapes: 2 * MiB,
   /** Bytes of memories that were given back and wait for their next use, */
   spareMemories: 64 * MiB,
   /** how many there may be, each with gigabytes of address space, */

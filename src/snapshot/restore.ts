@@ -46,6 +46,11 @@ export function restoreStore(
   });
 }
 
+/** Throws SnapshotError for data that no store of ours could hold. */
+export function checkData(data: SnapshotData, modules: readonly Module[], limits: Partial<VmLimits>): void {
+  checkContents(data, verify(data, modules, limits));
+}
+
 /** What a snapshot of a VM with these limits unpacks to at the most, as `Snapshot.decode` is told it. */
 export function mostOfSnapshot(given: Partial<VmLimits> = {}): {
   readonly maxBytes: number;

@@ -8,7 +8,7 @@ import type { Store, VmLimits } from '../runtime/store.ts';
 import { hostMade, type SnapshotData } from '../snapshot/data/format.ts';
 import { statesOf } from '../snapshot/data/states.ts';
 import { isRefillable, refill } from '../snapshot/refill.ts';
-import { restoreStore } from '../snapshot/restore.ts';
+import { checkData, restoreStore } from '../snapshot/restore.ts';
 import { UsageError } from '../spec/errors.ts';
 import { Driver, forgetWait } from './driver.ts';
 
@@ -84,6 +84,15 @@ const believed = new WeakSet<SnapshotData>();
 
 export function believe(data: SnapshotData): void {
   believed.add(data);
+}
+
+/**
+ * Data of whoever made it is believed from now on, as far as a VM of these modules goes there: what it says of host functions
+ * is compared with those that the VM has. Throws SnapshotError, LimitError.
+ */
+export function examine(data: SnapshotData, modules: readonly Module[], limits: Partial<VmLimits>): void {
+  checkData(data, modules, limits);
+  believe(data);
 }
 
 /** A VM at another time of its own, or of a fork. Throws UsageError for a snapshot of another VM. */

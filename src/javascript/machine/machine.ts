@@ -3,6 +3,7 @@
 
 import type { Snapshot } from '../../snapshot/snapshot.ts';
 import type { EngineName } from '../../vm/engines.ts';
+import { examine } from '../../vm/rest.ts';
 import type { VM } from '../../vm/vm.ts';
 import type { Entry } from '../guest/ops.ts';
 import type { Message } from '../values/format.ts';
@@ -192,16 +193,21 @@ export function takeMachine(base: Base, engine: EngineName, memory: number, at: 
   const [known] = place < 0 ? [] : idle.splice(place, 1);
   if (known === undefined || at === base.snapshot)
     return known ?? new Machine(base, vmOf(base, at, engine, memory), kind);
-  // To restore is to verify; then the machine that has native code already goes to the same state.
-  const restored = vmOf(base, at, engine, memory);
-  if (sizeOf(restored) !== sizeOf(known.vm)) {
+  if (at.data.memories[0]?.size !== pagesOf(known.vm)) {
     idle.push(known);
-    return new Machine(base, restored, kind);
+    return new Machine(base, vmOf(base, at, engine, memory), kind);
   }
-  restored.dispose();
-  known.vm.rewind(at);
+  try {
+    examine(at.data, [base.module], { memory });
+    known.vm.rewind(at);
+  } catch (error) {
+    known.vm.dispose();
+    throw error;
+  }
   return new Machine(base, known.vm, kind);
 }
+
+const pagesOf = (vm: VM): number => vm.instance().memory('memory').pages;
 
 const sizeOf = (vm: VM): number => vm.instance().memory('memory').bytes.length;
 

@@ -10,8 +10,8 @@ export class Stop {
   readonly come: Promise<void>;
   private tell = () => {};
   private readonly listen = () => this.ask();
-  /** For tools. */
-  private readonly aborting = new AbortController();
+  /** For tools, once one was called. */
+  private aborting: AbortController | undefined;
 
   constructor(
     private readonly signal: Signal | undefined,
@@ -46,6 +46,7 @@ export class Stop {
 
   /** What tools are given. */
   get toolSignal(): AbortSignal {
+    this.aborting ??= new AbortController();
     return this.aborting.signal;
   }
 
@@ -58,6 +59,6 @@ export class Stop {
   done(): void {
     clearTimeout(this.timer);
     this.signal?.removeEventListener('abort', this.listen);
-    this.aborting.abort();
+    this.aborting?.abort();
   }
 }

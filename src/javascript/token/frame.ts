@@ -11,8 +11,8 @@
 
 import { concatBytes } from '@noble/hashes/utils.js';
 import { codings, deflate, mayBe, unpack } from '../../snapshot/container/packing.ts';
-import { pageBytes, type SnapshotData } from '../../snapshot/data/format.ts';
-import { numbersOf, PageReader, pageWords } from '../../snapshot/pages/rows.ts';
+import { pageBytes, type SnapshotData, zeroPage as zeroNumber } from '../../snapshot/data/format.ts';
+import { countOf, numbersOf, PageReader, pageWords, Runs } from '../../snapshot/pages/rows.ts';
 import { SnapshotError } from '../../spec/errors.ts';
 import { attempt } from '../../spec/told.ts';
 import { programs } from '../machine/imports.ts';
@@ -132,24 +132,22 @@ function varint(into: number[], value: number): void {
 export function unpackProgram(
   packed: Uint8Array,
   base: SnapshotData,
-  image: Uint8Array,
   most: number,
   dictionary?: Uint8Array,
 ): SnapshotData {
   const [text, counts, words, stack, globals, blocks] = rowsOf(inflated(packed, most, dictionary));
   const [pages, calls, fuelUsed, debt, pending, state, frameWords, blockSizes] = list(parsed(text));
   const size = count(pages);
-  if (size * wasmPageBytes > most || size * wasmPageBytes < image.length) bad(`a memory of ${size} pages`);
-  const memory = new Uint8Array(size * wasmPageBytes);
-  memory.set(image);
-  writeWords(new Int32Array(memory.buffer), counts, wordsOf(words));
+  if (size * wasmPageBytes > most || size < (base.memories[0]?.size ?? 0)) bad(`a memory of ${size} pages`);
+  const memory = new Changed(base, (size * wasmPageBytes) / pageBytes);
+  writeWords(memory, counts, wordsOf(words));
   const rows = wordsOf(stack);
   const ofFrames = count(frameWords);
   if (ofFrames > rows.length) bad('a stack that is none');
   const own = blocksOf(blocks, counted(blockSizes));
   return {
     ...base,
-    ...{ memories: [{ size, runs: Int32Array.of(memory.length / pageBytes, 0) }], pages: memory, more: [] },
+    ...memory.as(size),
     ...{ globals: wordsOf(globals), frames: rows.slice(0, ofFrames), slots: rows.slice(ofFrames) },
     ...{ calls: count(calls), fuelUsed: count(fuelUsed), debt: count(debt), pending: pendingOf(pending) },
     states: [{ name: programs.name, data: state, blocks: Int32Array.from(own, (_, i) => i) }],
@@ -198,7 +196,63 @@ function parsed(text: Uint8Array): unknown {
 const wordsOf = (bytes: Uint8Array): Int32Array =>
   bytes.length % 4 === 0 ? new Int32Array(bytes.slice().buffer) : bad('no whole words');
 
-function writeWords(memory: Int32Array, counts: Uint8Array, words: Int32Array): void {
+/** A memory that has the base's pages where nothing was written: so a VM that has them too need not look at them. */
+class Changed {
+  private readonly numbers: Int32Array;
+  private readonly pages: PageReader;
+  private readonly written = new Map<number, Int32Array>();
+
+  constructor(
+    private readonly base: SnapshotData,
+    /** How many pages it has. */
+    private readonly size: number,
+  ) {
+    this.numbers = numbersOf(base.memories[0] ?? { size: 0, runs: new Int32Array(0) });
+    this.pages = new PageReader(base);
+  }
+
+  /** How many words there are. */
+  get length(): number {
+    return this.size * pageWords;
+  }
+
+  /** Writes words from a place on. */
+  set(words: Int32Array, start: number): void {
+    for (let done = 0; done < words.length; ) {
+      const [page, at] = [Math.floor((start + done) / pageWords), (start + done) % pageWords];
+      const next = Math.min(words.length - done, pageWords - at);
+      this.page(page).set(words.subarray(done, done + next), at);
+      done += next;
+    }
+  }
+
+  private page(number: number): Int32Array {
+    const known = this.written.get(number);
+    if (known !== undefined) return known;
+    const page = wordsAt(placeOf(this.pages, this.numbers[number])).slice();
+    this.written.set(number, page);
+    return page;
+  }
+
+  as(size: number): Pick<SnapshotData, 'memories' | 'pages' | 'more'> {
+    const runs = new Runs();
+    const row = new Int32Array(this.written.size * pageWords);
+    const first = countOf(this.base);
+    let count = 0;
+    for (let i = 0; i < this.size; i++) {
+      const page = this.written.get(i);
+      if (page === undefined) runs.add(1, this.numbers[i] ?? zeroNumber);
+      else {
+        row.set(page, count * pageWords);
+        runs.add(1, first + count++);
+      }
+    }
+    const more = [...(this.base.more ?? []), ...(count > 0 ? [bytesOf(row)] : [])];
+    return { memories: [{ size, runs: runs.take() }], pages: this.base.pages, more };
+  }
+}
+
+function writeWords(memory: Changed, counts: Uint8Array, words: Int32Array): void {
   let [at, from, used] = [0, 0, 0];
   const next = () => {
     let [value, shift] = [0, 0];

@@ -62,12 +62,12 @@ export function decodeToken(base: Base, token: Uint8Array, most: number): Snapsh
     throw new SnapshotError('made with another version of quickjs-wasi or of wasbox', 'token');
   const program = token.subarray(head);
   const { data } = base.snapshot;
-  if (token[magic.length] === forms.alone) return new Snapshot(unpackProgram(program, data, base.image, most));
+  if (token[magic.length] === forms.alone) return new Snapshot(unpackProgram(program, data, most));
   if (token[magic.length] === forms.beside) {
     const { bytes, mark } = dictionaryOf(base);
     if (!mark.every((byte, i) => program[i] === byte))
       throw new SnapshotError('made with another version of wasbox', 'token');
-    return new Snapshot(unpackProgram(program.subarray(markBytes), data, base.image, most, bytes));
+    return new Snapshot(unpackProgram(program.subarray(markBytes), data, most, bytes));
   }
   const snapshot = Snapshot.decode(program, { base: base.snapshot, maxBytes: most });
   const { modules, instances } = snapshot.data;
