@@ -84,6 +84,8 @@ const prices: Readonly<Record<string, number>> = {
   block: 0,
   end: 0,
   'memory.grow': 400,
+  'memory.copy': 4,
+  'memory.fill': 4,
   'memory.init': 80,
   'data.drop': 40,
   'table.get': 60,
