@@ -1,5 +1,6 @@
 // How long a process of its own takes from its start to the first result of JavaScript in a sandbox: ours, with the image
-// that the package has and without, and the package whose QuickJS we run.
+// that the package has and without, and the package whose QuickJS we run; also where the program is no short one.
+// `WASBOX_BEFORE`: a built checkout of another time, to be told beside this one.
 
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -12,8 +13,32 @@ import { cell, type Section } from './table.ts';
 
 const samples = 9;
 const root = fileURLToPath(new URL('..', import.meta.url));
-const program = '[1, 2, 3].map((x) => x * 14).join()';
-const answer = '14,28,42';
+const before = process.env.WASBOX_BEFORE;
+
+interface Program {
+  readonly code: string;
+  readonly answer: string;
+}
+const short: Program = { code: '[1, 2, 3].map((x) => x * 14).join()', answer: '14,28,42' };
+const loopOf = (passes: number): Program => ({
+  code: `let s = 0; const o = { a: 1 }; for (let i = 0; i < ${passes}; i++) { s = (s + i * o.a) | 0; o.a = (o.a + 1) % 5; } s`,
+  answer: String(looped(passes)),
+});
+function looped(passes: number): number {
+  let [s, a] = [0, 1];
+  for (let i = 0; i < passes; i++) {
+    s = (s + i * a) | 0;
+    a = (a + 1) % 5;
+  }
+  return s;
+}
+const loops = [3_000, 300_000];
+
+/** Its script, or what Node is to run besides, prints the answer. */
+interface Row extends Program {
+  readonly name: string;
+  readonly args: readonly string[];
+}
 
 /** The package without its image. */
 function withoutImage(folder: string): string {
@@ -24,37 +49,62 @@ function withoutImage(folder: string): string {
   return folder;
 }
 
-/** Each prints the answer. */
-function rowsIn(folder: string): readonly (readonly [string, readonly string[]])[] {
-  const script = (name: string, text: string) => {
-    const file = join(folder, `${name}.mjs`);
-    writeFileSync(file, text);
-    return [file];
+function rowsIn(folder: string): readonly Row[] {
+  let files = 0;
+  const file = (extension: string, text: string) => {
+    const path = join(folder, `${files++}.${extension}`);
+    writeFileSync(path, text);
+    return path;
   };
-  const code = join(folder, 'program.js');
-  writeFileSync(code, program);
-  const ours = (name: string, of: string) => {
+  const script = (name: string, program: Program, text: string): Row => ({
+    name,
+    ...program,
+    args: [file('mjs', text)],
+  });
+  const ours = (name: string, of: string, program: Program) => {
     const entry = pathToFileURL(join(of, 'dist/src/javascript/node/index.js'));
-    return script(name, `import { run } from '${entry}';\nconsole.log((await run(\`${program}\`)).value);\n`);
+    return script(
+      name,
+      program,
+      `import { run } from '${entry}';\nconsole.log((await run(\`${program.code}\`)).value);\n`,
+    );
   };
-  const theirs = `
-    import { readFileSync } from 'node:fs';
-    import { QuickJS } from 'quickjs-wasi';
-    const vm = await QuickJS.create({ wasm: readFileSync(new URL(import.meta.resolve('quickjs-wasi/quickjs.wasm'))) });
-    console.log(vm.evalCode(\`${program}\`).consume((handle) => vm.dump(handle)));`;
-  const cli = (of: string) => [join(of, 'dist/src/cli/main.js'), 'js', code];
+  const theirs = (name: string, program: Program) =>
+    script(
+      name,
+      program,
+      `import { readFileSync } from 'node:fs';
+      import { QuickJS } from 'quickjs-wasi';
+      const vm = await QuickJS.create({ wasm: readFileSync(new URL(import.meta.resolve('quickjs-wasi/quickjs.wasm'))) });
+      console.log(vm.evalCode(\`${program.code}\`).consume((handle) => vm.dump(handle)));`,
+    );
+  const cli = (name: string, of: string): Row => ({
+    ...{ name, ...short },
+    args: [join(of, 'dist/src/cli/main.js'), 'js', file('js', short.code)],
+  });
+  const earlier = (name: string, program: Program) =>
+    before === undefined ? [] : [ours(`${name}, before`, before, program)];
   const bare = withoutImage(folder);
   return [
-    ['Node alone', script('alone', `console.log('${answer}');`)],
-    ['quickjs-wasi', script('theirs', theirs)],
-    ['wasbox/javascript', ours('image', root)],
-    ['wasbox/javascript, without the image', ours('booted', bare)],
-    ['wasbox js FILE', cli(root)],
-    ['wasbox js FILE, without the image', cli(bare)],
+    script('Node alone', short, `console.log('${short.answer}');`),
+    theirs('quickjs-wasi', short),
+    ours('wasbox/javascript', root, short),
+    ...earlier('wasbox/javascript', short),
+    ours('wasbox/javascript, without the image', bare, short),
+    cli('wasbox js FILE', root),
+    cli('wasbox js FILE, without the image', bare),
+    ...loops.flatMap((passes) => {
+      const [program, is] = [loopOf(passes), `a loop of ${passes} passes`];
+      return [
+        theirs(`quickjs-wasi, ${is}`, program),
+        ours(`wasbox/javascript, ${is}`, root, program),
+        ...earlier(`wasbox/javascript, ${is}`, program),
+      ];
+    }),
   ];
 }
 
-function milliseconds([name, args]: readonly [string, readonly string[]]): number {
+function milliseconds({ name, args, answer }: Row): number {
   const started = performance.now();
   const { stdout, stderr } = spawnSync(process.execPath, [...args], { encoding: 'utf8' });
   const taken = performance.now() - started;
@@ -69,9 +119,9 @@ export async function firstResults(): Promise<Section> {
     for (let i = 0; i < samples; i++) for (const { row, times } of rows) times.push(milliseconds(row));
     return {
       title: 'First result of JavaScript',
-      text: `ms from the start of a process until the first result of a short program is printed and the process has ended. Median (least to most) of ${samples}, in turns.`,
+      text: `ms from the start of a process until the first result of a program, a short one unless told, is printed and the process has ended. Median (least to most) of ${samples}, in turns.`,
       head: ['what', 'ms'],
-      rows: rows.map(({ row: [name], times }) => [name, cell(figure(times))]),
+      rows: rows.map(({ row: { name }, times }) => [name, cell(figure(times))]),
     };
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -169,10 +169,6 @@ class Run {
 
   // Fuel and pauses
 
-  private paused(): boolean {
-    return this.budget.interrupted?.() !== undefined;
-  }
-
   /** Hands the machine its next quantum. */
   private refill(): void {
     const more = Math.min(quantum, this.reserve);
@@ -183,7 +179,7 @@ class Run {
 
   private outOfFuel(): Stop | undefined {
     while (this.m.fuel < 0 && this.reserve > 0) this.refill();
-    const stop = this.m.fuel < 0 ? 'fuel' : this.paused() ? 'pause' : undefined;
+    const stop = this.m.fuel < 0 ? 'fuel' : this.budget.interrupted?.() !== undefined ? 'pause' : undefined;
     if (stop === undefined) return undefined;
     // Bulk instructions are left in their midst; in plain code they begin with a `step`, and that is the point.
     if (this.word(0) === bulkOp && pointAt(this.loweredOf(this.m.pc), this.m.pc) < 0) this.m.pc -= stepWords;

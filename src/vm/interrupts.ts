@@ -30,9 +30,11 @@ export class Interrupts {
   private readonly pause: Int32Array | undefined;
   private readonly signal: Signal | undefined;
   private readonly timeout: number;
+  private isSliced = false;
   /** When time is over; it counts from the first look, so that this one never stops the run. */
   private end: number | undefined;
-  private sliceEnd = Number.POSITIVE_INFINITY;
+  /** Likewise, where the run has a signal to hear. */
+  private sliceEnd: number | undefined;
 
   constructor({ pause, signal, timeout = Number.POSITIVE_INFINITY }: InterruptOptions) {
     this.pause = pause;
@@ -43,7 +45,7 @@ export class Interrupts {
   /** What an engine asks; undefined where nothing could ever interrupt it. */
   get budget(): Budget['interrupted'] {
     const never = this.pause === undefined && this.signal === undefined && this.timeout === Number.POSITIVE_INFINITY;
-    return never ? undefined : () => this.why() ?? (performance.now() >= this.sliceEnd ? sliceOver : undefined);
+    return never ? undefined : () => this.why() ?? (this.isSliceOver() ? sliceOver : undefined);
   }
 
   /** Why the run is to stop, slices aside. */
@@ -57,7 +59,15 @@ export class Interrupts {
 
   /** From now on the run gives the thread free, where it has a signal to hear. */
   beginSlice(): void {
-    if (this.signal !== undefined) this.sliceEnd = performance.now() + sliceMs;
+    this.isSliced = this.signal !== undefined;
+    this.sliceEnd = undefined;
+  }
+
+  private isSliceOver(): boolean {
+    if (!this.isSliced) return false;
+    const now = performance.now();
+    this.sliceEnd ??= now + sliceMs;
+    return now >= this.sliceEnd;
   }
 
   /** Until other code of the thread has run, if this run has given it free. */

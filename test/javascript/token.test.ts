@@ -83,7 +83,7 @@ test('equal programs have equal tokens, whatever the machine was used for before
 test('a token with any byte changed is refused, or is a program like any other', async (t) => {
   const token = tokenOf(await js.run('ask({ a: 1 })', { tools, id: 'r' }));
   let refused = 0;
-  for (let at = 0; at < token.length; at += 97) {
+  for (let at = 0; at < token.length; at += 13) {
     const forged = token.slice();
     forged[at] = (forged[at] as number) ^ 0x41;
     try {

@@ -1,13 +1,13 @@
 // Native code asks for more fuel where it stands: a look at the clock leaves nothing, and what can stop it still does.
 
 import test from 'ava';
-import { Module, type RunOptions, Snapshot, VM } from '../../src/index.ts';
+import { Module, type RunOptions, VM } from '../../src/index.ts';
 import { keptContinuations } from '../../src/rewrite/module/continuation.ts';
 import { bytesOf } from '../wat.ts';
 
 const calls = 20;
 
-/** A loop around a function with many calls, which are not made; where that is given, they are. */
+/** A loop with many calls around a function with as many, which are not made; where that is given, they are. */
 const guest = bytesOf(`(global $made (mut i32) (i32.const 0))
   (func $leaf (param i32) (result i32) (i32.add (local.get 0) (i32.const 3)))
   (func $large (param i32) (result i32)
@@ -16,6 +16,7 @@ const guest = bytesOf(`(global $made (mut i32) (i32.const 0))
   (func (export "run") (param i32 i32) (result i32) (local i32)
     (global.set $made (local.get 1))
     (loop (local.set 2 (call $large (local.get 2)))
+      ${'(if (global.get $made) (then (local.set 2 (call $leaf (local.get 2)))))'.repeat(calls)}
       (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
     (local.get 2))`);
 
@@ -65,14 +66,20 @@ test.serial('a continuation leaves its loop now and then, to come back to better
   const n = 400_000;
   const whole = await started(guest, [n, 1]);
   const { values } = whole.vm.run();
-  for (const engine of ['native', 'interpreter'] as const) {
-    const { vm, module } = await started(guest, [n, 1], engine);
-    vm.run({ fuel: 100_000 });
-    const snapshot = Snapshot.decode(vm.save().encode());
-    const moved = VM.restore(snapshot, { modules: [module], engine: 'native' });
-    t.deepEqual(moved.run({ pause: never() }).values, values);
+  const { vm, module } = await started(guest, [n, 1], 'interpreter');
+  // Where a function that it calls was just entered, and not at its loop.
+  for (let depth = 0; depth < 2; depth = vm.frames().length) vm.run({ fuel: vm.store.debt + 1 });
+  const bytes = vm.save().encode();
+  const ends = (options: RunOptions) => {
+    const moved = VM.restore(bytes, { modules: [module], engine: 'native' });
+    t.deepEqual(moved.run(options).values, values);
     t.is(moved.fuelUsed, whole.vm.fuelUsed);
-  }
+    return keptContinuations().count;
+  };
+  const once = ends({});
+  t.is(ends({}), once);
+  t.is(ends({ pause: never() }), once + 1, 'it came back at its loop');
+  t.is(ends({ pause: never() }), once + 1);
 });
 
 test.serial('fuel that ends where code could ask for more ends there, as interpreted', async (t) => {

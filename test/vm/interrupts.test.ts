@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { asyncHostFunction, hostFunction, type RunOptions, Snapshot, UsageError, VM } from '../../src/index.ts';
+import { Interrupts, sliceOver } from '../../src/vm/interrupts.ts';
 import { moduleOf } from '../wat.ts';
 
 const module = await moduleOf(`
@@ -206,4 +207,22 @@ test('options are checked', async (t) => {
     await t.throwsAsync(vm.runAsync(options), { instanceOf: UsageError });
   }
   t.is(vm.run({ timeout: 60_000, signal: new AbortController().signal }).status, 'returned');
+});
+
+test('the first look of a run and of each of its slices stops nothing, however slow the machine', (t) => {
+  const { now } = performance;
+  let hours = 0;
+  performance.now = () => hours++ * 3_600_000;
+  try {
+    const timed = new Interrupts({ timeout: 1 }).budget;
+    t.deepEqual([timed?.(), timed?.()], [undefined, { kind: 'timeout' }]);
+    const interrupts = new Interrupts({ signal: new AbortController().signal });
+    for (let slices = 0; slices < 3; slices++) {
+      interrupts.beginSlice();
+      const { budget } = interrupts;
+      t.deepEqual([budget?.(), budget?.(), budget?.()], [undefined, sliceOver, sliceOver]);
+    }
+  } finally {
+    performance.now = now;
+  }
 });

@@ -73,8 +73,9 @@ export function baseIn(image: Uint8Array, bytes: Uint8Array): Base | undefined {
   const sizes = new DataView(image.buffer, image.byteOffset + sizesAt);
   let at = headAt;
   const parts = Array.from({ length: 2 + sampleSources.length }, (_, i) => {
+    const from = at;
     at += sizes.getUint32(4 * i, true);
-    return image.subarray(at - sizes.getUint32(4 * i, true), at);
+    return image.subarray(from, at);
   });
   const [head, saved, ...samples] = parts as [Uint8Array, Uint8Array, ...Uint8Array[]];
   const codeSize = sizes.getUint32(4 * parts.length, true);

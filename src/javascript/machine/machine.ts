@@ -6,6 +6,7 @@ import type { EngineName } from '../../vm/engines.ts';
 import { examine } from '../../vm/rest.ts';
 import type { VM } from '../../vm/vm.ts';
 import type { Entry } from '../guest/ops.ts';
+import { encodeValue } from '../values/encode.ts';
 import type { Message } from '../values/format.ts';
 import { type Base, reachOf, vmOf } from './base.ts';
 import { type Asked, askedOf, programs, readMessage } from './imports.ts';
@@ -40,6 +41,19 @@ export class Machine {
   }
 
   // What the guest is to do
+
+  /** Gives the guest its globals, with the clock and the random numbers that the state has; nothing of it runs yet. */
+  begin(
+    tools: readonly { readonly name: string; readonly awaited: boolean }[],
+    values: { readonly input?: unknown },
+  ): void {
+    const { state, vm, memory } = this;
+    state.fuelBefore = vm.fuelUsed;
+    this.seed();
+    const origin = Number(state.clock.realtime() / 1_000_000n);
+    const { text, blobs } = encodeValue({ tools, values, origin }, 'the options');
+    this.callNow('start', [memory.message({ text: `+${text}`, blobs })]);
+  }
 
   /** Begins to evaluate; what it comes to is a handle, of a promise unless it is an exception. */
   evaluate(code: string, file: string, type: SourceType): void {
@@ -84,7 +98,7 @@ export class Machine {
   }
 
   /** Calls an entry to its end: for what runs no code of the program. */
-  callNow(entry: Entry, args: readonly Handle[]): void {
+  private callNow(entry: Entry, args: readonly Handle[]): void {
     const { memory, base } = this;
     const self = memory.call('qjs_get_undefined');
     const list = memory.allocate(4 * args.length + 4);
@@ -189,31 +203,28 @@ const idle: Machine[] = [];
 export function takeMachine(base: Base, engine: EngineName, memory: number, at: Snapshot = base.snapshot): Machine {
   const kind = `${engine} ${memory}`;
   const place = idle.findIndex((machine) => machine.base === base && machine.kind === kind);
-  if (at === base.snapshot && place < 0) return new Machine(base, vmOf(base, at, engine, memory), kind);
-  const [known] = place < 0 ? [] : idle.splice(place, 1);
-  if (known === undefined || at === base.snapshot)
-    return known ?? new Machine(base, vmOf(base, at, engine, memory), kind);
-  if (at.data.memories[0]?.size !== pagesOf(known.vm)) {
-    idle.push(known);
+  if (place < 0 || pagesIn(at) !== pagesIn(base.snapshot))
     return new Machine(base, vmOf(base, at, engine, memory), kind);
-  }
+  const isThere = at === base.snapshot;
+  // What is refused costs no machine.
+  if (!isThere) examine(at.data, [base.module], { memory });
+  const [known] = idle.splice(place, 1) as [Machine];
+  if (isThere) return known;
   try {
-    examine(at.data, [base.module], { memory });
     known.vm.rewind(at);
   } catch (error) {
     known.vm.dispose();
     throw error;
   }
-  return new Machine(base, known.vm, kind);
+  return known;
 }
 
-const pagesOf = (vm: VM): number => vm.instance().memory('memory').pages;
-
-const sizeOf = (vm: VM): number => vm.instance().memory('memory').bytes.length;
+/** Of the one memory. */
+const pagesIn = ({ data }: Snapshot): number | undefined => data.memories[0]?.size;
 
 /** The machine's program is over, or has been saved. */
 export function giveMachine({ base, vm, kind }: Machine): void {
-  if (idle.length >= mostIdle || sizeOf(vm) !== base.image.length) return vm.dispose();
+  if (idle.length >= mostIdle || vm.instance().memory('memory').pages !== pagesIn(base.snapshot)) return vm.dispose();
   vm.rewind(base.snapshot);
   idle.push(new Machine(base, vm, kind));
 }

@@ -4,7 +4,6 @@
 import type { Snapshot } from '../../snapshot/snapshot.ts';
 import { CrashError } from '../../spec/errors.ts';
 import { type Base, vmOf } from './base.ts';
-import { programs } from './imports.ts';
 import { Machine } from './machine.ts';
 
 /** Each calls a tool, once, and waits for it; the last is the one that most tokens are like. */
@@ -31,14 +30,11 @@ export function samplesOf(base: Base): readonly Snapshot[] {
   return samples;
 }
 
-/** A program is begun as any is (run/begin.ts), with a clock that stands. */
+/** With the clock and the random numbers that a state has by itself: both stand still. */
 function sampleOf(base: Base, source: string): Snapshot {
   const machine = new Machine(base, vmOf(base, base.snapshot, 'auto', memoryBytes), 'sample');
-  const { vm, memory } = machine;
-  const state = vm.state(programs);
-  state.fuelBefore = vm.fuelUsed;
-  machine.seed();
-  machine.callNow('start', [memory.text('+{"tools":[{"name":"tool","awaited":false}],"values":{},"origin":0}')]);
+  const { vm, state } = machine;
+  machine.begin([{ name: 'tool', awaited: false }], {});
   machine.evaluate(source, 'main.js', 'script');
   const outcome = vm.run();
   if (outcome.status !== 'suspended' || outcome.reason.kind !== 'host')

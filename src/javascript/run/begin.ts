@@ -3,7 +3,6 @@
 import { clockOf } from '../../wasi/system/clock.ts';
 import { randomOf } from '../../wasi/system/random.ts';
 import type { Machine } from '../machine/machine.ts';
-import { encodeValue } from '../values/encode.ts';
 import type { RunOptions } from './options.ts';
 import { outcomeOf, type ProgramOutcome, type RawOutcome } from './outcome.ts';
 import { isAwaitedTool } from './tools.ts';
@@ -20,17 +19,9 @@ export function begin(
   options: Pick<RunOptions, 'tools' | 'id' | 'clock' | 'random' | 'input'>,
 ): void {
   const { tools = {}, id, clock = 'live', random = 'live' } = options;
-  const { state } = machine;
-  state.clock = clockOf(clock);
-  state.random = randomOf(random);
-  state.id = id ?? randomId();
-  state.fuelBefore = machine.vm.fuelUsed;
-  machine.seed();
+  Object.assign(machine.state, { clock: clockOf(clock), random: randomOf(random), id: id ?? randomId() });
   const names = Object.entries(tools).map(([name, tool]) => ({ name, awaited: isAwaitedTool(tool) }));
-  const origin = Number(state.clock.realtime() / 1_000_000n);
-  const values = Object.hasOwn(options, 'input') ? { input: options.input } : {};
-  const { text, blobs } = encodeValue({ tools: names, values, origin }, 'the options');
-  machine.callNow('start', [machine.memory.message({ text: `+${text}`, blobs })]);
+  machine.begin(names, Object.hasOwn(options, 'input') ? { input: options.input } : {});
 }
 
 export const randomId = (): string =>

@@ -11,7 +11,7 @@
 
 import { concatBytes } from '@noble/hashes/utils.js';
 import { codings, deflate, mayBe, unpack } from '../../snapshot/container/packing.ts';
-import { pageBytes, type SnapshotData, zeroPage as zeroNumber } from '../../snapshot/data/format.ts';
+import { pageBytes, type SnapshotData, zeroPage } from '../../snapshot/data/format.ts';
 import { countOf, numbersOf, PageReader, pageWords, Runs } from '../../snapshot/pages/rows.ts';
 import { SnapshotError } from '../../spec/errors.ts';
 import { attempt } from '../../spec/told.ts';
@@ -113,8 +113,8 @@ class Changes {
   }
 }
 
-const zeroPage = { row: new Uint8Array(pageBytes), at: 0 };
-const placeOf = (pages: PageReader, number = -1) => (number < 0 ? zeroPage : pages.place(number));
+const zeros = { row: new Uint8Array(pageBytes), at: 0 };
+const placeOf = (pages: PageReader, number: number = zeroPage) => (number < 0 ? zeros : pages.place(number));
 const wordsAt = ({ row, at }: { readonly row: Uint8Array; readonly at: number }) =>
   new Int32Array(row.buffer, row.byteOffset + at, pageWords);
 
@@ -139,7 +139,7 @@ export function unpackProgram(
   const [pages, calls, fuelUsed, debt, pending, state, frameWords, blockSizes] = list(parsed(text));
   const size = count(pages);
   if (size * wasmPageBytes > most || size < (base.memories[0]?.size ?? 0)) bad(`a memory of ${size} pages`);
-  const memory = new Changed(base, (size * wasmPageBytes) / pageBytes);
+  const memory = new Written(base, size);
   writeWords(memory, counts, wordsOf(words));
   const rows = wordsOf(stack);
   const ofFrames = count(frameWords);
@@ -147,7 +147,7 @@ export function unpackProgram(
   const own = blocksOf(blocks, counted(blockSizes));
   return {
     ...base,
-    ...memory.as(size),
+    ...memory.taken(),
     ...{ globals: wordsOf(globals), frames: rows.slice(0, ofFrames), slots: rows.slice(ofFrames) },
     ...{ calls: count(calls), fuelUsed: count(fuelUsed), debt: count(debt), pending: pendingOf(pending) },
     states: [{ name: programs.name, data: state, blocks: Int32Array.from(own, (_, i) => i) }],
@@ -197,14 +197,14 @@ const wordsOf = (bytes: Uint8Array): Int32Array =>
   bytes.length % 4 === 0 ? new Int32Array(bytes.slice().buffer) : bad('no whole words');
 
 /** A memory that has the base's pages where nothing was written: so a VM that has them too need not look at them. */
-class Changed {
+class Written {
   private readonly numbers: Int32Array;
   private readonly pages: PageReader;
   private readonly written = new Map<number, Int32Array>();
 
   constructor(
     private readonly base: SnapshotData,
-    /** How many pages it has. */
+    /** How many of WebAssembly's pages it has. */
     private readonly size: number,
   ) {
     this.numbers = numbersOf(base.memories[0] ?? { size: 0, runs: new Int32Array(0) });
@@ -213,7 +213,7 @@ class Changed {
 
   /** How many words there are. */
   get length(): number {
-    return this.size * pageWords;
+    return (this.size * wasmPageBytes) / 4;
   }
 
   /** Writes words from a place on. */
@@ -234,25 +234,25 @@ class Changed {
     return page;
   }
 
-  as(size: number): Pick<SnapshotData, 'memories' | 'pages' | 'more'> {
+  taken(): Pick<SnapshotData, 'memories' | 'pages' | 'more'> {
     const runs = new Runs();
     const row = new Int32Array(this.written.size * pageWords);
     const first = countOf(this.base);
     let count = 0;
-    for (let i = 0; i < this.size; i++) {
+    for (let i = 0; i * pageWords < this.length; i++) {
       const page = this.written.get(i);
-      if (page === undefined) runs.add(1, this.numbers[i] ?? zeroNumber);
+      if (page === undefined) runs.add(1, this.numbers[i] ?? zeroPage);
       else {
         row.set(page, count * pageWords);
         runs.add(1, first + count++);
       }
     }
     const more = [...(this.base.more ?? []), ...(count > 0 ? [bytesOf(row)] : [])];
-    return { memories: [{ size, runs: runs.take() }], pages: this.base.pages, more };
+    return { memories: [{ size: this.size, runs: runs.take() }], pages: this.base.pages, more };
   }
 }
 
-function writeWords(memory: Changed, counts: Uint8Array, words: Int32Array): void {
+function writeWords(memory: Written, counts: Uint8Array, words: Int32Array): void {
   let [at, from, used] = [0, 0, 0];
   const next = () => {
     let [value, shift] = [0, 0];

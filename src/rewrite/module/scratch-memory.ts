@@ -55,6 +55,7 @@ export class Scratch {
   private readonly thrownNext: WebAssembly.Global;
   private readonly owedFuel: WebAssembly.Global;
   private readonly lastFuel: WebAssembly.Global;
+  private isLast = false;
 
   constructor(readonly exports: WebAssembly.Exports) {
     this.words = new Int32Array((exports.memory as WebAssembly.Memory).buffer);
@@ -90,9 +91,10 @@ export class Scratch {
     if (owed !== 0) this.owedFuel.value = 0;
     return owed;
   }
-  /** Whether code asks `more` in vain. */
+  /** Whether code asks `more` in vain. Told at each call of the host, where it is mostly as before. */
   set last(none: boolean) {
-    this.lastFuel.value = none ? 1 : 0;
+    if (none !== this.isLast) this.lastFuel.value = none ? 1 : 0;
+    this.isLast = none;
   }
   /** Address of the exception that is on its way, or -1. */
   get thrown(): number {

@@ -157,10 +157,6 @@ class Run implements Runner {
     if (this.budget.interrupted !== undefined) this.native.pace.took(now - this.lookedAt);
     this.lookedAt = now;
     this.untilLook = quantumOf(this.native, this.budget);
-    return this.paused();
-  }
-
-  private paused(): boolean {
     return this.budget.interrupted?.() !== undefined;
   }
 

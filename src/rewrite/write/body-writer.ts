@@ -1,6 +1,6 @@
-// What the code of a rewritten body is put together of: locals, labels, charges, what is around the guest's code. Fuel is
-// charged where the plan says; where it falls below zero, code branches out of everything to a landing at the function's
-// end, which spills the frame and returns. A frame's landing has live values only. body.ts writes bodies with it.
+// What the code of a rewritten body is put together of: locals, labels, what is around the guest's code. Where no fuel is
+// left (fuel.ts charges it), code branches out of everything to a landing at the function's end, which spills the frame and
+// returns. A frame's landing has live values only. body.ts writes bodies with it.
 //
 // The function, in words of the text format (groups of safe points with the same values share a landing):
 //   (block $exit
@@ -21,7 +21,7 @@ import type { Special } from '../../spec/instructions.ts';
 import type { FuncType } from '../../spec/types.ts';
 import { bodyOf, type ModuleContext } from '../../validate/context.ts';
 import type { Growth } from '../read/growth.ts';
-import { type Env, gets, notNoted, type ScratchFunc, spareFuel } from '../read/index-spaces.ts';
+import { type Env, gets, notNoted, type ScratchFunc } from '../read/index-spaces.ts';
 import { atEntry, Groups } from '../read/landing-groups.ts';
 import {
   type BlockShape,
@@ -29,7 +29,6 @@ import {
   ends,
   Finder,
   type FunctionShape,
-  firstFrom,
   handles,
   hasShortLoop,
   leastFrameBytes,
@@ -42,8 +41,6 @@ import { Landings } from './landing.ts';
 import { code, Op } from './ops.ts';
 import { writeZero } from './sections.ts';
 
-/** Calls in a function or a loop from which on it asks for fuel. */
-const manyCalls = 12;
 const none: readonly Local[] = [];
 const ifNothing = Uint8Array.of(Op.if, Op.noType);
 const aroundShortLoops = Uint8Array.of(Op.loop, Op.noType);
@@ -97,10 +94,10 @@ export class BodyWriter {
   private joins = 0;
   /** How much of what is written has been counted. */
   private counted = 0;
-  private readonly blockAt: Finder<BlockShape>;
+  readonly blockAt: Finder<BlockShape>;
   private readonly pointAt: Finder<PointShape>;
   /** Where code goes on after calls. */
-  private readonly calls: readonly PointShape[];
+  readonly calls: readonly PointShape[];
   private readonly origins: number[] = [];
   /** Output labels open within the groups. */
   depth = 0;
@@ -248,32 +245,6 @@ export class BodyWriter {
     this.depth--;
   }
 
-  /** Opens the block whose opening instruction was just read. */
-  openBlock(): void {
-    const block = this.blockAt.at(this.reader.start - this.bodyStart) as BlockShape;
-    const stashes = block.suspends && block.below.length > 0 ? this.stash(block) : [];
-    if (block.kind === 'loop') this.beginLoop(block, stashes);
-    else {
-      this.begin(block.kind === 'if' ? Op.if : Op.block, block.params, block.results);
-      this.enter(block, stashes, block.params);
-    }
-  }
-
-  beginLoop(block: BlockShape, stashes: readonly Local[]): void {
-    this.begin(Op.loop, block.params, block.results);
-    this.push({ block, label: this.depth, stashes });
-    this.charge(block.cost, this.point(block.start), 'loop');
-  }
-
-  /** Puts what lies below the block's parameters into locals, where code inside can reach it. */
-  private stash({ kind, params, below }: BlockShape): readonly Local[] {
-    const above: LowTypes = kind === 'if' ? [...params, 'i32'] : params;
-    const kept = this.popInto(above);
-    const stashes = this.popInto(below);
-    this.pushFrom(kept);
-    return stashes;
-  }
-
   /** What a branch to the guest's label is in the output. */
   label(depth: number): number {
     this.joins++;
@@ -398,62 +369,6 @@ export class BodyWriter {
   leaveThrowing(): void {
     this.index(Op.localGet, this.site);
     this.index(Op.br, this.depth + this.groups.thrown());
-  }
-
-  charge(cost: number, point: PointShape, at: 'entry' | 'loop'): void {
-    const { w, fuelLocal, depthLocal } = this;
-    if (at === 'entry') {
-      this.index(Op.localGet, depthLocal);
-      this.constant(this.shape.frameBytes);
-      w.byte(code['i32.sub']);
-      this.index(Op.localSet, depthLocal);
-    }
-    this.index(Op.localGet, fuelLocal);
-    this.constant(cost);
-    w.byte(code['i32.sub']);
-    this.index(Op.localSet, fuelLocal);
-    if (this.asks(point, at)) this.askOrLeave(point, at);
-    else this.leaveIf(point, at);
-  }
-
-  /** Whether code asks for more there. A call costs what is around it, made or not: so only where that does much. */
-  private asks({ block, own }: PointShape, at: 'entry' | 'loop'): boolean {
-    if (at === 'entry') return this.calls.length >= manyCalls;
-    if (!this.rest || own.length > 0 || block === undefined) return false;
-    const last = this.calls[firstFrom(this.calls, block.start, ({ pc }) => pc) + manyCalls - 1];
-    return last !== undefined && last.pc <= block.end;
-  }
-
-  /** Asks for more where little is left, and leaves where that is none. */
-  private askOrLeave(point: PointShape, at: 'entry' | 'loop'): void {
-    const { w, fuelLocal } = this;
-    this.index(Op.localGet, fuelLocal);
-    this.constant(spareFuel);
-    if (at === 'entry') {
-      w.byte(code['i32.sub']);
-      this.index(Op.localGet, this.depthLocal);
-      w.byte(code['i32.or']);
-      this.constant(0);
-    }
-    w.byte(code['i32.lt_s']);
-    w.bytes(ifNothing);
-    this.depth++;
-    this.index(Op.localGet, fuelLocal);
-    this.constant(this.rest ? 1 : 0);
-    this.scratch(w, 'more');
-    this.index(Op.localSet, fuelLocal);
-    this.leaveIf(point, at);
-    this.endLabel();
-  }
-
-  /** What is charged at the instruction that comes next, if anything. Code is not left there, and may have less than none. */
-  spend(): void {
-    const cost = this.shape.charges.get(this.pc);
-    if (cost === undefined || this.pc === this.entered) return;
-    this.index(Op.localGet, this.fuelLocal);
-    this.constant(cost);
-    this.w.byte(code['i32.sub']);
-    this.index(Op.localSet, this.fuelLocal);
   }
 
   /**

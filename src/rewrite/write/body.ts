@@ -2,8 +2,10 @@
 
 import { type BlockShape, chainOf, operandPlaces, type PointShape } from '../read/shape.ts';
 import type { Local } from '../read/types.ts';
+import { beginLoop } from './blocks.ts';
 import type { BodyWriter, Open, Written } from './body-writer.ts';
 import { catchThrown, closeBlock } from './exceptions.ts';
+import { charge, spend } from './fuel.ts';
 import { Op } from './ops.ts';
 import { writePlain } from './plain.ts';
 import { specialWriters } from './specials.ts';
@@ -11,7 +13,7 @@ import { specialWriters } from './specials.ts';
 /** The whole function. */
 export function writeWhole(b: BodyWriter): Written {
   b.openBody();
-  b.charge(b.shape.entryCost, b.point(0), 'entry');
+  charge(b, b.shape.entryCost, b.point(0), 'entry');
   sequence(b, b.shape.end);
   return b.compose();
 }
@@ -55,7 +57,7 @@ function finishRest(b: BodyWriter, block: BlockShape): void {
     b.index(Op.br, 1);
     b.endLabel();
     const { stashes } = b.open.pop() as Open;
-    b.beginLoop(block, stashes);
+    beginLoop(b, block, stashes);
     b.seek(block.start);
     sequence(b, block.end);
     b.endLabel();
@@ -69,11 +71,11 @@ function sequence(b: BodyWriter, until: number): void {
   const { reader } = b;
   const end = b.bodyStart + until;
   while (reader.pos < end) {
-    b.spend();
+    spend(b);
     b.next();
     const { special } = reader.row;
     if (special === undefined) writePlain(b);
     else specialWriters[special](b);
   }
-  b.spend();
+  spend(b);
 }

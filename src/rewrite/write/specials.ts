@@ -6,6 +6,7 @@ import type { FuncType } from '../../spec/types.ts';
 import { isOpenTable } from '../read/index-spaces.ts';
 import { forUnsupported } from '../read/shape.ts';
 import { narrowElement, tables } from './addresses.ts';
+import { openBlock } from './blocks.ts';
 import type { BodyWriter } from './body-writer.ts';
 import { memoryCopy, tableCopy, tableFill, tableInit } from './bulk.ts';
 import { catchThrown, closeBlock, exceptions } from './exceptions.ts';
@@ -88,7 +89,6 @@ function afterCall(b: BodyWriter, tail: boolean): void {
 
 const local: Write = (b) => b.index(b.reader.row.code, b.local(b.reader.x));
 const global: Write = (b) => b.index(b.reader.row.code, b.env.global(b.reader.x));
-const open: Write = (b) => b.openBlock();
 const ends =
   (write: Write): Write =>
   (b) => {
@@ -101,9 +101,9 @@ const unsupported: Write = (b) => {
 
 export const specialWriters = {
   unreachable: ends((b) => b.unreachable()),
-  block: open,
-  loop: open,
-  if: open,
+  block: openBlock,
+  loop: openBlock,
+  if: openBlock,
   else: (b) => b.w.byte(Op.else),
   end: closeBlock,
   br: ends(branch),
@@ -132,7 +132,7 @@ export const specialWriters = {
   'memory.copy': memoryCopy,
   ...references,
   ...exceptions,
-  try_table: open,
-  try: open,
+  try_table: openBlock,
+  try: openBlock,
   ...forUnsupported(unsupported),
 } satisfies Record<Special, Write>;
