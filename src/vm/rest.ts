@@ -87,8 +87,9 @@ export function believe(data: SnapshotData): void {
 }
 
 /**
- * Data of whoever made it is believed from now on, as far as a VM of these modules goes there: what it says of host functions
- * is compared with those that the VM has. Throws SnapshotError, LimitError.
+ * Checks data, whoever made it, against what a VM of these modules may be, so that such a VM can be rewound to it: from now on
+ * it is believed. What it says of host functions is left out: rewinding compares that with what the VM has. Throws
+ * SnapshotError, LimitError.
  */
 export function examine(data: SnapshotData, modules: readonly Module[], limits: Partial<VmLimits>): void {
   checkData(data, modules, limits);

@@ -2,6 +2,7 @@
 
 import test from 'ava';
 import { VM } from '../../src/index.ts';
+import { run } from '../../src/javascript/node/index.ts';
 import { Pace } from '../../src/rewrite/run/quantum.ts';
 import { moduleOf } from '../wat.ts';
 
@@ -38,4 +39,19 @@ test('frames that return do not put off the next look at the flag', async (t) =>
   vm.start(vm.instantiate(module).func('fib'), [25]);
   t.like(vm.run({ pause: new Int32Array(new SharedArrayBuffer(4)) }), { status: 'returned', values: [75025] });
   t.true(looks >= Math.floor(vm.fuelUsed / (new Pace().quantum + 1000)), `${looks} looks, ${vm.fuelUsed} units`);
+});
+
+test('a program is not left for the first look while the host still compiles what it calls first', async (t) => {
+  const { took } = Pace.prototype;
+  let looks = 0;
+  Pace.prototype.took = function (ms) {
+    looks++;
+    return took.call(this, ms);
+  };
+  t.teardown(() => {
+    Pace.prototype.took = took;
+  });
+  const outcome = await run('let s = 0; for (let i = 0; i < 300; i++) s += i; s', { limits: { time: 60_000 } });
+  t.like(outcome, { status: 'done', value: 44_850 });
+  t.is(looks, 0);
 });
