@@ -50,7 +50,7 @@ const large: Kept = {
 
 const javascript: Kept = {
   name: 'QuickJS in 16 MiB, a small step',
-  rounds: 40,
+  rounds: 400,
   async make(wasbox) {
     const vm = quickjs(wasbox, wasbox.Module.from(quickjsBytes));
     const memory = vm.instance().memory('memory');

@@ -233,8 +233,9 @@ function takeSpare(i: number): HostMemory {
 }
 
 /** What is zero is left alone: it may be no memory of the machine yet. */
-function clear(buffer: ArrayBufferLike): void {
-  const isEqual = comparison(new Uint8Array(buffer));
+function clear(host: HostMemory): void {
+  const { buffer } = host;
+  const isEqual = comparison(new Uint8Array(buffer), host);
   // The host fills shared memory element by element.
   const words = new Float64Array(buffer);
   for (let at = 0; at < buffer.byteLength; at += hostPage)
@@ -245,7 +246,7 @@ function takeBack(shared: boolean, pages: number): HostMemory | undefined {
   const i = spare.findLastIndex(({ buffer }) => isShared(buffer) === shared && buffer.byteLength <= pages * hostPage);
   if (i < 0) return undefined;
   const host = takeSpare(i);
-  clear(host.buffer);
+  clear(host);
   const missing = pages - host.buffer.byteLength / hostPage;
   return missing === 0 || grownHost(host, missing) ? host : undefined;
 }

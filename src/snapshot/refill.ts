@@ -13,7 +13,7 @@ import { addStack, addWait } from './restore.ts';
 export function refill(store: Store, data: SnapshotData): void {
   const pages = new PageReader(data);
   store.memories.forEach((memory, addr) => {
-    putPages(data.memories[addr] as SavedMemory<Int32Array>, pages, memory.bytes, false);
+    putPages(data.memories[addr] as SavedMemory<Int32Array>, pages, memory, false);
   });
   store.tables.forEach((table, addr) => {
     table.write(0, data.tables[addr] as Int32Array);

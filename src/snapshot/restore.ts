@@ -41,7 +41,7 @@ export function restoreStore(
     const { size } = data.memories[addr] as SavedMemory<Int32Array>;
     const type = types.memory[addr] as (typeof types.memory)[number];
     const memory = allocateMemory(type, sharedMemory, store.memoryBudget, size);
-    putPages(data.memories[addr] as SavedMemory<Int32Array>, pages, memory.bytes, true);
+    putPages(data.memories[addr] as SavedMemory<Int32Array>, pages, memory, true);
     return memory;
   });
 }

@@ -110,7 +110,7 @@ function saveInstance(instance: InstanceInst, hashes: Map<string, number>): Save
   if (!hashes.has(hash)) hashes.set(hash, hashes.size);
   return {
     module: hashes.get(hash) as number,
-    spaces: byKind((kind) => Int32Array.from(spaces[kind].of(instance))),
+    spaces: byKind((kind) => new Int32Array(spaces[kind].of(instance))),
     elems: instance.elems.map((words) => words.slice()),
     droppedDatas: Int32Array.from([...instance.droppedDatas.keys()].filter((i) => instance.droppedDatas[i] !== 0)),
   };

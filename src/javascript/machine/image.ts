@@ -103,6 +103,6 @@ function memoryOf(data: SnapshotData): Uint8Array {
   const [memory] = data.memories;
   if (memory === undefined) return new Uint8Array(0);
   const bytes = new Uint8Array(memory.size * wasmPageBytes);
-  putPages(memory, new PageReader(data), bytes, true);
+  putPages(memory, new PageReader(data), { bytes }, true);
   return bytes;
 }

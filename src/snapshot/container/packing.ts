@@ -14,8 +14,8 @@ const mostExpansion = 1032;
 
 /** What of Node's `node:zlib` is used; browsers have nothing like it that answers at once. */
 interface HostZlib {
-  readonly constants: { readonly ZSTD_c_compressionLevel?: number };
-  deflateRawSync(bytes: Uint8Array, options: { level: number; dictionary?: Uint8Array }): Uint8Array;
+  readonly constants: { readonly ZSTD_c_compressionLevel?: number; readonly Z_RLE: number };
+  deflateRawSync(bytes: Uint8Array, options: { level: number; strategy?: number; dictionary?: Uint8Array }): Uint8Array;
   inflateRawSync(bytes: Uint8Array, options: Room): Uint8Array;
   zstdCompressSync?(bytes: Uint8Array, options: { params: Record<number, number>; pledgedSrcSize: number }): Uint8Array;
   zstdDecompressSync?(bytes: Uint8Array, options: Room): Uint8Array;
@@ -32,7 +32,7 @@ interface HostProcess {
 const { process: host } = globalThis as { process?: HostProcess };
 const zlib = host?.getBuiltinModule?.('node:zlib') as HostZlib | undefined;
 
-/** The lowest that looks at more than one place: what is nearly all zeros takes a fourth of what it does at the level below. */
+/** The lowest that looks at more than one place. */
 const zlibLevel = 4;
 
 export interface Packed {
@@ -47,7 +47,21 @@ export function pack(contents: Uint8Array): Packed {
     const bytes = zlib.zstdCompressSync(contents, { params: { [level]: 1 }, pledgedSrcSize: contents.length });
     if (zstdSize(bytes) === contents.length) return { coding: codings.zstd, bytes };
   }
-  return { coding: codings.deflate, bytes: zlib === undefined ? deflate(contents, 1) : deflate(contents, zlibLevel) };
+  if (zlib === undefined) return { coding: codings.deflate, bytes: deflate(contents, 1) };
+  const bytes = isSparse(contents)
+    ? zlib.deflateRawSync(contents, { level: zlibLevel, strategy: zlib.constants.Z_RLE })
+    : deflate(contents, zlibLevel);
+  return { coding: codings.deflate, bytes };
+}
+
+/**
+ * Whether nearly all of it is zeros, by the first byte of each word, as of changes it mostly is. Where zlib looks for nothing
+ * but runs, it takes a third of the time for that, and as little room.
+ */
+export function isSparse(contents: Uint8Array): boolean {
+  let left = contents.length / 32;
+  for (let i = 0; i < contents.length; i += 4) if (contents[i] !== 0 && --left < 0) return false;
+  return true;
 }
 
 /** Of what comes before the contents so much can be referred to. */

@@ -17,7 +17,7 @@ import { checkDeadlineNow } from '../../spec/patience.ts';
 import { bad } from '../data/form.ts';
 import { formatVersion } from '../data/format.ts';
 import { crc32 } from '../pages/checksum.ts';
-import { codings, isCoding, mayBe, type Packed, pack, unpack } from './packing.ts';
+import { codings, isCoding, isSparse, mayBe, type Packed, pack, unpack } from './packing.ts';
 
 const magic = 0x78627700;
 const headerBytes = 12;
@@ -79,7 +79,7 @@ function worthIt(contents: Uint8Array): Packed {
 
 /** Judges by samples, because trying costs 30 times as much as storing. */
 function isDense(contents: Uint8Array): boolean {
-  if (contents.length < 4 * sampleBytes) return false;
+  if (contents.length < 4 * sampleBytes || isSparse(contents)) return false;
   const third = Math.floor(contents.length / 3);
   return [0, third, 2 * third].every((at) => {
     const sample = contents.subarray(at, at + sampleBytes);

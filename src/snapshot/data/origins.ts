@@ -60,16 +60,23 @@ function declared(store: Store, kind: ExternKind): Int32Array {
   const { of, imported } = spaces[kind];
   for (const instance of store.instances) {
     const addresses = of(instance);
-    for (let i = imported(instance.module.context); i < addresses.length; i++)
-      words.set([instance.addr, i], (addresses[i] as number) * 2);
+    for (let i = imported(instance.module.context); i < addresses.length; i++) {
+      const at = (addresses[i] as number) * 2;
+      words[at] = instance.addr;
+      words[at + 1] = i;
+    }
   }
   for (let i = 0, n = 0; i < words.length; i += 2) if (words[i] === hostMade) words[i + 1] = n++;
   return words;
 }
 
 function madeByHost(store: Store, origins: Readonly<Record<ExternKind, Int32Array>>): Origins['made'] {
-  const made = <T>(kind: ExternKind, save: (addr: number) => T): T[] =>
-    entities(store, kind).flatMap((_, addr) => (origins[kind][addr * 2] === hostMade ? [save(addr)] : []));
+  const made = <T>(kind: ExternKind, save: (addr: number) => T): T[] => {
+    const saved: T[] = [];
+    const words = origins[kind];
+    for (let at = 0; at < words.length; at += 2) if (words[at] === hostMade) saved.push(save(at / 2));
+    return saved;
+  };
   const funcs = firstImports(store, 'func');
   const tags = firstImports(store, 'tag');
   return {

@@ -3,6 +3,7 @@
 // writes only what differs.
 
 import { comparison, zeros } from '../../runtime/compare.ts';
+import type { HostMemory } from '../../runtime/host-wasm.ts';
 import type { MemoryInst } from '../../runtime/memory.ts';
 import { checkDeadline, checkDeadlineNow } from '../../spec/patience.ts';
 import { bad } from '../data/form.ts';
@@ -48,8 +49,8 @@ export function gatherPages(memories: readonly MemoryInst[], since: Memories = n
   const reader = new PageReader(since);
   const known = countOf(since);
   let count = known;
-  const gathered = memories.map(({ bytes }, m) => {
-    const gathering = new Gathering(bytes, count);
+  const gathered = memories.map(({ bytes, host }, m) => {
+    const gathering = new Gathering(bytes, host, count);
     for (const each of stretches(fitted(since.memories[m], bytes.length), reader, bytes.length)) gathering.go(each);
     count += gathering.changed.length;
     return gathering;
@@ -88,10 +89,11 @@ class Gathering {
 
   constructor(
     readonly bytes: Uint8Array,
+    host: HostMemory,
     /** The number of the first page that has changed. */
     private readonly first: number,
   ) {
-    this.isEqual = comparison(bytes);
+    this.isEqual = comparison(bytes, host);
   }
 
   /** Goes on over what was so. */
@@ -179,10 +181,10 @@ function rebuilt(data: Memories, named: Uint8Array, from: number): Memories {
 export function putPages(
   { runs }: SavedMemory<Int32Array>,
   pages: PageReader,
-  bytes: Uint8Array,
+  { bytes, host }: { readonly bytes: Uint8Array; readonly host?: HostMemory },
   isZero: boolean,
 ): void {
-  const isEqual = comparison(bytes);
+  const isEqual = comparison(bytes, host);
   for (const { at, length, source, row, from } of stretches(runs, pages, bytes.length)) {
     checkDeadline('copying memories');
     if ((source < 0 && isZero) || isEqual(at, row, from, length)) continue;

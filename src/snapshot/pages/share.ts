@@ -151,15 +151,24 @@ class Beside {
     if (this.areSame(1, page, other)) return basePage;
     const [a, b] = [this.here.wordsOf(page), this.there.wordsOf(other)];
     const [startA, startB] = [this.here.startIn(page), this.there.startIn(other)];
-    let equal = 0;
-    for (let i = 0; i < pageWords; i++) if (a[startA + i] === b[startB + i]) equal++;
+    const delta = new Int32Array(pageWords);
+    const equal = combine(a, startA, b, startB, delta);
     if (equal === pageWords) return basePage;
     if (equal < leastEqual) return undefined;
-    const delta = new Int32Array(pageWords);
-    for (let i = 0; i < pageWords; i++) delta[i] = (a[startA + i] as number) ^ (b[startB + i] as number);
     this.deltas.push(new Uint8Array(delta.buffer));
     return deltaPage;
   }
+}
+
+/** By exclusive or, two pages; returns how many of their words are equal. */
+function combine(a: Int32Array, startA: number, b: Int32Array, startB: number, into: Int32Array): number {
+  let equal = 0;
+  for (let i = 0; i < pageWords; i++) {
+    const word = (a[startA + i] as number) ^ (b[startB + i] as number);
+    into[i] = word;
+    equal += word === 0 ? 1 : 0;
+  }
+  return equal;
 }
 
 // Reading
@@ -293,15 +302,30 @@ export const olderFingerprint = (data: Memories & Pick<SnapshotData, 'blocks'>):
 
 function fingerprintOf(data: Memories & Pick<SnapshotData, 'blocks'>, hashOf: (block: Uint8Array) => number): string {
   const hashes = hashesOfAll(data);
-  let [a, b] = [0, 0];
-  const mix = (value: number) => {
-    a = Math.imul((a ^ value) >>> 0, 0x9e3779b1) ^ (a >>> 15);
-    b = Math.imul((b + value) >>> 0, 0x85ebca77) ^ (b >>> 13);
-  };
+  const mixed = new Mixed();
   for (const memory of data.memories) {
-    mix(memory.size);
-    for (const page of numbersOf(memory)) mix(page < 0 ? page : (hashes[page] as number));
+    mixed.add(memory.size);
+    const pages = numbersOf(memory);
+    for (let i = 0; i < pages.length; i++) {
+      const page = pages[i] as number;
+      mixed.add(page < 0 ? page : (hashes[page] as number));
+    }
   }
-  for (const block of data.blocks ?? []) mix(hashOf(block));
-  return [a, b].map((lane) => (lane >>> 0).toString(16).padStart(8, '0')).join('');
+  for (const block of data.blocks ?? []) mixed.add(hashOf(block));
+  return mixed.text();
+}
+
+/** Two lanes of 32 bits. */
+class Mixed {
+  private a = 0;
+  private b = 0;
+
+  add(value: number): void {
+    this.a = Math.imul((this.a ^ value) >>> 0, 0x9e3779b1) ^ (this.a >>> 15);
+    this.b = Math.imul((this.b + value) >>> 0, 0x85ebca77) ^ (this.b >>> 13);
+  }
+
+  text(): string {
+    return [this.a, this.b].map((lane) => (lane >>> 0).toString(16).padStart(8, '0')).join('');
+  }
 }
