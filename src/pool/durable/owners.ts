@@ -28,6 +28,10 @@ const here = [
   attempt(() => readlinkSync('/proc/self/ns/pid'), ''),
 ].join(' ');
 
+/** Owners that are looked at at once; and after so many renewals the next time, which is well after a lease. */
+const mostSwept = 1000;
+const turnsToSweep = 6;
+
 /** What is told of the lease of another owner is believed up to that. */
 const longestLease = 3_600_000;
 
@@ -46,6 +50,7 @@ export class Owners {
   private version = 0;
   private registered: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private sweeping = Promise.resolve();
   /** Owners that we watch: the version of each, and since when it is that. */
   private readonly seen = new Map<string, { readonly version: number; readonly since: number }>();
 
@@ -58,7 +63,12 @@ export class Owners {
   register(): Promise<void> {
     this.registered ??= this.renew().then(
       () => {
-        this.timer = setInterval(() => void this.renew().catch(() => {}), this.lease / 3).unref();
+        this.sweeping = this.sweep();
+        let turns = 0;
+        this.timer = setInterval(() => {
+          void this.renew().catch(() => {});
+          if (++turns % turnsToSweep === 0) this.sweeping = this.sweeping.then(() => this.sweep());
+        }, this.lease / 3).unref();
       },
       (error: unknown) => {
         this.registered = undefined;
@@ -66,6 +76,14 @@ export class Owners {
       },
     );
     return this.registered;
+  }
+
+  /** The dead whose jobs nobody asks for, as they had none, are forgotten, too. What goes wrong is for the next time. */
+  private async sweep(): Promise<void> {
+    try {
+      const heads = await (await this.store()).list({ prefix, limit: mostSwept });
+      for (const { name } of heads) await this.isDead(name.slice(prefix.length));
+    } catch {}
   }
 
   /** Somebody may have taken us for dead, and removed the head. */
@@ -115,6 +133,7 @@ export class Owners {
     clearInterval(this.timer);
     if (this.registered === undefined) return;
     await this.registered.catch(() => {});
+    await this.sweeping;
     const heads = [{ name: prefix + this.id, expected: this.version, state: undefined }];
     await (await this.store()).commit({ heads }).catch(() => {});
   }

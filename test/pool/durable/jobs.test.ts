@@ -1,8 +1,11 @@
 // Jobs with a key: kept from submission to result, the same for the same key, brought back after their pool has gone.
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import type { PoolOptions } from '../../../src/pool/index.ts';
+import { pack, unpack } from '../../../src/pool/told/parcel.ts';
 import type { Store } from '../../../src/store/index.ts';
 import * as guests from '../guests.ts';
 import {
@@ -261,6 +264,31 @@ test.serial('a job that lives elsewhere is waited for, and taken over once its o
   t.is(theirs.stats.slices, 0, 'it did not run there');
   t.deepEqual(await mine.result, [expected(2, 6, 100)]);
   await owner.close();
+});
+
+test.serial('who died without a job is forgotten by the next who comes, and others are not', async (t) => {
+  const store = memoryStore();
+  const pool = poolOn(store);
+  t.deepEqual(await pool.submit(run('a')).result, [expected(7, 5, 200)]);
+  const [owner] = await store.list({ prefix: 'owner/' });
+  const { pid, ...data } = unpack(owner?.data as Uint8Array) as { pid: number };
+  t.is(pid, process.pid);
+  const child = spawn(process.execPath, ['-e', '']);
+  await once(child, 'exit');
+  const heads = [child.pid, process.ppid, pid].map((pid, i) => ({
+    name: `owner/${i}`,
+    expected: 0,
+    state: { data: new Uint8Array(pack({ ...data, pid }, 'an owner')) },
+  }));
+  await store.commit({ heads });
+  await pool.close();
+  const next = poolOn(store);
+  t.deepEqual(await next.submit(run('b')).result, [expected(7, 5, 200)]);
+  await next.close();
+  t.deepEqual(
+    (await store.list({ prefix: 'owner/' })).map(({ name }) => name),
+    ['owner/1', 'owner/2'],
+  );
 });
 
 /** A store whose heads of owners do not change any more, as if the process that has it stood still. */
