@@ -278,7 +278,7 @@ test.serial('who died without a job is forgotten by the next who comes, and othe
   const heads = [child.pid, process.ppid, pid].map((pid, i) => ({
     name: `owner/${i}`,
     expected: 0,
-    state: { data: new Uint8Array(pack({ ...data, pid }, 'an owner')) },
+    state: { data: new Uint8Array(pack({ ...data, pid, lease: 3_600_000 }, 'an owner')) },
   }));
   await store.commit({ heads });
   await pool.close();
