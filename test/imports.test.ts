@@ -20,6 +20,7 @@ const rooms = [
   'snapshot',
   'vm',
   'vm.ts',
+  'talk',
   'wasi',
   'javascript',
   'js-api',

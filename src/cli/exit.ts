@@ -57,6 +57,9 @@ const exitOf: Record<ErrorCode, Exit> = {
   worker: 'failed',
   lost: 'store',
   store: 'store',
+  closed: 'failed',
+  peer: 'failed',
+  deadlock: 'failed',
   crash: 'crash',
 };
 

@@ -266,6 +266,11 @@ export class Port implements HostPort {
     return this.hostAt(func).kind === 'retry';
   }
 
+  /** Whose state the function of a pending call works on. */
+  ownerOf({ func }: PendingCall): StateOwner | undefined {
+    return this.hostAt(func).owner;
+  }
+
   /** Asks the function of a pending call again. Throws as a call does. */
   retry({ id, func, args }: PendingCall): Value[] | NotYet {
     const value = this.perform(this.hostAt(func), func, args, this.waiting(), id);

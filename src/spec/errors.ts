@@ -22,6 +22,9 @@ export type ErrorCode =
   | 'worker'
   | 'lost'
   | 'store'
+  | 'closed'
+  | 'peer'
+  | 'deadlock'
   | 'crash';
 
 /** One frame of a guest stack as an error tells it: innermost first. */

@@ -4,7 +4,7 @@
 
 import type { HostModule } from '../host/module.ts';
 import type { NotYet } from '../host/not-yet.ts';
-import type { NamedState } from '../host/state.ts';
+import type { NamedState, StateOwner } from '../host/state.ts';
 import { allocate, initialise } from '../link/instantiate.ts';
 import type { Budget, Engine, Outcome } from '../runtime/engine.ts';
 import type { Module } from '../runtime/module.ts';
@@ -284,6 +284,22 @@ export class VM implements Runner {
   /** Whether a call is under way, and what it waits for. */
   get status(): Status {
     return this.driver.status;
+  }
+
+  /** Of whom the host function is that the VM waits for; undefined where it waits for none, or for nobody's. @hidden */
+  get waitsFor(): StateOwner | undefined {
+    const { pending } = this.store;
+    return pending === null ? undefined : this.driver.port.ownerOf(pending);
+  }
+
+  /** Until the guest's wait at its memory has ended. @hidden */
+  awaitWake(): Promise<void> {
+    return this.driver.awaitWake();
+  }
+
+  /** Whether it has to run before it can be saved. @hidden */
+  get isTorn(): boolean {
+    return this.body !== undefined && !this.body.driver.isPlain;
   }
 
   /** Fuel that all calls of this VM have used so far. */

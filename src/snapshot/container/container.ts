@@ -18,7 +18,7 @@ import { besideWords, fingerprintOfWords } from '../pages/word-deltas.ts';
 import { type Extras, extraParts, extrasOf, noExtras } from './extras.ts';
 import { checkKept, readMetadata, writeMetadata } from './metadata.ts';
 import { isOlder, readOlder } from './older.ts';
-import { contentsOf, joinParts, type Parts, partsOf, readParts } from './parts.ts';
+import { contentsOf, isOfGroup, joinParts, type Parts, partsOf, readParts } from './parts.ts';
 
 export interface DecodeOptions {
   /** The snapshot that was given as base when this one was encoded. */
@@ -128,6 +128,7 @@ export interface Decoded {
 }
 
 function readData(parts: Parts, options: DecodeOptions): SnapshotData {
+  if (isOfGroup(parts)) bad('is of a group, which Group.restore takes, and of no VM', 'snapshot');
   const { base, maxMetadata = defaultMaxMetadata, maxState = defaultMaxState } = options;
   const metadata = readMetadata(contentsOf(parts, 'metadata', maxMetadata), maxMetadata);
   const { saved, base: wanted } = (metadata ?? {}) as Partial<Metadata>;

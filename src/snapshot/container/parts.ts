@@ -26,15 +26,20 @@ const blockBytes = 2 ** 18;
 
 /** The VM; and what may come along with it, which is stored as it is: that takes no more room than the file does. */
 const extraKinds = ['modules', 'calls', 'job'] as const;
-const partKinds = ['metadata', 'words', 'pages', ...extraKinds, 'blocks', 'deltas'] as const;
+/** Of VMs that talk, as one. */
+const groupKinds = ['group', 'members', 'messages'] as const;
+const partKinds = ['metadata', 'words', 'pages', ...extraKinds, 'blocks', 'deltas', ...groupKinds] as const;
 export type PartKind = (typeof partKinds)[number];
 export type ExtraKind = (typeof extraKinds)[number];
 const isExtra = (kind: PartKind): boolean => (extraKinds as readonly PartKind[]).includes(kind);
 
+const isGroup = (kind: PartKind): boolean => (groupKinds as readonly PartKind[]).includes(kind);
+
 /** The first version whose containers may have extras. */
 const extrasVersion = 3;
 const zstdVersion = 5;
-const newest = Math.max(formatVersion, extrasVersion, zstdVersion);
+const groupVersion = 6;
+const newest = Math.max(formatVersion, extrasVersion, zstdVersion, groupVersion);
 
 export interface Part extends Packed {
   readonly kind: PartKind;
@@ -88,8 +93,10 @@ function isDense(contents: Uint8Array): boolean {
 }
 
 /** The first version that knew such a part. */
-const versionOf = ({ kind, coding }: Part): number =>
-  coding === codings.zstd ? zstdVersion : isExtra(kind) ? extrasVersion : 1;
+const versionOf = ({ kind, coding }: Part): number => {
+  if (isGroup(kind)) return groupVersion;
+  return coding === codings.zstd ? zstdVersion : isExtra(kind) ? extrasVersion : 1;
+};
 
 /** `version`: of the VM's data. */
 export function joinParts(parts: readonly Part[], version: number): Uint8Array<ArrayBuffer> {
@@ -174,6 +181,9 @@ function readPart(view: DataView, header: number, bytes: Uint8Array, where: stri
   if (!mayBe({ coding, bytes }, size)) bad('of another size than it says', where);
   return { kind, coding, size, bytes, crc: view.getUint32(header + 12, true), where };
 }
+
+/** Whether it is a group of VMs, and no VM. */
+export const isOfGroup = ({ parts }: Parts): boolean => parts.some(({ kind }) => isGroup(kind));
 
 /** The contents of a kind. Throws SnapshotError, before it unpacks any, for more than `most` bytes. */
 export function contentsOf({ parts }: Parts, kind: PartKind, most: number): Uint8Array<ArrayBuffer> {

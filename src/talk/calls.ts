@@ -1,0 +1,126 @@
+// Calls from one VM to another. The caller waits, suspended, or, where the other one is free and soon done, not even that.
+
+import { type HostContext, type HostFunction, retryHostFunction } from '../host/define.ts';
+import { ownedBy } from '../host/module.ts';
+import { NotYet } from '../host/not-yet.ts';
+import { Module } from '../runtime/module.ts';
+import type { Value } from '../runtime/ref.ts';
+import { LinkError } from '../spec/errors.ts';
+import { aText, instanceOf } from '../spec/options.ts';
+import { quoted } from '../spec/told.ts';
+import { type FuncType, isRef } from '../spec/types.ts';
+import { DeadlockError, PeerError } from './errors.ts';
+import { guests } from './guest.ts';
+import type { Handles } from './handles.ts';
+
+/** What came of a call. */
+export type Answer = { readonly values: readonly Value[] } | { readonly error: Error };
+
+/** A call that was made and is not over: it waits for its callee, is under way there, or has an answer. */
+export class Call {
+  answer: Answer | undefined;
+  /** The caller was suspended for it. */
+  isAwaited = false;
+
+  constructor(
+    readonly id: number,
+    /** Names of members. */
+    readonly caller: string,
+    readonly callee: string,
+    /** Of the callee's exports. */
+    readonly name: string,
+    readonly args: readonly Value[],
+  ) {}
+}
+
+/** What a group does about calls. */
+export interface CallsOf {
+  /** The call that a member waits for. */
+  callOf(member: string): Call | undefined;
+  /** Takes a call in: it may be answered at once. */
+  begin(caller: string, target: Target, args: readonly Value[]): Call;
+  /** The caller has the answer. */
+  end(call: Call): void;
+}
+
+/** What is called. */
+export interface Target {
+  readonly module: Module;
+  readonly callee: string;
+  readonly name: string;
+}
+
+/** The group wakes whoever called. */
+const waiting = new NotYet({});
+
+/**
+ * What a member imports to call another one: the functions that a module exports, done by the member of that name, which has
+ * to be of that module. Where that is busy, the call waits. What it fails with is a PeerError, as the cause of the HostError
+ * that the caller traps with.
+ *
+ *     group.add('math', { module: math });
+ *     group.add('user', { module: user, export: 'main', imports: { math: callsTo('math', math) } });
+ *
+ * Throws UsageError; and LinkError where a function is linked that takes or returns references, which do not cross.
+ */
+export function callsTo(member: string, module: Module): Readonly<Record<string, HostFunction>> {
+  aText(member, 'the name of a member');
+  aModule(module, 'what it is made of');
+  const functions: Record<string, HostFunction> = {};
+  for (const { name, kind, type } of module.exports) {
+    if (kind !== 'func') continue;
+    let made: HostFunction | undefined;
+    Object.defineProperty(functions, name, {
+      enumerable: true,
+      get() {
+        made ??= functionOf({ module, callee: member, name }, type);
+        return made;
+      },
+    });
+  }
+  return functions;
+}
+
+const aModule = instanceOf(Module, 'a Module');
+
+function functionOf(target: Target, { params, results }: FuncType): HostFunction {
+  if ([...params, ...results].some(isRef))
+    throw new LinkError(
+      `${quoted(target.name)} of ${quoted(target.callee)} takes or returns references, which do not cross between VMs`,
+    );
+  const host = retryHostFunction(params, results, (...given: unknown[]) => {
+    const { state } = given.pop() as HostContext<Handles>;
+    return perform(state.home.calls, target, state, given);
+  });
+  return ownedBy(guests, { [target.name]: host })[target.name] as HostFunction;
+}
+
+function perform(group: CallsOf, target: Target, state: Handles, args: readonly Value[]): unknown {
+  const { member } = state;
+  const underWay = state.call === undefined ? undefined : group.callOf(member);
+  if (underWay === undefined) checkRing(group, member, target.callee);
+  const call = underWay ?? group.begin(member, target, args);
+  const { answer } = call;
+  state.call = answer === undefined ? call : undefined;
+  if (answer === undefined) {
+    call.isAwaited = true;
+    return waiting;
+  }
+  group.end(call);
+  if ('error' in answer) throw answer.error;
+  return answer.values.length === 1 ? answer.values[0] : answer.values;
+}
+
+/** Whoever waits for somebody, who waits for somebody, and so on, must not wait for itself. */
+function checkRing(group: CallsOf, caller: string, callee: string): void {
+  const ring = [caller];
+  for (let at: string | undefined = callee; at !== undefined; at = group.callOf(at)?.callee) {
+    if (at === caller)
+      throw new DeadlockError(`calls that wait for each other: ${[...ring, caller].map(quoted).join(' calls ')}`, ring);
+    ring.push(at);
+  }
+}
+
+/** What a call fails with. */
+export const failed = ({ name, callee }: Pick<Call, 'name' | 'callee'>, why: string, cause?: unknown): PeerError =>
+  new PeerError(`${quoted(name)} of ${quoted(callee)} ${why}`, callee, cause === undefined ? {} : { cause });

@@ -1,0 +1,191 @@
+// The host's hold of ports: it sends and receives as guests do, and gives what it has to members and along with messages.
+
+import { UsageError } from '../spec/errors.ts';
+import { aFlag, aSignal, instanceOf, listOf, optionsOf, type Signal, theOptions } from '../spec/options.ts';
+import { cut, quoted } from '../spec/told.ts';
+import { ClosedError } from './errors.ts';
+import { mostEnds } from './guest.ts';
+import { End, type Port, type Side, type Waiter } from './port.ts';
+
+/** What the host received. */
+export interface Received {
+  readonly bytes: Uint8Array;
+  /** Hold of ports that came along: whoever receives has to close or to give away each. */
+  readonly ports: readonly (Sender | Receiver)[];
+}
+
+export interface SendOptions {
+  /** Given away with the message: they cannot be used here any more. At most 16. */
+  readonly ports?: readonly (Sender | Receiver)[] | undefined;
+  /** The bytes are taken as they are, not copied: nobody may write to them any more. */
+  readonly transfer?: boolean | undefined;
+  /** Gives up waiting for room: then nothing was sent. */
+  readonly signal?: Signal | undefined;
+}
+export interface ReceivingOptions {
+  /** Gives up waiting for a message. */
+  readonly signal?: Signal | undefined;
+}
+
+abstract class HostEnd {
+  /** @hidden */
+  constructor(
+    /** @hidden */
+    protected readonly end: End,
+  ) {}
+
+  /** What the port is called. */
+  get name(): string {
+    return this.end.port.name;
+  }
+
+  /** Messages that are in the port. */
+  get size(): number {
+    return this.end.port.size;
+  }
+
+  /** Lets go of it; with a `reason` the port is closed for everybody, and they are told. Once more is no matter. */
+  close(reason?: string): void {
+    if (!this.end.isHeld) return;
+    if (reason !== undefined) this.end.port.close(cut(String(reason)));
+    this.end.release();
+    // Somebody here may have been woken for what is now another's.
+    this.end.port.passOn();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** The end, which whoever asks has from now on; this object has it no more. @hidden */
+  give(): End {
+    this.checkHeld();
+    const copy = this.end.clone();
+    this.end.release();
+    return copy;
+  }
+
+  /** @hidden */
+  checkHeld(): void {
+    if (!this.end.isHeld) throw new UsageError(`the end of port ${quoted(this.name)} was closed or given away`);
+  }
+
+  /** Until it is worth asking again. Rejects with the signal's reason. */
+  protected async ready(side: Side, signal: Signal | undefined): Promise<void> {
+    const { port } = this.end;
+    let waiter: Waiter = { wake() {} };
+    let stop = () => {};
+    try {
+      await new Promise<void>((resolve, reject) => {
+        waiter = { wake: resolve };
+        stop = () => reject(signal?.reason);
+        port.wait(side, waiter);
+        signal?.addEventListener('abort', stop);
+        if (signal?.aborted === true) stop();
+      });
+    } finally {
+      port.forget(side, waiter);
+      signal?.removeEventListener('abort', stop);
+    }
+  }
+}
+
+const anEnd = instanceOf(HostEnd, 'a Sender or a Receiver');
+const sendOptions = optionsOf<SendOptions>({ ports: listOf(anEnd), transfer: aFlag, signal: aSignal });
+const receivingOptions = optionsOf<ReceivingOptions>({ signal: aSignal });
+const someBytes = instanceOf(Uint8Array, 'given as a Uint8Array');
+
+/** Where the host sends. */
+export class Sender extends HostEnd {
+  /** Another one for the same port, to be given to somebody. Throws UsageError where this one was closed. */
+  clone(): Sender {
+    this.checkHeld();
+    return new Sender(new End(this.end.port, 'send', true));
+  }
+
+  /**
+   * Sends a message, once there is room for it. Rejects with ClosedError where nobody receives any more, UsageError for
+   * what never fits.
+   */
+  async send(bytes: Uint8Array, options: SendOptions = {}): Promise<void> {
+    while (!this.trySend(bytes, options)) {
+      await this.ready('send', options.signal);
+      this.end.port.passOn();
+    }
+  }
+
+  /** Sends a message if there is room for it, and tells whether there was. Throws as `send` does. */
+  trySend(bytes: Uint8Array, options: SendOptions = {}): boolean {
+    someBytes(bytes, 'a message');
+    sendOptions(options, theOptions);
+    this.checkHeld();
+    const { port } = this.end;
+    const { ports = [], transfer = false } = options;
+    if (port.isOver('send')) throw closed(port);
+    if (!port.takes(bytes.length))
+      throw new UsageError(
+        `a message of ${bytes.length} bytes, and port ${quoted(port.name)} holds ${port.bounds.bytes}`,
+      );
+    if (ports.length > mostEnds || new Set(ports).size < ports.length)
+      throw new UsageError(`up to ${mostEnds} ends of ports go along with a message, each once`);
+    for (const end of ports) {
+      end.checkHeld();
+      if (end === this) throw new UsageError('an end cannot be sent through itself');
+    }
+    if (!port.hasRoom(bytes.length)) return false;
+    port.push({ bytes: transfer ? bytes : bytes.slice(), ends: ports.map((end) => end.give()) });
+    return true;
+  }
+}
+
+const closed = (port: Port): ClosedError =>
+  new ClosedError(
+    `port ${quoted(port.name)} is closed${port.reason === undefined ? '' : `: ${port.reason}`}`,
+    port.reason,
+  );
+
+/** Where the host receives. */
+export class Receiver extends HostEnd {
+  /** Another one for the same port: each message goes to one of them. Throws UsageError where this one was closed. */
+  clone(): Receiver {
+    this.checkHeld();
+    return new Receiver(new End(this.end.port, 'receive', true));
+  }
+
+  /** The next message; undefined once nobody sends any more and all was received. */
+  async receive(options: ReceivingOptions = {}): Promise<Received | undefined> {
+    receivingOptions(options, theOptions);
+    for (;;) {
+      this.checkHeld();
+      const { port } = this.end;
+      if (port.size > 0) return this.taken();
+      if (port.isOver('receive')) return undefined;
+      await this.ready('receive', options.signal);
+    }
+  }
+
+  private taken(): Received {
+    const { bytes, ends } = this.end.port.shift();
+    this.end.port.passOn();
+    return { bytes, ports: ends.map(hostEnd) };
+  }
+
+  /** What whoever closed the port has told. */
+  get reason(): string | undefined {
+    return this.end.port.reason;
+  }
+
+  /** All messages, until nobody sends any more; who leaves the loop lets go of the port. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Received, void, undefined> {
+    try {
+      for (let message = await this.receive(); message !== undefined; message = await this.receive()) yield message;
+    } finally {
+      this.close();
+    }
+  }
+}
+
+const hostEnd = (end: End): Sender | Receiver => {
+  end.pass(true);
+  return end.side === 'send' ? new Sender(end) : new Receiver(end);
+};

@@ -1,0 +1,317 @@
+// What a guest imports from `wasbox` to talk: each call works on the member's handles and memory, and comes to a size, a
+// handle, or a code. A call that has to wait suspends the VM, and is made again.
+
+import { type HostContext, type HostFunction, retryHostFunction } from '../host/define.ts';
+import { HostModule } from '../host/module.ts';
+import { NotYet } from '../host/not-yet.ts';
+import type { WholeState } from '../host/state.ts';
+import { UsageError } from '../spec/errors.ts';
+import { isA } from '../spec/told.ts';
+import { codes, Refused, refuse } from './codes.ts';
+import type { Handles, Home, Want } from './handles.ts';
+import { End } from './port.ts';
+
+/** By this name guests import the calls. */
+export const importName = 'wasbox';
+/** What snapshots call the state. */
+const stateName = 'talk';
+
+/** Ends that go along with one message. */
+export const mostEnds = 16;
+/** Handles that one `poll` looks at. */
+const mostPolled = 1024;
+/** Bytes of names and reasons. */
+const mostText = 200;
+/** As for what a guest copies itself. */
+const bytesPerUnit = 16;
+const handleBytes = 4;
+/** Of a handle that is polled: it takes as long as to copy so many bytes. */
+const pollBytes = 256;
+
+/** What one call works on. */
+class Scene {
+  readonly handles: Handles;
+  readonly home: Home;
+
+  constructor(private readonly context: HostContext<Handles>) {
+    this.handles = context.state;
+    this.home = this.handles.home;
+  }
+
+  /** Whether it was asked before, and had to wait. */
+  get again(): boolean {
+    return this.context.callId !== undefined;
+  }
+
+  /** Bytes of the memory. Throws Refused where they are not in it. */
+  bytes(at: number, length: number): Uint8Array {
+    const memory = this.memory();
+    if (at + length > memory.length) refuse('fault');
+    this.context.spend(length / bytesPerUnit);
+    return memory.subarray(at, at + length);
+  }
+
+  private memory(): Uint8Array {
+    try {
+      return this.context.memory();
+    } catch (error) {
+      if (isA(error, UsageError)) refuse('fault');
+      throw error;
+    }
+  }
+
+  text(at: number, length: number): string {
+    if (length > mostText) refuse('invalid');
+    try {
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(this.bytes(at, length).slice());
+    } catch (error) {
+      if (isA(error, Refused)) throw error;
+      return refuse('invalid');
+    }
+  }
+
+  list(at: number, count: number): number[] {
+    const bytes = this.bytes(at, count * handleBytes);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    return Array.from({ length: count }, (_, i) => view.getUint32(i * handleBytes, true));
+  }
+
+  putList(at: number, values: readonly number[]): void {
+    const bytes = this.bytes(at, values.length * handleBytes);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    values.forEach((value, i) => {
+      view.setUint32(i * handleBytes, value, true);
+    });
+  }
+
+  spend(bytes: number): void {
+    this.context.spend(bytes / bytesPerUnit);
+  }
+
+  wait(...wants: readonly Want[]): Waits {
+    return { wants };
+  }
+}
+
+/** A call has to wait, for any of these, or until a time in ms since 1970. */
+interface Waits {
+  readonly wants: readonly Want[];
+  readonly until?: number | undefined;
+}
+
+type Result = number | Waits;
+type Act = (scene: Scene, ...args: never[]) => Result;
+
+// Sending and receiving
+
+function send(scene: Scene, handle: number, at: number, length: number, list = 0, count = 0): Result {
+  const { port } = scene.handles.at(handle, 'send');
+  if (port.isOver('send')) refuse('closed');
+  if (!port.takes(length) || count > mostEnds) refuse('tooLarge');
+  const bytes = scene.bytes(at, length);
+  const along = count === 0 ? [] : scene.list(list, count);
+  // Each is there, and there once.
+  for (const other of along) scene.handles.at(other);
+  if (new Set(along).size < count) refuse('badPort');
+  if (!port.hasRoom(length)) return scene.wait({ port, side: 'send' });
+  port.push({ bytes: bytes.slice(), ends: along.map((other) => scene.handles.take(other)) });
+  return codes.done;
+}
+
+/** Of a message that is larger than there is room for, the size: it stays where it is. */
+function receive(scene: Scene, handle: number, at: number, capacity: number, list = 0, most = 0, count = -1): Result {
+  const { port } = scene.handles.at(handle, 'receive');
+  const message = port.next;
+  if (message === undefined) return port.isOver('receive') ? refuse('closed') : scene.wait({ port, side: 'receive' });
+  const { bytes, ends } = message;
+  if (bytes.length > capacity) return bytes.length;
+  const into = scene.bytes(at, bytes.length);
+  if (count >= 0) {
+    if (ends.length > most) refuse('tooLarge');
+    if (ends.length > scene.handles.room) refuse('limit');
+    scene.bytes(list, ends.length * handleBytes);
+    scene.bytes(count, handleBytes);
+  }
+  port.shift();
+  into.set(bytes);
+  if (count < 0) for (const end of ends) end.release();
+  else {
+    scene.putList(
+      list,
+      ends.map((end) => scene.handles.add(end)),
+    );
+    scene.putList(count, [ends.length]);
+  }
+  return bytes.length;
+}
+
+/** The place in the list of the first that it is worth to ask. `timeout`: nanoseconds; less than 0 for no end. */
+function poll(scene: Scene, list: number, count: number, timeout: bigint): Result {
+  if (count === 0 || count > mostPolled) refuse('invalid');
+  const { handles } = scene;
+  const wants = scene.list(list, count).map((handle) => handles.at(handle));
+  scene.spend(pollBytes * count);
+  const ready = wants.findIndex(({ port, side }) => port.isReady(side));
+  if (ready >= 0) return ready;
+  const until = scene.again ? handles.until : timeout < 0n ? undefined : Date.now() + Number(timeout) / 1e6;
+  if (until !== undefined && until <= Date.now()) refuse('again');
+  return { wants, until };
+}
+
+/** What would have to wait comes to `again`. */
+const atOnce =
+  (act: Act): Act =>
+  (scene, ...args) => {
+    const result = act(scene, ...args);
+    return typeof result === 'number' ? result : refuse('again');
+  };
+
+// Handles
+
+function close(scene: Scene, handle: number): Result {
+  scene.handles.take(handle).release();
+  return codes.done;
+}
+
+/** For everybody, with a reason. */
+function shut(scene: Scene, handle: number, at: number, length: number): Result {
+  const { port } = scene.handles.at(handle);
+  const reason = scene.text(at, length);
+  scene.handles.take(handle).release();
+  port.close(reason);
+  return codes.done;
+}
+
+function clone(scene: Scene, handle: number): Result {
+  const end = scene.handles.at(handle);
+  if (scene.handles.room === 0) refuse('limit');
+  return scene.handles.add(end.clone());
+}
+
+/** Writes two handles: where one receives, and where one sends. */
+function make(scene: Scene, messages: number, bytes: number, at: number): Result {
+  if (messages === 0) refuse('invalid');
+  scene.bytes(at, 2 * handleBytes);
+  if (scene.handles.room < 2) refuse('limit');
+  const port = scene.home.makePort({ messages, bytes });
+  if (port === undefined) return refuse('limit');
+  const ends = [new End(port, 'receive'), new End(port, 'send')];
+  scene.putList(
+    at,
+    ends.map((end) => scene.handles.add(end)),
+  );
+  return codes.done;
+}
+
+function named(scene: Scene, at: number, length: number): Result {
+  return scene.handles.names.get(scene.text(at, length)) ?? refuse('badPort');
+}
+
+// Topics
+
+/** A handle by which all is received that is published from now on. */
+function subscribe(scene: Scene, name: number, length: number, messages: number, bytes: number): Result {
+  if (messages === 0) refuse('invalid');
+  const title = scene.text(name, length);
+  if (scene.handles.room === 0) refuse('limit');
+  const topic = scene.home.topic(title);
+  const port = topic && scene.home.makePort({ messages, bytes });
+  if (topic === undefined || port === undefined) return refuse('limit');
+  topic.add(new End(port, 'send'));
+  return scene.handles.add(new End(port, 'receive'));
+}
+
+/** To how many it went: to all, or nobody has it yet. */
+function publish(scene: Scene, name: number, length: number, at: number, size: number): Result {
+  const topic = scene.home.topic(scene.text(name, length));
+  if (topic === undefined) return refuse('limit');
+  const bytes = scene.bytes(at, size);
+  const ports = topic.listeners();
+  if (ports.some((port) => !port.takes(size))) refuse('tooLarge');
+  const full = ports.filter((port) => !port.hasRoom(size));
+  scene.spend(ports.length * (size + pollBytes));
+  if (full.length > 0) return scene.wait(...full.map((port) => ({ port, side: 'send' as const })));
+  for (const port of ports) port.push({ bytes: bytes.slice(), ends: [] });
+  return ports.length;
+}
+
+/** By name: types of the parameters, and what it does. Numbers have no sign; all calls come to an `i32`. */
+const calls: Readonly<Record<string, readonly [params: string, act: Act]>> = {
+  send: ['i32 i32 i32', send as Act],
+  try_send: ['i32 i32 i32', atOnce(send as Act)],
+  receive: ['i32 i32 i32', receive as Act],
+  try_receive: ['i32 i32 i32', atOnce(receive as Act)],
+  send_ports: ['i32 i32 i32 i32 i32', send as Act],
+  receive_ports: ['i32 i32 i32 i32 i32 i32', receive as Act],
+  poll: ['i32 i32 i64', poll as Act],
+  close: ['i32', close as Act],
+  shut: ['i32 i32 i32', shut as Act],
+  clone: ['i32', clone as Act],
+  make: ['i32 i32 i32', make as Act],
+  named: ['i32 i32', named as Act],
+  subscribe: ['i32 i32 i32 i32', subscribe as Act],
+  publish: ['i32 i32 i32 i32', publish as Act],
+};
+
+/** Whose members are made now: a VM makes its state, or gives it back, in the midst of that. */
+let home: Home | undefined;
+
+/** VMs that are made or restored meanwhile are at home there. */
+export function within<T>(there: Home, act: () => T): T {
+  const before = home;
+  home = there;
+  try {
+    return act();
+  } finally {
+    home = before;
+  }
+}
+
+function atHome(): Home {
+  if (home === undefined) throw new UsageError('only members of a Group talk, and this VM is in none');
+  return home;
+}
+
+/** The calls, and the handles as what a VM has of them. */
+export const guests = new HostModule<Handles>({
+  name: stateName,
+  state: {
+    create: () => atHome().newHandles(),
+    save: (handles) => ({ data: handles.save() }),
+    restore: ({ data }: WholeState) => atHome().restoreHandles(data),
+  },
+  functions: Object.fromEntries(Object.entries(calls).map(([name, [params, act]]) => [name, functionOf(params, act)])),
+  keepsViews: false,
+});
+
+function functionOf(params: string, act: Act): HostFunction {
+  const types = params.split(' ') as ('i32' | 'i64')[];
+  return retryHostFunction(types, ['i32'], (...given: unknown[]) => {
+    const context = given.pop() as HostContext<Handles>;
+    const args = given.map((arg) => (typeof arg === 'number' ? arg >>> 0 : arg));
+    return perform(act, new Scene(context), args);
+  });
+}
+
+/** The group is told by the handles what is waited for: nobody else asks. */
+const waiting = new NotYet({});
+
+function perform(act: Act, scene: Scene, args: readonly unknown[]): number | NotYet {
+  const { handles } = scene;
+  try {
+    const result = act(scene, ...(args as never[]));
+    if (typeof result === 'number') return settled(handles, result);
+    handles.wants = result.wants;
+    handles.until = result.until;
+    return waiting;
+  } catch (error) {
+    if (error instanceof Refused) return settled(handles, error.result);
+    throw error;
+  }
+}
+
+function settled(handles: Handles, result: number): number {
+  handles.wants = [];
+  handles.until = undefined;
+  return result;
+}

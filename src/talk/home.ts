@@ -1,0 +1,67 @@
+// Where members are at home: the ports and topics of the group that their handles are of.
+
+import type { CallsOf } from './calls.ts';
+import { Handles, type Home } from './handles.ts';
+import type { End, Port, PortBounds } from './port.ts';
+import type { Ports } from './ports.ts';
+import type { Topic } from './topic.ts';
+
+/** An end that a member is given, by the name by which it finds it. */
+export type Given = readonly [name: string, end: End];
+
+export class GroupHome implements Home {
+  /** Whose handles are made or given back now, and what it is given. */
+  private making: { readonly member: string; readonly given: readonly Given[] } = { member: '', given: [] };
+  /** Ports by their numbers in the snapshot that is read now, and numbers in the one that is made now. */
+  private read: readonly Port[] = [];
+  private readonly numbers = new Map<Port, number>();
+
+  constructor(
+    private readonly ports: Ports,
+    readonly calls: CallsOf,
+  ) {}
+
+  makePort(bounds: PortBounds): Port | undefined {
+    return this.ports.make(bounds);
+  }
+
+  topic(name: string): Topic | undefined {
+    return this.ports.topic(name);
+  }
+
+  /** The next handles are those of the member. */
+  prepare(member: string, given: readonly Given[] = []): void {
+    this.making = { member, given };
+  }
+
+  newHandles(): Handles {
+    const handles = new Handles(this, this.making.member);
+    for (const [name, end] of this.making.given) handles.names.set(name, handles.add(end));
+    return handles;
+  }
+
+  restoreHandles(saved: unknown): Handles {
+    return Handles.restore(saved, this.read, this, this.making.member);
+  }
+
+  /** From now on a snapshot with these ports is read. */
+  beginReading(ports: readonly Port[]): void {
+    this.read = ports;
+  }
+
+  /** From now on a snapshot is made. */
+  beginSaving(): void {
+    this.numbers.clear();
+  }
+
+  numberOf(port: Port): number {
+    const known = this.numbers.get(port) ?? this.numbers.size;
+    this.numbers.set(port, known);
+    return known;
+  }
+
+  /** Ports that have a number, in the order of those. */
+  get numbered(): readonly Port[] {
+    return [...this.numbers.keys()];
+  }
+}

@@ -1,0 +1,225 @@
+// A port: a bounded queue of messages, first in, first out, and who has hold of its two ends. It knows nothing of VMs: who
+// waits is whatever can be woken.
+
+export type Side = 'send' | 'receive';
+export const sides: readonly Side[] = ['send', 'receive'];
+export const opposite = (side: Side): Side => (side === 'send' ? 'receive' : 'send');
+
+/** How much a port holds. */
+export interface PortBounds {
+  readonly messages: number;
+  /** Bytes of all messages. */
+  readonly bytes: number;
+}
+
+/** Bytes, and hold of ports that goes along. */
+export interface Message {
+  readonly bytes: Uint8Array;
+  readonly ends: readonly End[];
+}
+
+/** Whoever waits until a port can be asked again. */
+export interface Waiter {
+  wake(): void;
+}
+
+/** Somebody's hold of one end of a port: a guest's, a message's, or the host's. */
+export class End {
+  private held = true;
+
+  constructor(
+    readonly port: Port,
+    readonly side: Side,
+    private ofHost = false,
+  ) {
+    port.took(side, ofHost);
+  }
+
+  get isHeld(): boolean {
+    return this.held;
+  }
+
+  /** Another hold of the same end, by a guest. */
+  clone(): End {
+    return new End(this.port, this.side);
+  }
+
+  /** It changes hands. */
+  pass(toHost: boolean): this {
+    if (toHost !== this.ofHost) this.port.passed(this.side, toHost);
+    this.ofHost = toHost;
+    return this;
+  }
+
+  release(): void {
+    if (!this.held) return;
+    this.held = false;
+    this.port.released(this.side, this.ofHost);
+  }
+}
+
+export class Port {
+  private readonly holders: Record<Side, number> = { send: 0, receive: 0 };
+  private readonly ofHost: Record<Side, number> = { send: 0, receive: 0 };
+  private readonly waiting: Record<Side, Set<Waiter>> = { send: new Set(), receive: new Set() };
+  private queue: (Message | undefined)[] = [];
+  private first = 0;
+  private held = 0;
+  private told: string | undefined;
+  private isShut = false;
+
+  constructor(
+    readonly id: number,
+    readonly name: string,
+    readonly bounds: PortBounds,
+    /** Nobody has hold of either end any more. */
+    private readonly gone: () => void = () => {},
+  ) {}
+
+  // Who has hold of it
+
+  took(side: Side, ofHost: boolean): void {
+    this.holders[side]++;
+    if (ofHost) this.ofHost[side]++;
+  }
+
+  passed(side: Side, toHost: boolean): void {
+    this.ofHost[side] += toHost ? 1 : -1;
+  }
+
+  released(side: Side, ofHost: boolean): void {
+    this.holders[side]--;
+    if (ofHost) this.ofHost[side]--;
+    if (this.holders[side] > 0) return;
+    if (side === 'receive') this.clear();
+    this.wakeAll();
+    if (this.holders[opposite(side)] === 0) this.gone();
+  }
+
+  /** Of one that was restored: what nobody has hold of does not stay. */
+  settle(): void {
+    if (this.holders.receive > 0) return;
+    this.clear();
+    if (this.holders.send === 0) this.gone();
+  }
+
+  /** Whether the host, which may do anything at any time, has hold of the end. */
+  isHeldByHost(side: Side): boolean {
+    return this.ofHost[side] > 0;
+  }
+
+  /** No message is taken any more; those that are in it can be received. */
+  close(reason?: string): void {
+    if (this.isShut) return;
+    this.isShut = true;
+    this.told = reason;
+    this.wakeAll();
+  }
+
+  get wasClosed(): boolean {
+    return this.isShut;
+  }
+
+  get reason(): string | undefined {
+    return this.told;
+  }
+
+  /** Whether nothing can be sent any more, or nothing be received. */
+  isOver(side: Side): boolean {
+    if (side === 'send') return this.isShut || this.holders.receive === 0;
+    return this.size === 0 && (this.isShut || this.holders.send === 0);
+  }
+
+  // Messages
+
+  get size(): number {
+    return this.queue.length - this.first;
+  }
+
+  get bytes(): number {
+    return this.held;
+  }
+
+  get messages(): readonly Message[] {
+    return this.queue.slice(this.first) as Message[];
+  }
+
+  /** Whether a message of so many bytes ever fits. */
+  takes(length: number): boolean {
+    return length <= this.bounds.bytes && this.bounds.messages > 0;
+  }
+
+  hasRoom(length: number): boolean {
+    return this.size < this.bounds.messages && this.held + length <= this.bounds.bytes;
+  }
+
+  /** Whether it is worth asking: there is a message, or room for one, or nothing will come of it any more. */
+  isReady(side: Side): boolean {
+    return this.isOver(side) || (side === 'receive' ? this.size > 0 : this.hasRoom(0));
+  }
+
+  /** There must be room. */
+  push(message: Message): void {
+    this.queue.push(message);
+    this.held += message.bytes.length;
+    this.wakeOne('receive');
+  }
+
+  get next(): Message | undefined {
+    return this.queue[this.first];
+  }
+
+  /** Takes the next message out. There must be one. */
+  shift(): Message {
+    const message = this.queue[this.first] as Message;
+    this.queue[this.first++] = undefined;
+    this.held -= message.bytes.length;
+    if (this.first === this.queue.length) {
+      this.queue.length = 0;
+      this.first = 0;
+    } else if (this.first >= 64 && this.first * 2 > this.queue.length) {
+      this.queue = this.queue.slice(this.first);
+      this.first = 0;
+    }
+    this.wakeOne('send');
+    return message;
+  }
+
+  private clear(): void {
+    const { messages } = this;
+    this.queue = [];
+    this.first = 0;
+    this.held = 0;
+    for (const { ends } of messages) for (const end of ends) end.release();
+  }
+
+  // Waiting: who came first is woken first, and others once that one has asked.
+
+  wait(side: Side, waiter: Waiter): void {
+    this.waiting[side].add(waiter);
+  }
+
+  forget(side: Side, waiter: Waiter): void {
+    this.waiting[side].delete(waiter);
+  }
+
+  /** Somebody who was woken has asked: what is left is for the next. */
+  passOn(): void {
+    for (const side of sides) if (this.isReady(side)) this.wakeOne(side);
+  }
+
+  private wakeOne(side: Side): void {
+    for (const waiter of this.waiting[side]) {
+      this.waiting[side].delete(waiter);
+      return waiter.wake();
+    }
+  }
+
+  private wakeAll(): void {
+    for (const side of sides) {
+      const waiters = [...this.waiting[side]];
+      this.waiting[side].clear();
+      for (const waiter of waiters) waiter.wake();
+    }
+  }
+}

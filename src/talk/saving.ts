@@ -1,0 +1,161 @@
+// A group as data, and out of data again: its members' VMs, its ports with what is in them, and the calls that are under way.
+
+import type { Module } from '../runtime/module.ts';
+import { UsageError } from '../spec/errors.ts';
+import { attempt, quoted } from '../spec/told.ts';
+import type { EngineName } from '../vm/engines.ts';
+import { VM } from '../vm.ts';
+import { Call } from './calls.ts';
+import { Receiver, Sender } from './ends.ts';
+import { PeerError } from './errors.ts';
+import { guests, importName, within } from './guest.ts';
+import type { Handles } from './handles.ts';
+import type { GroupHome } from './home.ts';
+import { Member, type MemberOutcome } from './member.ts';
+import type { GroupRestoreOptions } from './options.ts';
+import { End, type Port } from './port.ts';
+import type { Ports } from './ports.ts';
+import type { GroupData, SavedCall, SavedEnd, SavedMember, SavedPort } from './snapshot.ts';
+import type { Turns } from './turns.ts';
+
+/** What a group is. */
+export interface Parts {
+  readonly engine: EngineName | undefined;
+  readonly ports: Ports;
+  readonly turns: Turns;
+  readonly home: GroupHome;
+  /** Ends of ports that the host had when the group was saved, by name of the port. */
+  readonly senders: Map<string, Sender>;
+  readonly receivers: Map<string, Receiver>;
+}
+
+/** A VM's handles; undefined where nothing that it imports is of ours. */
+export const handlesOf = (vm: VM): Handles | undefined => attempt(() => vm.state(guests), undefined);
+
+// Saving
+
+/** No turn must be under way. Throws SnapshotError. */
+export function savedGroup({ ports, turns, home }: Parts): GroupData {
+  home.beginSaving();
+  const members = turns.list.map(savedMember);
+  const serving = turns.list.flatMap((member) => member.serving ?? []);
+  const calls = [...new Set([...turns.calls.values(), ...serving])].sort((a, b) => a.id - b.id);
+  for (const port of ports.list) home.numberOf(port);
+  return {
+    members,
+    calls: calls.map((call) => savedCall(call, serving.includes(call))),
+    nextCall: turns.nextCall,
+    topics: ports.topics.map((topic) => ({
+      name: topic.name,
+      ports: topic.listeners().map((port) => home.numberOf(port)),
+    })),
+    ports: home.numbered.map((port) => savedPort(port, home)),
+  };
+}
+
+function savedMember({ name, module, hasProgram, fuel, outcome, vm }: Member): SavedMember {
+  return {
+    ...{ name, module: module.hash, hasProgram },
+    fuel: Number.isFinite(fuel) ? fuel : null,
+    outcome: outcome?.status === 'failed' ? { status: 'failed', error: outcome.error.message } : (outcome ?? null),
+    vm: vm?.save() ?? null,
+  };
+}
+
+const savedCall = ({ id, caller, callee, name, args, answer }: Call, isServing: boolean): SavedCall => ({
+  ...{ id, caller, callee, name, args },
+  state: isServing ? 'serving' : answer === undefined ? 'queued' : 'answered',
+  answer: answer === undefined ? null : 'error' in answer ? { error: answer.error.message } : answer,
+});
+
+const savedPort = (port: Port, home: GroupHome): SavedPort => ({
+  name: port.name,
+  ...port.bounds,
+  closed: port.wasClosed,
+  reason: port.reason ?? null,
+  host: { send: port.isHeldByHost('send'), receive: port.isHeldByHost('receive') },
+  queue: port.messages.map(({ bytes, ends }) => ({
+    bytes,
+    ends: ends.map((end): SavedEnd => [home.numberOf(end.port), end.side]),
+  })),
+});
+
+// Restoring
+
+/** Fills a group that is new. Throws SnapshotError, LimitError, LinkError, UsageError for a module that is not given. */
+export function fill(group: Parts, data: GroupData, options: GroupRestoreOptions): void {
+  const ports = data.ports.map(({ name, messages, bytes }) => group.ports.makeOrThrow({ messages, bytes }, name));
+  group.home.beginReading(ports);
+  for (const saved of data.members) group.turns.join(restoredMember(group, saved, options));
+  data.ports.forEach((saved, i) => {
+    fillPort(group, saved, ports[i] as Port, ports);
+  });
+  for (const { name, ports: numbers } of data.topics)
+    for (const number of numbers) group.ports.topic(name)?.add(new End(ports[number] as Port, 'send'));
+  restoreCalls(group, data);
+  for (const port of ports) port.settle();
+  // Now that all have hold of what they had.
+  for (const { name, outcome } of data.members)
+    if (outcome !== null) group.turns.members.get(name)?.end(restoredOutcome(outcome, name));
+  for (const member of group.turns.list) {
+    group.turns.join(member);
+    if (member.vm !== undefined && member.vm.status !== 'idle') group.turns.wake(member);
+  }
+  group.home.beginReading([]);
+}
+
+function restoredMember(
+  { engine, home, turns }: Parts,
+  { name, module: hash, hasProgram, fuel, vm: snapshot }: SavedMember,
+  { modules = [], imports, memberLimits: limits }: GroupRestoreOptions,
+): Member {
+  const besides = imports?.(name) ?? {};
+  const member = new Member(name, moduleOf(name, hash, modules), besides, hasProgram, turns);
+  member.fuel = fuel ?? Number.POSITIVE_INFINITY;
+  if (snapshot === null) return member;
+  home.prepare(name);
+  within(home, () => {
+    const given = { ...besides, [importName]: guests.functions };
+    member.vm = VM.restore(snapshot, { engine, limits, modules, imports: given });
+    member.handles = handlesOf(member.vm);
+  });
+  return member;
+}
+
+function moduleOf(name: string, hash: string, modules: readonly Module[]): Module {
+  const module = modules.find((each) => each.hash === hash);
+  if (module === undefined)
+    throw new UsageError(`the module of ${quoted(name)} (${quoted(hash)}) is needed, and was not given`);
+  return module;
+}
+
+function fillPort(
+  { senders, receivers }: Parts,
+  { queue, closed, reason, host, name }: SavedPort,
+  port: Port,
+  ports: readonly Port[],
+): void {
+  for (const { bytes, ends } of queue)
+    port.push({ bytes, ends: ends.map(([number, side]) => new End(ports[number] as Port, side)) });
+  if (closed) port.close(reason ?? undefined);
+  if (host.send) senders.set(name, new Sender(new End(port, 'send', true)));
+  if (host.receive) receivers.set(name, new Receiver(new End(port, 'receive', true)));
+}
+
+function restoreCalls({ turns }: Parts, { calls, nextCall }: GroupData): void {
+  turns.nextCall = nextCall;
+  for (const { id, caller, callee, name, args, state, answer } of calls) {
+    const call = new Call(id, caller, callee, name, args);
+    call.isAwaited = true;
+    // The others were made by members that have ended since.
+    if (turns.members.get(caller)?.handles?.call?.id === id) turns.calls.set(caller, call);
+    const member = turns.members.get(callee);
+    if (state === 'serving' && member !== undefined) member.serving = call;
+    else if (state === 'queued') member?.calls.push(call);
+    else if (answer !== null)
+      call.answer = 'values' in answer ? answer : { error: new PeerError(answer.error, call.callee) };
+  }
+}
+
+const restoredOutcome = (outcome: Exclude<SavedMember['outcome'], null>, name: string): MemberOutcome =>
+  outcome.status === 'failed' ? { status: 'failed', error: new PeerError(outcome.error, name) } : outcome;
