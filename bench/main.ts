@@ -22,6 +22,7 @@ import { rewriting, startup } from './startup.ts';
 import { checkpoints, forks } from './state/section.ts';
 import { sleepers } from './state/sleepers.ts';
 import { markdown } from './table.ts';
+import { cuts, talking, waiters } from './talk/section.ts';
 import { wasiPrograms, wasiSaves } from './wasi.ts';
 
 const parts = {
@@ -37,6 +38,7 @@ const parts = {
   snapshots: [snapshots],
   state: [checkpoints, forks],
   sleepers: [sleepers],
+  talk: [talking, waiters, cuts],
   moving: [moving],
   wasi: [wasiPrograms, wasiSaves],
   latency: [latency],

@@ -17,6 +17,7 @@ export default {
   tsconfig: '../tsconfig.json',
   entryPoints: [
     '../src/index.ts',
+    '../src/talk/index.ts',
     '../src/pool/index.ts',
     '../src/store/disk/index.ts',
     '../src/wasi/node/index.ts',

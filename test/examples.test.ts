@@ -32,7 +32,7 @@ async function linesOf(name: string, cwd: string, ...args: string[]): Promise<st
 
 test.serial('the modules are what the texts beside them assemble to', async (t) => {
   const all = await guests();
-  t.is(all.length, 6);
+  t.is(all.length, 9);
   for (const { target, bytes } of all)
     t.deepEqual(new Uint8Array(await readFile(target)), new Uint8Array(bytes), target);
 });
@@ -123,6 +123,52 @@ test.serial('batch: late jobs go on, and all end', async (t) => {
     ],
   );
   t.is(counts.length + lines.filter((line) => line.includes(' was late')).length, lines.length);
+});
+
+test.serial('chat: processes go on with all guests, nothing is said twice, and nothing is lost', async (t) => {
+  const folder = await emptyFolder(t);
+  const file = join(folder, 'chat.wbx');
+  const said = (lines: string[]) => lines.filter((line) => !line.startsWith(' '));
+  const first = await linesOf('chat', folder);
+  t.deepEqual(said(first), [
+    'Ada: Bob, have you seen my umbrella?',
+    'Bob: The red one? Cleo borrowed it.',
+    'Cleo: I brought it back on Friday, Ada.',
+    'Ada: On Friday I came home wet. Bob?',
+  ]);
+  t.regex(first.at(-1) as string, /^ {2}saved \d+ bytes$/);
+  const kept = await readFile(file);
+  const second = said(await linesOf('chat', folder));
+  t.deepEqual(second, [
+    'Bob: It may be in my hall. Did you leave it there, Cleo?',
+    'Cleo: I did, and Bob was asleep.',
+    'Bob: Then come and take it at five, Ada.',
+    'Ada: At five I am at work. Cleo, could you go?',
+  ]);
+  // From the same state once more, in the same way.
+  await writeFile(file, kept);
+  t.deepEqual(said(await linesOf('chat', folder)), second);
+  t.deepEqual(await linesOf('chat', folder), [
+    'Cleo: I could, if Bob is at home.',
+    'Bob: I am. By the way, Ada: it will rain at six.',
+    'Ada: Then I want it before six. Thank you both!',
+    '  Ada has left, and heard 8 lines',
+    '  Bob has left, and heard 7 lines',
+    '  Cleo has left, and heard 7 lines',
+  ]);
+  t.deepEqual(await readdir(folder), []);
+});
+
+test.serial('map-reduce: a worker fails, and the others do the rest', async (t) => {
+  const lines = await linesOf('map-reduce', await emptyFolder(t));
+  const last = lines.pop();
+  t.is(last, 'the sum of 7 of 8 lines is 254');
+  // Who takes which line depends on how fast the host is.
+  t.deepEqual(lines.map((line) => line.replaceAll(/ \d/g, '')).sort(), [
+    'worker failed: unreachable',
+    'worker took lines',
+    'worker took lines',
+  ]);
 });
 
 test.serial('package: SQLite on wasbox', async (t) => {

@@ -41,6 +41,10 @@ export interface CallsOf {
   begin(caller: string, target: Target, args: readonly Value[]): Call;
   /** The caller has the answer. */
   end(call: Call): void;
+  /** What a member called for is of no use any more. */
+  forget(caller: string): void;
+  /** A member would have to wait: others have their turns, until what it waits for is there, which is returned; or not. */
+  meanwhile(isThere: () => boolean): boolean;
 }
 
 /** What is called. */
@@ -89,16 +93,21 @@ function functionOf(target: Target, { params, results }: FuncType): HostFunction
       `${quoted(target.name)} of ${quoted(target.callee)} takes or returns references, which do not cross between VMs`,
     );
   const host = retryHostFunction(params, results, (...given: unknown[]) => {
-    const { state } = given.pop() as HostContext<Handles>;
-    return perform(state.home.calls, target, state, given);
+    const { state, callId } = given.pop() as HostContext<Handles>;
+    return perform(state.home.calls, target, state, given, callId !== undefined);
   });
   return ownedBy(guests, { [target.name]: host })[target.name] as HostFunction;
 }
 
-function perform(group: CallsOf, target: Target, state: Handles, args: readonly Value[]): unknown {
+/** `again`: it was asked before, and had to wait. */
+function perform(group: CallsOf, target: Target, state: Handles, args: readonly Value[], again: boolean): unknown {
   const { member } = state;
-  const underWay = state.call === undefined ? undefined : group.callOf(member);
-  if (underWay === undefined) checkRing(group, member, target.callee);
+  const underWay = again ? group.callOf(member) : undefined;
+  if (underWay === undefined) {
+    // One that could not wait is still under way, and nobody wants it.
+    group.forget(member);
+    checkRing(group, member, target.callee);
+  }
   const call = underWay ?? group.begin(member, target, args);
   const { answer } = call;
   state.call = answer === undefined ? call : undefined;

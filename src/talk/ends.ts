@@ -14,6 +14,7 @@ export interface Received {
   readonly ports: readonly (Sender | Receiver)[];
 }
 
+/** How the host sends. */
 export interface SendOptions {
   /** Given away with the message: they cannot be used here any more. At most 16. */
   readonly ports?: readonly (Sender | Receiver)[] | undefined;
@@ -22,12 +23,16 @@ export interface SendOptions {
   /** Gives up waiting for room: then nothing was sent. */
   readonly signal?: Signal | undefined;
 }
+/** How the host receives. */
 export interface ReceivingOptions {
   /** Gives up waiting for a message. */
   readonly signal?: Signal | undefined;
 }
 
 abstract class HostEnd {
+  /** Each has one that waits here ask once more. */
+  private readonly waits = new Set<() => void>();
+
   /** @hidden */
   constructor(
     /** @hidden */
@@ -49,10 +54,16 @@ abstract class HostEnd {
     if (!this.end.isHeld) return;
     if (reason !== undefined) this.end.port.close(cut(String(reason)));
     this.end.release();
-    // Somebody here may have been woken for what is now another's.
+    this.stopWaiting();
+  }
+
+  /** Those that wait here find that it is theirs no more; what they were woken for is another's. */
+  private stopWaiting(): void {
+    for (const ask of this.waits) ask();
     this.end.port.passOn();
   }
 
+  /** For `using`. */
   [Symbol.dispose](): void {
     this.close();
   }
@@ -62,6 +73,7 @@ abstract class HostEnd {
     this.checkHeld();
     const copy = this.end.clone();
     this.end.release();
+    this.stopWaiting();
     return copy;
   }
 
@@ -73,19 +85,30 @@ abstract class HostEnd {
   /** Until it is worth asking again. Rejects with the signal's reason. */
   protected async ready(side: Side, signal: Signal | undefined): Promise<void> {
     const { port } = this.end;
-    let waiter: Waiter = { wake() {} };
-    let stop = () => {};
+    let over = () => {};
     try {
       await new Promise<void>((resolve, reject) => {
-        waiter = { wake: resolve };
-        stop = () => reject(signal?.reason);
+        const waiter: Waiter = { wake: resolve };
+        const ask = () => {
+          port.forget(side, waiter);
+          resolve();
+        };
+        const stop = () => {
+          // At once: nobody must be woken for a message that is not taken.
+          port.forget(side, waiter);
+          reject(signal?.reason);
+        };
+        over = () => {
+          this.waits.delete(ask);
+          signal?.removeEventListener('abort', stop);
+        };
         port.wait(side, waiter);
+        this.waits.add(ask);
         signal?.addEventListener('abort', stop);
         if (signal?.aborted === true) stop();
       });
     } finally {
-      port.forget(side, waiter);
-      signal?.removeEventListener('abort', stop);
+      over();
     }
   }
 }

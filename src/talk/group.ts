@@ -43,7 +43,7 @@ export class Group {
   constructor(private readonly options: GroupOptions = {}) {
     checkGroup(options);
     const ports = new Ports(limitsOf(options));
-    const turns = new Turns(options);
+    const turns = new Turns(options, () => ports.atHost);
     const home = new GroupHome(ports, turns);
     this.parts = { engine: options.engine, ports, turns, home, senders: new Map(), receivers: new Map() };
   }
@@ -69,13 +69,16 @@ export class Group {
     return this.parts.receivers.get(port) ?? nothingOf('receiver', port);
   }
 
-  /** All that is published under the name from now on; the port that it comes through has that name, too, unless told. Throws LimitError, UsageError. */
+  /**
+   * All that is published under the name from now on. The port that it comes through has the topic's name unless told, with a
+   * number where another has that. Throws LimitError, UsageError.
+   */
   subscribe(topic: string, options: PortOptions = {}): Receiver {
     checkName(topic, 'a topic');
     const { ports } = this.parts;
     const bounds = boundsOf(options);
     const found = ports.topicOrThrow(topic);
-    const port = ports.makeOrThrow(bounds, options.name ?? topic);
+    const port = ports.makeOrThrow(bounds, options.name ?? ports.free(topic));
     found.add(new End(port, 'send'));
     return new Receiver(new End(port, 'receive', true));
   }
@@ -106,6 +109,7 @@ export class Group {
       });
     } catch (error) {
       for (const [, end] of given) end.release();
+      turns.forget(name);
       vm.dispose();
       throw error;
     }

@@ -32,6 +32,7 @@ const pollBytes = 256;
 class Scene {
   readonly handles: Handles;
   readonly home: Home;
+  private cost = 0;
 
   constructor(private readonly context: HostContext<Handles>) {
     this.handles = context.state;
@@ -47,7 +48,7 @@ class Scene {
   bytes(at: number, length: number): Uint8Array {
     const memory = this.memory();
     if (at + length > memory.length) refuse('fault');
-    this.context.spend(length / bytesPerUnit);
+    this.cost += length;
     return memory.subarray(at, at + length);
   }
 
@@ -84,8 +85,19 @@ class Scene {
     });
   }
 
+  /** What was done so far, as bytes copied. */
   spend(bytes: number): void {
-    this.context.spend(bytes / bytesPerUnit);
+    this.cost += bytes;
+  }
+
+  /** It is asked, perhaps once more. */
+  begin(): void {
+    this.cost = 0;
+  }
+
+  /** It is done: the guest pays for it once, however often it was asked. */
+  pay(): void {
+    if (this.cost >= bytesPerUnit) this.context.spend(this.cost / bytesPerUnit);
   }
 
   wait(...wants: readonly Want[]): Waits {
@@ -298,20 +310,32 @@ const waiting = new NotYet({});
 
 function perform(act: Act, scene: Scene, args: readonly unknown[]): number | NotYet {
   const { handles } = scene;
-  try {
-    const result = act(scene, ...(args as never[]));
-    if (typeof result === 'number') return settled(handles, result);
-    handles.wants = result.wants;
-    handles.until = result.until;
+  const done = tried(act, scene, args);
+  if (typeof done !== 'number') {
+    handles.wants = done.wants;
+    handles.until = done.until;
     return waiting;
-  } catch (error) {
-    if (error instanceof Refused) return settled(handles, error.result);
-    throw error;
   }
-}
-
-function settled(handles: Handles, result: number): number {
+  scene.pay();
   handles.wants = [];
   handles.until = undefined;
-  return result;
+  return done;
+}
+
+/** To be suspended takes longer than most of what others do until this one could go on: so they do it first. */
+function tried(act: Act, scene: Scene, args: readonly unknown[]): Result {
+  const result = attempted(act, scene, args);
+  if (typeof result === 'number' || scene.again) return result;
+  const isThere = () => result.wants.some(({ port, side }) => port.isReady(side));
+  return scene.home.calls.meanwhile(isThere) ? attempted(act, scene, args) : result;
+}
+
+function attempted(act: Act, scene: Scene, args: readonly unknown[]): Result {
+  scene.begin();
+  try {
+    return act(scene, ...(args as never[]));
+  } catch (error) {
+    if (error instanceof Refused) return error.result;
+    throw error;
+  }
 }

@@ -15,6 +15,7 @@ export type MemberOutcome =
   /** It trapped, or is over a limit, or was cancelled. */
   | { readonly status: 'failed'; readonly error: Error };
 
+/** What a member does. */
 export type MemberStatus =
   /** It is its turn soon. */
   | 'ready'
@@ -44,6 +45,8 @@ export class Member {
   readonly calls: Call[] = [];
   /** What it does is waited for. @hidden */
   isReady = false;
+  /** Counts up with each member that begins to wait for ports. @hidden */
+  waitsSince = 0;
   /** Units that its program may use. @hidden */
   fuel = Number.POSITIVE_INFINITY;
   /** A service is asked, or the time is awaited: the host will wake it. */
@@ -52,7 +55,7 @@ export class Member {
   private wants: readonly Want[] = [];
   private timer: ReturnType<typeof setTimeout> | undefined;
   /** The work of the host that is under way. */
-  private awaited: Promise<void> | undefined;
+  private work: Promise<unknown> | undefined;
   private used = 0;
   private settle = (_: MemberOutcome): void => {};
   private readonly settled = new Promise<MemberOutcome>((resolve) => {
@@ -86,6 +89,7 @@ export class Member {
     return this.ended;
   }
 
+  /** What it does now; of a program that has ended, how. */
   get status(): MemberStatus {
     if (this.isReady) return 'ready';
     if (this.isBusy) return 'waiting';
@@ -137,13 +141,15 @@ export class Member {
   /** Until the host has done something. @hidden */
   await(begin: () => Promise<unknown>): void {
     this.noteAwaited(true);
-    if (this.awaited !== undefined) return;
-    const { vm } = this;
+    if (this.work !== undefined) return;
+    const work = begin();
+    this.work = work;
     const done = () => {
-      this.awaited = undefined;
-      if (this.vm === vm && this.isAwaited) this.wake();
+      if (this.work !== work) return;
+      this.work = undefined;
+      this.wake();
     };
-    this.awaited = begin().then(done, done);
+    work.then(done, done);
   }
 
   private stopWaiting(): void {
@@ -184,6 +190,9 @@ export class Member {
 
   /** What came of what it did. Returns who is to be told; undefined where that was its program. @hidden */
   over(outcome: MemberOutcome): Call | undefined {
+    this.stopWaiting();
+    this.askedAgain();
+    this.work = undefined;
     const { serving } = this;
     if (serving !== undefined) {
       this.answer(outcome);
@@ -204,12 +213,17 @@ export class Member {
 
   /** Its program ended, or ends now. @hidden */
   end(outcome: MemberOutcome): void {
-    if (this.ended !== undefined) return;
     this.stopWaiting();
     // It may have been woken for what is now another's.
     this.askedAgain();
-    this.ended = outcome;
+    if (this.ended !== undefined) return;
     this.handles?.release();
+    this.endedAs(outcome);
+  }
+
+  /** Its program has ended before; what it has of ports since is its own. @hidden */
+  endedAs(outcome: MemberOutcome): void {
+    this.ended = outcome;
     this.settle(outcome);
   }
 

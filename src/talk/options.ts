@@ -63,7 +63,7 @@ export interface MemberOptions {
 
 /** What a port is made with. */
 export interface PortOptions {
-  /** What errors and snapshots call it: up to 200 characters. */
+  /** What errors and snapshots call it, and no other port of the group: up to 200 characters. */
   readonly name?: string | undefined;
   /** The most messages that it holds; 64 unless told. */
   readonly messages?: number | undefined;

@@ -23,6 +23,42 @@ export interface Waiter {
   wake(): void;
 }
 
+/** In the order in which they came; mostly there is one. Each has seen the port as it was at a change, which are counted. */
+class Waiters {
+  private first: Waiter | undefined;
+  private firstSaw = 0;
+  private readonly others = new Map<Waiter, number>();
+
+  add(waiter: Waiter, saw: number): void {
+    if (this.first !== undefined || this.others.size > 0) this.others.set(waiter, saw);
+    else {
+      this.first = waiter;
+      this.firstSaw = saw;
+    }
+  }
+
+  delete(waiter: Waiter): void {
+    if (waiter === this.first) this.first = undefined;
+    else this.others.delete(waiter);
+  }
+
+  /** Who came first, unless nothing has changed since: then it has for nobody. */
+  take(change: number): Waiter | undefined {
+    const { first } = this;
+    if (first !== undefined) {
+      if (this.firstSaw === change) return undefined;
+      this.first = undefined;
+      return first;
+    }
+    for (const [waiter, saw] of this.others) {
+      if (saw === change) return undefined;
+      this.others.delete(waiter);
+      return waiter;
+    }
+    return undefined;
+  }
+}
+
 /** Somebody's hold of one end of a port: a guest's, a message's, or the host's. */
 export class End {
   private held = true;
@@ -54,22 +90,32 @@ export class End {
   release(): void {
     if (!this.held) return;
     this.held = false;
-    this.port.released(this.side, this.ofHost);
+    releasing.push(this);
+    if (releasing.length > 1) return;
+    // Messages of a port that nobody receives from have hold of others, and so on: one after the other, not within each other.
+    for (let i = 0; i < releasing.length; i++) {
+      const { port, side, ofHost } = releasing[i] as End;
+      port.released(side, ofHost);
+    }
+    releasing.length = 0;
   }
 }
+const releasing: End[] = [];
 
 export class Port {
   private readonly holders: Record<Side, number> = { send: 0, receive: 0 };
   private readonly ofHost: Record<Side, number> = { send: 0, receive: 0 };
-  private readonly waiting: Record<Side, Set<Waiter>> = { send: new Set(), receive: new Set() };
+  private readonly waiting: Record<Side, Waiters> = { send: new Waiters(), receive: new Waiters() };
   private queue: (Message | undefined)[] = [];
   private first = 0;
   private held = 0;
+  /** Counts what may be news to those who wait. */
+  private changes = 0;
   private told: string | undefined;
   private isShut = false;
 
   constructor(
-    readonly id: number,
+    /** No other one of the group has it. */
     readonly name: string,
     readonly bounds: PortBounds,
     /** Nobody has hold of either end any more. */
@@ -162,6 +208,7 @@ export class Port {
   push(message: Message): void {
     this.queue.push(message);
     this.held += message.bytes.length;
+    this.changes++;
     this.wakeOne('receive');
   }
 
@@ -181,6 +228,7 @@ export class Port {
       this.queue = this.queue.slice(this.first);
       this.first = 0;
     }
+    this.changes++;
     this.wakeOne('send');
     return message;
   }
@@ -196,7 +244,7 @@ export class Port {
   // Waiting: who came first is woken first, and others once that one has asked.
 
   wait(side: Side, waiter: Waiter): void {
-    this.waiting[side].add(waiter);
+    this.waiting[side].add(waiter, this.changes);
   }
 
   forget(side: Side, waiter: Waiter): void {
@@ -209,17 +257,15 @@ export class Port {
   }
 
   private wakeOne(side: Side): void {
-    for (const waiter of this.waiting[side]) {
-      this.waiting[side].delete(waiter);
-      return waiter.wake();
-    }
+    this.waiting[side].take(this.changes)?.wake();
   }
 
   private wakeAll(): void {
+    this.changes++;
     for (const side of sides) {
-      const waiters = [...this.waiting[side]];
-      this.waiting[side].clear();
-      for (const waiter of waiters) waiter.wake();
+      const waiters = this.waiting[side];
+      this.waiting[side] = new Waiters();
+      for (let next = waiters.take(this.changes); next !== undefined; next = waiters.take(this.changes)) next.wake();
     }
   }
 }

@@ -1,8 +1,8 @@
 // The ports and topics of a group, within its limits.
 
-import { LimitError } from '../spec/errors.ts';
-import type { Want } from './handles.ts';
-import { opposite, Port, type PortBounds } from './port.ts';
+import { LimitError, UsageError } from '../spec/errors.ts';
+import { quoted } from '../spec/told.ts';
+import { Port, type PortBounds, sides } from './port.ts';
 import { Topic } from './topic.ts';
 
 /** What the members of a group may have together. */
@@ -16,6 +16,7 @@ export interface GroupLimits {
   /** Topics; 1,000 unless told. */
   readonly topics: number;
 }
+/** What the members of a group may have together, unless told. */
 export const defaultGroupLimits: GroupLimits = { members: 10_000, ports: 100_000, portBytes: 2 ** 30, topics: 1000 };
 
 /** A message of no bytes counts for something, too. */
@@ -23,41 +24,71 @@ const messageCost = 64;
 const costOf = ({ bytes, messages }: PortBounds): number => bytes + messages * messageCost;
 
 export class Ports {
-  private readonly all = new Set<Port>();
-  private readonly byName = new Map<string, Topic>();
+  private readonly byName = new Map<string, Port>();
+  private readonly topicsByName = new Map<string, Topic>();
   private bytes = 0;
   private next = 0;
 
   constructor(readonly limits: GroupLimits) {}
 
   get list(): readonly Port[] {
-    return [...this.all];
+    return [...this.byName.values()];
   }
 
-  /** Undefined where there would be too many, or too much in them. */
-  make(bounds: PortBounds, name?: string): Port | undefined {
+  /** Undefined where there would be too many, or too much in them. Its name, unless told, is one that no other has. */
+  make(bounds: PortBounds, name = this.free('port', 0)): Port | undefined {
     const cost = costOf(bounds);
-    if (this.all.size >= this.limits.ports || this.bytes + cost > this.limits.portBytes) return undefined;
-    const id = this.next++;
-    const port = new Port(id, name ?? `port ${id}`, bounds, () => {
-      if (this.all.delete(port)) this.bytes -= cost;
+    if (!this.hasRoom(cost)) {
+      // Topics still have hold of the ports of those who do not listen any more.
+      for (const topic of this.topics) topic.listeners();
+      if (!this.hasRoom(cost)) return undefined;
+    }
+    const port = new Port(name, bounds, () => {
+      if (this.byName.delete(name)) this.bytes -= cost;
     });
     this.bytes += cost;
-    this.all.add(port);
+    this.byName.set(name, port);
     return port;
   }
 
-  /** Throws LimitError. */
+  private hasRoom(cost: number): boolean {
+    return this.byName.size < this.limits.ports && this.bytes + cost <= this.limits.portBytes;
+  }
+
+  /** Ports of which the host has hold, or would have once it had received all that it can. */
+  get atHost(): ReadonlySet<Port> {
+    const found = new Set(this.list.filter((port) => sides.some((side) => port.isHeldByHost(side))));
+    const within = this.list.filter((port) => port.isHeldByHost('receive'));
+    for (const port of within)
+      for (const { ends } of port.messages)
+        for (const end of ends) {
+          found.add(end.port);
+          if (end.side === 'receive' && !within.includes(end.port)) within.push(end.port);
+        }
+    return found;
+  }
+
+  /** Throws LimitError, and UsageError where another one has the name. */
   makeOrThrow(bounds: PortBounds, name?: string): Port {
+    if (name !== undefined && this.byName.has(name)) throw new UsageError(`there is a port ${quoted(name)} already`);
     const port = this.make(bounds, name);
     if (port !== undefined) return port;
     const { ports, portBytes } = this.limits;
-    throw this.all.size >= ports
-      ? new LimitError(`the group has ${ports} ports`, { limit: 'ports', value: ports })
+    throw this.byName.size >= ports
+      ? tooMany('ports', ports)
       : new LimitError(`the group's ports would hold more than ${portBytes} bytes`, {
           limit: 'portBytes',
           value: portBytes,
         });
+  }
+
+  /** A name that no port has: this one where it may be and is free, else with a number. */
+  free(name: string, least = 1): string {
+    if (least === 1 && !this.byName.has(name)) return name;
+    let number = Math.max(least, this.next);
+    while (this.byName.has(`${name} ${number}`)) number++;
+    this.next = number + 1;
+    return `${name} ${number}`;
   }
 
   /** Throws LimitError. */
@@ -73,25 +104,22 @@ export class Ports {
   }
 
   get topics(): readonly Topic[] {
-    return [...this.byName.values()];
+    return [...this.topicsByName.values()];
   }
 
   /** Undefined where there are too many. */
   topic(name: string): Topic | undefined {
-    const known = this.byName.get(name);
+    const known = this.topicsByName.get(name);
     if (known !== undefined) return known;
     // Nobody listens to those that were only asked for.
-    if (this.byName.size >= this.limits.topics)
-      for (const topic of this.topics) if (topic.listeners().length === 0) this.byName.delete(topic.name);
-    if (this.byName.size >= this.limits.topics) return undefined;
+    if (this.topicsByName.size >= this.limits.topics)
+      for (const topic of this.topics) if (topic.listeners().length === 0) this.topicsByName.delete(topic.name);
+    if (this.topicsByName.size >= this.limits.topics) return undefined;
     const topic = new Topic(name);
-    this.byName.set(name, topic);
+    this.topicsByName.set(name, topic);
     return topic;
   }
 }
 
-const tooMany = (limit: 'members' | 'topics', value: number): LimitError =>
+const tooMany = (limit: 'members' | 'ports' | 'topics', value: number): LimitError =>
   new LimitError(`the group has ${value} ${limit}`, { limit, value });
-
-/** Whether the host, who has hold of the other end, could end the waiting. */
-export const isHostAt = ({ port, side }: Want): boolean => port.isHeldByHost(opposite(side));

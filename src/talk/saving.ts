@@ -45,6 +45,7 @@ export function savedGroup({ ports, turns, home }: Parts): GroupData {
     members,
     calls: calls.map((call) => savedCall(call, serving.includes(call))),
     nextCall: turns.nextCall,
+    order: turns.order,
     topics: ports.topics.map((topic) => ({
       name: topic.name,
       ports: topic.listeners().map((port) => home.numberOf(port)),
@@ -94,13 +95,10 @@ export function fill(group: Parts, data: GroupData, options: GroupRestoreOptions
     for (const number of numbers) group.ports.topic(name)?.add(new End(ports[number] as Port, 'send'));
   restoreCalls(group, data);
   for (const port of ports) port.settle();
-  // Now that all have hold of what they had.
   for (const { name, outcome } of data.members)
-    if (outcome !== null) group.turns.members.get(name)?.end(restoredOutcome(outcome, name));
-  for (const member of group.turns.list) {
-    group.turns.join(member);
-    if (member.vm !== undefined && member.vm.status !== 'idle') group.turns.wake(member);
-  }
+    if (outcome !== null) group.turns.members.get(name)?.endedAs(restoredOutcome(outcome, name));
+  for (const member of group.turns.list) group.turns.join(member);
+  group.turns.arrange(data.order);
   group.home.beginReading([]);
 }
 

@@ -70,6 +70,8 @@ export interface GroupData<B = Uint8Array, V = Snapshot | null> {
   /** In the order in which they were made. */
   readonly calls: readonly SavedCall[];
   readonly nextCall: number;
+  /** Names of members: whose turn it is, and who waits for ports, both in their order. */
+  readonly order: { readonly ready: readonly string[]; readonly waiting: readonly string[] };
 }
 
 /** How bytes are read: what a group may take, however little its bytes are. */

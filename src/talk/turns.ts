@@ -11,7 +11,7 @@ import { DeadlockError, PeerError } from './errors.ts';
 import { guests } from './guest.ts';
 import { type Member, type MemberOutcome, outcomeOf, outOfFuel, type Seat } from './member.ts';
 import type { GroupOptions, GroupOutcome } from './options.ts';
-import { isHostAt } from './ports.ts';
+import { opposite, type Port } from './port.ts';
 
 /** Fuel of a turn, unless told. */
 const defaultSliceFuel = 100_000;
@@ -19,6 +19,8 @@ const defaultSliceFuel = 100_000;
 const turnMs = 10;
 /** Calls of calls that are begun within each other; those below wait for their turn. */
 const mostWithin = 8;
+/** Turns that others have within one. */
+const mostMeanwhile = 8;
 /** Members that an error tells of. */
 const mostTold = 10;
 
@@ -36,10 +38,25 @@ export class Turns implements CallsOf, Seat {
   private ready: Member[] = [];
   private first = 0;
   private within = 0;
+  /** Fuel that others may use within the turn of one. */
+  private fuelWithin = 0;
+  private waits = 0;
+  /** Turns that are under way, within each other. */
+  private turnsWithin = 0;
+  /** A member has failed, and all others are to end. */
+  private failure: Error | undefined;
   /** Tells who waits that a member can go on. */
   private ring = () => {};
 
-  constructor(private readonly options: Pick<GroupOptions, 'sliceFuel' | 'onFailure'>) {}
+  constructor(
+    private readonly options: Pick<GroupOptions, 'sliceFuel' | 'onFailure'>,
+    /** Ports that the host could do something about. */
+    private readonly atHost: () => ReadonlySet<Port>,
+  ) {}
+
+  private get sliceFuel(): number {
+    return this.options.sliceFuel ?? defaultSliceFuel;
+  }
 
   get list(): readonly Member[] {
     return [...this.members.values()];
@@ -47,7 +64,7 @@ export class Turns implements CallsOf, Seat {
 
   /** Whether a host function of a member is running. */
   get isWithin(): boolean {
-    return this.within > 0 || this.list.some(({ vm }) => vm?.status === 'running');
+    return this.turnsWithin > 0;
   }
 
   /** Takes a member in, whose program begins, or goes on where it was. */
@@ -75,8 +92,10 @@ export class Turns implements CallsOf, Seat {
     for (let since = performance.now(); ; ) {
       const why = interrupts.why();
       if (why !== undefined) return { status: 'suspended', reason: why };
+      if (this.failure !== undefined) this.endAll(this.failure);
       const member = this.shift();
       if (member !== undefined) {
+        this.fuelWithin = this.sliceFuel;
         this.turn(member);
         if (performance.now() - since < turnMs) continue;
         await interrupts.pass();
@@ -108,26 +127,37 @@ export class Turns implements CallsOf, Seat {
     const { vm } = member;
     if (!member.isReady || vm === undefined) return;
     member.isReady = false;
+    if (!member.isBusy) return;
+    this.turnsWithin++;
     try {
       if (vm.status !== 'waiting' || this.isAnswered(member, vm)) this.runFor(member, vm);
     } catch (error) {
       if (!isA(error, WasboxError)) throw error;
       this.over(member, { status: 'failed', error });
+    } finally {
+      this.turnsWithin--;
     }
   }
 
   private runFor(member: Member, vm: VM): void {
-    const { sliceFuel = defaultSliceFuel } = this.options;
     const isProgram = member.serving === undefined;
     const before = vm.fuelUsed;
-    const outcome = vm.run({ fuel: isProgram ? Math.min(sliceFuel, member.fuel) : sliceFuel });
-    if (isProgram) member.fuel -= vm.fuelUsed - before;
+    const slice = this.within > 0 ? Math.max(1, this.fuelWithin) : this.sliceFuel;
+    const outcome = vm.runFor(isProgram ? Math.min(slice, member.fuel) : slice);
+    const used = vm.fuelUsed - before;
+    if (this.within > 0) this.fuelWithin -= used;
+    if (isProgram) member.fuel -= used;
     const end = outcomeOf(outcome);
     if (end !== undefined) this.over(member, end);
     else if (member.fuel <= 0) this.over(member, { status: 'failed', error: outOfFuel(vm.fuelUsed) });
     else if (outcome.reason?.kind === 'host') this.park(member, vm);
-    else if (outcome.reason?.kind === 'wait') member.await(() => vm.awaitWake());
+    else if (outcome.reason?.kind === 'wait') this.waitAtMemory(member, vm, outcome.reason);
     else this.wake(member);
+  }
+
+  /** Nobody but the time ends a wait at a memory that is the member's own. */
+  private waitAtMemory(member: Member, vm: VM, { memory, timeout }: { memory: number; timeout: number | null }): void {
+    if (timeout !== null || vm.store.memories[memory]?.isLent === true) member.await(() => vm.awaitWake());
   }
 
   /** Whether what the member waited for is there: then it can run. */
@@ -147,7 +177,35 @@ export class Turns implements CallsOf, Seat {
     if (vm.waitsFor !== guests) return member.await(() => vm.answer());
     const { handles } = member;
     if (handles === undefined) throw new CrashError(`${quoted(member.name)} waits for a port, and has no handles`);
+    member.waitsSince = ++this.waits;
     if (handles.call === undefined) member.wait(handles.wants, handles.until);
+  }
+
+  // The order of turns is part of what a group is
+
+  /** Those whose turn it is, in that order; and those that wait for ports, who came first at first. */
+  get order(): { readonly ready: readonly string[]; readonly waiting: readonly string[] } {
+    const ready = this.ready.slice(this.first).filter(({ isReady }) => isReady);
+    const waiting = this.list.filter(
+      ({ vm, isReady }) => !isReady && vm?.status === 'waiting' && vm.waitsFor === guests,
+    );
+    waiting.sort((a, b) => a.waitsSince - b.waitsSince);
+    return { ready: ready.map(({ name }) => name), waiting: waiting.map(({ name }) => name) };
+  }
+
+  /** Members that were restored go on as the order says; what it does not tell of comes last. */
+  arrange({ ready, waiting }: Turns['order']): void {
+    for (const member of this.named(waiting)) {
+      const { vm } = member;
+      if (vm?.status === 'waiting' && vm.waitsFor === guests && this.isAnswered(member, vm)) this.wake(member);
+    }
+    const arranged = new Set(waiting);
+    for (const member of [...this.named(ready), ...this.list])
+      if (!arranged.has(member.name) && member.vm !== undefined && member.vm.status !== 'idle') this.wake(member);
+  }
+
+  private named(names: readonly string[]): readonly Member[] {
+    return names.flatMap((name) => this.members.get(name) ?? []);
   }
 
   /** One that has to run before it can be saved does so. */
@@ -164,12 +222,13 @@ export class Turns implements CallsOf, Seat {
   private over(member: Member, outcome: MemberOutcome): void {
     const call = member.over(outcome);
     if (call !== undefined) this.wakeCaller(call);
-    else if (outcome.status === 'failed' && this.options.onFailure === 'end') this.endAll(outcome.error);
+    else if (outcome.status === 'failed' && this.options.onFailure === 'end') this.failure ??= outcome.error;
     this.next(member);
     this.note(member);
   }
 
   private endAll(cause: Error): void {
+    this.failure = undefined;
     for (const member of this.list)
       if (member.hasProgram && member.outcome === undefined) {
         const error = new PeerError('another member of the group failed', member.name, { cause });
@@ -187,6 +246,7 @@ export class Turns implements CallsOf, Seat {
     member.serving = undefined;
     this.abandon(this.calls.get(member.name));
     member.end(outcome);
+    member.handles?.release();
     member.leave();
     this.note(member);
     this.ring();
@@ -218,7 +278,7 @@ export class Turns implements CallsOf, Seat {
     if (member === undefined) call.answer = cannot(call, 'there is no such member');
     else if (member.module.hash !== module.hash) call.answer = cannot(call, 'the member is of another module');
     else if (!member.canServe) call.answer = cannot(call, 'the member has failed');
-    else if (member.isBusy || this.within >= mostWithin) {
+    else if (member.isBusy || this.within >= mostWithin || this.fuelWithin <= 0) {
       member.calls.push(call);
       this.next(member);
       this.note(member);
@@ -228,6 +288,21 @@ export class Turns implements CallsOf, Seat {
 
   end(call: Call): void {
     this.calls.delete(call.caller);
+  }
+
+  meanwhile(isThere: () => boolean): boolean {
+    if (this.within > 0) return false;
+    this.within++;
+    try {
+      for (let turns = 0; turns < mostMeanwhile && this.fuelWithin > 0 && !isThere(); turns++) {
+        const member = this.shift();
+        if (member === undefined) return false;
+        this.turn(member);
+      }
+      return isThere();
+    } finally {
+      this.within--;
+    }
   }
 
   private serveAtOnce(member: Member, call: Call): void {
@@ -259,6 +334,11 @@ export class Turns implements CallsOf, Seat {
     }
   }
 
+  /** Of whom nobody knows any more: what it called for is of no use. */
+  forget(caller: string): void {
+    this.abandon(this.calls.get(caller));
+  }
+
   /** Nobody waits for a call any more. One that is under way goes on, as what it does may be seen by others. */
   private abandon(call: Call | undefined): void {
     if (call === undefined) return;
@@ -270,8 +350,13 @@ export class Turns implements CallsOf, Seat {
 
   /** Throws DeadlockError where nobody could end what they wait for. */
   private checkDeadlock(): void {
+    if (this.awaited > 0) return;
+    // Mostly the first of them tells.
+    for (const member of this.busy)
+      if (member.waitsForAny(({ port, side }) => port.isHeldByHost(opposite(side)))) return;
     const waiting = [...this.busy];
-    if (this.awaited > 0 || waiting.some((member) => member.waitsForAny(isHostAt))) return;
+    const atHost = this.atHost();
+    if (waiting.some((member) => member.waitsForAny(({ port }) => atHost.has(port)))) return;
     const told = waiting.slice(0, mostTold).map((member) => {
       const call = this.calls.get(member.name);
       if (call !== undefined) return `${quoted(member.name)} for a call of ${quoted(call.callee)}`;

@@ -28,13 +28,24 @@ export function checkGroupData(text: unknown): Told {
   const members = listOf(data.members, 'members').map((member, i) => memberOf(member, `member ${i}`));
   const names = new Set(members.map(({ name }) => name));
   if (names.size < members.length) bad('two have the same name', 'members');
+  const checked = ports.map((port, i) => portOf(port, ports.length, `port ${i}`));
+  if (new Set(checked.map(({ name }) => name)).size < checked.length) bad('two have the same name', 'ports');
   return {
-    ports: ports.map((port, i) => portOf(port, ports.length, `port ${i}`)),
+    ports: checked,
     topics: listOf(data.topics, 'topics').map((topic, i) => topicOf(topic, ports.length, `topic ${i}`)),
     members,
     calls: listOf(data.calls, 'calls').map((call, i) => callOf(call, names, `call ${i}`)),
     nextCall: data.nextCall as number,
+    order: orderOf(data.order, names, 'order'),
   };
+}
+
+function orderOf(value: unknown, members: ReadonlySet<string>, where: string): Told['order'] {
+  const { ready, waiting } = fieldsOf<Told['order']>(value, where);
+  const all = [...listOf(ready, where), ...listOf(waiting, where)] as readonly string[];
+  if (!all.every((name) => members.has(name)) || new Set(all).size < all.length)
+    bad('of others than the members', where);
+  return { ready: ready as string[], waiting: waiting as string[] };
 }
 
 function portOf(value: unknown, ports: number, where: string): SavedPort<number> {

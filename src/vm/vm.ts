@@ -178,6 +178,11 @@ export class VM implements Runner {
     });
   }
 
+  /** As `run` with so much fuel, of whoever asks so often that even checks of options count. @hidden */
+  runFor(fuel: number): Outcome {
+    return this.outcome(VM.prototype.runFor, { fuel });
+  }
+
   /** A trap shows who called the function `entry`. */
   private outcome(entry: object, budget: Budget): Outcome {
     this.checkRunnable();

@@ -288,7 +288,8 @@ export class Life {
   private replied(run: Run, reply: Reply, thread: ThreadId, before: ThreadId | undefined): void {
     this.threads.compiled(thread, reply.compiled, run.spec.modules);
     if ('kept' in reply.end && reply.end.kept) this.threads.kept(thread, run.id, wordBytes(reply.end.vm));
-    if (run.ended) return this.threads.cool(thread, run.id);
+    if ('checkpoint' in reply.end && reply.end.checkpoint !== undefined) this.threads.saved(thread, run.id);
+    if (run.ended) return this.threads.forget(run.id);
     run.took(reply, thread, before, this.spec.sliceMs);
     this.tell(run);
     this.settle(run, reply.end);
@@ -395,7 +396,7 @@ export class Life {
     this.sleepers.rested(run);
     this.scheduler.remove(run);
     this.scheduler.retire(run);
-    this.threads.cool(run.lastThread, run.id);
+    this.threads.forget(run.id);
     run.forget();
     this.runs.delete(run);
     this.tidy();

@@ -54,6 +54,8 @@ interface Thread {
   /** Jobs whose VMs it keeps as they are; and such as it keeps for nothing. */
   readonly warm: Shelf<number>;
   readonly cold: number[];
+  /** Jobs of which it keeps what they were saved as last, for the next time. */
+  readonly saved: Set<number>;
 }
 
 /** The thread died; had it begun with the order? */
@@ -154,7 +156,16 @@ export class Threads {
     if (worker === undefined || this.threads.has(id)) return;
     const slots = [...this.threads.values()].map((thread) => thread.slot);
     const slot = this.pause.findIndex((_, i) => !slots.includes(i));
-    this.threads.set(id, { id, worker, slot, modules: new Shelf(), codes: new Set(), warm: new Shelf(), cold: [] });
+    this.threads.set(id, {
+      id,
+      worker,
+      slot,
+      modules: new Shelf(),
+      codes: new Set(),
+      warm: new Shelf(),
+      cold: [],
+      saved: new Set(),
+    });
     this.events.born(id);
   }
 
@@ -186,6 +197,21 @@ export class Threads {
     if (thread === undefined) return;
     thread.warm.put(job, bytes);
     thread.cold.push(...thread.warm.shed(bounds.warmVms, { mostCount: bounds.warmCount }));
+  }
+
+  /** The thread has saved a job, and keeps that for the next time; what others kept of it is of no use any more. */
+  saved(id: ThreadId, job: number): void {
+    for (const thread of this.threads.values())
+      if (thread.id === id) thread.saved.add(job);
+      else if (thread.saved.delete(job)) thread.cold.push(job);
+  }
+
+  /** The job is over: whatever threads have kept for it is of no use any more. */
+  forget(job: number): void {
+    for (const thread of this.threads.values()) {
+      const kept = [thread.warm.delete(job), thread.saved.delete(job)];
+      if (kept.includes(true)) thread.cold.push(job);
+    }
   }
 
   /** What the thread has kept for a job is of no use any more. */

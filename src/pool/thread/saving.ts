@@ -32,6 +32,9 @@ export function checkpointOf(vm: VM, job: number, last: string | undefined): Che
   return { name, bytes, isChange: base !== undefined };
 }
 
+/** How many jobs this thread knows as they were saved, and what that costs in bytes. */
+export const keptCheckpoints = (): { count: number; bytes: number } => ({ count: known.size, bytes: known.bytes });
+
 export const forgetCheckpoint = (job: number): void => known.delete(job);
 
 const costOf = ({ data }: Snapshot): number =>

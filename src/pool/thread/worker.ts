@@ -330,7 +330,10 @@ function enter({ vm, limits, engine }: Order, held: readonly Module[], imports: 
 }
 
 function drop(jobs: readonly number[]): void {
-  for (const job of jobs) warm.delete(job);
+  for (const job of jobs) {
+    warm.delete(job);
+    forgetCheckpoint(job);
+  }
 }
 
 function takeWarm(job: number): Warm {

@@ -147,9 +147,25 @@ export function keptShape(module: Module, func: FuncIdx): FunctionShape {
   return shape;
 }
 
+/** Of a module, by place: what it is called here. To put that together anew takes longer than all else of finding it. */
+const keysOf = {
+  plain: byContent(() => new Map<number, string>()),
+  shared: byContent(() => new Map<number, string>()),
+};
+const mostKeys = 4096;
+
 export function continuation(module: Module, func: FuncIdx, pc: number, shared: boolean): Continuation {
-  const key = `${module.hash}${shared ? '+' : ' '}${placeOf(module.context, func, pc)}`;
+  const keys = keysOf[shared ? 'shared' : 'plain'](module);
+  const place = placeOf(module.context, func, pc);
+  const key = keys.get(place) ?? newKey(keys, module, place, shared);
   return kept.get(key) ?? made(key, module, func, pc, shared);
+}
+
+function newKey(keys: Map<number, string>, { hash }: Module, place: number, shared: boolean): string {
+  if (keys.size === mostKeys) keys.clear();
+  const key = `${hash}${shared ? '+' : ' '}${place}`;
+  keys.set(place, key);
+  return key;
 }
 
 function made(key: string, module: Module, func: FuncIdx, pc: number, shared: boolean): Continuation {
