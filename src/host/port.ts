@@ -48,6 +48,8 @@ export class Port implements HostPort {
   private readonly bound: (HostFunction | undefined)[] = [];
   /** Their addresses, by type and name. */
   private readonly addrs = new Map<HostFunction, Map<string, FuncAddr>>();
+  /** All that is bound, as it was told last. */
+  private told: Hosts | undefined;
   /** Whose state the VM has, by name. */
   private owners = new Map<string, StateOwner>();
   private readonly states: HostStates;
@@ -74,6 +76,7 @@ export class Port implements HostPort {
   bind(addr: FuncAddr, host: HostFunction): void {
     this.own(host);
     this.bound[addr] = host;
+    this.told = undefined;
     const addrs = this.addrs.get(host) ?? new Map<string, FuncAddr>();
     const func = this.store.funcs[addr];
     if (func?.kind === 'host') this.addrs.set(host, addrs.set(keyOf(func), addr));
@@ -83,6 +86,7 @@ export class Port implements HostPort {
   forgetFrom(func: FuncAddr): void {
     if (this.bound.length <= func) return;
     this.bound.length = func;
+    this.told = undefined;
     for (const addrs of this.addrs.values()) for (const [key, addr] of addrs) if (addr >= func) addrs.delete(key);
     this.owners = new Map(this.bound.flatMap((host) => (host?.owner ? [[host.owner.name, host.owner]] : [])));
     this.states.keep(new Set(this.owners.values()));
@@ -120,7 +124,8 @@ export class Port implements HostPort {
 
   /** All that is bound. */
   get hosts(): Hosts {
-    return this.bound.map((host, addr) => host && { ...(this.store.funcs[addr] as HostFunc), host });
+    this.told ??= this.bound.map((host, addr) => host && { ...(this.store.funcs[addr] as HostFunc), host });
+    return this.told;
   }
 
   /** Binds what was bound at the same addresses of another store. Throws UsageError where they are other functions. */
@@ -128,6 +133,7 @@ export class Port implements HostPort {
     this.store.funcs.forEach((func, addr) => {
       if (func.kind !== 'host') return;
       const known = hosts[addr];
+      if (known !== undefined && this.bound[addr] === known.host) return;
       if (known === undefined || keyOf(known) !== keyOf(func))
         throw new UsageError(`the host function ${quoted(func.name)} is not what the VM has there`);
       this.bind(addr, known.host);

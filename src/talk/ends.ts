@@ -60,7 +60,7 @@ abstract class HostEnd {
   /** Those that wait here find that it is theirs no more; what they were woken for is another's. */
   private stopWaiting(): void {
     for (const ask of this.waits) ask();
-    this.end.port.passOn();
+    this.end.port.passOn(this.end.side);
   }
 
   /** For `using`. */
@@ -82,8 +82,8 @@ abstract class HostEnd {
     if (!this.end.isHeld) throw new UsageError(`the end of port ${quoted(this.name)} was closed or given away`);
   }
 
-  /** Until it is worth asking again. Rejects with the signal's reason. */
-  protected async ready(side: Side, signal: Signal | undefined): Promise<void> {
+  /** Until it is worth asking; `again`: it was asked in vain. Rejects with the signal's reason. */
+  protected async ready(side: Side, signal: Signal | undefined, again: boolean): Promise<void> {
     const { port } = this.end;
     let over = () => {};
     try {
@@ -102,7 +102,7 @@ abstract class HostEnd {
           this.waits.delete(ask);
           signal?.removeEventListener('abort', stop);
         };
-        port.wait(side, waiter);
+        port.wait(side, waiter, again);
         this.waits.add(ask);
         signal?.addEventListener('abort', stop);
         if (signal?.aborted === true) stop();
@@ -131,9 +131,11 @@ export class Sender extends HostEnd {
    * what never fits.
    */
   async send(bytes: Uint8Array, options: SendOptions = {}): Promise<void> {
-    while (!this.trySend(bytes, options)) {
-      await this.ready('send', options.signal);
-      this.end.port.passOn();
+    for (let again = false; ; again = true) {
+      const isSent = this.trySend(bytes, options);
+      if (again) this.end.port.passOn('send');
+      if (isSent) return;
+      await this.ready('send', options.signal, again);
     }
   }
 
@@ -178,18 +180,18 @@ export class Receiver extends HostEnd {
   /** The next message; undefined once nobody sends any more and all was received. */
   async receive(options: ReceivingOptions = {}): Promise<Received | undefined> {
     receivingOptions(options, theOptions);
-    for (;;) {
+    for (let again = false; ; again = true) {
       this.checkHeld();
       const { port } = this.end;
       if (port.size > 0) return this.taken();
       if (port.isOver('receive')) return undefined;
-      await this.ready('receive', options.signal);
+      await this.ready('receive', options.signal, again);
     }
   }
 
   private taken(): Received {
     const { bytes, ends } = this.end.port.shift();
-    this.end.port.passOn();
+    this.end.port.passOn('receive');
     return { bytes, ports: ends.map(hostEnd) };
   }
 

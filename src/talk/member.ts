@@ -129,10 +129,10 @@ export class Member {
     if (this.vm !== undefined) this.seat.wake(this);
   }
 
-  /** Until one of these can be asked, or a time has come, in ms since 1970. @hidden */
-  wait(wants: readonly Want[], until?: number): void {
+  /** Until one of these can be asked, or a time has come, in ms since 1970; `again`: it was woken in vain. @hidden */
+  wait(wants: readonly Want[], until: number | undefined, again: boolean): void {
     this.wants = wants;
-    for (const { port, side } of wants) port.wait(side, this.waiter);
+    for (const { port, side } of wants) port.wait(side, this.waiter, again);
     if (until === undefined) return;
     this.noteAwaited(true);
     this.timer = setTimeout(() => this.wake(), Math.min(2 ** 31 - 1, Math.max(0, Math.ceil(until - Date.now()))));
@@ -167,7 +167,7 @@ export class Member {
   askedAgain(): void {
     const { wants } = this;
     this.wants = [];
-    for (const { port } of wants) port.passOn();
+    for (const { port, side } of wants) port.passOn(side);
   }
 
   /** @hidden */
@@ -230,7 +230,7 @@ export class Member {
   /** Gives up the VM. @hidden */
   leave(): void {
     this.stopWaiting();
-    this.used = this.vm?.fuelUsed ?? 0;
+    this.used = this.fuelUsed;
     this.isReady = false;
     this.vm?.dispose();
     this.vm = undefined;

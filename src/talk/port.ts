@@ -29,8 +29,9 @@ class Waiters {
   private firstSaw = 0;
   private readonly others = new Map<Waiter, number>();
 
-  add(waiter: Waiter, saw: number): void {
-    if (this.first !== undefined || this.others.size > 0) this.others.set(waiter, saw);
+  /** `again`: it was woken in vain, and keeps its place before the others. */
+  add(waiter: Waiter, saw: number, again: boolean): void {
+    if (this.first !== undefined || (this.others.size > 0 && !again)) this.others.set(waiter, saw);
     else {
       this.first = waiter;
       this.firstSaw = saw;
@@ -42,19 +43,18 @@ class Waiters {
     else this.others.delete(waiter);
   }
 
-  /** Who came first, unless nothing has changed since: then it has for nobody. */
+  /** Who came first of those for whom there is news. */
   take(change: number): Waiter | undefined {
     const { first } = this;
-    if (first !== undefined) {
-      if (this.firstSaw === change) return undefined;
+    if (first !== undefined && this.firstSaw !== change) {
       this.first = undefined;
       return first;
     }
-    for (const [waiter, saw] of this.others) {
-      if (saw === change) return undefined;
-      this.others.delete(waiter);
-      return waiter;
-    }
+    for (const [waiter, saw] of this.others)
+      if (saw !== change) {
+        this.others.delete(waiter);
+        return waiter;
+      }
     return undefined;
   }
 }
@@ -243,17 +243,18 @@ export class Port {
 
   // Waiting: who came first is woken first, and others once that one has asked.
 
-  wait(side: Side, waiter: Waiter): void {
-    this.waiting[side].add(waiter, this.changes);
+  /** `again`: it was woken in vain. */
+  wait(side: Side, waiter: Waiter, again = false): void {
+    this.waiting[side].add(waiter, this.changes, again);
   }
 
   forget(side: Side, waiter: Waiter): void {
     this.waiting[side].delete(waiter);
   }
 
-  /** Somebody who was woken has asked: what is left is for the next. */
-  passOn(): void {
-    for (const side of sides) if (this.isReady(side)) this.wakeOne(side);
+  /** Somebody who was woken has asked: what is left is for the next at that end. */
+  passOn(side: Side): void {
+    if (this.isReady(side)) this.wakeOne(side);
   }
 
   private wakeOne(side: Side): void {

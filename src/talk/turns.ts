@@ -168,17 +168,17 @@ export class Turns implements CallsOf, Seat {
     }
     // One that waits at its memory is told by running whether it still has to.
     if (vm.status !== 'waiting' || vm.store.pending === null) return true;
-    this.park(member, vm);
+    this.park(member, vm, true);
     return false;
   }
 
   /** It waits: for ports or a call, or for what the host does. */
-  private park(member: Member, vm: VM): void {
+  private park(member: Member, vm: VM, again = false): void {
     if (vm.waitsFor !== guests) return member.await(() => vm.answer());
     const { handles } = member;
     if (handles === undefined) throw new CrashError(`${quoted(member.name)} waits for a port, and has no handles`);
-    member.waitsSince = ++this.waits;
-    if (handles.call === undefined) member.wait(handles.wants, handles.until);
+    if (!again) member.waitsSince = ++this.waits;
+    if (handles.call === undefined) member.wait(handles.wants, handles.until, again);
   }
 
   // The order of turns is part of what a group is
@@ -214,6 +214,7 @@ export class Turns implements CallsOf, Seat {
       if (member.vm?.isTorn === true) {
         member.isReady = true;
         this.turn(member);
+        this.ring();
       }
   }
 

@@ -110,12 +110,19 @@ const counts = (value: unknown, what: string): number[] => list(value, what).map
 
 function parsed(data: unknown): unknown {
   try {
-    return JSON.parse(text(data, 'text'), (_, value) =>
-      typeof value?.n === 'string' && /^-?\d{1,30}$/.test(value.n) ? BigInt(value.n) : value,
-    );
+    return JSON.parse(text(data, 'text'));
   } catch {
     return bad('JSON');
   }
+}
+
+/** With the bigints that are in it, some levels deep. */
+function withBigints(value: unknown, depth = 3): unknown {
+  if (typeof value !== 'object' || value === null || depth === 0) return value;
+  const { n } = value as { n?: unknown };
+  if (typeof n === 'string') return /^-?\d{1,30}$/.test(n) ? BigInt(n) : bad('number');
+  if (Array.isArray(value)) return value.map((item) => withBigints(item, depth - 1));
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withBigints(item, depth - 1)]));
 }
 
 /** Throws SnapshotError. */
@@ -153,6 +160,6 @@ export function restoreState({ data, blocks }: WholeState): ProgramState {
       phase: phases[phase] ?? bad('phase'),
     },
     ...{ source: counts(source, 'source'), handles: counts(handles, 'handles') },
-    ...{ clock: restoreClock(clock), random: restoreRandom(random) },
+    ...{ clock: restoreClock(withBigints(clock)), random: restoreRandom(withBigints(random)) },
   });
 }
