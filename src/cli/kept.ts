@@ -189,7 +189,7 @@ export const remove = (path: string, keys: readonly string[], { json }: JsonOpti
   within<Exit>(path, async (ledger) => {
     for (const key of keys) {
       const may = async (entry: Entry) => {
-        if (entry.state !== 'live' || (await ledger.isFree(entry))) return true;
+        if (entry.state !== 'live' || (await ledger.holder(entry)) === undefined) return true;
         throw new UsageError(`${quoted(key)} is under way in another process`);
       };
       if (!(await ledger.forget(key, may))) throw new UsageError(`${path} has no job ${quoted(key)}`);

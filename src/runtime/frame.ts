@@ -61,6 +61,8 @@ export interface Lifted {
 export class Stack {
   /** Its arrays now; they change when it grows, and when it moves. */
   views: StackViews = stackViews(firstWords, firstFrames * frameWords);
+  /** Its first arrays, while it is elsewhere: VMs take turns in one place. */
+  private home: StackViews | undefined;
   /** Number of frames. */
   depth = 0;
   /** Number of slots in use. */
@@ -125,6 +127,7 @@ export class Stack {
   moveTo(views: StackViews): void {
     views.words.set(this.words);
     views.frames.set(this.frames);
+    if (this.words.length === firstWords) this.home = this.views;
     this.views = views;
   }
 
@@ -132,7 +135,11 @@ export class Stack {
   moveOut(): void {
     const words = this.words.subarray(0, this.top * 2);
     const frames = this.frames.subarray(0, this.depth * frameWords);
-    this.views = stackViews(Math.max(firstWords, words.length), Math.max(firstFrames * frameWords, frames.length));
+    const { home } = this;
+    const fits = home !== undefined && words.length <= home.words.length && frames.length <= home.frames.length;
+    this.views = fits
+      ? home
+      : stackViews(Math.max(firstWords, words.length), Math.max(firstFrames * frameWords, frames.length));
     this.words.set(words);
     this.frames.set(frames);
   }

@@ -94,9 +94,9 @@ export class Driver {
 
   /**
    * Goes on with the call that was started. A VM that waits for a host call tells so again; one that is to stop before
-   * it has begun does nothing.
+   * it has begun does nothing. `isBare`: nobody needs the words of what it returns.
    */
-  run(budget: Budget): Outcome {
+  run(budget: Budget, isBare = false): Outcome {
     if (this.store.pending !== null) return this.suspended('host');
     if (!this.waitEnded()) return this.suspended('wait');
     const early = budget.interrupted?.();
@@ -104,7 +104,7 @@ export class Driver {
     try {
       const { results } = this.bottomType();
       const stop = this.goOn(budget);
-      return stop === 'returned' ? this.returned(results) : this.suspended(stop, budget);
+      return stop === 'returned' ? this.returned(results, isBare) : this.suspended(stop, budget);
     } catch (error) {
       if (error instanceof Trap || error instanceof HostError) return { status: 'trapped', trap: error };
       if (error instanceof ExitError) return { status: 'exited', code: error.exitCode };
@@ -332,9 +332,13 @@ export class Driver {
 
   // Outcomes
 
-  private returned(types: readonly ValType[]): Outcome {
+  private returned(types: readonly ValType[], isBare: boolean): Outcome {
     const { stack } = this.store;
     const values = readValues(stack.words, 0, types, this.store);
+    if (isBare) {
+      stack.clear();
+      return { status: 'returned', values } as Returned;
+    }
     const words = stack.words.slice(0, slotsOfAll(types) * 2);
     stack.clear();
     // Not enumerable: whoever prints or compares an outcome means its values.

@@ -178,15 +178,15 @@ export class VM implements Runner {
     });
   }
 
-  /** As `run` with so much fuel, of whoever asks so often that even checks of options count. @hidden */
+  /** As `run` with so much fuel, of whoever asks so often that even checks of options, and words of results, count. @hidden */
   runFor(fuel: number): Outcome {
-    return this.outcome(VM.prototype.runFor, { fuel });
+    return this.outcome(VM.prototype.runFor, { fuel }, true);
   }
 
   /** A trap shows who called the function `entry`. */
-  private outcome(entry: object, budget: Budget): Outcome {
+  private outcome(entry: object, budget: Budget, isBare = false): Outcome {
     this.checkRunnable();
-    const outcome = this.driver.run(budget);
+    const outcome = this.driver.run(budget, isBare);
     if (outcome.status === 'trapped') showCaller(outcome.trap, entry);
     return outcome;
   }

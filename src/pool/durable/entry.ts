@@ -1,11 +1,23 @@
 // What a store says of a job: the data of the head `job/KEY`. Its writer and its reader stand side by side; what is read is
 // hostile until it is checked. Who looks at a store from outside, as the command line does, reads it here, too.
 
-import { StoreError } from '../../spec/errors.ts';
-import { aCount, aNumber, anInteger, aText, type Checks, oneOf, optionsOf, theOptions } from '../../spec/options.ts';
-import { attempt, messageOf } from '../../spec/told.ts';
+import { GuestError, StoreError, UsageError, WasboxError } from '../../spec/errors.ts';
+import {
+  aNumber,
+  anInteger,
+  aText,
+  type Checks,
+  check,
+  listOf,
+  oneOf,
+  optionsOf,
+  theOptions,
+} from '../../spec/options.ts';
+import { attempt, isA, messageOf, quoted } from '../../spec/told.ts';
 import type { Head, HeadState } from '../../store/index.ts';
+import { fromData } from '../told/errors.ts';
 import { unpack } from '../told/parcel.ts';
+import type { ErrorData } from '../told/protocol.ts';
 
 /** `live`: it has no result yet. */
 export type EntryState = 'live' | 'done' | 'failed';
@@ -53,29 +65,45 @@ const maybe =
   (value: unknown, what: string): void => {
     if (value !== undefined) check(value, what);
   };
-const someTexts = (value: unknown, what: string): void => {
-  for (const each of value as unknown[]) aText(each, what);
-};
+const aBlob = check((v: unknown) => typeof v === 'string' && /^[0-9a-f]{64}$/.test(v), 'the name of a blob');
+/** As a part of the name of a head. */
+const anOwner = check((v: unknown) => typeof v === 'string' && /^[!-~]{1,200}$/.test(v), 'the name of an owner');
+/** A Date can be that late. */
+const aDate = aNumber(0, 8.64e15);
+/** Far from where adding one does nothing. */
+const aCounter = (least: number) => anInteger(least, 2 ** 52);
 const checks: Checks<Entry> = {
   state: oneOf('live', 'done', 'failed'),
   by: oneOf('pool', 'run'),
   title: aText,
   identity: aText,
   digest: aText,
-  fence: anInteger(1),
-  owner: maybe(aText),
-  spec: maybe(aText),
-  checkpoint: maybe(aText),
-  result: maybe(aText),
-  modules: someTexts,
-  saves: anInteger(0),
-  paid: aCount,
-  spent: aNumber(0),
-  submittedAt: aNumber(0),
-  changedAt: aNumber(0),
+  fence: aCounter(1),
+  owner: maybe(anOwner),
+  spec: maybe(aBlob),
+  checkpoint: maybe(aBlob),
+  result: maybe(aBlob),
+  modules: listOf(aBlob),
+  saves: aCounter(0),
+  paid: anInteger(0),
+  spent: aDate,
+  submittedAt: aDate,
+  changedAt: aDate,
   calling: maybe(anInteger(0)),
 };
-const isEntry = optionsOf<Entry>(checks, 'state', 'by', 'title', 'identity', 'digest', 'fence', 'modules', 'saves');
+const isEntry = optionsOf<Entry>(
+  checks,
+  ...(['state', 'by', 'title', 'identity', 'digest', 'fence', 'modules', 'saves'] as const),
+  ...(['paid', 'spent', 'submittedAt', 'changedAt'] as const),
+);
+
+/** What goes together. Throws UsageError. */
+function isWhole({ state, by, spec, modules, result }: Entry): void {
+  if (state === 'live' && result !== undefined) throw new UsageError('it has no result yet, and one');
+  if (state !== 'live' && result === undefined) throw new UsageError('it has ended without a result');
+  if (state === 'live' && by === 'pool' && (spec === undefined || modules.length === 0))
+    throw new UsageError('it was submitted without a spec or a module');
+}
 
 /**
  * In JSON, which is read several times as fast as what V8 serializes: whoever lists a store reads all of them. All that the job
@@ -93,16 +121,61 @@ const read = (data: Uint8Array): unknown =>
   data[0] === brace ? JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.length).toString()) : unpack(data);
 const brace = 0x7b;
 
-/** Throws StoreError. */
+/** Throws StoreError: `version` where it has what only a later version can have written, else `damaged`. */
 export function entryOf({ name, data, damage }: Head): Entry {
   if (damage !== undefined)
     throw new StoreError('what the store has kept of a job is damaged', 'damaged', whereHead(name));
   const entry = attempt(() => read(data), undefined);
   try {
     isEntry(entry, theOptions);
+    isWhole(entry as Entry);
   } catch (cause) {
-    throw new StoreError(`the head is of no job: ${messageOf(cause)}`, 'version', whereHead(name), { cause });
+    const reason = hasMore(entry) ? 'version' : 'damaged';
+    throw new StoreError(`the head is of no job: ${messageOf(cause)}`, reason, whereHead(name), { cause });
   }
   return entry as Entry;
 }
+const hasMore = (entry: unknown): boolean =>
+  Object(entry) === entry &&
+  !Array.isArray(entry) &&
+  Object.keys(entry as object).some((key) => !Object.hasOwn(checks, key));
 const whereHead = (name: string): string => `head ${JSON.stringify(name)}`;
+
+/** What a job of a pool has come to. */
+export type Outcome =
+  | { readonly kind: 'done'; readonly output: unknown }
+  | { readonly kind: 'failed'; readonly error: Error };
+
+/** Of a job that has ended, from the bytes of its result. Throws StoreError. */
+export function outcomeOf(key: string, { state }: Entry, bytes: Uint8Array): Outcome {
+  const value = valueOf(key, bytes);
+  if (state === 'done') return { kind: 'done', output: value };
+  const error = attempt(() => fromData(value as ErrorData), undefined);
+  if (error === undefined || !isTold(error)) throw badResult(key);
+  return { kind: 'failed', error };
+}
+
+/** A result as it was packed. Throws StoreError. */
+export function valueOf(key: string, bytes: Uint8Array): unknown {
+  try {
+    return unpack(bytes);
+  } catch (cause) {
+    throw badResult(key, { cause });
+  }
+}
+
+export const badResult = (key: string, options?: ErrorOptions): StoreError =>
+  new StoreError('the result that was kept of a job is none', 'damaged', `job ${quoted(key)}`, options);
+
+/** Whether all is there that those look at who tell an error. */
+function isTold(error: Error): boolean {
+  const texts = [error.name, error.message, error.stack ?? '', isA(error, WasboxError) ? error.code : ''];
+  if (!texts.every((text) => typeof text === 'string')) return false;
+  if (!isA(error, GuestError)) return true;
+  const { frames, omitted } = error as { frames?: unknown; omitted?: unknown };
+  return Number.isSafeInteger(omitted) && Array.isArray(frames) && frames.every(isFrame);
+}
+const isFrame = (frame: unknown): boolean => {
+  const { name, offset } = Object(frame) as { name?: unknown; offset?: unknown };
+  return typeof name === 'string' && Number.isSafeInteger(offset);
+};

@@ -8,9 +8,9 @@ import { isA, quoted } from '../../spec/told.ts';
 import { openStore } from '../../store/disk/index.ts';
 import { blobName, type Head, type NewBlob, type Store, StoreError } from '../../store/index.ts';
 import { LostError } from '../told/ends.ts';
-import { joined, partsOf, seriesOf, split } from './blobs.ts';
-import { type Entry, entryOf, headOf, jobsPrefix, keyOf, stateOf } from './entry.ts';
-import { Owners } from './owners.ts';
+import { joined, joinedParts, seriesOf, split } from './blobs.ts';
+import { type Entry, entryOf, headOf, jobsPrefix, keyOf, type Outcome, outcomeOf, stateOf } from './entry.ts';
+import { Owners, type Seen, type Whereabouts } from './owners.ts';
 
 /** A job of the store that is in our hands: its entry, and the version that the next change of it follows. */
 export class Held {
@@ -27,6 +27,11 @@ export class Held {
   ) {}
 }
 
+export interface Elsewhere {
+  readonly kind: 'elsewhere';
+  readonly by: Seen;
+}
+
 /** What comes of asking for a job. */
 export type Claim =
   /** It is ours now: new, or as it was left. */
@@ -34,7 +39,7 @@ export type Claim =
   /** It has its result. */
   | { readonly kind: 'ended'; readonly entry: Entry }
   /** Somebody else has it, and seems to live. */
-  | { readonly kind: 'elsewhere' }
+  | Elsewhere
   /** There is no such job, and nothing to make one of. */
   | { readonly kind: 'absent' };
 
@@ -96,7 +101,8 @@ export class Ledger {
       if (entry !== undefined && wanted !== undefined && wanted.digest !== entry.digest)
         throw new UsageError(`the key ${quoted(key)} is that of another job: of another module, call or input`);
       if (entry !== undefined && entry.state !== 'live') return { kind: 'ended', entry };
-      if (entry?.owner !== undefined && !(await this.owners.isDead(entry.owner))) return { kind: 'elsewhere' };
+      const by = entry && (await this.holder(entry));
+      if (by !== undefined) return { kind: 'elsewhere', by };
       try {
         if (head === undefined || entry === undefined)
           return { kind: 'held', held: await this.create(key, (wanted as Wanted).make()), isNew: true };
@@ -192,10 +198,14 @@ export class Ledger {
     return joined(await this.store, root);
   }
 
+  /** What a job of a pool that has ended has come to. Rejects with StoreError. */
+  async outcome(key: string, entry: Entry): Promise<Outcome> {
+    return outcomeOf(key, entry, await this.bytes(entry.result as string));
+  }
+
   /** A checkpoint: what was saved, and each time what had changed since. Rejects with StoreError. */
   async states(checkpoint: string): Promise<Uint8Array[]> {
-    const store = await this.store;
-    return Promise.all((await partsOf(store, checkpoint)).map((root) => joined(store, root)));
+    return joinedParts(await this.store, checkpoint);
   }
 
   /** A checkpoint as one. Rejects with StoreError, SnapshotError. */
@@ -228,9 +238,14 @@ export class Ledger {
     }
   }
 
-  /** Whether nobody has it, or only somebody who seems to be dead. */
-  async isFree({ owner }: Entry): Promise<boolean> {
-    return owner === undefined || this.owners.isDead(owner);
+  /** Who has it, as far as that may be alive: where it is nobody, the job may be taken over. */
+  async holder({ owner }: Entry): Promise<Seen | undefined> {
+    return owner === undefined ? undefined : this.owners.watch(owner);
+  }
+
+  /** Where an owner is, as far as one look tells; nothing is changed by it. */
+  whereabouts(owner: string): Promise<Whereabouts> {
+    return this.owners.whereabouts(owner);
   }
 
   /** Removes a job that `may` be removed; false where it may not or is not there. */

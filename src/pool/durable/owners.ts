@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { attempt, isA } from '../../spec/told.ts';
+import { attempt, cut, isA } from '../../spec/told.ts';
 import { type Head, type Store, StoreError } from '../../store/index.ts';
 import { pack, unpack } from '../told/parcel.ts';
 
@@ -20,6 +20,19 @@ interface OwnerData {
   /** Ms. */
   readonly lease: number;
 }
+
+/** Another owner that may be alive, as it was when we looked: one whose version differs the next time has lived until then. */
+export interface Seen {
+  readonly owner: string;
+  readonly version: number;
+  /** The name of its machine, which is what it says. */
+  readonly host: string | undefined;
+  /** Ms without a change after which it is taken for dead. */
+  readonly lease: number;
+}
+
+/** What is known of an owner at one look: its process is gone, is one of this machine, or is where we cannot see it. */
+export type Whereabouts = 'gone' | 'here' | 'elsewhere';
 
 /** A machine since it was started, and in it a set of process numbers. */
 const here = [
@@ -43,6 +56,20 @@ const isRunning = (pid: number): boolean => {
     return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 };
+
+/** What it says may be anything. */
+const read = ({ data }: Head): Partial<Record<keyof OwnerData, unknown>> => attempt(() => Object(unpack(data)), {});
+
+const placed = ({ place, pid }: ReturnType<typeof read>): Whereabouts => {
+  if (place !== here || typeof pid !== 'number') return 'elsewhere';
+  return isRunning(pid) ? 'here' : 'gone';
+};
+
+const leaseOf = ({ lease }: ReturnType<typeof read>): number =>
+  typeof lease === 'number' && lease >= 0 ? Math.min(lease, longestLease) : longestLease;
+
+const hostOf = ({ place }: ReturnType<typeof read>): string | undefined =>
+  typeof place === 'string' ? cut(place.split(' ')[0]) || undefined : undefined;
 
 export class Owners {
   /** Our own name. */
@@ -107,25 +134,39 @@ export class Owners {
 
   /** Whether an owner's jobs may be taken over. */
   async isDead(owner: string): Promise<boolean> {
-    if (owner === this.id) return true;
-    const head = await (await this.store()).head(prefix + owner);
-    if (head === undefined) return true;
-    const data = attempt(() => Object(unpack(head.data)) as Partial<OwnerData>, {});
-    if (data.place === here && typeof data.pid === 'number' && !isRunning(data.pid)) return this.bury(head, owner);
-    const lease = Math.min(typeof data.lease === 'number' ? data.lease : longestLease, longestLease);
+    return (await this.watch(owner)) === undefined;
+  }
+
+  /** Undefined where it is dead: its jobs may be taken over. One whose process we cannot see has to be asked for again and again. */
+  async watch(owner: string): Promise<Seen | undefined> {
+    if (owner === this.id) return undefined;
+    const head = await this.headOf(owner);
+    if (head === undefined) return undefined;
+    const { version } = head;
+    const data = read(head);
+    if (placed(data) === 'gone') return this.bury(head, owner);
+    const lease = leaseOf(data);
     const known = this.seen.get(owner);
-    if (known?.version !== head.version) {
-      this.seen.set(owner, { version: head.version, since: performance.now() });
-      return false;
-    }
-    return performance.now() - known.since >= lease ? this.bury(head, owner) : false;
+    if (known?.version !== version) this.seen.set(owner, { version, since: performance.now() });
+    else if (performance.now() - known.since >= lease) return this.bury(head, owner);
+    return { owner, version, host: hostOf(data), lease };
+  }
+
+  /** Where an owner is, as far as one look tells. */
+  async whereabouts(owner: string): Promise<Whereabouts> {
+    if (owner === this.id) return 'here';
+    const head = await this.headOf(owner);
+    return head === undefined ? 'gone' : placed(read(head));
+  }
+
+  private async headOf(owner: string): Promise<Head | undefined> {
+    return (await this.store()).head(prefix + owner);
   }
 
   /** Others need not find that out again. */
-  private async bury({ name, version }: Head, owner: string): Promise<boolean> {
+  private async bury({ name, version }: Head, owner: string): Promise<undefined> {
     this.seen.delete(owner);
     await (await this.store()).commit({ heads: [{ name, expected: version, state: undefined }] }).catch(() => {});
-    return true;
   }
 
   /** What we have not finished is anybody's. */

@@ -3,18 +3,18 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Lru } from '../../runtime/lru.ts';
-import { UsageError, type WasboxError } from '../../spec/errors.ts';
+import { UsageError, WasboxError } from '../../spec/errors.ts';
 import { isA, quoted } from '../../spec/told.ts';
 import { type Store, StoreError } from '../../store/index.ts';
 import type { Entry } from '../durable/entry.ts';
 import { type Held, Ledger, type Wanted } from '../durable/ledger.ts';
 import { bounds } from '../line/bounds.ts';
 import { deferred } from '../line/deferred.ts';
-import { fromData, toData } from '../told/errors.ts';
+import { toData } from '../told/errors.ts';
 import { type Carried, carried } from '../told/module-bytes.ts';
 import type { JobSpec } from '../told/options.ts';
-import { pack, unpack } from '../told/parcel.ts';
-import type { Checkpoint, ErrorData, SliceEnd } from '../told/protocol.ts';
+import { pack } from '../told/parcel.ts';
+import type { Checkpoint, SliceEnd } from '../told/protocol.ts';
 import { JobSnapshot } from '../told/snapshot.ts';
 import type { Job } from './job.ts';
 import { Kept } from './kept.ts';
@@ -136,12 +136,12 @@ export class DurableJobs {
     run.wake(placeOf(states));
   }
 
-  private async deliver(run: Run, { state, result }: Entry): Promise<void> {
-    const value = unpack(await this.ledger.bytes(result as string));
+  private async deliver(run: Run, entry: Entry): Promise<void> {
+    const outcome = await this.ledger.outcome((run.kept as Kept).key, entry);
     if (run.ended) return;
-    if (state === 'done') run.output.resolve(value);
-    else run.output.reject(fromData(value as ErrorData));
-    this.pool.finish(run, state as 'done' | 'failed');
+    if (outcome.kind === 'done') run.output.resolve(outcome.output);
+    else run.output.reject(outcome.error);
+    this.pool.finish(run, outcome.kind);
   }
 
   /** All jobs of the store that have no result: those that others have, too, which come here when they end or are left. */
@@ -175,7 +175,7 @@ export class DurableJobs {
         );
       return this.pool.recovered(spec, origin);
     } catch (error) {
-      return this.pool.refused(key, error as Error);
+      return this.pool.refused(key, isA(error, WasboxError) ? error : unreadable(key, error));
     }
   }
 
@@ -315,6 +315,10 @@ export class DurableJobs {
 
 /** Mistakes of whoever runs the job, and of ours: put right, the job can go on. */
 const noResults: readonly (string | undefined)[] = ['usage', 'crash', 'store', 'lost', 'suspended', 'cancelled'];
+
+/** What was read of a job is not what anybody has written. */
+const unreadable = (key: string, cause: unknown): StoreError =>
+  new StoreError('what the store has kept of a job is damaged', 'damaged', `job ${quoted(key)}`, { cause });
 
 /** A checkpoint of a store, as the place where the job goes on. Throws SnapshotError. */
 function placeOf(states: readonly Uint8Array[]): Origin {
