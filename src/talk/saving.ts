@@ -37,6 +37,8 @@ export const handlesOf = (vm: VM): Handles | undefined => attempt(() => vm.state
 /** No turn must be under way. Throws SnapshotError. */
 export function savedGroup({ ports, turns, home }: Parts): GroupData {
   home.beginSaving();
+  // First, as it lets go of ports that nobody listens to any more.
+  const heard = ports.topics.map((topic) => ({ name: topic.name, listeners: topic.listeners() }));
   const members = turns.list.map(savedMember);
   const serving = turns.list.flatMap((member) => member.serving ?? []);
   const calls = [...new Set([...turns.calls.values(), ...serving])].sort((a, b) => a.id - b.id);
@@ -46,10 +48,9 @@ export function savedGroup({ ports, turns, home }: Parts): GroupData {
     calls: calls.map((call) => savedCall(call, serving.includes(call))),
     nextCall: turns.nextCall,
     order: turns.order,
-    topics: ports.topics.map((topic) => ({
-      name: topic.name,
-      ports: topic.listeners().map((port) => home.numberOf(port)),
-    })),
+    topics: heard
+      .filter(({ listeners }) => listeners.length > 0)
+      .map(({ name, listeners }) => ({ name, ports: listeners.map((port) => home.numberOf(port)) })),
     ports: home.numbered.map((port) => savedPort(port, home)),
   };
 }
@@ -85,6 +86,7 @@ const savedPort = (port: Port, home: GroupHome): SavedPort => ({
 
 /** Fills a group that is new. Throws SnapshotError, LimitError, LinkError, UsageError for a module that is not given. */
 export function fill(group: Parts, data: GroupData, options: GroupRestoreOptions): void {
+  group.ports.checkMembers(data.members.length);
   const ports = data.ports.map(({ name, messages, bytes }) => group.ports.makeOrThrow({ messages, bytes }, name));
   group.home.beginReading(ports);
   for (const saved of data.members) group.turns.join(restoredMember(group, saved, options));
@@ -92,7 +94,7 @@ export function fill(group: Parts, data: GroupData, options: GroupRestoreOptions
     fillPort(group, saved, ports[i] as Port, ports);
   });
   for (const { name, ports: numbers } of data.topics)
-    for (const number of numbers) group.ports.topic(name)?.add(new End(ports[number] as Port, 'send'));
+    for (const number of numbers) group.ports.topicOrThrow(name).add(new End(ports[number] as Port, 'send'));
   restoreCalls(group, data);
   for (const port of ports) port.settle();
   for (const { name, outcome } of data.members)
