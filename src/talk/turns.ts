@@ -177,7 +177,7 @@ export class Turns implements CallsOf, Seat {
     if (vm.waitsFor !== guests) return member.await(() => vm.answer());
     const { handles } = member;
     if (handles === undefined) throw new CrashError(`${quoted(member.name)} waits for a port, and has no handles`);
-    if (!again) member.waitsSince = ++this.waits;
+    if (!again || member.waitsSince === 0) member.waitsSince = ++this.waits;
     if (handles.call === undefined) member.wait(handles.wants, handles.until, again);
   }
 
