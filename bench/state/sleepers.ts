@@ -55,6 +55,13 @@ function percentiles(found: Found, name: string): string {
   return `p50 ${at(0.5)}, p99 ${at(0.99)} (of ${sorted.length})`;
 }
 
+/** What grows with each: bytes of the file, ms of a listing, bytes of the process. */
+function byMillion(file: number, list: number, process: number): string {
+  const times = 1e6 / count;
+  const gib = (bytes: number) => ((bytes * times) / 2 ** 30).toFixed(1);
+  return [gib(file), ((list * times) / 1000).toFixed(1), gib(process)].join('; ');
+}
+
 function sectionOf(made: Found, held: Found, listed: Found, recovered: Found): Section {
   const [rss, listRss] = of(listed, 'rss') as [number, number];
   return {
@@ -73,6 +80,10 @@ function sectionOf(made: Found, held: Found, listed: Found, recovered: Found): S
         `${kib(one(held, 'rss'))}; ${kib(one(held, 'heap'))}`,
       ],
       ['from the answer to its result, which is durable', percentiles(held, 'results')],
+      [
+        'of 1,000,000, by calculation: the file, GiB; listing them, s; in a process that listed them, GiB',
+        byMillion(one(made, 'bytes'), figure(of(listed, 'lists')).median, listRss - rss),
+      ],
       ['by a new pool, taken over, asked again, to its durable result', percentiles(recovered, 'results')],
     ],
   };
