@@ -1,21 +1,20 @@
 // `wasbox batch`: runs the jobs of a file on a pool of threads, first in, first served. A job is read when a thread is
 // free for it, so that a file may have any number of them, and has its time from then on.
 
-import { createHash } from 'node:crypto';
-import { realpathSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { Job } from '../pool/job/job.ts';
 import { Pool } from '../pool/pool.ts';
-import type { SaveEvery } from '../pool/told/options.ts';
 import { mostThreads } from '../pool/told/stats.ts';
 import { formatValue } from '../runtime/literals.ts';
 import type { Value } from '../runtime/ref.ts';
 import { UsageError, type WasboxError } from '../spec/errors.ts';
 import { plain } from '../spec/told.ts';
-import { parseCount, parseSaveEvery } from './arguments.ts';
+import { parseCount } from './arguments.ts';
+import { BatchKeeping } from './batch-keeping.ts';
 import { type Display, displayFor } from './display.ts';
-import { type Exit, errorJson, errorLine, known } from './exit.ts';
-import { type JobLine, JobLines, JobReader, jobKey, type NamedJob } from './jobs.ts';
+import { type Exit, errorJson, errorLine, isFullDisk, known, withMore } from './exit.ts';
+import { type JobLine, JobLines, JobReader, type NamedJob } from './jobs.ts';
 import { leaseMs } from './keeping.ts';
 import { standardInput } from './lines.ts';
 import { onClosed, warn } from './output.ts';
@@ -89,7 +88,7 @@ class Batch {
   private readonly format: (ended: Ended) => string;
   /** From before anything is shown: a signal would leave the terminal without its cursor. */
   private readonly interrupt = listen();
-  private readonly keeping: KeepingOf | undefined;
+  private readonly keeping: BatchKeeping | undefined;
   private readonly running = new Set<Promise<void>>();
   private readonly handles = new Set<Job<unknown>>();
   private readonly startedAt = performance.now();
@@ -108,7 +107,8 @@ class Batch {
   ) {
     const { store, cache, saveEvery } = options;
     this.pool = new Pool({ threads, cache, store, lease: leaseMs });
-    this.keeping = store === undefined ? undefined : keepingOf(file, saveEvery);
+    this.keeping =
+      store === undefined ? undefined : new BatchKeeping(this.pool, file, isStream(file), store, saveEvery);
     this.lines = new JobLines(file);
     this.reader = new JobReader(file);
     const { signal } = this.interrupt;
@@ -126,8 +126,9 @@ class Batch {
       });
       await Promise.all(this.running);
       // Whoever runs the batch again wants it to be run.
-      if (this.stopped === undefined && this.mistake === undefined) await this.forget();
+      if (this.stopped === undefined && this.mistake === undefined) await this.keeping?.finish(this.file);
     } finally {
+      await this.keeping?.close();
       await this.pool.close();
       this.interrupt.release();
       this.display.close();
@@ -152,12 +153,6 @@ class Batch {
     this.lines.close();
     const saved = this.keeping === undefined ? [] : [...this.handles].map((job) => job.suspend());
     void Promise.allSettled(saved).then(() => this.pool.terminate());
-  }
-
-  private async forget(): Promise<void> {
-    const { keeping } = this;
-    if (keeping === undefined || isStream(this.file)) return;
-    for await (const job of new JobLines(this.file)) await this.pool.forget(keeping(job).key);
   }
 
   private begin(job: JobLine): void {
@@ -185,8 +180,9 @@ class Batch {
   private async end(job: JobLine, named: NamedJob): Promise<Ended> {
     let handle: Job<unknown> | undefined;
     try {
-      handle = this.pool.submit({ ...named.spec, ...this.keeping?.(job) } as never) as Job<unknown>;
+      handle = this.pool.submit({ ...named.spec, ...this.keeping?.of(job) } as never) as Job<unknown>;
       this.handles.add(handle);
+      this.keeping?.watch(handle);
       return { job, named, output: await handle.result, stats: handle.stats };
     } catch (error) {
       return { job, named, error: known(error), stats: handle?.stats };
@@ -196,6 +192,8 @@ class Batch {
   }
 
   private ended(ended: Ended): void {
+    // The others would come to the same; the job is kept as it was.
+    if (isFullDisk(ended.error)) return this.stop({ kind: 'error', error: ended.error });
     try {
       this.results?.write(ended.job, jsonOf(ended), toJson);
     } catch (thrown) {
@@ -203,8 +201,7 @@ class Batch {
     }
     this.done++;
     if (ended.error !== undefined) this.failed++;
-    // Nobody can read the line again to forget it later.
-    if (this.keeping !== undefined && isStream(this.file)) void this.pool.forget(this.keeping(ended.job).key);
+    this.keeping?.ended(ended.job, ended.error);
     this.display.ended(this.results === undefined ? this.format(ended) : undefined, ended.error !== undefined);
   }
 
@@ -237,22 +234,6 @@ class Batch {
     if (store !== undefined) return `--store ${store} goes on`;
     return output === undefined ? 'with --output FILE it could be gone on with' : `--output ${output} --resume goes on`;
   }
-}
-
-/** What a job of the batch is kept by. */
-type KeepingOf = (job: JobLine) => { readonly key: string; readonly saveEvery: SaveEvery };
-
-/** The same for the same line of the same file. Throws UsageError. */
-function keepingOf(file: string, every = '1s'): KeepingOf {
-  const saveEvery = parseSaveEvery(every);
-  const path = file === standardInput ? file : realpathSync(file);
-  const folder = createHash('sha256').update(path).digest('hex').slice(0, 16);
-  return ({ index, text }) => ({ key: `batch/${folder}/${index}-${jobKey(text)}`, saveEvery });
-}
-
-function withMore(error: WasboxError, more: string): WasboxError {
-  error.message = `${error.message}; ${more}`;
-  return error;
 }
 
 /** As `run --json` tells it. */

@@ -7,6 +7,7 @@ import {
   type ErrorCode,
   HostError,
   LinkError,
+  StoreError,
   type TraceFrame,
   Trap,
   UsageError,
@@ -40,7 +41,7 @@ export type Exit = keyof typeof exits | number;
 /** Of a program the low eight bits, as everywhere. */
 export const codeOf = (exit: Exit): number => (typeof exit === 'number' ? exit & 255 : exits[exit].code);
 
-const exitOf: Record<ErrorCode, Exit> = {
+const exitOf: Record<ErrorCode, keyof typeof exits> = {
   malformed: 'module',
   invalid: 'module',
   link: 'link',
@@ -63,6 +64,12 @@ const exitOf: Record<ErrorCode, Exit> = {
   crash: 'crash',
 };
 
+/** The error, which tells more: how to go on. */
+export function withMore<E extends WasboxError>(error: E, more: string): E {
+  error.message = `${error.message}; ${more}`;
+  return error;
+}
+
 /** A part of the help. */
 export const exitCodesHelp = [
   'Exit codes:',
@@ -72,6 +79,19 @@ export const exitCodesHelp = [
 
 /** A file could not be written when there was something to write: no mistake of the user, and perhaps a loss. */
 export class OutputError extends UsageError {}
+
+/** The command was ended before it had begun anything. */
+export class GivenUpError extends UsageError {
+  constructor(
+    message: string,
+    readonly exit: keyof typeof exits,
+  ) {
+    super(message);
+  }
+}
+
+/** Whether it is that of a store that has no room. */
+export const isFullDisk = (error: unknown): error is StoreError => isA(error, StoreError) && error.reason === 'full';
 
 /** Why an operating system call failed, where Node's own message would name the call. */
 const systemReasons: Readonly<Record<string, string>> = {
@@ -112,7 +132,10 @@ export function known(thrown: unknown): WasboxError {
   return new CrashError(messageOf(thrown), { cause: thrown });
 }
 
-export const exitFor = (error: WasboxError): Exit => (error instanceof OutputError ? 'output' : exitOf[error.code]);
+export function exitFor(error: WasboxError): keyof typeof exits {
+  if (error instanceof GivenUpError) return error.exit;
+  return error instanceof OutputError || isFullDisk(error) ? 'output' : exitOf[error.code];
+}
 
 const prefixes: Partial<Record<ErrorCode, string>> = { trap: 'trap: ', exhaustion: 'trap: ', limit: 'limit: ' };
 
@@ -145,7 +168,7 @@ export function errorJson(error: WasboxError): object {
   const exit = exitFor(error);
   return {
     status: 'failed',
-    code: exit === 'output' ? exit : error.code,
+    code: exit === 'output' || error instanceof GivenUpError ? exit : error.code,
     message: error.message,
     ...(isTraced(error) && { frames: error.frames, omitted: error.omitted }),
   };

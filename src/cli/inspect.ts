@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Module } from '../runtime/module.ts';
 import { modulesAmong } from '../snapshot/container/whole.ts';
 import { restoreStore } from '../snapshot/restore.ts';
-import { Snapshot } from '../snapshot/snapshot.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
 import { UsageError } from '../spec/errors.ts';
 import { plain, quoted } from '../spec/told.ts';
 import { checkFor, parseCount } from './arguments.ts';
@@ -14,6 +14,7 @@ import { describeBytes, parseStretch } from './bytes.ts';
 import { describeFunction, describeModule, findFunction } from './describe.ts';
 import type { Exit } from './exit.ts';
 import { adviceFor, at, checkModules, isAtRest, kindOf, readBytes, readModule } from './files.ts';
+import { type Base, modulesBeside, readBase, readBeside, withBase } from './inspect-change.ts';
 import { print } from './output.ts';
 import { type Report, toJson } from './print.ts';
 import { describeSaved } from './stack.ts';
@@ -23,6 +24,8 @@ export interface InspectOptions {
   readonly frames: string;
   readonly bytes?: string;
   readonly module?: readonly string[];
+  /** What a change is a change of: a series, the whole one first. */
+  readonly base?: readonly string[];
   /** Keys of a sealed token. */
   readonly key?: string;
   /** The most that the program of a token may have. */
@@ -32,15 +35,16 @@ export interface InspectOptions {
 
 export async function inspect(file: string, options: InspectOptions): Promise<Exit> {
   const isFolder = statSync(file, { throwIfNoEntry: false })?.isDirectory() === true;
-  const { lines, json } = isFolder ? await reportFolder(file) : await reportOn(file, options);
+  const { lines, json } = isFolder ? await reportFolder(file, options) : await reportOn(file, options);
   if (options.json) print(toJson(json));
   else for (const line of lines) print(plain(line));
   return 'ok';
 }
 
 /** A folder is a store, or a mistake. */
-async function reportFolder(path: string): Promise<Report> {
+async function reportFolder(path: string, options: InspectOptions): Promise<Report> {
   if (!existsSync(join(path, 'data.mdb'))) readBytes(path);
+  checkFor('a store', options, 'func', 'bytes', 'module', 'base', 'key', 'memory');
   return (await import('./heads.ts')).reportStore(path);
 }
 
@@ -49,10 +53,12 @@ async function reportOn(file: string, options: InspectOptions): Promise<Report> 
   const given = (options.module ?? []).map(readModule);
   const bytes = readBytes(file);
   if (isAtRest(bytes)) {
-    checkFor('a JavaScript program', options, 'func', 'bytes', 'module');
+    checkFor('a JavaScript program', options, 'func', 'bytes', 'module', 'base');
     return (await import('./javascript/inspect.ts')).reportToken(file, bytes, options);
   }
   checkFor('what is no JavaScript program', options, 'key', 'memory');
+  if (kindOf(bytes) === 'module') checkFor('a module', options, 'base');
+  const base = readBase(options.base ?? []);
   return at(file, () => {
     if (kindOf(bytes) === 'module') {
       if (options.bytes !== undefined) throw new UsageError('--bytes is of use with a saved program only');
@@ -60,7 +66,7 @@ async function reportOn(file: string, options: InspectOptions): Promise<Report> 
     }
     if (kindOf(bytes) !== 'saved')
       throw new UsageError(adviceFor(bytes, file) ?? 'neither a WebAssembly module nor a saved program');
-    return reportSaved(file, bytes, given, mostFrames, options);
+    return reportSaved(file, bytes, { given, base, mostFrames }, options);
   });
 }
 
@@ -71,18 +77,28 @@ function reportModule(file: string, module: Module, func: string | undefined): R
   return describeFunction(module, index);
 }
 
+/** What was read besides the file. */
+interface Beside {
+  readonly given: readonly Module[];
+  readonly base: Base | undefined;
+  readonly mostFrames: number;
+}
+
 function reportSaved(
   file: string,
   bytes: Uint8Array,
-  given: readonly Module[],
-  mostFrames: number,
+  { given: told, base, mostFrames }: Beside,
   { func, bytes: stretch }: InspectOptions,
 ): Report {
-  const snapshot = Snapshot.decode(bytes);
+  const snapshot = readBeside(bytes, base);
+  const given = base === undefined ? told : modulesBeside(told, snapshot, base);
   const modules = modulesAmong(given, snapshot.data.modules, snapshot.extras);
   checkModules(snapshot, modules);
   if (stretch !== undefined) return reportBytes(snapshot, modules, stretch);
-  if (func === undefined) return describeSaved({ file, bytes: bytes.length, snapshot, modules, given }, mostFrames);
+  if (func === undefined) {
+    const report = describeSaved({ file, bytes: bytes.length, snapshot, modules, given }, mostFrames);
+    return base === undefined ? report : withBase(report, snapshot, base);
+  }
   for (const hash of snapshot.data.modules) {
     const module = modules.find((one) => one.hash === hash) as Module;
     const index = findFunction(module, func);

@@ -1,18 +1,22 @@
 // A program of `wasbox run` that is kept in a store: saved as it goes on, under a key by which the same command goes on with it.
 
 import { basename } from 'node:path';
-import type { Entry } from '../pool/durable/entry.ts';
-import { type Held, Ledger } from '../pool/durable/ledger.ts';
+import { badResult, type Entry, resultIn } from '../pool/durable/entry.ts';
+import { type Claim, type Elsewhere, type Held, Ledger, type Wanted } from '../pool/durable/ledger.ts';
 import type { SaveEvery } from '../pool/told/options.ts';
-import { pack, unpack } from '../pool/told/parcel.ts';
+import { pack } from '../pool/told/parcel.ts';
 import { Series } from '../pool/told/series.ts';
 import type { Module } from '../runtime/module.ts';
 import { hashOf } from '../runtime/sha256.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { UsageError } from '../spec/errors.ts';
+import { anObject, aText, listOf } from '../spec/options.ts';
 import { mostOfName, quoted } from '../spec/told.ts';
 import { parseSaveEvery } from './arguments.ts';
+import { exits, isFullDisk, withMore } from './exit.ts';
 import type { Told } from './go.ts';
+import { shellWord } from './print.ts';
+import { whenFree } from './waiting.ts';
 
 export interface KeepOptions {
   /** The folder of a store. */
@@ -48,6 +52,7 @@ export class Keeping {
 
   private constructor(
     readonly key: string,
+    private readonly store: string,
     private readonly ledger: Ledger,
     private readonly every: SaveEvery,
     /** Until it has ended. */
@@ -56,7 +61,12 @@ export class Keeping {
   ) {}
 
   /** Takes the program up in the store, or begins it there. Throws UsageError where it is under way, and StoreError. */
-  static async open(store: string, options: KeepOptions, { file, module, asked }: Asked): Promise<Keeping> {
+  static async open(
+    store: string,
+    options: KeepOptions,
+    { file, module, asked }: Asked,
+    stop?: AbortSignal,
+  ): Promise<Keeping> {
     const digest = hashOf(new TextEncoder().encode(JSON.stringify([module.hash, ...asked])));
     const key = options.key ?? `${basename(file).slice(0, 100)}-${digest.slice(0, 12)}`;
     const make = () => ({
@@ -68,25 +78,27 @@ export class Keeping {
       },
       ...{ spec: new TextEncoder().encode(JSON.stringify({ file, asked })), modules: [module.bytes] },
     });
-    return Keeping.claimed(store, key, options, { digest, make });
+    return Keeping.claimed(store, key, options, { wanted: { digest, make }, stop });
   }
 
-  /** One that is there, whatever it is. */
+  /**
+   * One that is there, whatever it is; or, where one is wanted, that. Where another process had it, that is waited for until it
+   * is seen to live, which throws UsageError, or seems to be dead.
+   */
   static async claimed(
     store: string,
     key: string,
     options: KeepOptions,
-    wanted?: Parameters<Ledger['claim']>[1],
+    { wanted, stop }: { readonly wanted?: Wanted; readonly stop?: AbortSignal | undefined },
   ): Promise<Keeping> {
     const every = parseSaveEvery(options.saveEvery ?? '1s');
     checkKey(key);
     const ledger = new Ledger(store, leaseMs);
     try {
-      const claim = await ledger.claim(key, wanted);
-      if (claim.kind === 'elsewhere') throw new UsageError(`${quoted(key)} is under way in another process`);
+      const claim = await whenFree<Exclude<Claim, Elsewhere>>(key, () => ledger.claim(key, wanted), stop);
       if (claim.kind === 'absent') throw new UsageError(`${store} has no job ${quoted(key)}`);
       const [held, ended] = claim.kind === 'held' ? [claim.held, undefined] : [undefined, claim.entry];
-      return new Keeping(key, ledger, every, held, ended);
+      return new Keeping(key, store, ledger, every, held, ended);
     } catch (error) {
       await ledger.close();
       throw error;
@@ -96,9 +108,8 @@ export class Keeping {
   /** What there is of it. */
   async before(): Promise<Before> {
     if (this.ended?.result !== undefined) {
-      const told = unpack(await this.ledger.bytes(this.ended.result));
       if (this.ended.by !== 'run') throw new UsageError(`${quoted(this.key)} is a job of a pool`);
-      return { kind: 'ended', told: told as Told };
+      return { kind: 'ended', told: toldIn(this.key, await this.ledger.bytes(this.ended.result)) };
     }
     const { checkpoint } = (this.held as Held).entry;
     return checkpoint === undefined
@@ -127,7 +138,7 @@ export class Keeping {
     const base = this.series?.last === undefined ? undefined : this.last;
     const isChange = base !== undefined;
     const bytes = snapshot.encode(isChange ? { base, modules: [] } : {});
-    await this.ledger.save(held, bytes, { paid: fuel, spent, calling: undefined }, isChange);
+    await this.kept(this.ledger.save(held, bytes, { paid: fuel, spent, calling: undefined }, isChange));
     this.last = snapshot;
     this.series = Series.after(this.series, { name: this.key, bytes, isChange });
     this.savedFuel = fuel;
@@ -137,17 +148,51 @@ export class Keeping {
 
   async suspended(fuel: number, state: () => Snapshot): Promise<void> {
     await this.save(fuel, state);
-    await this.ledger.release(this.held as Held);
+    await this.kept(this.ledger.release(this.held as Held));
   }
 
   async result(told: Told): Promise<void> {
     const state = told.exit === 'ok' || typeof told.exit === 'number' ? 'done' : 'failed';
-    await this.ledger.end(this.held as Held, state, pack(told, 'what came of it'));
+    await this.kept(this.ledger.end(this.held as Held, state, pack(told, 'what came of it')));
+  }
+
+  /** Where there is no room for it, how to go on. */
+  private async kept(work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      if (!isFullDisk(error)) throw error;
+      const { saves } = (this.held as Held).entry;
+      const how = `with room on the disk the same command, or \`${resumeCommand(this.store, this.key)}\`, goes on`;
+      const anew = 'it was never saved, and with room on the disk the same command begins it anew';
+      throw withMore(error, saves === 0 ? anew : `${quoted(this.key)} is kept as it was saved last: ${how}`);
+    }
   }
 
   close(): Promise<void> {
     return this.ledger.close();
   }
+}
+
+const resumeCommand = (store: string, key: string): string =>
+  ['wasbox jobs resume', ...[store, key].map(shellWord)].join(' ');
+
+const lines = listOf(aText);
+
+/** What was told of a program that has ended. Throws StoreError. */
+export function toldIn(key: string, bytes: Uint8Array): Told {
+  const value = Object(resultIn(key, bytes)) as Told;
+  const { exit, out, err, json } = value;
+  const isExit = Number.isInteger(exit) || (typeof exit === 'string' && Object.hasOwn(exits, exit));
+  try {
+    lines(out, 'out');
+    lines(err, 'err');
+    anObject(json, 'json');
+  } catch (cause) {
+    throw badResult(key, { cause });
+  }
+  if (!isExit) throw badResult(key);
+  return value;
 }
 
 /** Before anything is read. Throws UsageError. */

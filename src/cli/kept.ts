@@ -1,13 +1,11 @@
 // `wasbox jobs`: what a store keeps of jobs, be they of a pool or of `wasbox run`; going on with one, and removing some.
 
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Entry } from '../pool/durable/entry.ts';
 import { Ledger } from '../pool/durable/ledger.ts';
+import type { Whereabouts } from '../pool/durable/owners.ts';
 import { Pool } from '../pool/pool.ts';
-import { fromData } from '../pool/told/errors.ts';
-import { unpack } from '../pool/told/parcel.ts';
-import type { ErrorData } from '../pool/told/protocol.ts';
 import { Module } from '../runtime/module.ts';
 import { modulesAmong } from '../snapshot/container/whole.ts';
 import { mostOfSnapshot } from '../snapshot/restore.ts';
@@ -15,13 +13,14 @@ import { Snapshot } from '../snapshot/snapshot.ts';
 import { StoreError, UsageError } from '../spec/errors.ts';
 import { plain, quoted } from '../spec/told.ts';
 import { parseCount } from './arguments.ts';
-import { type Exit, errorLine, known } from './exit.ts';
+import { type Exit, errorLine, isFullDisk, known, withMore } from './exit.ts';
 import { Bounds } from './go.ts';
-import { Keeping, leaseMs } from './keeping.ts';
+import { Keeping, leaseMs, toldIn } from './keeping.ts';
 import { print, warn } from './output.ts';
 import { columns, count, formatBytes, toJson } from './print.ts';
 import { type ResumeOptions, resumed } from './resume.ts';
 import { describeSaved } from './stack.ts';
+import { whenFree } from './waiting.ts';
 
 interface JsonOption {
   readonly json?: boolean;
@@ -29,7 +28,9 @@ interface JsonOption {
 
 /** Throws UsageError where there is none: to look at a store is not to make one. */
 export function checkStore(path: string): void {
-  if (!existsSync(join(path, 'data.mdb'))) throw new UsageError(`${path} is no store: it has no file data.mdb`);
+  const file = join(path, 'data.mdb');
+  if (!existsSync(file)) throw new UsageError(`${path} is no store: it has no file data.mdb`);
+  if (statSync(file).size === 0) throw new UsageError(`${path} is no store: its file data.mdb is empty`);
 }
 
 async function within<T>(path: string, act: (ledger: Ledger) => Promise<T>): Promise<T> {
@@ -48,33 +49,48 @@ export const list = (path: string, { json }: JsonOption): Promise<Exit> =>
   within<Exit>(path, async (ledger) => {
     const rows: (readonly string[])[] = [];
     const facts: object[] = [];
+    const conditions = new Conditions(ledger);
+    let exit: Exit = 'ok';
     for await (const { key, entry } of ledger.entries()) {
-      facts.push(entry instanceof StoreError ? { key, damaged: entry.message } : factsOf(key, entry));
-      rows.push(entry instanceof StoreError ? [key, 'damaged', '', ''] : rowOf(key, entry));
+      if (entry instanceof StoreError) {
+        exit = 'store';
+        facts.push({ key, damaged: entry.message });
+        rows.push([key, 'damaged', '', entry.message]);
+        continue;
+      }
+      const condition = await conditions.of(entry);
+      facts.push(factsOf(key, entry, condition));
+      rows.push([key, condition, count(entry.saves, 'time'), entry.title]);
     }
     if (json) print(toJson({ jobs: facts }));
     else for (const line of columns([['key', 'state', 'saved', 'what'], ...rows], '')) print(plain(line));
-    return 'ok';
+    return exit;
   });
 
-const rowOf = (key: string, entry: Entry): readonly string[] => [
-  key,
-  stateOf(entry),
-  count(entry.saves, 'time'),
-  entry.title,
-];
+/** In a few words how jobs are; many have the same owner. */
+class Conditions {
+  private readonly known = new Map<string, Promise<Whereabouts>>();
+  constructor(private readonly ledger: Ledger) {}
 
-function stateOf({ state, owner, calling }: Entry): string {
-  if (state !== 'live') return state;
-  return owner === undefined ? 'suspended' : calling !== undefined ? 'waits for a service' : 'under way';
+  async of({ state, owner, calling }: Entry): Promise<string> {
+    if (state !== 'live') return state;
+    if (owner === undefined) return 'suspended';
+    const found = this.known.get(owner) ?? this.ledger.whereabouts(owner);
+    this.known.set(owner, found);
+    const where = await found;
+    if (where === 'gone') return 'interrupted';
+    if (where === 'elsewhere') return 'under way, or its machine is gone';
+    return calling === undefined ? 'under way' : 'waits for a service';
+  }
 }
 
-function factsOf(key: string, entry: Entry): object {
+function factsOf(key: string, entry: Entry, condition: string): object {
   const { state, by, title, identity, fence, owner, saves, paid, spent, submittedAt, changedAt, calling } = entry;
   return {
     ...{
       key,
       state,
+      condition,
       by,
       title,
       identity,
@@ -98,10 +114,10 @@ export interface ShowOptions extends JsonOption {
 export const show = (path: string, key: string, options: ShowOptions): Promise<Exit> =>
   within<Exit>(path, async (ledger) => {
     const entry = await entryIn(ledger, path, key);
-    const facts = factsOf(key, entry);
+    const facts = factsOf(key, entry, await new Conditions(ledger).of(entry));
     const state = entry.checkpoint === undefined ? undefined : await ledger.state(entry.checkpoint);
     const told = state && (await stateIn(ledger, key, entry, state, parseCount(options.frames, '--frames')));
-    const result = entry.result === undefined ? undefined : resultOf(entry, unpack(await ledger.bytes(entry.result)));
+    const result = entry.result === undefined ? undefined : await resultOf(ledger, key, entry);
     if (options.json) print(toJson({ ...facts, result, checkpoint: told?.json }));
     else {
       const rows = Object.entries(facts).map(([name, value]) => [name, String(value)]);
@@ -113,9 +129,10 @@ export const show = (path: string, key: string, options: ShowOptions): Promise<E
   });
 
 /** Of `wasbox run` as it was told, of a pool its output or error. */
-function resultOf({ by, state }: Entry, value: unknown): unknown {
-  if (by === 'run') return (value as { json: unknown }).json;
-  return state === 'done' ? { output: value } : { error: errorLine(known(fromData(value as ErrorData))) };
+async function resultOf(ledger: Ledger, key: string, entry: Entry): Promise<unknown> {
+  if (entry.by === 'run') return toldIn(key, await ledger.bytes(entry.result as string)).json;
+  const outcome = await ledger.outcome(key, entry);
+  return outcome.kind === 'done' ? { output: outcome.output } : { error: errorLine(known(outcome.error)) };
 }
 
 async function stateIn(ledger: Ledger, key: string, { modules }: Entry, state: Uint8Array, mostFrames: number) {
@@ -127,11 +144,10 @@ async function stateIn(ledger: Ledger, key: string, { modules }: Entry, state: U
 }
 
 async function entryIn(ledger: Ledger, path: string, key: string): Promise<Entry> {
-  for await (const { entry } of ledger.entries(new Set([key]))) {
-    if (entry instanceof StoreError) throw entry;
-    return entry;
-  }
-  throw new UsageError(`${path} has no job ${quoted(key)}`);
+  const entry = await ledger.entry(key);
+  if (entry instanceof StoreError) throw entry;
+  if (entry === undefined) throw new UsageError(`${path} has no job ${quoted(key)}`);
+  return entry;
 }
 
 // ---- resume
@@ -145,7 +161,7 @@ export async function resumeKept(path: string, key: string, options: Omit<Resume
 
 async function inPlace(path: string, key: string, options: ResumeOptions): Promise<Exit> {
   const bounds = new Bounds(options);
-  const keeping = await Keeping.claimed(path, key, options);
+  const keeping = await Keeping.claimed(path, key, options, { stop: bounds.stop });
   try {
     const before = await keeping.before();
     if (before.kind === 'ended') {
@@ -163,24 +179,43 @@ async function inPlace(path: string, key: string, options: ResumeOptions): Promi
 
 /** Its code is what it was submitted with; its services nobody has here. */
 async function inPool(path: string, key: string, { state }: Entry, { json, cache }: ResumeOptions): Promise<Exit> {
+  if (state === 'live') await within(path, (ledger) => freed(ledger, path, key));
   const pool = new Pool({ threads: 1, store: path, cache });
   try {
-    if (state !== 'live') return await within(path, (ledger) => showResult(ledger, path, key, json));
-    const output = await (await pool.recover([key])).get(key)?.result;
+    const job = (await pool.recover([key])).get(key);
+    // It had its result before, or has come to it meanwhile.
+    if (job === undefined) return await within(path, (ledger) => showResult(ledger, path, key, json));
+    const output = await job.result;
     if (json) print(toJson({ status: 'returned', output }));
     else print(plain(toJson(output) ?? 'done'));
     return 'ok';
+  } catch (error) {
+    if (!isFullDisk(error)) throw error;
+    throw withMore(
+      error,
+      `${quoted(key)} is kept as it was saved last: with room on the disk the same command goes on`,
+    );
   } finally {
     await pool.close();
   }
 }
 
 async function showResult(ledger: Ledger, path: string, key: string, json = false): Promise<Exit> {
-  const { state, result } = await entryIn(ledger, path, key);
-  const value = unpack(await ledger.bytes(result as string));
-  if (state === 'failed') throw fromData(value as ErrorData);
-  print(json ? toJson({ status: 'returned', output: value }) : plain(toJson(value) ?? 'done'));
+  const outcome = await ledger.outcome(key, await entryIn(ledger, path, key));
+  if (outcome.kind === 'failed') throw outcome.error;
+  const { output } = outcome;
+  print(json ? toJson({ status: 'returned', output }) : plain(toJson(output) ?? 'done'));
   return 'ok';
+}
+
+/** Once nobody has the job. Throws UsageError where somebody has, who lives, or there is no such job. */
+const freed = (ledger: Ledger, path: string, key: string): Promise<Free> =>
+  whenFree<Free>(key, async () => {
+    const by = await ledger.holder(await entryIn(ledger, path, key));
+    return by === undefined ? { kind: 'free' } : { kind: 'elsewhere', by };
+  });
+interface Free {
+  readonly kind: 'free';
 }
 
 // ---- rm
@@ -188,14 +223,21 @@ async function showResult(ledger: Ledger, path: string, key: string, json = fals
 export const remove = (path: string, keys: readonly string[], { json }: JsonOption): Promise<Exit> =>
   within<Exit>(path, async (ledger) => {
     for (const key of keys) {
-      const may = async (entry: Entry) => {
-        if (entry.state !== 'live' || (await ledger.holder(entry)) === undefined) return true;
-        throw new UsageError(`${quoted(key)} is under way in another process`);
-      };
-      if (!(await ledger.forget(key, may))) throw new UsageError(`${path} has no job ${quoted(key)}`);
+      const isOver = await removable(ledger, path, key);
+      if (!(await ledger.forget(key, isOver))) throw new UsageError(`${path} has no job ${quoted(key)}`);
     }
     const { bytes } = await (await ledger.store).collect();
     if (json) print(toJson({ removed: keys.length, bytes }));
     else warn(`${count(keys.length, 'job')} removed, ${formatBytes(bytes)} freed`);
     return 'ok';
   });
+
+/** Waits for it where another process had it; what is damaged may be removed as it is. */
+async function removable(ledger: Ledger, path: string, key: string): Promise<(entry: Entry | StoreError) => boolean> {
+  const entry = await ledger.entry(key);
+  if (entry !== undefined && !(entry instanceof StoreError) && entry.state === 'live') await freed(ledger, path, key);
+  return (found) => {
+    if (found instanceof StoreError && found.reason !== 'damaged') throw found;
+    return true;
+  };
+}

@@ -191,6 +191,11 @@ function program(): Command {
     .option('--frames <n>', 'the most frames to show', '20')
     .option('--bytes <[MEMORY:]ADDRESS[+LENGTH]>', 'show bytes of the memory of a saved program, 256 unless told')
     .option(...moduleOption)
+    .option(
+      '--base <file>',
+      'what a saved program that holds changes only was saved beside; of a series all, the whole one first; repeatable',
+      collected,
+    )
     .option('--key <file>', 'the key of a sealed JavaScript program')
     .option('--memory <size>', 'the most that a JavaScript program may have (default: 256M)')
     .option(...jsonOption)

@@ -43,6 +43,10 @@ export function formatBytes(bytes: number): string {
 export const count = (number: number, singular: string, plural = `${singular}s`): string =>
   `${number} ${number === 1 ? singular : plural}`;
 
+/** As a word of a shell. */
+export const shellWord = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+
 /** Wider cells do not widen their column: one name of megabytes would fill it up in every row. */
 const widestColumn = 60;
 

@@ -31,7 +31,8 @@ export async function run(file: string, args: readonly string[], options: RunOpt
   checkArguments(module, name, given);
   const plan = planFor(module, { export: name, args: given });
   const what = { file, module, asked: [name, ...args] };
-  const keeping = options.store === undefined ? undefined : await Keeping.open(options.store, options, what);
+  const keeping =
+    options.store === undefined ? undefined : await Keeping.open(options.store, options, what, bounds.stop);
   try {
     return await begun(module, plan, bounds, options, keeping, argumentsOf(file, command ? args : []));
   } finally {

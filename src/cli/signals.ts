@@ -12,7 +12,7 @@ const exitsBySignal = {
 export type EndSignal = keyof typeof exitsBySignal;
 const endSignals = Object.keys(exitsBySignal) as EndSignal[];
 
-export const exitOfSignal = (signal: EndSignal): Exit => exitsBySignal[signal];
+export const exitOfSignal = (signal: EndSignal): (typeof exitsBySignal)[EndSignal] => exitsBySignal[signal];
 
 export interface Interrupt {
   /** Aborted by the first signal, which is its reason. */

@@ -220,13 +220,16 @@ export type StoreReason =
   | 'missing'
   /** What was kept is not what is there now: bytes were changed or cut off. */
   | 'damaged'
-  /** The disk is full; nothing of the commit is there. */
+  /** The disk is full, or the file may not grow any more; nothing of the commit is there. */
   | 'full'
   /** It is of another format, or no store. */
   | 'version'
   /** It was closed. */
   | 'closed'
-  /** The process that has the file open ended; whether a commit that was under way took place is not known. */
+  /**
+   * The process that has the file open ended, or was ended as it did not answer; whether a commit that was under way took place is
+   * not known.
+   */
   | 'gone'
   /** The operating system refused; `cause` tells. */
   | 'io';

@@ -112,9 +112,9 @@ export class Handles {
     if (!Array.isArray(ends) || ends.length > mostHandles || !Array.isArray(names)) throw bad('no handles');
     for (const end of ends) handles.ends.push(end === null ? undefined : endOf(end, ports));
     for (const named of names) handles.names.set(...nameOf(named));
-    if (until !== null && typeof until !== 'number') throw bad('a time that is none');
+    if (until !== null && !Number.isFinite(until)) throw bad('a time that is none');
     if (call !== null && !Number.isSafeInteger(call)) throw bad('a call that is none');
-    handles.until = until ?? undefined;
+    handles.until = (until as number | null) ?? undefined;
     handles.call = call === null ? undefined : { id: call as number };
     return handles;
   }

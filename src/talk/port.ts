@@ -149,6 +149,11 @@ export class Port {
     if (this.holders.send === 0) this.gone();
   }
 
+  /** How many have hold of the end where one receives. */
+  get receivers(): number {
+    return this.holders.receive;
+  }
+
   /** Whether the host, which may do anything at any time, has hold of the end. */
   isHeldByHost(side: Side): boolean {
     return this.ofHost[side] > 0;
@@ -231,6 +236,11 @@ export class Port {
     this.changes++;
     this.wakeOne('send');
     return message;
+  }
+
+  /** Nobody can receive from it any more, though there are receivers. */
+  empty(): void {
+    this.clear();
   }
 
   private clear(): void {

@@ -41,6 +41,7 @@ export class Ports {
     if (!this.hasRoom(cost)) {
       // Topics still have hold of the ports of those who do not listen any more.
       for (const topic of this.topics) topic.listeners();
+      for (const port of this.lost) port.empty();
       if (!this.hasRoom(cost)) return undefined;
     }
     const port = new Port(name, bounds, () => {
@@ -66,6 +67,15 @@ export class Ports {
           if (end.side === 'receive' && !within.includes(end.port)) within.push(end.port);
         }
     return found;
+  }
+
+  /** Those that nobody will ever receive from: their receivers are in messages of ports of which the same is true. */
+  private get lost(): readonly Port[] {
+    const within = new Map<Port, number>();
+    for (const port of this.list) for (const each of receiversIn(port)) within.set(each, (within.get(each) ?? 0) + 1);
+    const found = new Set(this.list.filter((port) => port.receivers > (within.get(port) ?? 0)));
+    for (const port of found) for (const each of receiversIn(port)) found.add(each);
+    return this.list.filter((port) => !found.has(port));
   }
 
   /** Throws LimitError, and UsageError where another one has the name. */
@@ -120,6 +130,10 @@ export class Ports {
     return topic;
   }
 }
+
+/** Ports whose receivers are on their way in a port's messages. */
+const receiversIn = (port: Port): Port[] =>
+  port.messages.flatMap(({ ends }) => ends.flatMap((end) => (end.side === 'receive' ? [end.port] : [])));
 
 const tooMany = (limit: 'members' | 'ports' | 'topics', value: number): LimitError =>
   new LimitError(`the group has ${value} ${limit}`, { limit, value });

@@ -76,7 +76,7 @@ export interface GroupData<B = Uint8Array, V = Snapshot | null> {
 
 /** How bytes are read: what a group may take, however little its bytes are. */
 export interface GroupDecodeOptions {
-  /** The most bytes of all messages, and of all members' snapshots as they are written; 1 GiB unless told. */
+  /** The most bytes of all messages, of all members' snapshots as they are written, and of one as it is read; 1 GiB unless told. */
   readonly maxBytes?: number | undefined;
 }
 const decodeOptions = optionsOf<GroupDecodeOptions>({ maxBytes: aNumber(0) });
@@ -136,7 +136,7 @@ export class GroupSnapshot {
       ...data,
       members: data.members.map((member) => ({
         ...member,
-        vm: member.vm === null ? null : Snapshot.decode(vms(member.vm)),
+        vm: member.vm === null ? null : Snapshot.decode(vms(member.vm), { maxBytes }),
         outcome: member.outcome && read(member.outcome),
       })),
       ports: data.ports.map((port) => ({

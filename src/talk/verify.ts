@@ -77,15 +77,24 @@ function endOf(value: unknown, ports: number, where: string): SavedEnd {
 function topicOf(value: unknown, ports: number, where: string): Told['topics'][number] {
   const { name, ports: numbers } = fieldsOf<Told['topics'][number]>(value, where);
   const listening = listOf(numbers, where);
-  if (!isText(name) || !listening.every((port) => isCount(port) && port < ports)) return bad('no topic', where);
+  const isOne =
+    listening.every((port) => isCount(port) && port < ports) && new Set(listening).size === listening.length;
+  if (!isText(name) || !isOne) return bad('no topic', where);
   return { name, ports: listening as number[] };
 }
 
 function memberOf(value: unknown, where: string): SavedMember<number | null> {
   const { name, module, hasProgram, fuel, outcome, vm } = fieldsOf<SavedMember>(value, where);
   if (!isText(name) || !isText(module) || !isFlag(hasProgram)) return bad('no member', where);
-  if (!(fuel === null || typeof fuel === 'number') || !(vm === null || isCount(vm))) return bad('no member', where);
-  return { name, module, hasProgram, fuel, vm, outcome: outcome === null ? null : outcomeOf(outcome, where) };
+  if (!(fuel === null || Number.isFinite(fuel)) || !(vm === null || isCount(vm))) return bad('no member', where);
+  return {
+    name,
+    module,
+    hasProgram,
+    fuel: fuel as number | null,
+    vm,
+    outcome: outcome === null ? null : outcomeOf(outcome, where),
+  };
 }
 
 function outcomeOf(value: unknown, where: string): SavedOutcome {

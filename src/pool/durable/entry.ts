@@ -148,7 +148,7 @@ export type Outcome =
 
 /** Of a job that has ended, from the bytes of its result. Throws StoreError. */
 export function outcomeOf(key: string, { state }: Entry, bytes: Uint8Array): Outcome {
-  const value = valueOf(key, bytes);
+  const value = resultIn(key, bytes);
   if (state === 'done') return { kind: 'done', output: value };
   const error = attempt(() => fromData(value as ErrorData), undefined);
   if (error === undefined || !isTold(error)) throw badResult(key);
@@ -156,7 +156,7 @@ export function outcomeOf(key: string, { state }: Entry, bytes: Uint8Array): Out
 }
 
 /** A result as it was packed. Throws StoreError. */
-export function valueOf(key: string, bytes: Uint8Array): unknown {
+export function resultIn(key: string, bytes: Uint8Array): unknown {
   try {
     return unpack(bytes);
   } catch (cause) {

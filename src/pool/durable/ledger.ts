@@ -3,7 +3,7 @@
 // clocks say. All that a change needs is one commit with it.
 
 import { joinSeries } from '../../snapshot/container/whole.ts';
-import { UsageError } from '../../spec/errors.ts';
+import { hide, UsageError } from '../../spec/errors.ts';
 import { isA, quoted } from '../../spec/told.ts';
 import { openStore } from '../../store/disk/index.ts';
 import { blobName, type Head, type NewBlob, type Store, StoreError } from '../../store/index.ts';
@@ -30,6 +30,15 @@ export class Held {
 export interface Elsewhere {
   readonly kind: 'elsewhere';
   readonly by: Seen;
+}
+
+/** The job of that key is not the one that is asked for. */
+export class OtherJobError extends UsageError {
+  constructor(readonly key: string) {
+    super(`the key ${quoted(key)} is that of another job: of another module, call or input`);
+    hide(this, 'name', UsageError.name);
+    hide(this, 'key', key);
+  }
 }
 
 /** What comes of asking for a job. */
@@ -62,6 +71,12 @@ export interface Wanted {
 /** So many bytes have to have been replaced before they are collected, in the midst of work and at its end. */
 const leastGarbage = { meanwhile: 64 * 1024 * 1024, atEnd: 4 * 1024 * 1024 } as const;
 const pageSize = 1000;
+
+/** A job that is kept; where it is damaged, the error. */
+export interface Listed {
+  readonly key: string;
+  readonly entry: Entry | StoreError;
+}
 
 /** What is told of a job each time it is saved. */
 export type About = Pick<Entry, 'paid' | 'spent' | 'calling'>;
@@ -98,8 +113,7 @@ export class Ledger {
       const head = await store.head(headOf(key));
       if (head === undefined && wanted === undefined) return { kind: 'absent' };
       const entry = head === undefined ? undefined : entryOf(head);
-      if (entry !== undefined && wanted !== undefined && wanted.digest !== entry.digest)
-        throw new UsageError(`the key ${quoted(key)} is that of another job: of another module, call or input`);
+      if (entry !== undefined && wanted !== undefined && wanted.digest !== entry.digest) throw new OtherJobError(key);
       if (entry !== undefined && entry.state !== 'live') return { kind: 'ended', entry };
       const by = entry && (await this.holder(entry));
       if (by !== undefined) return { kind: 'elsewhere', by };
@@ -213,18 +227,39 @@ export class Ledger {
     return joinSeries(await this.states(checkpoint));
   }
 
-  /** Each job that is kept, or those of `keys`, by its key; the entry of one that is damaged is the error. */
-  async *entries(
-    keys?: ReadonlySet<string>,
-  ): AsyncGenerator<{ readonly key: string; readonly entry: Entry | StoreError }> {
+  /** One job; the error where it is damaged, undefined where there is none. Rejects with StoreError. */
+  async entry(key: string): Promise<Entry | StoreError | undefined> {
+    return (await this.look(key)).entry;
+  }
+
+  /** It, and the version that a change of it follows. */
+  private async look(
+    key: string,
+  ): Promise<{ readonly entry: Entry | StoreError | undefined; readonly version: number }> {
     const store = await this.store;
-    for (const key of keys ?? []) {
+    try {
       const head = await store.head(headOf(key));
-      if (head !== undefined) yield { key, entry: entryOrError(head) };
+      return { entry: head && entryOrError(head), version: head?.version ?? 0 };
+    } catch (error) {
+      if (isA(error, StoreError) && error.reason === 'damaged') return { entry: error, version: 0 };
+      throw error;
     }
-    if (keys !== undefined) return;
+  }
+
+  /** Each job that is kept, or those of `keys`, by its key; the entry of one that is damaged is the error. */
+  async *entries(keys?: ReadonlySet<string>): AsyncGenerator<Listed> {
+    if (keys === undefined) yield* this.entriesBelow('');
+    for (const key of keys ?? []) {
+      const entry = await this.entry(key);
+      if (entry !== undefined) yield { key, entry };
+    }
+  }
+
+  /** Those whose keys begin so. */
+  async *entriesBelow(start: string): AsyncGenerator<Listed> {
+    const store = await this.store;
     const pageAfter = (after: string) => {
-      const page = store.list({ prefix: jobsPrefix, after, limit: pageSize });
+      const page = store.list({ prefix: `${jobsPrefix}${start}`, after, limit: pageSize });
       page.catch(() => {});
       return page;
     };
@@ -248,21 +283,20 @@ export class Ledger {
     return this.owners.whereabouts(owner);
   }
 
-  /** Removes a job that `may` be removed; false where it may not or is not there. */
-  async forget(key: string, may: (entry: Entry) => boolean | Promise<boolean>): Promise<boolean> {
-    const store = await this.store;
-    const head = await store.head(headOf(key));
-    if (head === undefined || !(await may(entryOf(head)))) return false;
-    await store.commit({ heads: [{ name: head.name, expected: head.version, state: undefined }] });
+  /** Removes a job that `may` be removed; false where it may not or is not there. One that is damaged is told as the error. */
+  async forget(key: string, may: (entry: Entry | StoreError) => boolean): Promise<boolean> {
+    const { entry, version } = await this.look(key);
+    if (entry === undefined || !may(entry)) return false;
+    await (await this.store).commit({ heads: [{ name: headOf(key), expected: version, state: undefined }] });
     this.tidy();
     return true;
   }
 
   /** Removes results that are older than so many ms. */
   async expire(age: number): Promise<void> {
-    const isOld = (entry: Entry) => entry.state !== 'live' && Date.now() - entry.changedAt > age;
-    for await (const { key, entry } of this.entries())
-      if (!(entry instanceof StoreError) && isOld(entry)) await this.forget(key, isOld).catch(() => {});
+    const isOld = (entry: Entry | StoreError) =>
+      !(entry instanceof StoreError) && entry.state !== 'live' && Date.now() - entry.changedAt > age;
+    for await (const { key, entry } of this.entries()) if (isOld(entry)) await this.forget(key, isOld).catch(() => {});
   }
 
   /** Collects what no head reaches any more, once it may be much: `least` bytes. */

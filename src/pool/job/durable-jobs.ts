@@ -300,8 +300,9 @@ export class DurableJobs {
 
   /** Removes a result. Rejects with UsageError where the job has none yet. */
   async forget(key: string): Promise<boolean> {
-    const isOver = ({ state }: Entry): boolean => {
-      if (state === 'live') throw new UsageError(`the job ${quoted(key)} has no result yet`);
+    const isOver = (entry: Entry | StoreError): boolean => {
+      if (isA(entry, StoreError)) throw entry;
+      if (entry.state === 'live') throw new UsageError(`the job ${quoted(key)} has no result yet`);
       return true;
     };
     return this.ledger.forget(key, isOver);

@@ -2,16 +2,16 @@
 // and may be lost: what LMDB cannot read ends that process and not this one. Here everything that was read is checked.
 
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
 import { resolve as absolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { StoreError, UsageError } from '../../spec/errors.ts';
+import { anInteger, mostMs, optionsOf, theOptions } from '../../spec/options.ts';
 import { messageOf } from '../../spec/told.ts';
 import { aBlobName, aHeadName, checkCommit, checkList, checkNames } from '../checks.ts';
 import { missing, readBlob, readHead, writeBlob } from '../form.ts';
 import type { Collected, Commit, Head, KeptBlob, ListOptions, Store } from '../types.ts';
-import { isFull } from './full.ts';
-import { type Kind, type Questions, type Request, type Response, unpackHeads } from './protocol.ts';
+import { limited, makeFolder, troubleOf } from './look.ts';
+import { beat, type Kind, type Questions, type Request, type Response, unpackHeads } from './protocol.ts';
 
 /** A source file's process is a source file, a compiled one's a compiled one. */
 const isSource = import.meta.url.endsWith('.ts');
@@ -23,6 +23,19 @@ const damageSignals: readonly (NodeJS.Signals | null)[] = ['SIGSEGV', 'SIGBUS', 
 /** What does not change by trying again. */
 const hopeless: readonly StoreError['reason'][] = ['damaged', 'version'];
 
+/** How a store on disk is used. */
+export interface StoreOptions {
+  /**
+   * How many ms the process that keeps the file may be silent when something is asked of it: then it is ended, and what was asked
+   * rejects with reason `gone`. The next call starts another one. 30,000 unless told.
+   */
+  readonly timeout?: number | undefined;
+}
+const checkOptions = optionsOf<StoreOptions>({ timeout: anInteger(1, mostMs) });
+const defaultTimeout = 30_000;
+/** In so many steps the silence is measured: time in which we ourselves stood still is no more than one of them. */
+const looks = 10;
+
 interface Pending {
   readonly resolve: (answer: unknown) => void;
   readonly reject: (error: StoreError) => void;
@@ -33,7 +46,10 @@ export class DiskStore implements Store {
   private keeper: Keeper | undefined;
   private closing: Promise<void> | undefined;
 
-  constructor(path: string) {
+  constructor(
+    path: string,
+    private readonly timeout = defaultTimeout,
+  ) {
     this.path = absolute(path);
   }
 
@@ -96,7 +112,7 @@ export class DiskStore implements Store {
     if (keeper?.hopeless !== undefined) throw keeper.hopeless;
     if (keeper !== undefined && !keeper.gone) return keeper;
     makeFolder(this.path);
-    this.keeper = started(this.path);
+    this.keeper = started(this.path, this.timeout);
     return this.keeper;
   }
 }
@@ -111,8 +127,14 @@ class Keeper {
   private readonly pending = new Map<number, Pending>();
   private readonly ended: Promise<void>;
   private count = 0;
+  /** Of the looks since something was asked, those since it last said anything. */
+  private silence = 0;
+  private watch: NodeJS.Timeout | undefined;
 
-  constructor(private readonly path: string) {
+  constructor(
+    private readonly path: string,
+    private readonly timeout: number,
+  ) {
     this.child = fork(entry, [], {
       serialization: 'advanced',
       // What LMDB prints when a disk is full is told by an error.
@@ -120,17 +142,20 @@ class Keeper {
       execArgv: isSource ? process.execArgv.filter((arg) => arg.startsWith('--import')) : [],
       detached: true,
     });
-    this.child.on('message', (response: Response) => this.settle(response));
+    this.child.on('message', (response: Response | typeof beat) => {
+      this.silence = 0;
+      if (response !== beat) this.settle(response);
+    });
     this.ended = new Promise((resolve) => {
       // A message that could not be sent is told by `exit`, too; a process that could not be started by nothing else.
       this.child.on('error', () => {
         this.child.kill('SIGKILL');
         if (this.child.pid !== undefined) return;
-        this.lose(null);
+        this.lose(this.goneError(null));
         resolve();
       });
       this.child.on('exit', (_, signal) => {
-        this.lose(signal);
+        this.lose(this.goneError(signal));
         resolve();
       });
     });
@@ -165,27 +190,41 @@ class Keeper {
     for (const each of [this.child, this.child.channel])
       if (held) each?.ref();
       else each?.unref();
+    clearInterval(this.watch);
+    this.silence = 0;
+    if (held) this.watch = setInterval(() => this.look(), this.timeout / looks);
   }
 
-  private lose(signal: NodeJS.Signals | null): void {
+  /** One that stands still is ended, for whoever asks next. */
+  private look(): void {
+    if (++this.silence <= looks) return;
+    const why = `the process that keeps the file has not answered for ${this.timeout} ms, and was ended`;
+    this.lose(new StoreError(why, 'gone', this.path));
+    this.child.kill('SIGKILL');
+  }
+
+  private lose(error: StoreError): void {
     this.gone = true;
-    const error = this.goneError(signal);
+    clearInterval(this.watch);
     if (hopeless.includes(error.reason)) this.hopeless = error;
     for (const { reject } of this.pending.values()) reject(error);
     this.pending.clear();
   }
 
   private goneError(signal: NodeJS.Signals | null): StoreError {
-    if (signal === 'SIGBUS' && isFull(this.path)) return new StoreError('the disk is full', 'full', this.path);
-    return damageSignals.includes(signal)
-      ? new StoreError('the file is damaged: reading it ended the process that keeps it', 'damaged', this.path)
-      : new StoreError('the process that keeps the file has ended', 'gone', this.path);
+    if (signal === 'SIGXFSZ') return limited(this.path);
+    if (!damageSignals.includes(signal))
+      return new StoreError('the process that keeps the file has ended', 'gone', this.path);
+    const damaged = 'the file is damaged: reading it ended the process that keeps it';
+    return troubleOf(this.path) ?? new StoreError(damaged, 'damaged', this.path);
   }
 
   async close(): Promise<void> {
     await this.opened.then(() => this.ask('close', undefined)).catch(() => {});
     this.child.ref();
+    const late = setTimeout(() => this.child.kill('SIGKILL'), this.timeout);
     await this.ended;
+    clearTimeout(late);
   }
 }
 
@@ -218,9 +257,9 @@ function errorFrom({
   return new StoreError(message.endsWith(end) ? message.slice(0, -end.length) : message, reason, where);
 }
 
-function started(path: string): Keeper {
+function started(path: string, timeout: number): Keeper {
   try {
-    return new Keeper(path);
+    return new Keeper(path, timeout);
   } catch (cause) {
     throw new StoreError(`the process that keeps the file cannot be started: ${messageOf(cause)}`, 'io', path, {
       cause,
@@ -228,21 +267,14 @@ function started(path: string): Keeper {
   }
 }
 
-function makeFolder(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true });
-  } catch (cause) {
-    throw new StoreError(`the folder cannot be made: ${messageOf(cause)}`, 'io', path, { cause });
-  }
-}
-
 /**
  * Opens the store in a folder, which is made if it is not there. Several processes may have it open. Rejects with StoreError,
  * by reason: `version` where it is of another format or no store, `damaged`, `full` or `io`.
  */
-export async function openStore(path: string): Promise<Store> {
+export async function openStore(path: string, options: StoreOptions = {}): Promise<Store> {
   if (typeof path !== 'string' || path === '') throw new UsageError('the path of a store must be a text');
-  const store = new DiskStore(path);
+  checkOptions(options, theOptions);
+  const store = new DiskStore(path, options.timeout);
   await store.open();
   return store;
 }

@@ -15,7 +15,7 @@ import { StoreError } from '../../spec/errors.ts';
 import { messageOf } from '../../spec/told.ts';
 import { checksumIn, conflict, damaged, linksOf, missing, readHead, versionIn, whereHead, writeHead } from '../form.ts';
 import type { HeadChange, ListOptions } from '../types.ts';
-import { isFull } from './full.ts';
+import { checkFile, limited, troubleOf } from './look.ts';
 import type { HeadBytes, WrittenCommit } from './protocol.ts';
 
 export const format = 1;
@@ -25,6 +25,8 @@ interface Whole {
   readonly heads: number;
   readonly sum: bigint;
 }
+
+const wholeBytes = 20;
 
 const codeOf = (letter: string): number => letter.charCodeAt(0);
 const keyOf = (letter: string, ...rest: readonly Uint8Array[]): Buffer =>
@@ -52,6 +54,7 @@ export class Database {
 
   /** Throws StoreError for what is no store, or not of this format. */
   constructor(private readonly path: string) {
+    checkFile(path);
     this.db = this.guarded(() => opened(path));
     this.guarded(() => {
       if (this.bytes(wholeKey) === undefined) this.begin();
@@ -71,6 +74,7 @@ export class Database {
 
   private checkFormat(): void {
     const { data } = readHead('m', this.bytes(wholeKey) as Buffer);
+    if (data.length < wholeBytes) throw damaged('what it says of itself is too short', this.path);
     const found = Buffer.from(data).readUInt32LE(0);
     if (found !== format)
       throw new StoreError(
@@ -115,7 +119,7 @@ export class Database {
   }
 
   private writeWhole({ version, heads, sum }: Whole): void {
-    const data = Buffer.alloc(20);
+    const data = Buffer.alloc(wholeBytes);
     data.writeUInt32LE(format);
     data.writeDoubleLE(heads, 4);
     data.writeBigUInt64LE(BigInt.asUintN(64, sum), 12);
@@ -318,8 +322,11 @@ export function asStoreError(error: unknown, path: string): StoreError {
   if (error instanceof StoreError) return error;
   const message = messageOf(error);
   const told = (why: string, reason: StoreError['reason']) => new StoreError(why, reason, path, { cause: error });
-  if (/no space left|ENOSPC|EDQUOT|quota/i.test(message) || (/input\/output/i.test(message) && isFull(path)))
-    return told('the disk is full', 'full');
+  if (/no space left|ENOSPC|EDQUOT|quota/i.test(message)) return told('the disk is full', 'full');
+  if (/file too large|EFBIG/i.test(message)) return limited(path);
+  // A write that was cut short is told so.
+  const trouble = /input\/output/i.test(message) ? troubleOf(path) : undefined;
+  if (trouble !== undefined) return trouble;
   if (/MDB_(CORRUPTED|PAGE_NOTFOUND|INVALID|CURSOR_FULL|PAGE_FULL|BAD_DBI|INCOMPATIBLE)/.test(message))
     return damaged(message, path, error);
   if (/MDB_VERSION_MISMATCH/.test(message)) return told('the file is of another version of LMDB', 'version');

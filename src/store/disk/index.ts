@@ -1,4 +1,4 @@
 // The public names of `wasbox/store` in Node.
 
 export * from '../index.ts';
-export { openStore } from './client.ts';
+export { openStore, type StoreOptions } from './client.ts';

@@ -78,3 +78,6 @@ export interface Failure {
 export type Response =
   | { readonly id: number; readonly answer: unknown }
   | { readonly id: number; readonly failure: Failure };
+
+/** Said in the midst of what takes long. */
+export const beat = 'goes on';

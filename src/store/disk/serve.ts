@@ -5,6 +5,7 @@ import { StoreError } from '../../spec/errors.ts';
 import { collect } from './collect.ts';
 import { asStoreError, Database } from './database.ts';
 import {
+  beat,
   type Failure,
   type Kind,
   packHeads,
@@ -96,12 +97,13 @@ class Server {
     for (;;) {
       const { done, value } = steps.next();
       if (done) return value;
+      reply(beat);
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
 }
 
-const reply = (response: Response): void => {
+const reply = (response: Response | typeof beat): void => {
   // Where nobody listens any more, the process is about to end.
   if (process.connected) process.send?.(response);
 };

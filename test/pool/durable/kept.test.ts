@@ -4,7 +4,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { Pool } from '../../../src/pool/index.ts';
 import { memoryStore } from '../../../src/store/index.ts';
-import { arithmetic, summing, sumBelow } from '../guests.ts';
+import { arithmetic, sumBelow, summing } from '../guests.ts';
 
 interface Kept {
   readonly thread: number;
