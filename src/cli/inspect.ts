@@ -15,6 +15,7 @@ import { describeFunction, describeModule, findFunction } from './describe.ts';
 import type { Exit } from './exit.ts';
 import { adviceFor, at, checkModules, isAtRest, kindOf, readBytes, readModule } from './files.ts';
 import { type Base, modulesBeside, readBase, readBeside, withBase } from './inspect-change.ts';
+import { isGroup, reportGroup } from './inspect-group.ts';
 import { print } from './output.ts';
 import { type Report, toJson } from './print.ts';
 import { describeSaved } from './stack.ts';
@@ -66,6 +67,10 @@ async function reportOn(file: string, options: InspectOptions): Promise<Report> 
     }
     if (kindOf(bytes) !== 'saved')
       throw new UsageError(adviceFor(bytes, file) ?? 'neither a WebAssembly module nor a saved program');
+    if (isGroup(bytes)) {
+      checkFor('a group of VMs', options, 'func', 'bytes', 'module', 'base');
+      return reportGroup(file, bytes);
+    }
     return reportSaved(file, bytes, { given, base, mostFrames }, options);
   });
 }

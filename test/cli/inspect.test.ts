@@ -3,6 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import test from 'ava';
 import { VM } from '../../src/index.ts';
+import { Group } from '../../src/talk/index.ts';
 import { moduleOf } from '../wat.ts';
 import { Folder } from './wasbox.ts';
 
@@ -128,4 +129,32 @@ test('what cannot be inspected is told', async (t) => {
   const { code, out } = await folder.wasbox('inspect', 'kept', '--frames', '5');
   t.is(code, 0);
   t.regex(out, /^kept: a store of 1 head/);
+});
+
+test('a group of VMs that talk is told by its members, ports and calls', async (t) => {
+  const module = await moduleOf(`(import "wasbox" "receive" (func $receive (param i32 i32 i32) (result i32))) (memory 1)
+    (func (export "main") (result i32) (call $receive (i32.const 0) (i32.const 0) (i32.const 8)))`);
+  const group = new Group();
+  const [first, second] = [group.port({ name: 'first', messages: 3 }), group.port({ name: 'second' })];
+  group.add('asleep', { module, export: 'main', ports: { in: first.receiver } });
+  group.add('over', { module, export: 'main', ports: { in: second.receiver } });
+  await second.sender.send(Uint8Array.of(1, 2, 3));
+  await group.run({ timeout: 20 });
+  second.sender.close();
+  await first.sender.send(new Uint8Array(5));
+  await folder.write('group.wbx', group.save().encode());
+  const { out } = await folder.wasbox('inspect', 'group.wbx');
+  t.regex(out, /a group of 2 VMs/);
+  t.regex(out, /^ {2}asleep: ready, 1 frames, 1 pages/m);
+  t.regex(out, /^ {2}over: returned, 0 frames/m);
+  t.regex(out, /^ {2}first: 1 of 3 messages, 5 of 1048576 bytes/m);
+  const told = JSON.parse((await folder.wasbox('inspect', 'group.wbx', '--json')).out);
+  t.like(told, { kind: 'group', members: [{ name: 'asleep' }, { name: 'over', status: 'returned' }] });
+  t.is((await folder.wasbox('inspect', 'group.wbx', '--func', 'main')).code, 2);
+  const bytes = group.save().encode();
+  bytes[bytes.length - 1] = 1 ^ (bytes.at(-1) as number);
+  await folder.write('damaged.wbx', bytes);
+  const damaged = await folder.wasbox('inspect', 'damaged.wbx');
+  t.is(damaged.code, 6);
+  t.notRegex(damaged.err, / at .*\.js/);
 });
