@@ -88,7 +88,9 @@ test('all jobs are listed a page at a time, each once, in order', async (t) => {
   const heads = Array.from({ length: 2500 }, (_, i) => ({
     name: headOf(`${i}`.padStart(5, '0')),
     expected: 0,
-    state: { data: (stateOf({ ...entry, by: 'run', spec: undefined, modules: [] }).data ?? new Uint8Array()) as Uint8Array },
+    state: {
+      data: (stateOf({ ...entry, by: 'run', spec: undefined, modules: [] }).data ?? new Uint8Array()) as Uint8Array,
+    },
   }));
   await inner.commit({ heads });
   const { store, asked } = counting(inner);
