@@ -59,7 +59,7 @@ export class BatchKeeping {
 
   ended(job: JobLine, error: unknown): void {
     const { key } = this.of(job);
-    if (isA(error, OtherJobError)) this.foreign.add(key);
+    if (isA(error, OtherJobError) || isUnreadable(error)) this.foreign.add(key);
     else if (this.isStream) void this.forget(key).catch(() => {});
   }
 
@@ -69,7 +69,8 @@ export class BatchKeeping {
     if (!this.isStream)
       for await (const job of new JobLines(file)) {
         const { key } = this.of(job);
-        if (!(await this.forget(key))) own.add(key);
+        if (await this.forget(key)) this.foreign.delete(key);
+        else own.add(key);
       }
     const left = new Set(this.foreign);
     if (!this.isStream)
@@ -84,7 +85,7 @@ export class BatchKeeping {
       await this.pool.forget(key);
       return true;
     } catch (error) {
-      if (isA(error, UsageError) || (isA(error, StoreError) && unreadable.includes(error.reason))) return false;
+      if (isA(error, UsageError) || isUnreadable(error)) return false;
       throw error;
     }
   }
@@ -130,4 +131,5 @@ export class BatchKeeping {
   }
 }
 
-const unreadable: readonly StoreError['reason'][] = ['damaged', 'version'];
+const isUnreadable = (error: unknown): boolean =>
+  isA(error, StoreError) && (error.reason === 'damaged' || error.reason === 'version');

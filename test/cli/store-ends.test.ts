@@ -66,6 +66,24 @@ test('so does one of which a line has changed, and one that is read once', async
   t.regex(again.err, /1 job is kept .*wasbox jobs rm piped batch/);
 });
 
+test('a result of a module as it was before is forgotten with the batch, and not told', async (t) => {
+  await folder.write('first.wasm', await assembleText('(module (func (export "run") (result i32) (i32.const 1)))'));
+  await folder.lines('two.jsonl', [{ module: 'first.wasm' }, { module: 'loop.wasm', fuel: 1e11 }]);
+  const command = ['batch', 'two.jsonl', '--threads', '1', '--store', 'two'];
+  const running = folder.start(...command);
+  while ((await jobsIn('two').catch(() => [])).length < 2) await new Promise((soon) => setTimeout(soon, 50));
+  running.kill('SIGTERM');
+  await running.end();
+  await folder.write('first.wasm', await assembleText('(module (func (export "run") (result i32) (i32.const 2)))'));
+  await folder.lines('two.jsonl', [{ module: 'first.wasm' }]);
+  const { code, out, err } = await folder.wasbox(...command);
+  t.is(code, 1, err);
+  t.regex(out, /is that of another job/);
+  t.regex(err, /1 job is kept .* batch\/[0-9a-f]+\/1-[0-9a-f]+$/m, 'the one whose line is gone');
+  const again = await folder.wasbox(...command);
+  t.regex(again.out, /: 2 /);
+});
+
 /** Runs a command on a disk of some MiB, which is filled once something was saved. */
 const filled = (command: string): [string, string[]] => {
   const script = `mount -t tmpfs -o size=12m none "$PWD/small" && cp *.wasm jobs2.jsonl small && cd small || exit 99
