@@ -105,7 +105,7 @@ test.serial('QuickJS begins with the image that the package has, unless that doe
 /** In a folder of its own, as the examples write files where they run. */
 async function prints(t: ExecutionContext, node: string, file: string, example: string): Promise<void> {
   const cwd = await mkdtemp(join(folder, 'run-'));
-  await copyFile(join(folder, 'fib.wasm'), join(cwd, 'fib.wasm'));
+  for (const guest of ['fib.wasm', 'double.wasm']) await copyFile(join(folder, guest), join(cwd, guest));
   await copyFile(join(root, 'test/fixtures/wasi/words.wasm'), join(cwd, 'words.wasm'));
   const { stdout, stderr } = await run(node, [file], { cwd, env });
   t.deepEqual(stdout.trim().split('\n'), promised(example), file);
