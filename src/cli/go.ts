@@ -15,6 +15,7 @@ import { print, warn } from './output.ts';
 import { Place } from './place.ts';
 import { formatBytes, jsonValue, toJson } from './print.ts';
 import { type Interrupt, listen } from './signals.ts';
+import type { Told } from './told.ts';
 
 export interface GoOptions extends KeepOptions {
   readonly fuel?: string;
@@ -136,14 +137,6 @@ export class Bounds {
     const { fuel, timeout } = this.options;
     return { fuel: `out of fuel (${fuel})`, timeout: `out of time (${timeout} ms)`, interrupt: 'interrupted' }[why];
   }
-}
-
-/** How it went: for the exit code, for people, for programs. */
-export interface Told {
-  readonly exit: Exit;
-  readonly out: readonly string[];
-  readonly err: readonly string[];
-  readonly json: object;
 }
 
 const linesOf = (finished: Finished): string[] =>

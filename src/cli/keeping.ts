@@ -14,8 +14,8 @@ import { anObject, aText, listOf } from '../spec/options.ts';
 import { mostOfName, quoted } from '../spec/told.ts';
 import { parseSaveEvery } from './arguments.ts';
 import { exits, isFullDisk, withMore } from './exit.ts';
-import type { Told } from './go.ts';
 import { shellWord } from './print.ts';
+import type { Told } from './told.ts';
 import { whenFree } from './waiting.ts';
 
 export interface KeepOptions {

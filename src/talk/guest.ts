@@ -6,10 +6,10 @@ import { HostModule } from '../host/module.ts';
 import { NotYet } from '../host/not-yet.ts';
 import type { WholeState } from '../host/state.ts';
 import { UsageError } from '../spec/errors.ts';
-import { isA } from '../spec/told.ts';
 import { codes, Refused, refuse } from './codes.ts';
-import type { Handles, Home, Want } from './handles.ts';
+import type { Handles, Home } from './handles.ts';
 import { End } from './port.ts';
+import { type Act, handleBytes, type Result, Scene } from './scene.ts';
 
 /** By this name guests import the calls. */
 export const importName = 'wasbox';
@@ -20,99 +20,8 @@ const stateName = 'talk';
 export const mostEnds = 16;
 /** Handles that one `poll` looks at. */
 const mostPolled = 1024;
-/** Bytes of names and reasons. */
-const mostText = 200;
-/** As for what a guest copies itself. */
-const bytesPerUnit = 16;
-const handleBytes = 4;
 /** Of a handle that is polled: it takes as long as to copy so many bytes. */
 const pollBytes = 256;
-
-/** What one call works on. */
-class Scene {
-  readonly handles: Handles;
-  readonly home: Home;
-  private cost = 0;
-
-  constructor(private readonly context: HostContext<Handles>) {
-    this.handles = context.state;
-    this.home = this.handles.home;
-  }
-
-  /** Whether it was asked before, and had to wait. */
-  get again(): boolean {
-    return this.context.callId !== undefined;
-  }
-
-  /** Bytes of the memory. Throws Refused where they are not in it. */
-  bytes(at: number, length: number): Uint8Array {
-    const memory = this.memory();
-    if (at + length > memory.length) refuse('fault');
-    this.cost += length;
-    return memory.subarray(at, at + length);
-  }
-
-  private memory(): Uint8Array {
-    try {
-      return this.context.memory();
-    } catch (error) {
-      if (isA(error, UsageError)) refuse('fault');
-      throw error;
-    }
-  }
-
-  text(at: number, length: number): string {
-    if (length > mostText) refuse('invalid');
-    try {
-      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(this.bytes(at, length).slice());
-    } catch (error) {
-      if (isA(error, Refused)) throw error;
-      return refuse('invalid');
-    }
-  }
-
-  list(at: number, count: number): number[] {
-    const bytes = this.bytes(at, count * handleBytes);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    return Array.from({ length: count }, (_, i) => view.getUint32(i * handleBytes, true));
-  }
-
-  putList(at: number, values: readonly number[]): void {
-    const bytes = this.bytes(at, values.length * handleBytes);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    values.forEach((value, i) => {
-      view.setUint32(i * handleBytes, value, true);
-    });
-  }
-
-  /** What was done so far, as bytes copied. */
-  spend(bytes: number): void {
-    this.cost += bytes;
-  }
-
-  /** It is asked, perhaps once more. */
-  begin(): void {
-    this.cost = 0;
-  }
-
-  /** It is done: the guest pays for it once, however often it was asked. */
-  pay(): void {
-    if (this.cost >= bytesPerUnit) this.context.spend(this.cost / bytesPerUnit);
-  }
-
-  wait(...wants: readonly Want[]): Waits {
-    return { wants };
-  }
-}
-
-/** A call has to wait, for any of these, or until a time in ms since 1970. */
-interface Waits {
-  readonly wants: readonly Want[];
-  readonly until?: number | undefined;
-}
-
-type Result = number | Waits;
-type Act = (scene: Scene, ...args: never[]) => Result;
 
 // Sending and receiving
 

@@ -2,7 +2,7 @@
 // state of our host module, so it is saved, restored and forked with the VM.
 
 import { SnapshotError } from '../spec/errors.ts';
-import type { CallsOf } from './calls.ts';
+import type { CallsOf } from './call.ts';
 import { refuse } from './codes.ts';
 import { End, type Port, type PortBounds, type Side, sides } from './port.ts';
 import type { Topic } from './topic.ts';

@@ -1,6 +1,6 @@
 // Where members are at home: the ports and topics of the group that their handles are of.
 
-import type { CallsOf } from './calls.ts';
+import type { CallsOf } from './call.ts';
 import { Handles, type Home } from './handles.ts';
 import type { End, Port, PortBounds } from './port.ts';
 import type { Ports } from './ports.ts';

@@ -5,7 +5,7 @@ import type { Module } from '../runtime/module.ts';
 import type { Value } from '../runtime/ref.ts';
 import { LimitError } from '../spec/errors.ts';
 import type { FrameView, Imports, VM } from '../vm.ts';
-import { type Call, failed } from './calls.ts';
+import { type Call, failed } from './call.ts';
 import type { Handles, Want } from './handles.ts';
 
 /** How a member's program ended. */

@@ -5,9 +5,10 @@ import { UsageError } from '../spec/errors.ts';
 import { attempt, quoted } from '../spec/told.ts';
 import type { EngineName } from '../vm/engines.ts';
 import { VM } from '../vm.ts';
-import { Call } from './calls.ts';
+import { Call } from './call.ts';
 import { Receiver, Sender } from './ends.ts';
 import { PeerError } from './errors.ts';
+import type { GroupData, SavedCall, SavedEnd, SavedMember, SavedPort } from './format.ts';
 import { guests, importName, within } from './guest.ts';
 import type { Handles } from './handles.ts';
 import type { GroupHome } from './home.ts';
@@ -15,7 +16,6 @@ import { Member, type MemberOutcome } from './member.ts';
 import type { GroupRestoreOptions } from './options.ts';
 import { End, type Port } from './port.ts';
 import type { Ports } from './ports.ts';
-import type { GroupData, SavedCall, SavedEnd, SavedMember, SavedPort } from './snapshot.ts';
 import type { Turns } from './turns.ts';
 
 /** What a group is. */

@@ -6,7 +6,7 @@ import { CrashError, WasboxError } from '../spec/errors.ts';
 import { isA, quoted } from '../spec/told.ts';
 import type { Interrupts } from '../vm/interrupts.ts';
 import type { VM } from '../vm.ts';
-import { Call, type CallsOf, failed, type Target } from './calls.ts';
+import { Call, type CallsOf, failed, type Target } from './call.ts';
 import { DeadlockError, PeerError } from './errors.ts';
 import { guests } from './guest.ts';
 import { type Member, type MemberOutcome, outcomeOf, outOfFuel, type Seat } from './member.ts';

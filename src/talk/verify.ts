@@ -1,9 +1,9 @@
 // Believing what the text of a group's snapshot says: anybody may have written it.
 
 import { SnapshotError } from '../spec/errors.ts';
+import type { GroupData, SavedCall, SavedEnd, SavedMember, SavedMessage, SavedOutcome, SavedPort } from './format.ts';
 import { mostEnds } from './guest.ts';
 import { sides } from './port.ts';
-import type { GroupData, SavedCall, SavedEnd, SavedMember, SavedMessage, SavedOutcome, SavedPort } from './snapshot.ts';
 
 type Told = GroupData<number, number | null>;
 type Fields<T> = { readonly [K in keyof T]: unknown };

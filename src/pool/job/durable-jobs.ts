@@ -18,7 +18,8 @@ import type { Checkpoint, SliceEnd } from '../told/protocol.ts';
 import { JobSnapshot } from '../told/snapshot.ts';
 import type { Job } from './job.ts';
 import { Kept } from './kept.ts';
-import { inStore, type Run } from './run.ts';
+import { inStore } from './place.ts';
+import type { Run } from './run.ts';
 import { digestOf, type Origin, readSpec, titleOf, writeSpec } from './spec.ts';
 
 /** What a pool does for these jobs. */

@@ -20,8 +20,9 @@ import { answerOf, type HostCall } from './asking.ts';
 import { DurableJobs, type PoolSide } from './durable-jobs.ts';
 import { Job } from './job.ts';
 import { type Origin, resumed } from './origin.ts';
+import { nowhere } from './place.ts';
 import { type PlacedProgram, Programs } from './programs.ts';
-import { nowhere, Run, type RunStatus, type Stop, wordBytes } from './run.ts';
+import { Run, type RunStatus, type Stop, wordBytes } from './run.ts';
 import { Sleepers } from './sleepers.ts';
 import { type Lost, Threads } from './threads.ts';
 

@@ -14,7 +14,7 @@ import {
 import { pack } from '../told/parcel.ts';
 import { firstStep } from '../told/program.ts';
 import { JobSnapshot } from '../told/snapshot.ts';
-import type { Place } from './run.ts';
+import type { Place } from './place.ts';
 
 export interface Origin {
   readonly spec: JobSpec;

@@ -11,25 +11,15 @@ import type { Placed } from '../line/roster.ts';
 import { type ThreadId, type Ticket, ticket } from '../line/scheduler.ts';
 import type { Waiter } from '../line/waiting.ts';
 import type { JobSpec } from '../told/options.ts';
-import { shareBytes } from '../told/parcel.ts';
-import type { Answer, HeldVm, MovingVm, Order, Progress, Reply, SliceEnd } from '../told/protocol.ts';
+import type { Answer, MovingVm, Order, Reply, SliceEnd } from '../told/protocol.ts';
 import { clock } from '../told/protocol.ts';
 import { Series, vmAt } from '../told/series.ts';
 import type { BoundService } from '../told/services.ts';
 import { JobSnapshot, wholeOf } from '../told/snapshot.ts';
 import { addSlice, type JobStats, noStats } from '../told/stats.ts';
 import type { Kept } from './kept.ts';
+import { inStore, nowhere, type Place } from './place.ts';
 import type { ThreadPart } from './threads.ts';
-
-/** Where a job is at some moment. */
-export interface Place {
-  readonly vm: HeldVm;
-  readonly progress: Progress;
-  /** Fuel paid for by the job until then. */
-  readonly paid: number;
-  /** What the call that the VM waits for has been answered, where it came with the answer. */
-  readonly answer: Answer | undefined;
-}
 
 /** Why a job is to end before it is done. */
 export type Stop =
@@ -43,18 +33,6 @@ export type Stop =
 export type RunStatus = 'queued' | 'running' | 'waiting' | 'done' | 'failed' | 'suspended' | 'cancelled' | 'lost';
 
 const noServices: ReadonlyMap<string, BoundService> = new Map();
-const nothing = shareBytes(new Uint8Array());
-/** Where an ended job is. */
-export const nowhere: Place = {
-  vm: { kind: 'saved', bytes: nothing, foreign: false },
-  progress: { next: '', state: nothing },
-  paid: 0,
-  answer: undefined,
-};
-
-/** Where one is that has to be read from the store first. */
-export const inStore = (paid: number): Place => ({ ...nowhere, vm: { kind: 'stored' }, paid });
-
 /** What a VM takes that is on its way, whatever is in it. */
 const bareBytes = 16 * 1024;
 

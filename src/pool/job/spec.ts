@@ -10,7 +10,7 @@ import type { Carried } from '../told/module-bytes.ts';
 import type { JobSpec } from '../told/options.ts';
 import { pack, shareBytes, unpack } from '../told/parcel.ts';
 import type { Progress, VmState } from '../told/protocol.ts';
-import type { Place } from './run.ts';
+import type { Place } from './place.ts';
 
 /** Where a job begins: a new VM, or one that was saved elsewhere. */
 export type Origin = Omit<Place, 'paid'>;
