@@ -90,9 +90,9 @@ export class Turns implements CallsOf, Seat {
   /** Until all programs have ended, or it is to stop. Rejects with DeadlockError. */
   async run(interrupts: Interrupts): Promise<GroupOutcome> {
     for (let since = performance.now(); ; ) {
+      if (this.failure !== undefined) this.endAll(this.failure);
       const why = interrupts.why();
       if (why !== undefined) return { status: 'suspended', reason: why };
-      if (this.failure !== undefined) this.endAll(this.failure);
       const member = this.shift();
       if (member !== undefined) {
         this.fuelWithin = this.sliceFuel;
@@ -216,6 +216,7 @@ export class Turns implements CallsOf, Seat {
         this.turn(member);
         this.ring();
       }
+    if (this.failure !== undefined) this.endAll(this.failure);
   }
 
   // Ends

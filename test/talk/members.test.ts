@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { HostError, hostFunction, LimitError, LinkError, Trap, UsageError } from '../../src/index.ts';
-import { DeadlockError, Group, PeerError } from '../../src/talk/index.ts';
+import { ClosedError, DeadlockError, Group, PeerError } from '../../src/talk/index.ts';
 import { wasi } from '../../src/wasi/index.ts';
 import { moduleOf } from '../wat.ts';
 import { bytesOf, codes, script, talking } from './guests.ts';
@@ -292,4 +292,30 @@ test('each turn is of so much fuel, and all have theirs', async (t) => {
   await group.run({ signal: turns(30) });
   for (const { fuelUsed } of group.members) t.true(fuelUsed >= 10_000 && fuelUsed < 10_000 + 200, `${fuelUsed}`);
   t.true((group.member('a').frames()[0]?.name ?? '').length > 0);
+});
+
+test('where one that fails ends all, they have ended before the group can be saved', async (t) => {
+  const group = new Group({ onFailure: 'end' });
+  const { receiver, sender } = group.port();
+  const traps = await moduleOf('(func (export "main") unreachable)');
+  const waits = await script(['receive 0 0 9']);
+  group.add('traps', { module: traps, export: 'main' });
+  group.add('waits', { module: waits, export: 'main', ports: { in: receiver } });
+  // The first look is that at the options, the second one before the first turn.
+  let looks = 0;
+  const signal = {
+    get aborted() {
+      return looks++ > 1;
+    },
+    addEventListener() {},
+    removeEventListener() {},
+  };
+  t.is((await group.run({ signal })).status, 'suspended');
+  const restored = Group.restore(group.save().encode(), { modules: [traps, waits] });
+  for (const each of [group, restored])
+    t.deepEqual(
+      each.members.map(({ status }) => status),
+      ['failed', 'failed'],
+    );
+  await t.throwsAsync(sender.send(new Uint8Array(1)), { instanceOf: ClosedError });
 });
