@@ -141,3 +141,15 @@ test('native code is kept in a folder, and damage there is made good', async (t)
   await run();
   t.deepEqual(readFileSync(path), bytes);
 });
+
+test('where its folder cannot be made there is no cache, and jobs go on', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'wasbox-cache-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'file');
+  writeFileSync(file, '');
+  // Nobody can make a folder in /proc, which says that it is not there.
+  for (const cache of [join(file, 'folder'), '/proc/none/folder']) {
+    await using pool = new Pool({ threads: 1, cache });
+    t.deepEqual(await pool.submit({ module: arithmetic, export: 'add', args: [1, 2], engine: 'native' }).result, [3]);
+  }
+});
