@@ -66,7 +66,12 @@ test.serial('a job that leaves a thread and comes back finds what it has done el
     rules.isHome = isHome;
   });
   await using pool = new Pool({ threads: 2 });
-  while (pool.stats.threads < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+  // Until both have begun to work, which takes a thread long where the machine is busy.
+  for (const threads = new Set<number>(); threads.size < 2; ) {
+    const jobs = [1, 2].map((i) => pool.submit({ module: arithmetic, export: 'add', args: [i, 1] }));
+    for (const job of jobs) await job.result;
+    for (const thread of jobs.flatMap(({ stats }) => stats.threads)) threads.add(thread);
+  }
   const { values, fuel } = alone(6_000);
   for (const engine of engines) {
     const job = pool.submit({ module: changing, export: 'work', args: [6_000], engine, sliceFuel: 5_000 });
