@@ -39,7 +39,8 @@ const isGroup = (kind: PartKind): boolean => (groupKinds as readonly PartKind[])
 const extrasVersion = 3;
 const zstdVersion = 5;
 const groupVersion = 6;
-const newest = Math.max(formatVersion, extrasVersion, zstdVersion, groupVersion);
+/** Of all that we read. */
+export const newest = Math.max(formatVersion, extrasVersion, zstdVersion, groupVersion);
 
 export interface Part extends Packed {
   readonly kind: PartKind;
