@@ -1,6 +1,7 @@
 // The threads: a Piscina whose tasks are slices, each sent to the thread that the scheduler chose. Keeps the books of
 // what each thread holds. Which job runs where is scheduler.ts's decision; what dies with a thread is life.ts's concern.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import { Piscina, queueOptionsSymbol } from 'piscina';
 import type { CompiledCode } from '../../rewrite/module/module.ts';
@@ -11,6 +12,7 @@ import { Shelf } from '../line/shelf.ts';
 import type { Carried } from '../told/module-bytes.ts';
 import {
   type CodeParcel,
+  holds,
   type ModuleParcel,
   type Order,
   type ProgramReply,
@@ -89,6 +91,9 @@ function keepView(view: WorkerView): void {
   }
 }
 
+/** A thread holds its word while it packs some hundred KiB. */
+const mostHeldMs = 2000;
+
 const wanted = (task: unknown): ThreadId =>
   (task as Record<symbol, { thread: ThreadId }>)[queueOptionsSymbol]?.thread ?? -1;
 
@@ -96,6 +101,7 @@ export class Threads {
   private readonly threads = new Map<ThreadId, Thread>();
   private readonly pause: Int32Array;
   private readonly stage: Int32Array;
+  private readonly hold: Int32Array;
   /** Native code by the module's hash, as some thread has made it. */
   private readonly codes = new Map<string, CompiledCode>();
   private readonly codeCosts = new Shelf<string>();
@@ -109,9 +115,11 @@ export class Threads {
   ) {
     this.pause = new Int32Array(new SharedArrayBuffer(4 * options.threads));
     this.stage = new Int32Array(new SharedArrayBuffer(4 * options.threads));
+    this.hold = new Int32Array(new SharedArrayBuffer(4 * options.threads));
     const workerData: WorkerData = {
       pause: this.pause,
       stage: this.stage,
+      hold: this.hold,
       crowded: options.crowded,
       cache: options.cache,
     };
@@ -156,6 +164,7 @@ export class Threads {
     if (worker === undefined || this.threads.has(id)) return;
     const slots = [...this.threads.values()].map((thread) => thread.slot);
     const slot = this.pause.findIndex((_, i) => !slots.includes(i));
+    Atomics.store(this.hold, slot, holds.free);
     this.threads.set(id, {
       id,
       worker,
@@ -296,12 +305,26 @@ export class Threads {
 
   /** Ends a thread that does not stop. Another one takes its place. */
   kill(id: ThreadId): void {
-    void this.threads.get(id)?.worker.terminate();
+    const thread = this.threads.get(id);
+    if (thread === undefined) return;
+    if (this.mayEnd(thread)) void thread.worker.terminate();
+    else void this.letGo(thread).then(() => thread.worker.terminate());
+  }
+
+  /** Whether a thread can be ended now; it holds nothing from now on where it does not already. */
+  private mayEnd({ slot }: Thread): boolean {
+    return Atomics.compareExchange(this.hold, slot, holds.free, holds.ending) !== holds.held;
+  }
+
+  /** Until a thread can be ended, which is some milliseconds at the most. */
+  private async letGo(thread: Thread): Promise<void> {
+    for (let waited = 0; waited < mostHeldMs && !this.mayEnd(thread); waited++) await sleep(1);
   }
 
   /** Ends all threads; what runs is rejected. */
   async end(): Promise<void> {
     this.ending = true;
+    await Promise.all([...this.threads.values()].map((thread) => this.letGo(thread)));
     await this.piscina.destroy();
   }
 }

@@ -37,6 +37,7 @@ import { checkLeaving } from '../told/values.ts';
 import { systemOf, wasiProgram } from '../told/wasi.ts';
 import { deliverAnswer } from './answer.ts';
 import { fileCache } from './cache.ts';
+import { holdWhilePacking } from './hold.ts';
 import { programSlice } from './program-slice.ts';
 import { checkpointOf, decoded, forgetCheckpoint, saved } from './saving.ts';
 
@@ -49,10 +50,15 @@ const warm = new Map<number, Warm>();
 const shared = workerData as WorkerData;
 if (resourceLimits?.stackSizeMb !== undefined) useStack(resourceLimits.stackSizeMb);
 if (shared.cache !== undefined) useCodeCache(fileCache(shared.cache));
+/** Of this thread's words, as its orders say; less than 0 before the first. */
+let slot = -1;
+holdWhilePacking(shared.hold, () => slot);
 
 /** The Piscina task: never rejects. */
 export async function slice(order: Order | Tidy | ProgramTask): Promise<unknown> {
-  if ('kind' in order) return order.kind === 'tidy' ? drop(order.drop) : programSlice(order, shared);
+  if ('kind' in order && order.kind === 'tidy') return drop(order.drop);
+  slot = order.slot;
+  if ('kind' in order) return programSlice(order, shared);
   Atomics.store(shared.stage, order.slot, stages.begun);
   const work = new Slice(order);
   const end = await work.end();

@@ -208,6 +208,8 @@ export interface WorkerData {
   readonly pause: Int32Array;
   /** One of `stages`. */
   readonly stage: Int32Array;
+  /** One of `holds`. */
+  readonly hold: Int32Array;
   /** One word for all: non-zero while a job waits for a thread. */
   readonly crowded: Int32Array;
   /** The folder where rewritten modules are kept for the next time. */
@@ -225,3 +227,10 @@ export const stages = { sent: 0, begun: 1, stopped: 2 } as const;
 
 /** Milliseconds since 1970, with fractions, the same on all threads. */
 export const clock = (): number => performance.timeOrigin + performance.now();
+
+/**
+ * Whether the thread may be ended now. Node 20 ends its whole process where a thread is ended just when zlib begins ("close
+ * before init", node_zlib.cc): a thread holds its word while it is there, and one whose word says that it is to end does not go
+ * there any more.
+ */
+export const holds = { free: 0, held: 1, ending: 2 } as const;

@@ -35,22 +35,33 @@ const zlib = host?.getBuiltinModule?.('node:zlib') as HostZlib | undefined;
 /** The lowest that looks at more than one place. */
 const zlibLevel = 4;
 
+/** What stands around each use of the host's zlib. */
+type Guard = <T>(act: () => T) => T;
+let guarded: Guard = (act) => act();
+
+/** For a thread that others may end at any moment. */
+export function guardPacking(guard: Guard): void {
+  guarded = guard;
+}
+
 export interface Packed {
   readonly coding: Coding;
   readonly bytes: Uint8Array;
 }
 
 /** Packed as fast as can be; perhaps it is no smaller then. */
-export function pack(contents: Uint8Array): Packed {
+export const pack = (contents: Uint8Array): Packed => guarded(() => packed(contents));
+
+function packed(contents: Uint8Array): Packed {
   const level = zlib?.constants.ZSTD_c_compressionLevel;
   if (zlib?.zstdCompressSync !== undefined && level !== undefined) {
     const bytes = zlib.zstdCompressSync(contents, { params: { [level]: 1 }, pledgedSrcSize: contents.length });
     if (zstdSize(bytes) === contents.length) return { coding: codings.zstd, bytes };
   }
-  if (zlib === undefined) return { coding: codings.deflate, bytes: deflate(contents, 1) };
+  if (zlib === undefined) return { coding: codings.deflate, bytes: deflated(contents, 1) };
   const bytes = isSparse(contents)
     ? zlib.deflateRawSync(contents, { level: zlibLevel, strategy: zlib.constants.Z_RLE })
-    : deflate(contents, zlibLevel);
+    : deflated(contents, zlibLevel);
   return { coding: codings.deflate, bytes };
 }
 
@@ -68,7 +79,10 @@ export function isSparse(contents: Uint8Array): boolean {
 export const mostDictionary = 32_768;
 
 /** By deflate, as small as the level says, from 1 to 9. `dictionary`: whoever unpacks it has that, too. */
-export function deflate(contents: Uint8Array, level: 1 | 4 | 9, dictionary?: Uint8Array): Uint8Array {
+export const deflate = (contents: Uint8Array, level: 1 | 4 | 9, dictionary?: Uint8Array): Uint8Array =>
+  guarded(() => deflated(contents, level, dictionary));
+
+function deflated(contents: Uint8Array, level: 1 | 4 | 9, dictionary?: Uint8Array): Uint8Array {
   const options = { level, ...(dictionary && { dictionary }) };
   return zlib?.deflateRawSync(contents, options) ?? deflateSync(contents, options);
 }
@@ -81,7 +95,7 @@ export function mayBe({ coding, bytes }: Packed, size: number): boolean {
 
 /** At most one byte more than `size` is made. Throws what the unpacker throws for bytes that it cannot unpack. */
 export function unpack(packed: Packed, size: number, dictionary?: Uint8Array): Uint8Array {
-  const { buffer, byteOffset, length } = unpacked(packed, size, dictionary);
+  const { buffer, byteOffset, length } = guarded(() => unpacked(packed, size, dictionary));
   // Node's buffers are no copies where they are sliced.
   return new Uint8Array(buffer, byteOffset, length);
 }
