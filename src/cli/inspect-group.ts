@@ -13,14 +13,10 @@ export const isGroup = (bytes: Uint8Array): boolean => !isOlder(bytes) && isOfGr
 /** Throws SnapshotError. */
 export function reportGroup(file: string, bytes: Uint8Array): Report {
   const { data } = GroupSnapshot.decode(bytes);
-  const members = data.members.map(({ name, module, outcome, vm }) => ({
-    name: cut(name),
-    module,
-    status: outcome?.status ?? doing(name, data.order),
-    frames: vm?.summary().frames ?? 0,
-    memories: vm?.summary().memories ?? [],
-    fuelUsed: vm?.summary().fuelUsed ?? 0,
-  }));
+  const members = data.members.map(({ name, module, outcome, vm }) => {
+    const { frames = 0, memories = [], fuelUsed = 0 } = vm?.summary() ?? {};
+    return { name: cut(name), module, status: outcome?.status ?? doing(name, data.order), frames, memories, fuelUsed };
+  });
   const ports = data.ports.map(({ name, messages, bytes: most, closed, queue, host }) => ({
     ...{ name: cut(name), messages: queue.length, mostMessages: messages, closed },
     ...{ bytes: queue.reduce((sum, message) => sum + message.bytes.length, 0), mostBytes: most, host },

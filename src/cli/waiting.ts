@@ -11,7 +11,7 @@ import { warn } from './output.ts';
 import { type EndSignal, exitOfSignal } from './signals.ts';
 
 /** How often it is looked at. */
-export const lookMs = 250;
+const lookMs = 250;
 
 /**
  * Looks until the job is nobody's any more, and gives what is then found. Throws UsageError where the process that has it is

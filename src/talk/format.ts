@@ -2,6 +2,7 @@
 
 import type { Value } from '../runtime/ref.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
+import type { Fuel } from './member.ts';
 import type { Side } from './port.ts';
 
 /** The end of a port, by the port's number in the snapshot. */
@@ -34,8 +35,8 @@ export interface SavedMember<V = Snapshot | null> {
   /** Hash of its module. */
   readonly module: string;
   readonly hasProgram: boolean;
-  /** What is left; null for no bound. */
-  readonly fuel: number | null;
+  /** Null for no bound. */
+  readonly fuel: Readonly<Fuel> | null;
   readonly outcome: SavedOutcome | null;
   /** Null where it has no VM any more. */
   readonly vm: V;

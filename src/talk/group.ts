@@ -95,9 +95,9 @@ export class Group {
     checkMember(options);
     const { turns, home } = this.parts;
     this.checkNew(name, options);
-    const { module, ports = {}, imports = {}, args, limits, fuel = Number.POSITIVE_INFINITY } = options;
-    const member = new Member(name, module, imports, options.export !== undefined, turns);
-    member.fuel = fuel;
+    const { module, ports = {}, imports = {}, args, limits, fuel } = options;
+    const bound = fuel === undefined ? undefined : { most: fuel, left: fuel };
+    const member = new Member(name, module, imports, options.export !== undefined, turns, bound);
     const given = Object.entries(ports).map(([called, end]) => [called, end.give()] as const);
     home.prepare(name, given);
     const vm = new VM({ engine: this.options.engine, limits });

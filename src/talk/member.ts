@@ -33,6 +33,13 @@ export interface Seat {
   awaited: number;
 }
 
+/** Units that a member's program may use. */
+export interface Fuel {
+  readonly most: number;
+  left: number;
+}
+const noBound: Fuel = { most: Number.POSITIVE_INFINITY, left: Number.POSITIVE_INFINITY };
+
 /** One VM of a group. */
 export class Member {
   /** @hidden */
@@ -47,8 +54,8 @@ export class Member {
   isReady = false;
   /** Counts up with each member that begins to wait for ports. @hidden */
   waitsSince = 0;
-  /** Units that its program may use. @hidden */
-  fuel = Number.POSITIVE_INFINITY;
+  /** @hidden */
+  readonly fuel: Fuel;
   /** A service is asked, or the time is awaited: the host will wake it. */
   private isAwaited = false;
   private ended: MemberOutcome | undefined;
@@ -74,7 +81,10 @@ export class Member {
     /** Whether it has a program, which ends. */
     readonly hasProgram: boolean,
     private readonly seat: Seat,
-  ) {}
+    fuel: Readonly<Fuel> = noBound,
+  ) {
+    this.fuel = { ...fuel };
+  }
 
   /** What its program has returned, once it has. Rejects with what it failed with; of one without a program, never settles. */
   get result(): Promise<readonly Value[]> {
@@ -190,16 +200,20 @@ export class Member {
 
   /** What came of what it did. Returns who is to be told; undefined where that was its program. @hidden */
   over(outcome: MemberOutcome): Call | undefined {
+    const { serving } = this;
+    if (serving === undefined) this.end(outcome);
+    else {
+      this.rest();
+      this.answer(outcome);
+    }
+    return serving;
+  }
+
+  /** Nothing is waited for any more; what it may have been woken for is another's. */
+  private rest(): void {
     this.stopWaiting();
     this.askedAgain();
     this.work = undefined;
-    const { serving } = this;
-    if (serving !== undefined) {
-      this.answer(outcome);
-      return serving;
-    }
-    this.end(outcome);
-    return undefined;
   }
 
   private answer(outcome: MemberOutcome): void {
@@ -213,9 +227,7 @@ export class Member {
 
   /** Its program ended, or ends now. @hidden */
   end(outcome: MemberOutcome): void {
-    this.stopWaiting();
-    // It may have been woken for what is now another's.
-    this.askedAgain();
+    this.rest();
     if (this.ended !== undefined) return;
     this.handles?.release();
     this.endedAs(outcome);
@@ -227,9 +239,10 @@ export class Member {
     this.settle(outcome);
   }
 
-  /** Gives up the VM. @hidden */
+  /** Gives up the VM, and what it has of ports. @hidden */
   leave(): void {
-    this.stopWaiting();
+    this.rest();
+    this.handles?.release();
     this.used = this.fuelUsed;
     this.isReady = false;
     this.vm?.dispose();
@@ -251,5 +264,5 @@ export function outcomeOf(outcome: Outcome): MemberOutcome | undefined {
   }
 }
 
-export const outOfFuel = (fuel: number): LimitError =>
-  new LimitError(`the program has used up its fuel of ${fuel}`, { limit: 'fuel', value: fuel });
+export const outOfFuel = ({ most }: Fuel): LimitError =>
+  new LimitError(`the program has used up its fuel of ${most}`, { limit: 'fuel', value: most });

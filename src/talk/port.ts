@@ -187,10 +187,6 @@ export class Port {
     return this.queue.length - this.first;
   }
 
-  get bytes(): number {
-    return this.held;
-  }
-
   get messages(): readonly Message[] {
     return this.queue.slice(this.first) as Message[];
   }
@@ -238,12 +234,8 @@ export class Port {
     return message;
   }
 
-  /** Nobody can receive from it any more, though there are receivers. */
-  empty(): void {
-    this.clear();
-  }
-
-  private clear(): void {
+  /** Nobody can receive from it any more. */
+  clear(): void {
     const { messages } = this;
     this.queue = [];
     this.first = 0;

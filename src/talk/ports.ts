@@ -36,12 +36,12 @@ export class Ports {
   }
 
   /** Undefined where there would be too many, or too much in them. Its name, unless told, is one that no other has. */
-  make(bounds: PortBounds, name = this.free('port', 0)): Port | undefined {
+  make(bounds: PortBounds, name = this.numbered('port')): Port | undefined {
     const cost = costOf(bounds);
     if (!this.hasRoom(cost)) {
       // Topics still have hold of the ports of those who do not listen any more.
       for (const topic of this.topics) topic.listeners();
-      for (const port of this.lost) port.empty();
+      for (const port of this.lost) port.clear();
       if (!this.hasRoom(cost)) return undefined;
     }
     const port = new Port(name, bounds, () => {
@@ -59,13 +59,13 @@ export class Ports {
   /** Ports of which the host has hold, or would have once it had received all that it can. */
   get atHost(): ReadonlySet<Port> {
     const found = new Set(this.list.filter((port) => sides.some((side) => port.isHeldByHost(side))));
-    const within = this.list.filter((port) => port.isHeldByHost('receive'));
-    for (const port of within)
-      for (const { ends } of port.messages)
-        for (const end of ends) {
-          found.add(end.port);
-          if (end.side === 'receive' && !within.includes(end.port)) within.push(end.port);
-        }
+    // A set goes on over what is added meanwhile.
+    const received = new Set(this.list.filter((port) => port.isHeldByHost('receive')));
+    for (const port of received)
+      for (const { port: along, side } of port.messages.flatMap(({ ends }) => ends)) {
+        found.add(along);
+        if (side === 'receive') received.add(along);
+      }
     return found;
   }
 
@@ -92,13 +92,14 @@ export class Ports {
         });
   }
 
-  /** A name that no port has: this one where it may be and is free, else with a number. */
-  free(name: string, least = 1): string {
-    if (least === 1 && !this.byName.has(name)) return name;
-    let number = Math.max(least, this.next);
-    while (this.byName.has(`${name} ${number}`)) number++;
-    this.next = number + 1;
-    return `${name} ${number}`;
+  /** A name that no port has: this one, or with a number. */
+  free(name: string): string {
+    return this.byName.has(name) ? this.numbered(name) : name;
+  }
+
+  private numbered(name: string): string {
+    while (this.byName.has(`${name} ${this.next}`)) this.next++;
+    return `${name} ${this.next++}`;
   }
 
   /** Throws LimitError. */

@@ -58,7 +58,7 @@ export function savedGroup({ ports, turns, home }: Parts): GroupData {
 function savedMember({ name, module, hasProgram, fuel, outcome, vm }: Member): SavedMember {
   return {
     ...{ name, module: module.hash, hasProgram },
-    fuel: Number.isFinite(fuel) ? fuel : null,
+    fuel: Number.isFinite(fuel.most) ? { ...fuel } : null,
     outcome: outcome?.status === 'failed' ? { status: 'failed', error: outcome.error.message } : (outcome ?? null),
     vm: vm?.save() ?? null,
   };
@@ -110,8 +110,7 @@ function restoredMember(
   { modules = [], imports, memberLimits: limits }: GroupRestoreOptions,
 ): Member {
   const besides = imports?.(name) ?? {};
-  const member = new Member(name, moduleOf(name, hash, modules), besides, hasProgram, turns);
-  member.fuel = fuel ?? Number.POSITIVE_INFINITY;
+  const member = new Member(name, moduleOf(name, hash, modules), besides, hasProgram, turns, fuel ?? undefined);
   if (snapshot === null) return member;
   home.prepare(name);
   within(home, () => {

@@ -143,13 +143,13 @@ export class Turns implements CallsOf, Seat {
     const isProgram = member.serving === undefined;
     const before = vm.fuelUsed;
     const slice = this.within > 0 ? Math.max(1, this.fuelWithin) : this.sliceFuel;
-    const outcome = vm.runFor(isProgram ? Math.min(slice, member.fuel) : slice);
+    const outcome = vm.runFor(isProgram ? Math.min(slice, member.fuel.left) : slice);
     const used = vm.fuelUsed - before;
     if (this.within > 0) this.fuelWithin -= used;
-    if (isProgram) member.fuel -= used;
+    if (isProgram) member.fuel.left -= used;
     const end = outcomeOf(outcome);
     if (end !== undefined) this.over(member, end);
-    else if (member.fuel <= 0) this.over(member, { status: 'failed', error: outOfFuel(vm.fuelUsed) });
+    else if (isProgram && member.fuel.left <= 0) this.over(member, { status: 'failed', error: outOfFuel(member.fuel) });
     else if (outcome.reason?.kind === 'host') this.park(member, vm);
     else if (outcome.reason?.kind === 'wait') this.waitAtMemory(member, vm, outcome.reason);
     else this.wake(member);
@@ -185,7 +185,7 @@ export class Turns implements CallsOf, Seat {
 
   /** Those whose turn it is, in that order; and those that wait for ports, who came first at first. */
   get order(): { readonly ready: readonly string[]; readonly waiting: readonly string[] } {
-    const ready = this.ready.slice(this.first).filter(({ isReady }) => isReady);
+    const ready = [...new Set(this.ready.slice(this.first))].filter(({ isReady }) => isReady);
     const waiting = this.list.filter(
       ({ vm, isReady }) => !isReady && vm?.status === 'waiting' && vm.waitsFor === guests,
     );
@@ -248,7 +248,6 @@ export class Turns implements CallsOf, Seat {
     member.serving = undefined;
     this.abandon(this.calls.get(member.name));
     member.end(outcome);
-    member.handles?.release();
     member.leave();
     this.note(member);
     this.ring();

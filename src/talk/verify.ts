@@ -3,6 +3,7 @@
 import { SnapshotError } from '../spec/errors.ts';
 import type { GroupData, SavedCall, SavedEnd, SavedMember, SavedMessage, SavedOutcome, SavedPort } from './format.ts';
 import { mostEnds } from './guest.ts';
+import type { Fuel } from './member.ts';
 import { sides } from './port.ts';
 
 type Told = GroupData<number, number | null>;
@@ -86,15 +87,20 @@ function topicOf(value: unknown, ports: number, where: string): Told['topics'][n
 function memberOf(value: unknown, where: string): SavedMember<number | null> {
   const { name, module, hasProgram, fuel, outcome, vm } = fieldsOf<SavedMember>(value, where);
   if (!isText(name) || !isText(module) || !isFlag(hasProgram)) return bad('no member', where);
-  if (!(fuel === null || Number.isFinite(fuel)) || !(vm === null || isCount(vm))) return bad('no member', where);
+  if (!(vm === null || isCount(vm))) return bad('no member', where);
   return {
     name,
     module,
     hasProgram,
-    fuel: fuel as number | null,
+    fuel: fuel === null ? null : fuelOf(fuel, where),
     vm,
     outcome: outcome === null ? null : outcomeOf(outcome, where),
   };
+}
+
+function fuelOf(value: unknown, where: string): Fuel {
+  const { most, left } = fieldsOf<Fuel>(value, where);
+  return isCount(most) && Number.isFinite(left) ? { most, left: left as number } : bad('no fuel', where);
 }
 
 function outcomeOf(value: unknown, where: string): SavedOutcome {

@@ -3,7 +3,7 @@
 import type { Module } from '../../src/index.ts';
 import { moduleOf } from '../wat.ts';
 
-/** By name: the types of the parameters. All calls come to an i32. */
+/** By name: the types of the parameters. All calls come to an i32. Guests hold us to that, so it is told here once more. */
 const calls = {
   send: 'i32 i32 i32',
   try_send: 'i32 i32 i32',
@@ -26,6 +26,7 @@ export const talking = Object.entries(calls)
   .map(([name, params]) => `(import "wasbox" "${name}" (func $${name} (param ${params}) (result i32)))`)
   .join('\n');
 
+/** As guests have compiled them in: they never change. */
 export const codes = {
   done: 0,
   closed: -1,
