@@ -2,23 +2,26 @@
 //
 // A blob begins with a byte: 0, and what follows is a piece of the bytes; 1, and its links are blobs that have the pieces, in
 // order; or 2, and its links lead to the parts of a series, in order: what was saved, and each time what had changed since.
+// Pages that jobs have in common are pieces of their own, so that they are there once.
 //
 // What is read is hostile until it is checked: blobs may link to others many times over, so that a few of them lead to more than
-// can ever be read. All but the last on each level are full, as they are written, and there is a most of everything.
+// can ever be read. All lists but the last on each level are full, as they are written, and there is a most of everything.
 
 import { concatBytes } from '@noble/hashes/utils.js';
+import { seamsOf } from '../../snapshot/container/parts.ts';
 import { StoreError } from '../../spec/errors.ts';
 import { blobName, type NewBlob, type Store } from '../../store/index.ts';
 
-/** Bytes of a piece: with its heads it fills 32 pages of 4 KiB, of which a database loses nothing. */
+/** The most bytes of a piece: with its heads they fill 32 pages of 4 KiB, of which a database loses nothing. */
 const pieceBytes = 32 * 4096 - 64;
 /** Pieces below a blob. */
 const fan = 4096;
 /** Of a checkpoint, or whatever else is read as one: more than can be restored of it. */
 const mostBytes = 2 ** 33;
-/** Levels of blobs above the pieces, and blobs of the lowest of them, that so many bytes take. */
+/** Pieces that so many bytes have, cut at all the seams that there are (snapshot/pages/groups.ts); levels of blobs above them. */
+const mostPieces = 2 ** 20;
 const mostLevels = 2;
-const mostLists = Math.ceil(mostBytes / pieceBytes / fan);
+const mostLists = mostPieces / fan;
 /** Parts of a series: several times as many as are made (told/series.ts). */
 const mostParts = 64;
 const kinds = { piece: 0, list: 1, series: 2 } as const;
@@ -35,9 +38,7 @@ export function split(bytes: Uint8Array): Split {
     blobs.push(blob);
     return blobName(blob);
   };
-  let names: string[] = [];
-  for (let at = 0; at === 0 || at < bytes.length; at += pieceBytes)
-    names.push(add({ bytes: tagged(kinds.piece, bytes.subarray(at, at + pieceBytes)) }));
+  let names = piecesIn(bytes).map((piece) => add({ bytes: tagged(kinds.piece, piece) }));
   while (names.length > 1) {
     const above: string[] = [];
     for (let at = 0; at < names.length; at += fan)
@@ -45,6 +46,19 @@ export function split(bytes: Uint8Array): Split {
     names = above;
   }
   return { root: names[0] as string, blobs };
+}
+
+/** One at the least. */
+function piecesIn(bytes: Uint8Array): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  let at = 0;
+  for (const seam of [...seamsOf(bytes), bytes.length])
+    while (at < seam) {
+      const end = Math.min(seam, at + pieceBytes);
+      pieces.push(bytes.subarray(at, end));
+      at = end;
+    }
+  return pieces.length > 0 ? pieces : [bytes];
 }
 
 const tagged = (kind: number, ...bytes: readonly Uint8Array[]): Uint8Array =>
@@ -55,10 +69,11 @@ export const seriesOf = (roots: readonly string[]): NewBlob => ({ bytes: tagged(
 
 /** What was saved as a series, by its parts; of what is none, the only one. Rejects with StoreError. */
 export async function joinedParts(store: Store, root: string): Promise<Uint8Array[]> {
-  const room = { pieces: mostPieces };
+  const room = roomy();
   const parts: (readonly string[])[] = [];
   for (const part of await partsOf(store, root)) parts.push(await piecesOf(store, part, room));
-  return Promise.all(parts.map((pieces) => joinedPieces(store, pieces, root)));
+  const read = await Promise.all(parts.map((names) => readPieces(store, names, room)));
+  return read.map((pieces) => joinPieces(pieces, root));
 }
 
 async function partsOf(store: Store, root: string): Promise<readonly string[]> {
@@ -70,14 +85,16 @@ async function partsOf(store: Store, root: string): Promise<readonly string[]> {
 
 /** The reverse of `split`. Rejects with StoreError. */
 export async function joined(store: Store, root: string): Promise<Uint8Array> {
-  return joinedPieces(store, await piecesOf(store, root, { pieces: mostPieces }), root);
+  const room = roomy();
+  return joinPieces(await readPieces(store, await piecesOf(store, root, room), room), root);
 }
 
-/** How many pieces may be there yet. */
+/** How many pieces may be there yet, and bytes in them. */
 interface Room {
   pieces: number;
+  bytes: number;
 }
-const mostPieces = Math.ceil(mostBytes / pieceBytes);
+const roomy = (): Room => ({ pieces: mostPieces, bytes: mostBytes });
 
 /** The names of all pieces below a root, none of which is read. */
 async function piecesOf(store: Store, root: string, room: Room): Promise<readonly string[]> {
@@ -107,25 +124,45 @@ async function below(store: Store, lists: readonly string[]): Promise<readonly s
   return all;
 }
 
+/** So many are asked for at once. */
+const atOnce = 32;
+
 /** One that comes again and again is read once. */
-async function joinedPieces(store: Store, names: readonly string[], root: string): Promise<Uint8Array> {
+async function readPieces(store: Store, names: readonly string[], room: Room): Promise<readonly Uint8Array[]> {
   const known = new Map<string, Uint8Array>();
   const pieces: Uint8Array[] = [];
-  for (const [i, name] of names.entries()) {
-    const bytes = known.get(name) ?? (await store.get(name)).bytes;
-    known.set(name, bytes);
-    const size = bytes.length - 1;
-    if (bytes[0] !== kinds.piece || size > pieceBytes || (i < names.length - 1 && size < pieceBytes))
-      throw unlike('no piece', name);
-    pieces.push(bytes.subarray(1));
+  for (let at = 0; at < names.length; at += atOnce) {
+    const next = names.slice(at, at + atOnce);
+    const missing = [...new Set(next)].filter((name) => !known.has(name));
+    for (const [name, piece] of await Promise.all(missing.map((name) => readPiece(store, name))))
+      known.set(name, piece);
+    for (const name of next) {
+      const piece = known.get(name) as Uint8Array;
+      if (piece.length === 0 && names.length > 1) throw unlike('a piece of nothing', name);
+      room.bytes -= piece.length;
+      if (room.bytes < 0) throw unlike('more than can have been saved', name);
+      pieces.push(piece);
+    }
   }
+  return pieces;
+}
+
+async function readPiece(store: Store, name: string): Promise<readonly [string, Uint8Array]> {
+  const { bytes } = await store.get(name);
+  if (bytes[0] !== kinds.piece || bytes.length - 1 > pieceBytes) throw unlike('no piece', name);
+  return [name, bytes.subarray(1)];
+}
+
+function joinPieces(pieces: readonly Uint8Array[], root: string): Uint8Array {
   const all = roomFor(
     pieces.reduce((sum, { length }) => sum + length, 0),
     root,
   );
-  pieces.forEach((piece, i) => {
-    all.set(piece, i * pieceBytes);
-  });
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
   return all;
 }
 

@@ -12,6 +12,7 @@ import { cut } from '../../spec/told.ts';
 import { bad, checkFormOfLengths } from '../data/form.ts';
 import { formatVersion, mapWords, pageBytes, type Saved, type SavedMemory, type SnapshotData } from '../data/format.ts';
 import { blockPagesNamed, shareBlocks, unshareBlocks } from '../pages/blocks.ts';
+import { groupEnds } from '../pages/groups.ts';
 import { type Memories, PageReader } from '../pages/rows.ts';
 import { fingerprint, olderFingerprint, pagesNamed, sharePages, unsharePages } from '../pages/share.ts';
 import { besideWords, fingerprintOfWords } from '../pages/word-deltas.ts';
@@ -63,8 +64,11 @@ export function encodeSnapshot(
   const parts = [
     ...partsOf('metadata', metadata.length, (start, end) => metadata.subarray(start, end)),
     ...partsOf('words', sizeOf(words), reader(words)),
-    ...partsOf('pages', shared.different.length * pageBytes, (start, end) =>
-      pagesAt(data, shared.different.slice(start / pageBytes, end / pageBytes)),
+    ...partsOf(
+      'pages',
+      shared.different.length * pageBytes,
+      (start, end) => pagesAt(data, shared.different.slice(start / pageBytes, end / pageBytes)),
+      groupEnds(shared.hashes),
     ),
     ...partsOf('deltas', shared.deltas.length * pageBytes, (start, end) =>
       joinPages(shared.deltas.slice(start / pageBytes, end / pageBytes)),

@@ -14,6 +14,7 @@
 
 import { SnapshotError } from '../../spec/errors.ts';
 import { checkDeadlineNow } from '../../spec/patience.ts';
+import { attempt } from '../../spec/told.ts';
 import { bad } from '../data/form.ts';
 import { formatVersion } from '../data/format.ts';
 import { crc32 } from '../pages/checksum.ts';
@@ -53,14 +54,25 @@ export interface Part extends Packed {
 
 // Writing.
 
-/** Contents of a kind as parts, packed where that is worth it. */
-export function partsOf(kind: PartKind, size: number, read: (start: number, end: number) => Uint8Array): Part[] {
+/** Contents of a kind as parts, packed where that is worth it. `ends`: of the parts, no further apart than may be. */
+export function partsOf(
+  kind: PartKind,
+  size: number,
+  read: (start: number, end: number) => Uint8Array,
+  ends: Iterable<number> = blockEnds(size),
+): Part[] {
   const parts: Part[] = [];
-  for (let at = 0; at < size; at += blockBytes) {
+  let at = 0;
+  for (const end of ends) {
     checkDeadlineNow('encoding a snapshot');
-    parts.push(packed(kind, read(at, Math.min(size, at + blockBytes))));
+    parts.push(packed(kind, read(at, end)));
+    at = end;
   }
   return parts;
+}
+
+function* blockEnds(size: number): Iterable<number> {
+  for (let at = 0; at < size; at += blockBytes) yield Math.min(size, at + blockBytes);
 }
 
 const sampleBytes = 4096;
@@ -181,6 +193,22 @@ function readPart(view: DataView, header: number, bytes: Uint8Array, where: stri
   if (isExtra(kind) && coding !== codings.stored) bad('packed, as its kind never is', where);
   if (!mayBe({ coding, bytes }, size)) bad('of another size than it says', where);
   return { kind, coding, size, bytes, crc: view.getUint32(header + 12, true), where };
+}
+
+/** Parts that others may have, too. */
+const isShared = ({ kind, bytes }: Part): boolean =>
+  (kind === 'pages' || kind === 'blocks') && bytes.length >= leastShared;
+/** Less is not worth a place of its own. */
+const leastShared = 1024;
+
+/** Where a container may be cut so that what others have, too, is by itself: offsets, from the first to the last. What is none has none. */
+export function seamsOf(bytes: Uint8Array): number[] {
+  const seams: number[] = [];
+  for (const part of attempt(() => readParts(bytes).parts, [])) {
+    const start = part.bytes.byteOffset - bytes.byteOffset;
+    if (isShared(part)) seams.push(start, start + part.bytes.length);
+  }
+  return seams;
 }
 
 /** Whether it is a group of VMs, and no VM. */

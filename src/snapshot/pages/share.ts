@@ -37,8 +37,9 @@ const mostAlike = 8;
 
 /** Numbers different pages in the order in which it meets them. */
 class PageNumbers {
-  /** Pages by number, each as it is numbered in the snapshot. */
+  /** Pages by number, each as it is numbered in the snapshot; and their hashes. */
   readonly different: number[] = [];
+  readonly hashes: number[] = [];
   private readonly known: Int32Array;
   private readonly byHash = new Map<number, number[]>();
 
@@ -66,6 +67,7 @@ class PageNumbers {
     });
     if (same !== undefined) return same;
     const number = this.different.push(page) - 1;
+    this.hashes.push(hash);
     if (alike.length < mostAlike) alike.push(number);
     this.byHash.set(hash, alike);
     return number;
@@ -76,6 +78,8 @@ class PageNumbers {
 export interface SharedPages {
   readonly runs: readonly Int32Array[];
   readonly different: readonly number[];
+  /** Of the different pages. */
+  readonly hashes: readonly number[];
   readonly deltas: readonly Uint8Array[];
 }
 
@@ -99,7 +103,7 @@ export function sharePages(data: Memories, base: Memories = noMemories): SharedP
     }
     return shared.take();
   });
-  return { runs, different: numbers.different, deltas: beside.deltas };
+  return { runs, different: numbers.different, hashes: numbers.hashes, deltas: beside.deltas };
 }
 
 /** Runs of a memory cut where those of the base end: how many pages, the first of them here, and there. */

@@ -1,15 +1,20 @@
 // Bytes as blobs of a store, and back: whatever was written is read, and what others have put there in its place is refused before
 // anybody waits for it.
 
+import { createHash } from 'node:crypto';
 import { concatBytes } from '@noble/hashes/utils.js';
 import test, { type ExecutionContext } from 'ava';
 import { joined, joinedParts, seriesOf, split } from '../../../src/pool/durable/blobs.ts';
+import { Snapshot } from '../../../src/snapshot/snapshot.ts';
 import { blobName, memoryStore, type NewBlob, type Store } from '../../../src/store/index.ts';
+import { VM } from '../../../src/vm.ts';
+import { moduleOf } from '../../wat.ts';
 
 const piece = 32 * 4096 - 64;
 const fan = 4096;
-const noise = (length: number, seed = 1) =>
-  new Uint8Array(length).map((_, i) => Math.imul(i + seed, 0x9e3779b1) >>> 24);
+/** Not to be packed. */
+const noise = (length: number, seed = 1): Uint8Array =>
+  new Uint8Array(createHash('shake256', { outputLength: length }).update(`${seed}`).digest());
 const kinds = { piece: 0, list: 1, series: 2 };
 const blob = (kind: number, bytes: Uint8Array, links: readonly string[] = []): NewBlob => ({
   bytes: concatBytes(Uint8Array.of(kind), bytes),
@@ -77,6 +82,46 @@ test('more pieces than a list has, most of them the same one', async (t) => {
   t.true(counting.gets < 20, `${counting.gets}`);
 });
 
+const megabyte = moduleOf('(memory (export "memory") 16)');
+const others = { interpreter: 'native', native: 'interpreter' } as const;
+
+/** Of a memory of a MiB: what all jobs have there, but for some pages of this one. */
+async function state(job: number, changed: readonly number[], engine: 'interpreter' | 'native'): Promise<Uint8Array> {
+  const vm = new VM({ engine });
+  const memory = vm.instantiate(await megabyte).memory('memory');
+  memory.bytes.set(noise(16 * 65_536));
+  for (const page of changed) memory.bytes.set(noise(4096, 1 + job), page * 4096);
+  return vm.save().encode();
+}
+
+for (const engine of ['interpreter', 'native'] as const)
+  test(`${engine}: pages that jobs have in common are there once, wherever the others are`, async (t) => {
+    const all = new Map<string, number>();
+    const { store } = new Counting();
+    const alone = (await state(0, [], engine)).length;
+    for (let job = 0; job < 8; job++) {
+      const bytes = await state(job, job === 0 ? [] : [3, 20 * job], engine);
+      const { root, blobs } = split(bytes);
+      for (const each of blobs) all.set(blobName(each), each.bytes.length);
+      await store.commit({ blobs });
+      t.is(Buffer.compare(await joined(store, root), bytes), 0);
+      const there = VM.restore(Snapshot.decode(bytes), { modules: [await megabyte], engine: others[engine] });
+      t.deepEqual(there.instance(0).memory('memory').bytes.slice(0, 4096), noise(4096));
+    }
+    const sum = [...all.values()].reduce((a, b) => a + b);
+    t.true(alone > 2 ** 20 && sum < 3 * alone, `${sum} bytes of 8 jobs, of which one has ${alone}`);
+  });
+
+test('what only begins as a container is pieces all the same', async (t) => {
+  const { store } = new Counting();
+  const whole = await state(1, [], 'interpreter');
+  for (const bytes of [whole.subarray(0, 5), whole.subarray(0, 700_000), concatBytes(whole, Uint8Array.of(1))]) {
+    const { root, blobs } = split(bytes);
+    await store.commit({ blobs });
+    t.is(Buffer.compare(await joined(store, root), bytes), 0);
+  }
+});
+
 /** Levels of links, each `width` times to the one below. */
 async function tower(counting: Counting, levels: number, width: number, bytes = none): Promise<string> {
   let name = await counting.put(blob(kinds.piece, bytes));
@@ -91,7 +136,7 @@ const hostile: Readonly<Record<string, (counting: Counting) => Promise<string>>>
   'two levels that are full': (counting) => tower(counting, 2, fan, full),
   'a list that is longer than any': (counting) => tower(counting, 1, fan + 1, full),
   'lists of one blob, one in the other': (counting) => tower(counting, 20_000, 1),
-  'pieces that are not full': (counting) => tower(counting, 1, 5),
+  'pieces of nothing': (counting) => tower(counting, 1, 5),
   'a piece that is too large': (counting) => counting.put(blob(kinds.piece, new Uint8Array(piece + 1))),
   'an empty list': (counting) => counting.put(blob(kinds.list, none)),
   'a list within a list of pieces': async (counting) => {
