@@ -5,6 +5,15 @@
  */
 
 export type { Instance } from '../vm.ts';
+export { type PoolReceived, PoolReceiver, PoolSender, type PoolSendOptions } from './group/ends.ts';
+export { PoolGroup } from './group/group.ts';
+export { PoolMember } from './group/member.ts';
+export type {
+  PoolGroupOptions,
+  PoolMemberImports,
+  PoolMemberOptions,
+  ResumeGroupOptions,
+} from './group/options.ts';
 export { Job } from './job/job.ts';
 export type { Inputs } from './job/map.ts';
 export type { RunStatus as JobStatus } from './job/run.ts';

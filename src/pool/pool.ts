@@ -5,6 +5,9 @@ import type { ProgramThread, ProgramThreads } from '../javascript/run/afar.ts';
 import type { Value } from '../runtime/ref.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Store } from '../store/index.ts';
+import type { GroupSnapshot } from '../talk/snapshot.ts';
+import { PoolGroup } from './group/group.ts';
+import { checkPoolGroup, type PoolGroupOptions, type ResumeGroupOptions } from './group/options.ts';
 import type { Job } from './job/job.ts';
 import { Life } from './job/life.ts';
 import { type Inputs, mapInputs } from './job/map.ts';
@@ -73,6 +76,24 @@ export class Pool implements ProgramThreads {
   resume<T = unknown>(from: JobSnapshot | Snapshot | Uint8Array, options: ResumeOptions = {}): Job<T> {
     checkResume(options);
     return this.life.begin(resumed(from, options));
+  }
+
+  /**
+   * A group of VMs that talk, as a `Group` of `wasbox/talk`, on the pool's threads: it begins without members, and runs once it is
+   * told to. Throws UsageError.
+   */
+  group(options: PoolGroupOptions = {}): PoolGroup {
+    checkPoolGroup(options);
+    return new PoolGroup((services) => this.life.openGroup(services ?? {}), options);
+  }
+
+  /**
+   * A group out of a snapshot, of a pool or of `wasbox/talk`, as often as you like; it goes on once it is told to run. What its
+   * members import besides is told anew, as when they were added; what the host had of ports is `sender` and `receiver`. Throws
+   * SnapshotError, UsageError; what else is wrong with it ends it when it first does something.
+   */
+  resumeGroup(from: GroupSnapshot | Uint8Array, options: ResumeGroupOptions = {}): PoolGroup {
+    return PoolGroup.resume((services) => this.life.openGroup(services ?? {}), from, options);
   }
 
   /**

@@ -82,6 +82,18 @@ abstract class HostEnd {
     if (!this.end.isHeld) throw new UsageError(`the end of port ${quoted(this.name)} was closed or given away`);
   }
 
+  /** `wake` is called once it is worth asking; what is returned ends that. @hidden */
+  watch(wake: () => void): () => void {
+    const { port, side } = this.end;
+    const waiter: Waiter = { wake };
+    port.wait(side, waiter, false);
+    return () => {
+      port.forget(side, waiter);
+      // What it was woken for may be another's now.
+      port.passOn(side);
+    };
+  }
+
   /** Until it is worth asking; `again`: it was asked in vain. Rejects with the signal's reason. */
   protected async ready(side: Side, signal: Signal | undefined, again: boolean): Promise<void> {
     const { port } = this.end;
@@ -187,6 +199,22 @@ export class Receiver extends HostEnd {
       if (port.isOver('receive')) return undefined;
       await this.ready('receive', options.signal, again);
     }
+  }
+
+  /** The next message if there is one now, else undefined. Throws UsageError where it was closed. */
+  tryReceive(): Received | undefined {
+    this.checkHeld();
+    return this.end.port.size > 0 ? this.taken() : undefined;
+  }
+
+  /** Puts back what came last, as if it had not been received. @hidden */
+  putBack({ bytes, ports }: Received): void {
+    this.end.port.unshift({ bytes, ends: ports.map((end) => end.give()) });
+  }
+
+  /** Nobody sends any more, and all was received. */
+  get isOver(): boolean {
+    return this.end.port.isOver('receive');
   }
 
   private taken(): Received {

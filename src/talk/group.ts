@@ -3,7 +3,7 @@
 
 import { UsageError } from '../spec/errors.ts';
 import { quoted } from '../spec/told.ts';
-import { Interrupts } from '../vm/interrupts.ts';
+import { type InterruptOptions, Interrupts } from '../vm/interrupts.ts';
 import { VM } from '../vm.ts';
 import { Receiver, Sender } from './ends.ts';
 import { PeerError } from './errors.ts';
@@ -30,6 +30,15 @@ import { Ports } from './ports.ts';
 import { fill, handlesOf, type Parts, savedGroup } from './saving.ts';
 import { GroupSnapshot } from './snapshot.ts';
 import { Turns } from './turns.ts';
+
+/** All members wait. */
+export interface GroupIdle {
+  readonly status: 'idle';
+  /** How many of them for work of the host. */
+  readonly working: number;
+  /** When the first has waited long enough for ports, in ms since 1970. */
+  readonly until: number;
+}
 
 /**
  * VMs that talk with each other and with the host, on one thread: through ports, by topics, by calls. Between any two of their
@@ -157,10 +166,31 @@ export class Group {
    */
   async run(options: GroupRunOptions = {}): Promise<GroupOutcome> {
     checkRun(options);
+    return this.running(() => this.parts.turns.run(new Interrupts(options)));
+  }
+
+  /** As `run`, but also until all wait, of which it tells. For those who have other work meanwhile. @hidden */
+  async runBusy(options: InterruptOptions): Promise<GroupOutcome | GroupIdle> {
+    const { turns } = this.parts;
+    const outcome = await this.running(() => turns.whileBusy(new Interrupts(options)));
+    return outcome === 'idle' ? { status: 'idle', ...turns.waiting } : outcome;
+  }
+
+  /** Fuel that members have used since the group was made or restored. @hidden */
+  get fuelUsed(): number {
+    return this.parts.turns.fuelUsed;
+  }
+
+  /** Until a member can go on that waits now. @hidden */
+  news(): Promise<void> {
+    return this.parts.turns.news();
+  }
+
+  private async running<T>(run: () => Promise<T>): Promise<T> {
     if (this.isRunning) throw new UsageError('the group is running already');
     this.isRunning = true;
     try {
-      return await this.parts.turns.run(new Interrupts(options));
+      return await run();
     } finally {
       this.isRunning = false;
     }

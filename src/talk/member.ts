@@ -63,6 +63,7 @@ export class Member {
   private timer: ReturnType<typeof setTimeout> | undefined;
   /** The work of the host that is under way. */
   private work: Promise<unknown> | undefined;
+  private until = Number.POSITIVE_INFINITY;
   private used = 0;
   private settle = (_: MemberOutcome): void => {};
   private readonly settled = new Promise<MemberOutcome>((resolve) => {
@@ -92,6 +93,11 @@ export class Member {
       if (outcome.status === 'failed') throw outcome.error;
       return outcome.status === 'returned' ? outcome.values : [];
     });
+  }
+
+  /** How its program ends. @hidden */
+  get ending(): Promise<MemberOutcome> {
+    return this.settled;
   }
 
   /** How its program ended; undefined while it has not. */
@@ -145,6 +151,7 @@ export class Member {
     for (const { port, side } of wants) port.wait(side, this.waiter, again);
     if (until === undefined) return;
     this.noteAwaited(true);
+    this.until = until;
     this.timer = setTimeout(() => this.wake(), Math.min(2 ** 31 - 1, Math.max(0, Math.ceil(until - Date.now()))));
   }
 
@@ -164,8 +171,19 @@ export class Member {
 
   private stopWaiting(): void {
     clearTimeout(this.timer);
+    this.until = Number.POSITIVE_INFINITY;
     for (const { port, side } of this.wants) port.forget(side, this.waiter);
     this.noteAwaited(false);
+  }
+
+  /** Work of the host is under way for it. @hidden */
+  get isAwaitingWork(): boolean {
+    return this.work !== undefined;
+  }
+
+  /** When it has waited long enough for ports, in ms since 1970. @hidden */
+  get waitsUntil(): number {
+    return this.until;
   }
 
   private noteAwaited(is: boolean): void {

@@ -94,7 +94,8 @@ export type GroupOutcome =
   | { readonly status: 'ended'; readonly members: ReadonlyMap<string, MemberOutcome> }
   | { readonly status: 'suspended'; readonly reason: Interruption };
 
-const groupChecks: Checks<GroupOptions> = {
+/** For those who have more options. */
+export const groupChecks: Checks<GroupOptions> = {
   limits: optionsOf<GroupLimits>({
     members: anInteger(0),
     ports: anInteger(0),
@@ -153,8 +154,10 @@ export function limitsOf({ limits = {} }: GroupOptions): GroupLimits {
   const given = Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit !== undefined));
   return { ...defaultGroupLimits, ...given };
 }
+export const checkPort = (options: PortOptions): void => portOptions(options, theOptions);
+
 export function boundsOf(options: PortOptions): PortBounds {
-  portOptions(options, theOptions);
+  checkPort(options);
   const { messages = 64, bytes = 2 ** 20 } = options;
   return { messages, bytes };
 }

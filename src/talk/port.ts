@@ -213,6 +213,15 @@ export class Port {
     this.wakeOne('receive');
   }
 
+  /** Puts a message back that was taken out last, whether or not there is room. */
+  unshift(message: Message): void {
+    if (this.first > 0) this.queue[--this.first] = message;
+    else this.queue.unshift(message);
+    this.held += message.bytes.length;
+    this.changes++;
+    this.wakeOne('receive');
+  }
+
   get next(): Message | undefined {
     return this.queue[this.first];
   }

@@ -31,6 +31,8 @@ export class Turns implements CallsOf, Seat {
   /** Those that are under way, by name of the caller. */
   readonly calls = new Map<string, Call>();
   nextCall = 1;
+  /** By all members, since the group was made or restored. */
+  fuelUsed = 0;
   /** How many wait for what the host does. */
   awaited = 0;
   /** Those with something to do. */
@@ -89,27 +91,49 @@ export class Turns implements CallsOf, Seat {
 
   /** Until all programs have ended, or it is to stop. Rejects with DeadlockError. */
   async run(interrupts: Interrupts): Promise<GroupOutcome> {
+    for (;;) {
+      const outcome = await this.whileBusy(interrupts);
+      if (outcome !== 'idle') return outcome;
+      await interrupts.orUntil(this.news());
+    }
+  }
+
+  /** The same, but also until all wait. Rejects with DeadlockError. */
+  async whileBusy(interrupts: Interrupts): Promise<GroupOutcome | 'idle'> {
     for (let since = performance.now(); ; ) {
       if (this.failure !== undefined) this.endAll(this.failure);
       const why = interrupts.why();
       if (why !== undefined) return { status: 'suspended', reason: why };
       const member = this.shift();
-      if (member !== undefined) {
-        this.fuelWithin = this.sliceFuel;
-        this.turn(member);
-        if (performance.now() - since < turnMs) continue;
-        await interrupts.pass();
-      } else {
+      if (member === undefined) {
         if (this.busy.size === 0) return { status: 'ended', members: new Map(this.list.flatMap(endOf)) };
         this.checkDeadlock();
-        await interrupts.orUntil(
-          new Promise<void>((resolve) => {
-            this.ring = resolve;
-          }),
-        );
+        return 'idle';
       }
+      this.fuelWithin = this.sliceFuel;
+      this.turn(member);
+      if (performance.now() - since < turnMs) continue;
+      await interrupts.pass();
       since = performance.now();
     }
+  }
+
+  /** Until a member can go on, or may have ended. */
+  news(): Promise<void> {
+    if (this.first < this.ready.length || this.failure !== undefined) return Promise.resolve();
+    return new Promise<void>((resolve) => {
+      this.ring = resolve;
+    });
+  }
+
+  /** While all wait: how many of them for work of the host, and when the first has waited long enough, in ms since 1970. */
+  get waiting(): { readonly working: number; readonly until: number } {
+    let [working, until] = [0, Number.POSITIVE_INFINITY];
+    for (const member of this.busy) {
+      if (member.isAwaitingWork) working++;
+      until = Math.min(until, member.waitsUntil);
+    }
+    return { working, until };
   }
 
   private shift(): Member | undefined {
@@ -145,6 +169,7 @@ export class Turns implements CallsOf, Seat {
     const slice = this.within > 0 ? Math.max(1, this.fuelWithin) : this.sliceFuel;
     const outcome = vm.runFor(isProgram ? Math.min(slice, member.fuel.left) : slice);
     const used = vm.fuelUsed - before;
+    this.fuelUsed += used;
     if (this.within > 0) this.fuelWithin -= used;
     if (isProgram) member.fuel.left -= used;
     const end = outcomeOf(outcome);

@@ -21,7 +21,8 @@ import { DurableJobs, type PoolSide } from './durable-jobs.ts';
 import { Job } from './job.ts';
 import { type Origin, resumed } from './origin.ts';
 import { nowhere } from './place.ts';
-import { type PlacedProgram, Programs } from './programs.ts';
+import { type PlacedWork, Places } from './places.ts';
+import { PlacedProgram } from './programs.ts';
 import { Run, type RunStatus, type Stop, wordBytes } from './run.ts';
 import { Sleepers } from './sleepers.ts';
 import { type Lost, Threads } from './threads.ts';
@@ -29,11 +30,21 @@ import { type Lost, Threads } from './threads.ts';
 /** How long a thread may be busy with a job that is over its overtime, in ms. */
 const mostNotice = 1000;
 
+/** What a group of VMs has of its pool. */
+export interface GroupSide {
+  /** No job has it. */
+  readonly number: number;
+  readonly places: Places;
+  /** How long a slice may go on that is to stop, in ms. */
+  readonly grace: number;
+  readonly services: ReadonlyMap<string, BoundService>;
+}
+
 /** All jobs of a pool, and its threads. It keeps the process alive as long as there are jobs. */
 export class Life {
-  private readonly scheduler: Scheduler<Run | PlacedProgram>;
-  /** Programs of JavaScript. */
-  private readonly programs: Programs;
+  private readonly scheduler: Scheduler<Run | PlacedWork>;
+  /** Programs of JavaScript, and groups. */
+  private readonly places: Places;
   private readonly threads: Threads;
   /** Jobs that wait. */
   private readonly sleepers: Sleepers;
@@ -81,11 +92,14 @@ export class Life {
           this.scheduler.addThread(thread);
           if (this.scheduler.queued > 0) this.pump();
         },
-        died: (thread) => this.scheduler.removeThread(thread),
+        died: (thread) => {
+          this.scheduler.removeThread(thread);
+          this.places.died(thread);
+        },
         extinct: (cause) => this.extinct(cause),
       },
     );
-    this.programs = new Programs(this.scheduler, this.threads, {
+    this.places = new Places(this.scheduler, this.threads, {
       pump: () => this.pump(),
       drained: () => this.settleDrained(),
     });
@@ -108,7 +122,7 @@ export class Life {
 
   /** Of the jobs that have not ended, and the programs of JavaScript. */
   get states(): readonly RunStatus[] {
-    return [...this.runs.all, ...this.programs.all].map(({ status }) => status);
+    return [...this.runs.all, ...this.places.all].map(({ status }) => status);
   }
 
   /** How many jobs wait and have given up their VMs. */
@@ -119,7 +133,20 @@ export class Life {
   /** A place for a program of JavaScript. Throws UsageError where the pool is closed. */
   openProgram(cancel: (error: Error) => void): ProgramThread {
     if (this.closed !== undefined) throw this.closed;
-    return this.programs.open(cancel);
+    return new PlacedProgram(this.places, cancel);
+  }
+
+  /** What a group of VMs needs of the pool. Throws UsageError where that is closed. */
+  openGroup(services: Readonly<Record<string, Service>>): GroupSide {
+    if (this.closed !== undefined) throw this.closed;
+    return { number: this.jobs++, places: this.places, grace: this.spec.grace, services: this.servicesWith(services) };
+  }
+
+  private servicesWith(services: Readonly<Record<string, Service>>): ReadonlyMap<string, BoundService> {
+    const bound = new Map<string, BoundService>();
+    for (const given of [this.services, Object.entries(services)])
+      for (const [name, service] of given) bound.set(name, this.bindService(service));
+    return bound;
   }
 
   get threadCount(): number {
@@ -129,6 +156,7 @@ export class Life {
   /** Takes no more jobs, and resolves once all have ended and all threads are gone. */
   close(): Promise<void> {
     this.closed ??= new UsageError('the pool is closed');
+    this.places.closing(this.closed);
     this.settleDrained();
     this.ended ??= this.drained.promise.then(() => this.end());
     return this.ended;
@@ -138,7 +166,7 @@ export class Life {
   terminate(): Promise<void> {
     this.closed ??= new UsageError('the pool is closed');
     for (const run of this.runs.all) this.cancel(run, new CancelledError('the pool was terminated'));
-    this.programs.cancel(() => new CancelledError('the pool was terminated'));
+    this.places.cancel(() => new CancelledError('the pool was terminated'));
     return this.close();
   }
 
@@ -162,9 +190,7 @@ export class Life {
     if (this.closed !== undefined) throw this.closed;
     const running = spec.key === undefined ? undefined : this.kept.running(spec, origin);
     if (running !== undefined) return running as Job<T>;
-    const services = new Map<string, BoundService>();
-    for (const given of [this.services, Object.entries(spec.services)])
-      for (const [name, service] of given) services.set(name, this.bindService(service));
+    const services = this.servicesWith(spec.services);
     for (const module of spec.modules) if (module instanceof Module) checkServices(module.syntax, services);
     const run = new Run(this.jobs++, spec, services, origin);
     this.runs.add(run);
@@ -230,7 +256,7 @@ export class Life {
   private pump(): void {
     this.sleepers.makeRoom();
     for (let next = this.scheduler.next(); next !== undefined; next = this.scheduler.next())
-      void (next.job instanceof Run ? this.slice(next.job, next.thread) : this.programs.send(next.job, next.thread));
+      void (next.job instanceof Run ? this.slice(next.job, next.thread) : this.places.send(next.job, next.thread));
     this.tidy();
     this.stayAlive();
   }
@@ -406,7 +432,7 @@ export class Life {
   }
 
   private settleDrained(): void {
-    if (this.closed !== undefined && this.runs.size + this.programs.size === 0) this.drained.resolve();
+    if (this.closed !== undefined && this.runs.size + this.places.size === 0) this.drained.resolve();
   }
 
   /** Its guest waits: the job comes back when the time is over, and needs no thread until then. */
@@ -601,7 +627,7 @@ export class Life {
     this.closed ??= new WorkerError('no thread is left to run jobs', { cause });
     for (const run of this.runs.all) this.drop(run, this.closed);
     const { closed } = this;
-    this.programs.cancel(() => closed);
+    this.places.cancel(() => closed);
   }
 }
 

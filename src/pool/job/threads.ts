@@ -9,6 +9,7 @@ import { isA } from '../../spec/told.ts';
 import { bounds, codeCost, moduleCost } from '../line/bounds.ts';
 import type { ThreadId } from '../line/scheduler.ts';
 import { Shelf } from '../line/shelf.ts';
+import type { GroupReply, GroupTask } from '../told/group.ts';
 import type { Carried } from '../told/module-bytes.ts';
 import {
   type CodeParcel,
@@ -192,12 +193,16 @@ export class Threads {
   /** What the thread needs to be told about modules, which it then has, and about the job's VM, which it takes up. */
   partFor(id: ThreadId, modules: readonly Carried[], job: number, mayKeep: boolean): ThreadPart {
     const thread = this.threads.get(id) as Thread;
+    const warm = thread.warm.delete(job);
+    const keep = mayKeep || this.threads.size === 1;
+    return { ...this.modulesFor(thread, modules), warm, keep, drop: thread.cold.splice(0) };
+  }
+
+  private modulesFor(thread: Thread, modules: readonly Carried[]): Pick<Order, 'slot' | 'modules' | 'forget'> {
     const parcels = modules.map((module) => parcelFor(thread, module, this.codes.get(module.hash)));
     const forget = thread.modules.shed(bounds.threadModules, { spared: modules.length });
     for (const hash of forget) thread.codes.delete(hash);
-    const warm = thread.warm.delete(job);
-    const keep = mayKeep || this.threads.size === 1;
-    return { slot: thread.slot, modules: parcels, forget, warm, keep, drop: thread.cold.splice(0) };
+    return { slot: thread.slot, modules: parcels, forget };
   }
 
   /** The thread has kept a job's VM, of so many bytes besides its memories. */
@@ -263,6 +268,19 @@ export class Threads {
   runProgram(id: ThreadId, order: Pick<ProgramTask, 'order' | 'isAsked'>): Promise<ProgramReply | Lost> {
     const { slot } = this.threads.get(id) as Thread;
     return this.send(id, { kind: 'program', slot, ...order }, []);
+  }
+
+  /** Runs one slice of a group of VMs. Never rejects. */
+  async runGroup(
+    id: ThreadId,
+    task: Omit<GroupTask, 'kind' | 'slot' | 'modules' | 'forget'>,
+    modules: readonly Carried[],
+  ): Promise<GroupReply | Lost> {
+    const thread = this.threads.get(id) as Thread;
+    const order = { kind: 'group', ...this.modulesFor(thread, modules), ...task } satisfies GroupTask;
+    const reply = await this.send<GroupReply>(id, order, []);
+    if (!('lost' in reply)) this.compiled(id, reply.compiled, modules);
+    return reply;
   }
 
   private async send<T>(id: ThreadId, order: object, transferList: readonly ArrayBuffer[]): Promise<T | Lost> {

@@ -19,6 +19,8 @@ export interface Ticket {
   readonly affinity: Affinity;
   /** Where it ran last. */
   thread: ThreadId | undefined;
+  /** It runs on that thread or nowhere. */
+  readonly isPinned?: boolean;
   /** It holds memory: it has run before, and has not given its memory up since. Only so many may at a time. */
   live: boolean;
   /** Its turn; the scheduler's business. */
@@ -121,6 +123,12 @@ export class Scheduler<T extends Ticket> {
     if (this.alive.has(thread) && !this.idle.includes(thread)) this.idle.push(thread);
   }
 
+  /** Whether others wait for that thread while another one is idle. */
+  isUneven(thread: ThreadId): boolean {
+    if (!this.idle.some((other) => other !== thread)) return false;
+    return this.begun.jobs.slice(0, lookAhead).some((job) => job.isPinned === true && job.thread === thread);
+  }
+
   /** Puts a job in line, in a new place if it was in line; `urgent` puts it before all others. */
   enqueue(job: T, urgent = false): void {
     this.remove(job);
@@ -210,6 +218,7 @@ export class Scheduler<T extends Ticket> {
 
   /** A spreading job waits for another thread as long as there is another one at all, unless it is urgent. */
   private threadFor(job: T): ThreadId | undefined {
+    if (job.isPinned === true) return this.idle.find((thread) => thread === job.thread);
     const anywhere = job.affinity === 'keep' || this.alive.size === 1 || job.pass === Number.NEGATIVE_INFINITY;
     for (const thread of this.idle) if (anywhere || thread !== job.thread) return thread;
     return undefined;

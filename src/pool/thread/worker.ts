@@ -5,23 +5,22 @@ import { resourceLimits, workerData } from 'node:worker_threads';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { asyncHostFunction } from '../../host/define.ts';
 import { useCodeCache } from '../../rewrite/module/code-cache.ts';
-import { adopt, compiledOf } from '../../rewrite/module/module.ts';
 import { useStack } from '../../rewrite/run/native-stack.ts';
 import type { Outcome, SuspendReason } from '../../runtime/engine.ts';
-import { Module } from '../../runtime/module.ts';
+import type { Module } from '../../runtime/module.ts';
 import type { Value } from '../../runtime/ref.ts';
 import { CrashError, ExitError, LimitError, SnapshotError, UsageError } from '../../spec/errors.ts';
 import { withDeadline } from '../../spec/patience.ts';
-import { cut, isA, messageOf } from '../../spec/told.ts';
+import { cut, isA } from '../../spec/told.ts';
 import type { FuncType } from '../../spec/types.ts';
 import { type Importable, type Imports, VM } from '../../vm.ts';
 import type { Wasi } from '../../wasi/index.ts';
 import { nextFuel } from '../line/pace.ts';
 import { toData } from '../told/errors.ts';
+import type { GroupTask } from '../told/group.ts';
 import { pack, unpack } from '../told/parcel.ts';
-import { firstStep, lastPlainStep, type Program, plainProgram, runStep } from '../told/program.ts';
+import { firstStep, lastPlainStep, type Program, runStep } from '../told/program.ts';
 import type {
-  CodeParcel,
   MovingVm,
   Order,
   ProgramTask,
@@ -37,14 +36,15 @@ import { checkLeaving } from '../told/values.ts';
 import { systemOf, wasiProgram } from '../told/wasi.ts';
 import { deliverAnswer } from './answer.ts';
 import { fileCache } from './cache.ts';
+import { dropGroup, groupSlice } from './group-slice.ts';
 import { holdWhilePacking } from './hold.ts';
+import { learn, newCode } from './modules.ts';
 import { programSlice } from './program-slice.ts';
 import { checkpointOf, decoded, forgetCheckpoint, saved } from './saving.ts';
+import { loadImports, loadProgram, made } from './user-code.ts';
 
 /** When this thread could take its first order. */
 const bornAt = clock();
-/** By hash; as bytes until they are decoded, which may fail. */
-const modules = new Map<string, Module | Uint8Array>();
 /** By job. They are dropped as they are: another thread may have their memories. */
 const warm = new Map<number, Warm>();
 const shared = workerData as WorkerData;
@@ -55,10 +55,10 @@ let slot = -1;
 holdWhilePacking(shared.hold, () => slot);
 
 /** The Piscina task: never rejects. */
-export async function slice(order: Order | Tidy | ProgramTask): Promise<unknown> {
+export async function slice(order: Order | Tidy | ProgramTask | GroupTask): Promise<unknown> {
   if ('kind' in order && order.kind === 'tidy') return drop(order.drop);
   slot = order.slot;
-  if ('kind' in order) return programSlice(order, shared);
+  if ('kind' in order) return order.kind === 'group' ? groupSlice(order, shared) : programSlice(order, shared);
   Atomics.store(shared.stage, order.slot, stages.begun);
   const work = new Slice(order);
   const end = await work.end();
@@ -287,35 +287,6 @@ function accountOf(vm: VM): () => { charged: number; paid: number } {
 
 // ---- what the order brings
 
-/** The modules of the order. */
-function learn(order: Order): Module[] {
-  for (const hash of order.forget) for (const each of [modules, codes]) each.delete(hash);
-  for (const { hash, bytes } of order.modules) if (bytes !== undefined) modules.set(hash, bytes);
-  return order.modules.map(({ hash, code }) => {
-    const sent = modules.get(hash);
-    if (sent === undefined) throw new CrashError(`module ${hash} was never sent`);
-    const known = sent instanceof Module ? sent : Module.from(sent);
-    modules.set(hash, known);
-    if (code !== undefined) adopt(known, code);
-    if (code !== undefined) codes.set(hash, code.size);
-    return known;
-  });
-}
-
-/** How many forms of a module's native code the main thread has, by the module's hash. */
-const codes = new Map<string, number>();
-
-/** What has been compiled and the main thread does not have yet. */
-function newCode(order: Order): CodeParcel[] {
-  return order.modules.flatMap(({ hash }) => {
-    const module = modules.get(hash);
-    const code = module instanceof Module ? compiledOf(module) : undefined;
-    if (code === undefined || code.size === codes.get(hash)) return [];
-    codes.set(hash, code.size);
-    return [{ hash, code }];
-  });
-}
-
 function enter({ vm, limits, engine }: Order, held: readonly Module[], imports: () => Imports): VM {
   const options = { limits, engine, sharedMemory: true };
   switch (vm.kind) {
@@ -339,6 +310,7 @@ function drop(jobs: readonly number[]): void {
   for (const job of jobs) {
     warm.delete(job);
     forgetCheckpoint(job);
+    dropGroup(job);
   }
 }
 
@@ -402,26 +374,6 @@ function called(vm: VM, { id, module, name, args }: SuspendReason & { kind: 'hos
     return undefined;
   }
 }
-
-// ---- code that users name by its URL
-
-async function load(url: string): Promise<Record<string, unknown>> {
-  try {
-    return await import(url);
-  } catch (cause) {
-    throw new UsageError(`${url} cannot be loaded: ${messageOf(cause)}`, { cause });
-  }
-}
-
-const loadProgram = async (url: string | undefined): Promise<Program> => (url === undefined ? plainProgram : load(url));
-
-async function loadImports(url: string | undefined): Promise<unknown> {
-  if (url === undefined) return {};
-  const module = await load(url);
-  return module.imports ?? module.default ?? {};
-}
-
-const made = (imports: unknown): Imports => (typeof imports === 'function' ? imports() : imports) as Imports;
 
 type Given = Imports | Readonly<Record<string, unknown>>;
 

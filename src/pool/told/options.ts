@@ -234,13 +234,13 @@ export interface JobSpec {
   readonly signal: AbortSignal | undefined;
 }
 
-const aUrl = check(
+export const aUrl = check(
   (url: URL | string) => URL.canParse(String(url)),
   "an absolute URL, as of new URL('../file.js', import.meta.url)",
 );
-const anIdentity = check(isIdentity, `a text of 1 to ${mostOfName} characters`);
+export const anIdentity = check(isIdentity, `a text of 1 to ${mostOfName} characters`);
 const aService = check(isService, 'a service: an object, a Comlink remote, a MessagePort or a Worker');
-const someServices = recordOf(aService);
+export const someServices = recordOf(aService);
 
 /** Throws UsageError for what cannot be a service. */
 export const checkService = (name: string, service: unknown): void => aService(service, `services.${name}`);
@@ -365,7 +365,7 @@ export function poolSpec(options: PoolOptions): PoolSpec {
   return { threads, sliceMs, services, ...live, grace, cache, store, lease, keepResults, execArgv, resourceLimits };
 }
 
-const hrefOf = (url: URL | string | undefined): string | undefined =>
+export const hrefOf = (url: URL | string | undefined): string | undefined =>
   url === undefined ? undefined : new URL(url).href;
 
 /** The options have been checked; `inherited` is what a resumed job was submitted with. */

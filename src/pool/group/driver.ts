@@ -1,0 +1,298 @@
+// A group on a pool, between its slices: where its state is, what the next slice is told, what came of the last one, and whether
+// there is to be another.
+
+import type { Interruption } from '../../runtime/engine.ts';
+import { UsageError } from '../../spec/errors.ts';
+import { mostMs } from '../../spec/options.ts';
+import type { PlacedWork, Places } from '../job/places.ts';
+import type { RunStatus } from '../job/run.ts';
+import type { Lost, Threads } from '../job/threads.ts';
+import { type Deferred, deferred } from '../line/deferred.ts';
+import type { Affinity, ThreadId } from '../line/scheduler.ts';
+import { fromData, WorkerError } from '../told/errors.ts';
+import type { EndOfMember, GroupReply, GroupState, GroupTask, MemberImports } from '../told/group.ts';
+import type { Carried } from '../told/module-bytes.ts';
+import { stages } from '../told/protocol.ts';
+import type { AskedServices } from './asked.ts';
+import type { Wishes } from './wishes.ts';
+
+/** How a slice of the group may be lost until it is given up, one after the other. */
+const mostDeaths = 3;
+
+export type RunEnd = { readonly status: 'ended' } | { readonly status: 'suspended'; readonly reason: Interruption };
+
+/** What a group is made of on the main thread. */
+export interface GroupParts {
+  /** No job or other group has it. */
+  readonly number: number;
+  readonly priority: number;
+  readonly mayRetry: boolean;
+  /** How long a slice may go on that is to rest, in ms. */
+  readonly grace: number;
+  readonly options: GroupTask['options'];
+  readonly services: readonly string[];
+  readonly wishes: Wishes;
+  readonly asked: AskedServices;
+  /** A member has ended. */
+  ended(member: string, end: EndOfMember): void;
+  /** The group is over. */
+  over(error: Error): void;
+}
+
+export class GroupDriver implements PlacedWork {
+  readonly priority: number;
+  readonly affinity: Affinity = 'keep';
+  thread: ThreadId | undefined;
+  live = false;
+  pass = Number.NEGATIVE_INFINITY;
+  arrival = 0;
+  status: RunStatus = 'waiting';
+  readonly isAsked = false;
+  /** By hash: all that members are made of, or call. */
+  readonly modules = new Map<string, Carried>();
+  /** By member. */
+  readonly imports = new Map<string, MemberImports>();
+  /** Fuel of all slices, and how many they were. */
+  fuelUsed = 0;
+  slices = 0;
+  private isKept = false;
+  /** What the group was at the end of its last slice, as far as that is here. */
+  private state: GroupState | undefined;
+  private running: Deferred<RunEnd> | undefined;
+  /** Why the run is to stop. */
+  private stopping: Interruption | undefined;
+  private copies: Deferred<GroupState>[] = [];
+  /** Something is to be told that no slice has been. */
+  private hasNews = false;
+  private isAwake = false;
+  private timer: NodeJS.Timeout | undefined;
+  private deaths = 0;
+  private gone: Error | undefined;
+  /** Why it is to end with its run. */
+  private closed: Error | undefined;
+
+  constructor(
+    private readonly places: Places,
+    private readonly parts: GroupParts,
+    from?: GroupState,
+  ) {
+    this.priority = parts.priority;
+    this.state = from;
+    places.add(this);
+  }
+
+  get isPinned(): boolean {
+    return this.isKept;
+  }
+
+  /** Throws what the group has ended with. */
+  check(): void {
+    if (this.gone !== undefined) throw this.gone;
+  }
+
+  // What is asked of it
+
+  /** There is something to tell it. All that is asked in one go is told in one slice. */
+  tell(): void {
+    if (this.hasNews) return;
+    this.hasNews = true;
+    queueMicrotask(() => this.goOn());
+  }
+
+  private goOn(): void {
+    if (this.gone !== undefined) return;
+    if (this.status === 'running') this.places.rest(this);
+    else if (this.status === 'waiting') this.line();
+  }
+
+  private line(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.places.line(this);
+  }
+
+  get isRunning(): boolean {
+    return this.running !== undefined;
+  }
+
+  /** Until all programs have ended, or it is stopped. */
+  begin(): Promise<RunEnd> {
+    this.running = deferred();
+    this.isAwake = true;
+    this.tell();
+    return this.running.promise;
+  }
+
+  /** Members do not go on; resolves the run once they rest. */
+  stop(reason: Interruption): void {
+    if (this.running === undefined || this.stopping !== undefined) return;
+    this.stopping = reason;
+    if (this.status === 'running') this.places.rest(this);
+    else this.stopped();
+  }
+
+  private stopped(): void {
+    const { running, stopping } = this;
+    this.stopping = undefined;
+    this.running = undefined;
+    clearTimeout(this.timer);
+    if (stopping !== undefined) running?.resolve({ status: 'suspended', reason: stopping });
+  }
+
+  /** What it is, between two of its slices. */
+  copy(): Promise<GroupState> {
+    const copy = deferred<GroupState>();
+    this.copies.push(copy);
+    this.tell();
+    return copy.promise;
+  }
+
+  /** It is over, for the reason. */
+  end(error: Error): void {
+    if (this.gone !== undefined) return;
+    this.gone = error;
+    clearTimeout(this.timer);
+    if (this.status === 'running') this.places.rest(this);
+    this.running?.reject(error);
+    this.running = undefined;
+    for (const copy of this.copies.splice(0)) copy.reject(error);
+    this.parts.wishes.reject(error);
+    this.parts.asked.forgetAll();
+    this.parts.over(error);
+    this.isKept = false;
+    this.places.threads.forget(this.parts.number);
+    if (this.status !== 'running') this.status = 'done';
+    this.places.leave(this);
+  }
+
+  // For the pool
+
+  async run(threads: Threads, thread: ThreadId): Promise<() => void> {
+    const { wishes, asked, number, options, services, mayRetry } = this.parts;
+    const { answers } = asked;
+    this.hasNews = false;
+    this.isAwake = false;
+    const copies = this.copies.length;
+    const at: GroupTask['at'] =
+      this.isKept && this.places.isUneven(thread) ? 'give' : copies > 0 || mayRetry ? 'copy' : 'keep';
+    const from: GroupTask['from'] = this.isKept ? 'kept' : (this.state ?? 'new');
+    const mayRun = this.running !== undefined && this.stopping === undefined;
+    const about = { group: number, from, options, services, imports: this.imports };
+    const task = { ...about, ...wishes.order, answers, mayRun, at };
+    const guard = this.guard(threads, thread);
+    const reply = await threads.runGroup(thread, task, [...this.modules.values()]);
+    clearTimeout(guard());
+    if (!('lost' in reply)) this.placed(threads, thread, reply, at);
+    return () => this.took(reply, answers, copies);
+  }
+
+  /** A slice ends by itself; where a host function holds its thread for longer than the grace, the thread is ended. */
+  private guard(threads: Threads, thread: ThreadId): () => NodeJS.Timeout | undefined {
+    let timer: NodeJS.Timeout | undefined;
+    const look = () => {
+      if (threads.stageOf(thread) === stages.sent) wait();
+      else threads.kill(thread);
+    };
+    const wait = () => {
+      timer = setTimeout(look, mostSlice + this.parts.grace);
+    };
+    wait();
+    return () => timer;
+  }
+
+  /** Where it is now. */
+  private placed(threads: Threads, thread: ThreadId, reply: GroupReply, at: GroupTask['at']): void {
+    const { state, end } = reply;
+    const given = state !== undefined && !('error' in state) ? state : undefined;
+    this.isKept = end.kind !== 'gone' && !(at === 'give' && given !== undefined);
+    this.state = given;
+    if (this.gone !== undefined) this.isKept = false;
+    if (this.isKept) threads.saved(thread, this.parts.number);
+    else if (end.kind !== 'gone' && at !== 'give') {
+      // It has ended meanwhile.
+      threads.saved(thread, this.parts.number);
+      threads.forget(this.parts.number);
+    }
+  }
+
+  private took(reply: GroupReply | Lost, answers: GroupTask['answers'], copies: number): void {
+    if (this.gone !== undefined) return;
+    if ('lost' in reply) return this.lost(reply.lost);
+    const { wishes, asked, ended } = this.parts;
+    this.deaths = 0;
+    this.slices++;
+    this.fuelUsed += reply.fuel;
+    asked.were(answers);
+    wishes.took(reply.done, reply.received);
+    for (const call of reply.calls) asked.take(call);
+    for (const [member, end] of reply.ended) {
+      asked.forget(member);
+      ended(member, end);
+    }
+    this.copied(reply.state, copies);
+    this.after(reply.end);
+  }
+
+  private copied(state: GroupReply['state'], count: number): void {
+    for (const copy of this.copies.splice(0, count))
+      if (state === undefined) copy.reject(new UsageError('the group is gone'));
+      else if ('error' in state) copy.reject(fromData(state.error));
+      else copy.resolve(state);
+  }
+
+  private after(end: GroupReply['end']): void {
+    if (end.kind === 'gone') return this.end(fromData(end.error));
+    if (this.stopping !== undefined) this.stopped();
+    else if (end.kind === 'ended') this.resolved({ status: 'ended' });
+    else if (end.kind === 'failed') this.failed(fromData(end.error));
+    if (this.closed !== undefined && this.running === undefined) return this.end(this.closed);
+    if (this.hasNews || this.copies.length > 0 || this.parts.asked.hasNews) return this.line();
+    if (this.running === undefined) return;
+    if (end.kind === 'rested' || this.isAwake) return this.line();
+    if (end.kind === 'idle' && end.until < Number.POSITIVE_INFINITY) this.wakeAt(end.until);
+  }
+
+  private resolved(end: RunEnd): void {
+    const { running } = this;
+    this.running = undefined;
+    running?.resolve(end);
+  }
+
+  private failed(error: Error): void {
+    const { running } = this;
+    this.running = undefined;
+    running?.reject(error);
+  }
+
+  private wakeAt(until: number): void {
+    this.timer = setTimeout(() => this.goOn(), Math.min(mostMs, Math.max(0, until - Date.now())));
+  }
+
+  /** The thread died in its slice. What was kept there is gone; what is here can go on with the same slice. */
+  private lost(cause: unknown): void {
+    this.isKept = false;
+    this.deaths++;
+    const isNew = this.state === undefined && this.slices === 0;
+    if ((this.state !== undefined || isNew) && this.deaths < mostDeaths) return this.line();
+    this.end(new WorkerError('the thread that ran the group died', { cause }));
+  }
+
+  lostThread(): void {
+    if (this.status === 'running' || !this.isKept || this.gone !== undefined) return;
+    this.isKept = false;
+    if (this.state === undefined) this.end(new WorkerError('the thread that kept the group died'));
+    else if (this.status === 'queued') this.line();
+  }
+
+  cancel(error: Error): void {
+    this.end(error);
+  }
+
+  closing(error: Error): void {
+    this.closed = error;
+    if (this.status !== 'running' && this.running === undefined) this.end(error);
+  }
+}
+
+/** So long a slice may take by itself, in ms. */
+const mostSlice = 500;

@@ -1,0 +1,193 @@
+// What the host wants of a group and has not got: acts, messages to be sent, messages to be received. Each stays here until a slice
+// has said what became of it, so that a slice that is lost is done again with the same.
+
+import type { Signal } from '../../spec/options.ts';
+import { type Deferred, deferred } from '../line/deferred.ts';
+import { fromData } from '../told/errors.ts';
+import type { Done, EndId, FromPort, GroupAct, GroupTask, HeldEnd, NumberedAct, SendOrder } from '../told/group.ts';
+import type { PoolReceived } from './ends.ts';
+
+/** Messages of one end, and their bytes, that go with a slice; and messages of all. */
+const most = { messages: 64, bytes: 2 ** 20, ofAll: 4096 } as const;
+
+type Wanted = Deferred<PoolReceived | undefined>;
+
+export class Wishes {
+  private next = 1;
+  private acts: NumberedAct[] = [];
+  /** By number, in order; and how many there are of each end. */
+  private readonly sends = new Map<number, SendOrder>();
+  private readonly sending = new Map<EndId, number>();
+  private readonly waiting = new Map<number, Deferred<unknown>>();
+  private readonly wants = new Map<EndId, Wanted[]>();
+  /** Ends to be closed once nothing is sent through them any more. */
+  private readonly closing = new Map<EndId, string | undefined>();
+
+  constructor(
+    /** The host's hold of an end that came out of a port. */
+    private readonly endOf: (held: HeldEnd) => PoolReceived['ports'][number],
+  ) {}
+
+  // What is wanted
+
+  act(act: GroupAct): Promise<unknown> {
+    const number = this.next++;
+    this.acts.push({ ...act, number });
+    return this.waitFor(number);
+  }
+
+  private waitFor(number: number): Promise<unknown> {
+    const waiting = deferred<unknown>();
+    this.waiting.set(number, waiting);
+    return waiting.promise;
+  }
+
+  send(end: EndId, bytes: Uint8Array, ends: readonly EndId[], signal: Signal | undefined): Promise<unknown> {
+    const order = { number: this.next++, end, bytes, ends };
+    this.sends.set(order.number, order);
+    this.sending.set(end, (this.sending.get(end) ?? 0) + 1);
+    const sent = this.waitFor(order.number);
+    if (signal === undefined) return sent;
+    const stop = () => this.unsend(order, signal.reason);
+    signal.addEventListener('abort', stop);
+    return sent.finally(() => signal.removeEventListener('abort', stop));
+  }
+
+  /** A message that is on its way to a slice may be sent all the same: then it was. */
+  private unsend(order: SendOrder, reason: unknown): void {
+    if (this.underWay.has(order.number)) this.given.set(order.number, reason);
+    else this.fail(order, reason);
+  }
+
+  private readonly underWay = new Set<number>();
+  private readonly given = new Map<number, unknown>();
+
+  private fail({ number, end }: SendOrder, reason: unknown): void {
+    this.waiting.get(number)?.reject(reason);
+    this.waiting.delete(number);
+    this.given.delete(number);
+    this.unlist(number, end);
+  }
+
+  private unlist(number: number, end: EndId): void {
+    if (!this.sends.delete(number)) return;
+    const left = (this.sending.get(end) ?? 0) - 1;
+    if (left > 0) this.sending.set(end, left);
+    else this.sending.delete(end);
+    this.closeSent(end);
+  }
+
+  isSending(end: EndId): boolean {
+    return this.sending.has(end);
+  }
+
+  /** Once nothing is to be sent through it any more; who waits for messages there gets none. */
+  close(end: EndId, reason: string | undefined, error: Error): void {
+    for (const wanted of this.wants.get(end) ?? []) wanted.reject(error);
+    this.wants.delete(end);
+    this.closing.set(end, reason);
+    this.closeSent(end);
+  }
+
+  private closeSent(end: EndId): void {
+    if (!this.closing.has(end) || this.isSending(end)) return;
+    const reason = this.closing.get(end);
+    this.closing.delete(end);
+    this.act({ kind: 'close', end, reason }).catch(() => {});
+  }
+
+  receive(end: EndId, signal: Signal | undefined): Promise<PoolReceived | undefined> {
+    const wanted: Wanted = deferred();
+    if (signal?.aborted === true) return Promise.reject(signal.reason);
+    this.wants.set(end, [...(this.wants.get(end) ?? []), wanted]);
+    const stop = () => {
+      this.unwant(end, wanted);
+      wanted.reject(signal?.reason);
+    };
+    if (signal === undefined) return wanted.promise;
+    signal.addEventListener('abort', stop);
+    return wanted.promise.finally(() => signal.removeEventListener('abort', stop));
+  }
+
+  private unwant(end: EndId, wanted: Wanted): void {
+    const left = (this.wants.get(end) ?? []).filter((each) => each !== wanted);
+    if (left.length > 0) this.wants.set(end, left);
+    else this.wants.delete(end);
+  }
+
+  // What goes with a slice
+
+  get order(): Pick<GroupTask, 'acts' | 'sends' | 'wants'> {
+    const sends = this.nextSends();
+    this.underWay.clear();
+    for (const { number } of sends) this.underWay.add(number);
+    return { acts: [...this.acts], sends, wants: [...this.wants].map(([end, { length }]) => [end, length]) };
+  }
+
+  private nextSends(): SendOrder[] {
+    const taken = new Map<EndId, { messages: number; bytes: number }>();
+    const next: SendOrder[] = [];
+    for (const order of this.sends.values()) {
+      const { end, bytes: message } = order;
+      const { messages, bytes } = taken.get(end) ?? { messages: 0, bytes: 0 };
+      const isTaken = messages === 0 || (messages < most.messages && bytes + message.length <= most.bytes);
+      // Behind one that has to wait, all of its end wait.
+      taken.set(end, { messages: isTaken ? messages + 1 : most.messages, bytes: bytes + message.length });
+      if (isTaken) next.push(order);
+      if (next.length === most.ofAll) break;
+    }
+    return next;
+  }
+
+  // What came of it
+
+  took(done: readonly Done[], received: readonly FromPort[]): void {
+    this.underWay.clear();
+    for (const each of done) this.settle(each);
+    // Given up while they were on their way, and not sent.
+    for (const [number, reason] of this.given) {
+      const order = this.sends.get(number);
+      if (order !== undefined) this.fail(order, reason);
+    }
+    this.given.clear();
+    for (const each of received) this.arrived(each);
+  }
+
+  private settle(done: Done): void {
+    const { number } = done;
+    const sent = this.sends.get(number);
+    if (sent === undefined) this.acts = this.acts.filter((each) => each.number !== number);
+    const waiting = this.waiting.get(number);
+    this.waiting.delete(number);
+    this.given.delete(number);
+    if (done.error === undefined) waiting?.resolve(done.value);
+    else waiting?.reject(fromData(done.error));
+    if (sent !== undefined) this.unlist(number, sent.end);
+  }
+
+  private arrived({ end, messages, over }: FromPort): void {
+    const wanted = this.wants.get(end) ?? [];
+    const taken = messages.slice(0, wanted.length);
+    for (const { bytes, ends } of taken) wanted.shift()?.resolve({ bytes, ports: ends.map(this.endOf) });
+    const left = messages.slice(taken.length);
+    if (left.length > 0) {
+      const back = left.map(({ bytes, ends }) => ({ bytes, ends: ends.map(({ id }) => id) }));
+      this.act({ kind: 'return', end, messages: back }).catch(() => {});
+    }
+    if (over !== undefined) for (const each of wanted.splice(0)) each.resolve(undefined);
+    if (wanted.length === 0) this.wants.delete(end);
+    else this.wants.set(end, wanted);
+  }
+
+  /** The group is gone: nobody gets what is wanted any more. */
+  reject(error: Error): void {
+    const all = [...this.waiting.values(), ...[...this.wants.values()].flat()];
+    this.waiting.clear();
+    this.wants.clear();
+    this.closing.clear();
+    this.acts = [];
+    this.sends.clear();
+    this.sending.clear();
+    for (const each of all) each.reject(error);
+  }
+}

@@ -1,0 +1,101 @@
+// Work among the jobs that is no job: programs of JavaScript, and groups of VMs. Its slices stand in the same line.
+
+import type { Scheduler, ThreadId, Ticket } from '../line/scheduler.ts';
+import type { RunStatus } from './run.ts';
+import type { Threads } from './threads.ts';
+
+/** Something whose slices stand in the line. */
+export interface PlacedWork extends Ticket {
+  status: RunStatus;
+  /** Its slices come before all others'. */
+  readonly isAsked: boolean;
+  /** Whether a thread keeps something of it between its slices. */
+  readonly isPinned: boolean;
+  /** Runs a slice on the thread; what is returned is called once the thread is free for others. */
+  run(threads: Threads, thread: ThreadId): Promise<() => void>;
+  /** The pool takes nothing more on: what does not run is over. */
+  closing(error: Error): void;
+  /** The pool has it no longer. */
+  cancel(error: Error): void;
+  /** The thread is gone, with whatever it kept. */
+  lostThread(thread: ThreadId): void;
+}
+
+/** What the pool is told. */
+interface Events {
+  /** There may be a slice to send off. */
+  pump(): void;
+  /** Some work is over. */
+  drained(): void;
+}
+
+export class Places {
+  private readonly places = new Set<PlacedWork>();
+
+  constructor(
+    private readonly scheduler: Scheduler<Ticket>,
+    readonly threads: Threads,
+    private readonly events: Events,
+  ) {}
+
+  get size(): number {
+    return this.places.size;
+  }
+
+  get all(): readonly PlacedWork[] {
+    return [...this.places];
+  }
+
+  add(place: PlacedWork): void {
+    this.places.add(place);
+  }
+
+  /** Only what runs goes on, to its end. */
+  closing(error: Error): void {
+    for (const place of this.places) place.closing(error);
+  }
+
+  /** Lets all of them go. */
+  cancel(why: () => Error): void {
+    for (const place of this.places) place.cancel(why());
+  }
+
+  died(thread: ThreadId): void {
+    for (const place of this.places) if (place.thread === thread) place.lostThread(thread);
+  }
+
+  line(place: PlacedWork): void {
+    place.status = 'queued';
+    this.scheduler.enqueue(place, place.isAsked);
+    this.events.pump();
+  }
+
+  /** Whether others wait for the thread while another one is idle. */
+  isUneven(thread: ThreadId): boolean {
+    return this.scheduler.isUneven(thread);
+  }
+
+  /** Asks the slice that runs to rest. */
+  rest(place: PlacedWork): void {
+    if (place.status === 'queued') this.line(place);
+    else if (place.status === 'running') this.threads.rest(place.thread as ThreadId);
+  }
+
+  leave(place: PlacedWork): void {
+    this.scheduler.remove(place);
+    this.scheduler.retire(place);
+    this.places.delete(place);
+    this.events.drained();
+  }
+
+  /** Runs its slice on the thread. */
+  async send(place: PlacedWork, thread: ThreadId): Promise<void> {
+    place.status = 'running';
+    const took = await place.run(this.threads, thread);
+    if (!place.isPinned) this.scheduler.retire(place);
+    this.scheduler.release(thread);
+    place.status = 'waiting';
+    took();
+    this.events.pump();
+  }
+}

@@ -1,0 +1,145 @@
+// What the main thread has hold of in a group on this thread: ends of ports, by numbers; what it sends through them, and what it
+// waits for.
+
+import { CrashError } from '../../spec/errors.ts';
+import { Receiver, Sender } from '../../talk/ends.ts';
+import type { Group } from '../../talk/group.ts';
+import { toData } from '../told/errors.ts';
+import type { Done, EndId, FromPort, GroupTask, HeldEnd, SendOrder } from '../told/group.ts';
+
+type HostEnd = Sender | Receiver;
+
+export class HostEnds {
+  private readonly ends = new Map<EndId, HostEnd>();
+  /** The next that a worker names. */
+  private next = -1;
+
+  /** Of a group that was restored: who had which, and the rest closed. */
+  restore(group: Group, held: readonly HeldEnd[]): void {
+    const first = new Set<string>();
+    for (const { id, side, port } of held) {
+      const end = side === 'send' ? group.sender(port) : group.receiver(port);
+      const key = `${side} ${port}`;
+      this.ends.set(id, first.has(key) ? end.clone() : end);
+      first.add(key);
+      this.next = Math.min(this.next, id - 1);
+    }
+  }
+
+  set(id: EndId, end: HostEnd): void {
+    this.ends.set(id, end);
+  }
+
+  at(id: EndId): HostEnd {
+    const end = this.ends.get(id);
+    if (end === undefined) throw new CrashError(`the group has no end ${id}`);
+    return end;
+  }
+
+  receiver(id: EndId): Receiver {
+    const end = this.at(id);
+    if (!(end instanceof Receiver)) throw new CrashError(`end ${id} receives nothing`);
+    return end;
+  }
+
+  sender(id: EndId): Sender {
+    const end = this.at(id);
+    if (!(end instanceof Sender)) throw new CrashError(`end ${id} sends nothing`);
+    return end;
+  }
+
+  /** It is somebody else's from now on. */
+  forget(id: EndId): void {
+    this.ends.delete(id);
+  }
+
+  /** An end that came out of a port. */
+  name(end: HostEnd): HeldEnd {
+    const id = this.next--;
+    this.ends.set(id, end);
+    return heldEnd(id, end);
+  }
+
+  get list(): readonly HeldEnd[] {
+    return [...this.ends].map(([id, end]) => heldEnd(id, end));
+  }
+}
+
+const heldEnd = (id: EndId, end: HostEnd): HeldEnd => ({
+  id,
+  side: end instanceof Sender ? 'send' : 'receive',
+  port: end.name,
+});
+
+/** What the main thread sends and waits for in one slice. */
+export class Traffic {
+  readonly done: Done[] = [];
+  private left: readonly SendOrder[];
+
+  constructor(
+    private readonly ends: HostEnds,
+    { sends, wants }: Pick<GroupTask, 'sends' | 'wants'>,
+  ) {
+    this.left = sends;
+    this.wants = wants;
+  }
+
+  private readonly wants: GroupTask['wants'];
+
+  /** Sends all for which there is room, in order. */
+  send(): void {
+    const full = new Set<EndId>();
+    this.left = this.left.filter((order) => {
+      if (!full.has(order.end) && this.isSent(order)) return false;
+      full.add(order.end);
+      return true;
+    });
+  }
+
+  private isSent({ number, end, bytes, ends }: SendOrder): boolean {
+    try {
+      const ports = ends.map((id) => this.ends.at(id));
+      if (!this.ends.sender(end).trySend(bytes, { ports, transfer: true })) return false;
+      for (const id of ends) this.ends.forget(id);
+      this.done.push({ number });
+    } catch (error) {
+      this.done.push({ number, error: toData(error) });
+    }
+    return true;
+  }
+
+  /** Something of what is waited for is there. */
+  get isThere(): boolean {
+    return this.wants.some(([id]) => {
+      const receiver = this.ends.receiver(id);
+      return receiver.size > 0 || receiver.isOver;
+    });
+  }
+
+  /** `wake` is called once something can be sent or received that could not before; what is returned ends that. */
+  watch(wake: () => void): () => void {
+    const ends = [
+      ...new Set(this.left.map(({ end }) => end)),
+      ...this.wants.map(([id]) => id).filter((id) => this.ends.at(id).size === 0),
+    ];
+    const stops = ends.map((id) => this.ends.at(id).watch(wake));
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }
+
+  /** What is there of what is waited for. */
+  received(): readonly FromPort[] {
+    return this.wants.flatMap(([end, count]) => {
+      const receiver = this.ends.receiver(end);
+      const messages: FromPort['messages'][number][] = [];
+      while (messages.length < count) {
+        const message = receiver.tryReceive();
+        if (message === undefined) break;
+        messages.push({ bytes: message.bytes, ends: message.ports.map((each) => this.ends.name(each)) });
+      }
+      const over = receiver.isOver ? { reason: receiver.reason } : undefined;
+      return messages.length === 0 && over === undefined ? [] : [{ end, messages, over }];
+    });
+  }
+}

@@ -1,0 +1,37 @@
+// Modules that a thread holds, and what it has compiled of them. The main thread keeps the books, and says what to forget.
+
+import { adopt, compiledOf } from '../../rewrite/module/module.ts';
+import { Module } from '../../runtime/module.ts';
+import { CrashError } from '../../spec/errors.ts';
+import type { CodeParcel, Order } from '../told/protocol.ts';
+
+/** By hash; as bytes until they are decoded, which may fail. */
+const modules = new Map<string, Module | Uint8Array>();
+/** The modules of the order. */
+export function learn(order: Pick<Order, 'modules' | 'forget'>): Module[] {
+  for (const hash of order.forget) for (const each of [modules, codes]) each.delete(hash);
+  for (const { hash, bytes } of order.modules) if (bytes !== undefined) modules.set(hash, bytes);
+  return order.modules.map(({ hash, code }) => {
+    const sent = modules.get(hash);
+    if (sent === undefined) throw new CrashError(`module ${hash} was never sent`);
+    const known = sent instanceof Module ? sent : Module.from(sent);
+    modules.set(hash, known);
+    if (code !== undefined) adopt(known, code);
+    if (code !== undefined) codes.set(hash, code.size);
+    return known;
+  });
+}
+
+/** How many forms of a module's native code the main thread has, by the module's hash. */
+const codes = new Map<string, number>();
+
+/** What has been compiled and the main thread does not have yet. */
+export function newCode(order: Pick<Order, 'modules'>): CodeParcel[] {
+  return order.modules.flatMap(({ hash }) => {
+    const module = modules.get(hash);
+    const code = module instanceof Module ? compiledOf(module) : undefined;
+    if (code === undefined || code.size === codes.get(hash)) return [];
+    codes.set(hash, code.size);
+    return [{ hash, code }];
+  });
+}
