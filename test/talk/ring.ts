@@ -16,7 +16,7 @@ const added = 1000;
  * Sends 0, 1, 2, … to the next, each once it has received as many from the one before; every third it tells the service.
  * Returns how many came in order, and the sum of what the service said.
  */
-const links: Promise<Module> = moduleOf(`${talking} (import "env" "ask" (func $ask (param i32) (result i32)))
+export const links: Promise<Module> = moduleOf(`${talking} (import "env" "ask" (func $ask (param i32) (result i32)))
   (memory (export "memory") 1)
   (func (export "main") (result i32 i32) (local $i i32) (local $good i32) (local $sum i32)
     (loop $more

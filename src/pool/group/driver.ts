@@ -66,6 +66,7 @@ export class GroupDriver implements PlacedWork {
   private hasNews = false;
   private isAwake = false;
   private timer: NodeJS.Timeout | undefined;
+  private grace: NodeJS.Timeout | undefined;
   private deaths = 0;
   private gone: Error | undefined;
   /** Why it is to end with its run. */
@@ -127,7 +128,7 @@ export class GroupDriver implements PlacedWork {
   stop(reason: Interruption): void {
     if (this.running === undefined || this.stopping !== undefined) return;
     this.stopping = reason;
-    if (this.status === 'running') this.places.rest(this);
+    if (this.status === 'running') this.dismiss();
     else this.stopped();
   }
 
@@ -152,7 +153,7 @@ export class GroupDriver implements PlacedWork {
     if (this.gone !== undefined) return;
     this.gone = error;
     clearTimeout(this.timer);
-    if (this.status === 'running') this.places.rest(this);
+    if (this.status === 'running') this.dismiss();
     this.running?.reject(error);
     this.running = undefined;
     for (const copy of this.copies.splice(0)) copy.reject(error);
@@ -179,25 +180,23 @@ export class GroupDriver implements PlacedWork {
     const mayRun = this.running !== undefined && this.stopping === undefined;
     const about = { group: number, from, options, services, imports: this.imports };
     const task = { ...about, ...wishes.order, answers, mayRun, at };
-    const guard = this.guard(threads, thread);
     const reply = await threads.runGroup(thread, task, [...this.modules.values()]);
-    clearTimeout(guard());
+    clearTimeout(this.grace);
+    this.grace = undefined;
     if (!('lost' in reply)) this.placed(threads, thread, reply, at);
     return () => this.took(reply, answers, copies);
   }
 
-  /** A slice ends by itself; where a host function holds its thread for longer than the grace, the thread is ended. */
-  private guard(threads: Threads, thread: ThreadId): () => NodeJS.Timeout | undefined {
-    let timer: NodeJS.Timeout | undefined;
+  /** Its slice is to end soon: where a host function holds the thread for longer than the grace, that is ended. */
+  private dismiss(): void {
+    const { threads } = this.places;
+    const thread = this.thread as ThreadId;
     const look = () => {
-      if (threads.stageOf(thread) === stages.sent) wait();
+      if (threads.stageOf(thread) === stages.sent) this.grace = setTimeout(look, this.parts.grace);
       else threads.kill(thread);
     };
-    const wait = () => {
-      timer = setTimeout(look, mostSlice + this.parts.grace);
-    };
-    wait();
-    return () => timer;
+    this.places.rest(this);
+    this.grace ??= setTimeout(look, this.parts.grace);
   }
 
   /** Where it is now. */
@@ -293,6 +292,3 @@ export class GroupDriver implements PlacedWork {
     if (this.status !== 'running' && this.running === undefined) this.end(error);
   }
 }
-
-/** So long a slice may take by itself, in ms. */
-const mostSlice = 500;

@@ -195,12 +195,16 @@ export class PoolGroup implements GroupOfEnds {
     const given = Object.entries(ports).map(([called, end]) => [called, end.give(this)] as const);
     const member = new PoolMember(name, options.export !== undefined);
     this.list.set(name, member);
+    const isKnown = this.driver.modules.has(module.hash);
     this.moduleOf.set(name, this.learn(module));
     const order = { module: module.hash, export: options.export, args: packed, ports: given, limits, fuel };
     try {
       await this.ask({ kind: 'add', name, member: { ...order, ...imports } });
     } catch (error) {
       this.list.delete(name);
+      this.moduleOf.delete(name);
+      // It may be what is wrong.
+      if (!isKnown && ![...this.moduleOf.values()].includes(module.hash)) this.driver.modules.delete(module.hash);
       throw error;
     }
     this.driver.imports.set(name, imports);

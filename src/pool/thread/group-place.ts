@@ -26,7 +26,7 @@ import { pauses, stages, type WorkerData } from '../told/protocol.ts';
 import { checkLeaving } from '../told/values.ts';
 import { HostEnds, Traffic } from './group-ends.ts';
 import { MemberServices } from './group-services.ts';
-import { learn, newCode } from './modules.ts';
+import { held, hold, newCode } from './modules.ts';
 import { loadImports, made } from './user-code.ts';
 
 /** So long a group may go on while others wait for its thread, and so long while nobody does, in ms. */
@@ -82,7 +82,8 @@ export async function doSlice(
   groups: Map<number, PlacedGroup>,
 ): Promise<GroupReply> {
   try {
-    const modules = learn(task);
+    hold(task);
+    const modules = modulesOf(task);
     Atomics.store(shared.stage, task.slot, stages.begun);
     const group = task.from === 'kept' ? groups.get(task.group) : await PlacedGroup.make(task, modules);
     if (group === undefined) throw new CrashError(`group ${task.group} was not kept`);
@@ -112,7 +113,7 @@ export class PlacedGroup {
     private readonly services: MemberServices,
   ) {}
 
-  static async make(task: GroupTask, modules: readonly Module[]): Promise<PlacedGroup> {
+  static async make(task: GroupTask, modules: Modules): Promise<PlacedGroup> {
     const ends = new HostEnds();
     const services: MemberServices = new MemberServices(task.services, () => placed.bell?.ring(calledMs));
     const group = await groupOf(task, modules, services);
@@ -134,7 +135,7 @@ export class PlacedGroup {
       });
   }
 
-  async slice(task: GroupTask, modules: readonly Module[], shared: WorkerData): Promise<GroupReply> {
+  async slice(task: GroupTask, modules: Modules, shared: WorkerData): Promise<GroupReply> {
     const { group } = this;
     const bell = new Bell(task.slot, shared);
     this.bell = bell;
@@ -209,7 +210,7 @@ export class PlacedGroup {
 
   // What it is asked
 
-  private async did(number: number, act: GroupAct, modules: readonly Module[]): Promise<Done> {
+  private async did(number: number, act: GroupAct, modules: Modules): Promise<Done> {
     try {
       return { number, value: await this.act(act, modules) };
     } catch (error) {
@@ -217,7 +218,7 @@ export class PlacedGroup {
     }
   }
 
-  private async act(act: GroupAct, modules: readonly Module[]): Promise<unknown> {
+  private async act(act: GroupAct, modules: Modules): Promise<unknown> {
     const { group, ends } = this;
     switch (act.kind) {
       case 'port': {
@@ -253,8 +254,8 @@ export class PlacedGroup {
     }
   }
 
-  private async add({ name, member }: GroupAct & { kind: 'add' }, modules: readonly Module[]): Promise<void> {
-    const module = moduleNamed(modules, member.module);
+  private async add({ name, member }: GroupAct & { kind: 'add' }, modules: Modules): Promise<void> {
+    const module = modules(member.module);
     const imports = await importsOf(name, module, member, modules, this.services);
     const ports = Object.fromEntries(member.ports.map(([called, id]) => [called, this.ends.at(id)]));
     const args = unpack(member.args) as readonly Value[];
@@ -264,35 +265,47 @@ export class PlacedGroup {
   }
 }
 
-async function groupOf(task: GroupTask, modules: readonly Module[], services: MemberServices): Promise<Group> {
+async function groupOf(task: GroupTask, modules: Modules, services: MemberServices): Promise<Group> {
   const { memberLimits, ...options } = task.options;
   if (typeof task.from === 'string') return new Group(options);
   const snapshot = GroupSnapshot.decode(task.from.bytes.slice());
   const imports = new Map<string, Imports>();
+  const used = new Set<Module>();
   for (const { name, module: hash, vm } of snapshot.data.members) {
     if (vm === null) continue;
-    const given = task.imports.get(name) ?? noImports;
-    imports.set(name, await importsOf(name, moduleNamed(modules, hash), given, modules, services));
+    const module = modules(hash);
+    used.add(module);
+    imports.set(name, await importsOf(name, module, task.imports.get(name) ?? noImports, modules, services));
   }
-  return Group.restore(snapshot, { ...options, memberLimits, modules, imports: (name) => imports.get(name) ?? {} });
+  return Group.restore(snapshot, {
+    ...options,
+    memberLimits,
+    modules: [...used],
+    imports: (name) => imports.get(name) ?? {},
+  });
 }
 const noImports: MemberImports = { calls: [], host: undefined };
 
-function moduleNamed(modules: readonly Module[], hash: string): Module {
-  const module = modules.find((each) => each.hash === hash);
-  if (module === undefined) throw new CrashError(`module ${hash} is not in the order`);
-  return module;
+/** By hash; each is decoded when it is asked for. Throws MalformedError, InvalidError. */
+type Modules = (hash: string) => Module;
+
+function modulesOf({ modules }: GroupTask): Modules {
+  return (hash) => {
+    const parcel = modules.find((each) => each.hash === hash);
+    if (parcel === undefined) throw new CrashError(`module ${hash} is not in the order`);
+    return held(parcel);
+  };
 }
 
 async function importsOf(
   member: string,
   module: Module,
   { calls, host }: MemberImports,
-  modules: readonly Module[],
+  modules: Modules,
   services: MemberServices,
 ): Promise<Imports> {
   const given = made(await loadImports(host));
-  const called = calls.map(([imported, callee, hash]) => [imported, callsTo(callee, moduleNamed(modules, hash))]);
+  const called = calls.map(([imported, callee, hash]) => [imported, callsTo(callee, modules(hash))]);
   return { ...given, ...services.imports(member, module), ...Object.fromEntries(called) };
 }
 

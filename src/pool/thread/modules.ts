@@ -3,23 +3,33 @@
 import { adopt, compiledOf } from '../../rewrite/module/module.ts';
 import { Module } from '../../runtime/module.ts';
 import { CrashError } from '../../spec/errors.ts';
-import type { CodeParcel, Order } from '../told/protocol.ts';
+import type { CodeParcel, ModuleParcel, Order } from '../told/protocol.ts';
 
 /** By hash; as bytes until they are decoded, which may fail. */
 const modules = new Map<string, Module | Uint8Array>();
-/** The modules of the order. */
-export function learn(order: Pick<Order, 'modules' | 'forget'>): Module[] {
+type Sent = Pick<Order, 'modules' | 'forget'>;
+
+/** The modules of the order. Throws MalformedError, InvalidError. */
+export function learn(order: Sent): Module[] {
+  hold(order);
+  return order.modules.map((parcel) => held(parcel));
+}
+
+/** Keeps what the order brings, as it is. */
+export function hold(order: Sent): void {
   for (const hash of order.forget) for (const each of [modules, codes]) each.delete(hash);
   for (const { hash, bytes } of order.modules) if (bytes !== undefined) modules.set(hash, bytes);
-  return order.modules.map(({ hash, code }) => {
-    const sent = modules.get(hash);
-    if (sent === undefined) throw new CrashError(`module ${hash} was never sent`);
-    const known = sent instanceof Module ? sent : Module.from(sent);
-    modules.set(hash, known);
-    if (code !== undefined) adopt(known, code);
-    if (code !== undefined) codes.set(hash, code.size);
-    return known;
-  });
+}
+
+/** A module that an order brings, or has brought. Throws MalformedError, InvalidError. */
+export function held({ hash, code }: ModuleParcel): Module {
+  const sent = modules.get(hash);
+  if (sent === undefined) throw new CrashError(`module ${hash} was never sent`);
+  const known = sent instanceof Module ? sent : Module.from(sent);
+  modules.set(hash, known);
+  if (code !== undefined) adopt(known, code);
+  if (code !== undefined) codes.set(hash, code.size);
+  return known;
 }
 
 /** How many forms of a module's native code the main thread has, by the module's hash. */
