@@ -86,6 +86,10 @@ export class GroupDriver implements PlacedWork {
     return this.isKept;
   }
 
+  get isOver(): boolean {
+    return this.gone !== undefined;
+  }
+
   /** Throws what the group has ended with. */
   check(): void {
     if (this.gone !== undefined) throw this.gone;

@@ -19,14 +19,15 @@ import {
 import { GroupSnapshot } from '../../talk/snapshot.ts';
 import type { GroupSide } from '../job/life.ts';
 import { CancelledError, fromData, keepClass } from '../told/errors.ts';
-import type { EndId, EndOfMember, GroupState, HeldEnd, MemberImports } from '../told/group.ts';
+import type { EndOfMember, GroupState, HeldEnd, MemberImports } from '../told/group.ts';
 import { type Carried, carried } from '../told/module-bytes.ts';
 import { hrefOf } from '../told/options.ts';
 import { pack, shareBytes, unpack } from '../told/parcel.ts';
 import { checkServices } from '../told/services.ts';
 import { AskedServices } from './asked.ts';
 import { GroupDriver } from './driver.ts';
-import { type GroupOfEnds, type PoolReceived, PoolReceiver, PoolSender } from './ends.ts';
+import { PoolReceiver, PoolSender } from './ends.ts';
+import { HostEnds } from './host-ends.ts';
 import { PoolMember } from './member.ts';
 import {
   checkPoolGroup,
@@ -51,12 +52,11 @@ interface From {
  * VMs that talk with each other, as a `Group` of `wasbox/talk`, on the threads of a pool: all members are on one thread at a time,
  * which other work can have in between, and move together. What is asked of it is done in its next slice.
  */
-export class PoolGroup implements GroupOfEnds {
+export class PoolGroup {
   private readonly driver: GroupDriver;
-  private readonly wishes: Wishes;
+  private readonly ends: HostEnds;
   private readonly list = new Map<string, PoolMember>();
   private readonly held = new Map<string, PoolSender | PoolReceiver>();
-  private lastEnd = 0;
 
   /** By a pool's `group` and `resumeGroup`. @hidden */
   constructor(
@@ -66,13 +66,13 @@ export class PoolGroup implements GroupOfEnds {
   ) {
     const { identity = randomUUID(), limits, memberLimits, engine, sliceFuel, onFailure } = options;
     const { places, number, grace, services } = open(options.services);
-    this.wishes = new Wishes((end) => this.endOf(end));
+    const wishes = new Wishes((end) => this.ends.of(end));
     const asked = new AskedServices(services, identity, options.serviceTimeout, () => this.driver.tell());
     this.services = services;
     this.driver = new GroupDriver(
       places,
       {
-        ...{ number, grace, wishes: this.wishes, asked, services: [...services.keys()] },
+        ...{ number, grace, wishes, asked, services: [...services.keys()] },
         ...{ priority: options.priority ?? 0, mayRetry: options.onCrash === 'retry' },
         options: { limits: limits as Record<string, number> | undefined, memberLimits, engine, sliceFuel, onFailure },
         ended: (name, end) => this.list.get(name)?.endedAs(outcomeOf(end)),
@@ -82,6 +82,7 @@ export class PoolGroup implements GroupOfEnds {
       },
       from?.state,
     );
+    this.ends = new HostEnds(this.driver, wishes);
     if (from !== undefined) this.fill(from);
   }
 
@@ -107,8 +108,7 @@ export class PoolGroup implements GroupOfEnds {
     const given = new Map(modules.map((module) => carried(module)).map((module) => [module.hash, module]));
     const moduleOf = new Map(data.members.map(({ name, module }) => [name, module]));
     for (const { id, side, port } of state.ends) {
-      this.held.set(`${side} ${port}`, this.endOf({ id, side, port }));
-      this.lastEnd = Math.max(this.lastEnd, id);
+      this.held.set(`${side} ${port}`, this.ends.of({ id, side, port }));
     }
     for (const { name, module: hash, hasProgram, vm, outcome } of data.members) {
       const member = new PoolMember(name, hasProgram);
@@ -136,10 +136,6 @@ export class PoolGroup implements GroupOfEnds {
     return module.hash;
   }
 
-  private endOf({ id, side, port }: HeldEnd): PoolSender | PoolReceiver {
-    return side === 'send' ? new PoolSender(this, id, port) : new PoolReceiver(this, id, port);
-  }
-
   // Ports
 
   /**
@@ -148,9 +144,9 @@ export class PoolGroup implements GroupOfEnds {
    */
   async port(options: PortOptions = {}): Promise<{ readonly sender: PoolSender; readonly receiver: PoolReceiver }> {
     checkPort(options);
-    const [sender, receiver] = [this.newEnd(), this.newEnd()];
+    const [sender, receiver] = [this.ends.newEnd(), this.ends.newEnd()];
     const name = (await this.ask({ kind: 'port', options: { ...options }, sender, receiver })) as string;
-    return { sender: new PoolSender(this, sender, name), receiver: new PoolReceiver(this, receiver, name) };
+    return { sender: new PoolSender(this.ends, sender, name), receiver: new PoolReceiver(this.ends, receiver, name) };
   }
 
   /** Of a resumed group: what the host sent by to the port of that name. Throws UsageError where it did not. */
@@ -167,9 +163,9 @@ export class PoolGroup implements GroupOfEnds {
   async subscribe(topic: string, options: PortOptions = {}): Promise<PoolReceiver> {
     checkName(topic, 'a topic');
     checkPort(options);
-    const receiver = this.newEnd();
+    const receiver = this.ends.newEnd();
     const name = (await this.ask({ kind: 'subscribe', topic, options: { ...options }, receiver })) as string;
-    return new PoolReceiver(this, receiver, name);
+    return new PoolReceiver(this.ends, receiver, name);
   }
 
   // Members
@@ -191,8 +187,8 @@ export class PoolGroup implements GroupOfEnds {
     const packed = pack(args, 'the arguments');
     const ends = Object.values(ports);
     if (new Set(ends).size < ends.length) throw new UsageError('each end of a port is given once; clone makes others');
-    for (const end of ends) end.checkGivable(this);
-    const given = Object.entries(ports).map(([called, end]) => [called, end.give(this)] as const);
+    for (const end of ends) end.checkGivable(this.ends);
+    const given = Object.entries(ports).map(([called, end]) => [called, end.give(this.ends)] as const);
     const member = new PoolMember(name, options.export !== undefined);
     this.list.set(name, member);
     const isKnown = this.driver.modules.has(module.hash);
@@ -319,47 +315,8 @@ export class PoolGroup implements GroupOfEnds {
     this.dispose();
   }
 
-  // For its ends
-
   private ask(act: Parameters<Wishes['act']>[0]): Promise<unknown> {
-    this.driver.check();
-    this.driver.tell();
-    return this.wishes.act(act);
-  }
-
-  /** @hidden */
-  newEnd(): EndId {
-    return ++this.lastEnd;
-  }
-
-  /** @hidden */
-  clone(end: EndId, as: EndId): void {
-    this.ask({ kind: 'clone', end, as }).catch(() => {});
-  }
-
-  /** @hidden */
-  close(end: EndId, reason: string | undefined): void {
-    this.driver.tell();
-    this.wishes.close(end, reason, new UsageError('the end of the port was closed'));
-  }
-
-  /** @hidden */
-  isSending(end: EndId): boolean {
-    return this.wishes.isSending(end);
-  }
-
-  /** @hidden */
-  async send(...[end, bytes, ends, signal]: Parameters<GroupOfEnds['send']>): Promise<void> {
-    this.driver.check();
-    this.driver.tell();
-    await this.wishes.send(end, bytes, ends, signal);
-  }
-
-  /** @hidden */
-  receive(...[end, signal]: Parameters<GroupOfEnds['receive']>): Promise<PoolReceived | undefined> {
-    this.driver.check();
-    this.driver.tell();
-    return this.wishes.receive(end, signal);
+    return this.ends.ask(act);
   }
 }
 
