@@ -27,6 +27,8 @@ export const whats = {
   largeTrip: 'a round trip, 64 KiB',
   stream: 'a stream, 64 B',
   call: 'a call',
+  hostTrip: 'the host and back, 64 B',
+  hostStream: 'through, from the host and back, 64 B',
 } as const;
 
 /** Of 1 to `count`, as 32 bits. */

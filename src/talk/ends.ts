@@ -207,11 +207,6 @@ export class Receiver extends HostEnd {
     return this.end.port.size > 0 ? this.taken() : undefined;
   }
 
-  /** Puts back what came last, as if it had not been received. @hidden */
-  putBack({ bytes, ports }: Received): void {
-    this.end.port.unshift({ bytes, ends: ports.map((end) => end.give()) });
-  }
-
   /** Nobody sends any more, and all was received. */
   get isOver(): boolean {
     return this.end.port.isOver('receive');

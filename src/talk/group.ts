@@ -5,7 +5,7 @@ import { UsageError } from '../spec/errors.ts';
 import { quoted } from '../spec/told.ts';
 import { type InterruptOptions, Interrupts } from '../vm/interrupts.ts';
 import { VM } from '../vm.ts';
-import { Receiver, Sender } from './ends.ts';
+import { type Received, Receiver, Sender } from './ends.ts';
 import { PeerError } from './errors.ts';
 import { guests, importName, within } from './guest.ts';
 import { GroupHome } from './home.ts';
@@ -29,12 +29,13 @@ import { End } from './port.ts';
 import { Ports } from './ports.ts';
 import { fill, handlesOf, type Parts, savedGroup } from './saving.ts';
 import { GroupSnapshot } from './snapshot.ts';
+import { runStart } from './starting.ts';
 import { Turns } from './turns.ts';
 
 /** All members wait. */
 export interface GroupIdle {
   readonly status: 'idle';
-  /** How many of them for work of the host. */
+  /** How many of them for work of this thread. */
   readonly working: number;
   /** When the first has waited long enough for ports, in ms since 1970. */
   readonly until: number;
@@ -96,8 +97,9 @@ export class Group {
 
   /**
    * Makes a member: an instance of a module, whose imports from `wasbox` are the calls by which it talks. With `export` it has
-   * a program, which begins once the group runs; without, it does what others call. Ends of ports are given to it, also where
-   * this fails. Throws LinkError, LimitError, Trap, UsageError.
+   * a program, which begins once the group runs; without, it does what others call. A start function runs at once, for as long
+   * as 100,000,000 units of fuel last, or the member's. Ends of ports are given to it, also where this fails. Throws LinkError,
+   * LimitError, Trap, UsageError.
    */
   add(name: string, options: MemberOptions): Member {
     checkName(name, 'the name of a member');
@@ -112,8 +114,10 @@ export class Group {
     const vm = new VM({ engine: this.options.engine, limits });
     try {
       within(home, () => {
-        const instance = vm.instantiate(module, { ...imports, [importName]: guests.functions });
+        const given = { ...imports, [importName]: guests.functions };
+        const instance = vm.instantiate(module, given, { start: 'defer' });
         member.handles = handlesOf(vm);
+        runStart(vm, member.fuel);
         if (options.export !== undefined) vm.start(instance.func(options.export), args);
       });
     } catch (error) {
@@ -169,11 +173,22 @@ export class Group {
     return this.running(() => this.parts.turns.run(new Interrupts(options)));
   }
 
-  /** As `run`, but also until all wait, of which it tells. For those who have other work meanwhile. @hidden */
-  async runBusy(options: InterruptOptions): Promise<GroupOutcome | GroupIdle> {
+  /** As `run`, but also until all wait, of which it tells; `isElsewhere`: what a member waits for is no work of this thread. @hidden */
+  async runBusy(
+    options: InterruptOptions,
+    isElsewhere: (member: string) => boolean,
+  ): Promise<GroupOutcome | GroupIdle> {
     const { turns } = this.parts;
     const outcome = await this.running(() => turns.whileBusy(new Interrupts(options)));
-    return outcome === 'idle' ? { status: 'idle', ...turns.waiting } : outcome;
+    return outcome === 'idle' ? { status: 'idle', ...turns.waiting(isElsewhere) } : outcome;
+  }
+
+  /** Puts back what a receiver of the port has taken out last; where nobody has hold of the port any more, it is lost. @hidden */
+  putBack(port: string, message: Received): void {
+    this.parts.ports.putBack(port, {
+      bytes: message.bytes,
+      ends: message.ports.map((end) => end.give()),
+    });
   }
 
   /** Fuel that members have used since the group was made or restored. @hidden */

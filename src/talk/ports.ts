@@ -2,7 +2,7 @@
 
 import { LimitError, UsageError } from '../spec/errors.ts';
 import { quoted } from '../spec/told.ts';
-import { Port, type PortBounds, sides } from './port.ts';
+import { type Message, Port, type PortBounds, sides } from './port.ts';
 import { Topic } from './topic.ts';
 
 /** What the members of a group may have together. */
@@ -33,6 +33,13 @@ export class Ports {
 
   get list(): readonly Port[] {
     return [...this.byName.values()];
+  }
+
+  /** As if it had not been taken out. */
+  putBack(name: string, message: Message): void {
+    const port = this.byName.get(name);
+    if (port !== undefined && port.receivers > 0) port.unshift(message);
+    else for (const end of message.ends) end.release();
   }
 
   /** Undefined where there would be too many, or too much in them. Its name, unless told, is one that no other has. */

@@ -126,11 +126,11 @@ export class Turns implements CallsOf, Seat {
     });
   }
 
-  /** While all wait: how many of them for work of the host, and when the first has waited long enough, in ms since 1970. */
-  get waiting(): { readonly working: number; readonly until: number } {
+  /** While all wait: how many of them for work of this thread, and when the first has waited long enough, in ms since 1970. */
+  waiting(isElsewhere: (member: string) => boolean): { readonly working: number; readonly until: number } {
     let [working, until] = [0, Number.POSITIVE_INFINITY];
     for (const member of this.busy) {
-      if (member.isAwaitingWork) working++;
+      if (member.isAwaitingWork && !isElsewhere(member.name)) working++;
       until = Math.min(until, member.waitsUntil);
     }
     return { working, until };

@@ -61,7 +61,8 @@ export class GroupDriver implements PlacedWork {
   private running: Deferred<RunEnd> | undefined;
   /** Why the run is to stop. */
   private stopping: Interruption | undefined;
-  private copies: Deferred<GroupState>[] = [];
+  /** Each is of what was wanted before its mark. */
+  private copies: { readonly copy: Deferred<GroupState>; readonly mark: number }[] = [];
   /** Something is to be told that no slice has been. */
   private hasNews = false;
   private isAwake = false;
@@ -142,12 +143,13 @@ export class GroupDriver implements PlacedWork {
     this.running = undefined;
     clearTimeout(this.timer);
     if (stopping !== undefined) running?.resolve({ status: 'suspended', reason: stopping });
+    if (this.closed !== undefined && this.status !== 'running') this.end(this.closed);
   }
 
   /** What it is, between two of its slices. */
   copy(): Promise<GroupState> {
     const copy = deferred<GroupState>();
-    this.copies.push(copy);
+    this.copies.push({ copy, mark: this.parts.wishes.mark });
     this.tell();
     return copy.promise;
   }
@@ -160,7 +162,7 @@ export class GroupDriver implements PlacedWork {
     if (this.status === 'running') this.dismiss();
     this.running?.reject(error);
     this.running = undefined;
-    for (const copy of this.copies.splice(0)) copy.reject(error);
+    for (const { copy } of this.copies.splice(0)) copy.reject(error);
     this.parts.wishes.reject(error);
     this.parts.asked.forgetAll();
     this.parts.over(error);
@@ -177,13 +179,14 @@ export class GroupDriver implements PlacedWork {
     const { answers } = asked;
     this.hasNews = false;
     this.isAwake = false;
-    const copies = this.copies.length;
+    const [first] = this.copies;
+    const copies = this.copies.filter(({ mark }) => mark === first?.mark).length;
     const at: GroupTask['at'] =
       this.isKept && this.places.isUneven(thread) ? 'give' : copies > 0 || mayRetry ? 'copy' : 'keep';
     const from: GroupTask['from'] = this.isKept ? 'kept' : (this.state ?? 'new');
     const mayRun = this.running !== undefined && this.stopping === undefined;
     const about = { group: number, from, options, services, imports: this.imports };
-    const task = { ...about, ...wishes.order, answers, mayRun, at };
+    const task = { ...about, ...wishes.order(first?.mark), answers, mayRun, at };
     const reply = await threads.runGroup(thread, task, [...this.modules.values()]);
     clearTimeout(this.grace);
     this.grace = undefined;
@@ -220,36 +223,43 @@ export class GroupDriver implements PlacedWork {
 
   private took(reply: GroupReply | Lost, answers: GroupTask['answers'], copies: number): void {
     if (this.gone !== undefined) return;
-    if ('lost' in reply) return this.lost(reply.lost);
+    if ('lost' in reply) return this.lost(reply);
     const { wishes, asked, ended } = this.parts;
     this.deaths = 0;
     this.slices++;
     this.fuelUsed += reply.fuel;
     asked.were(answers);
-    wishes.took(reply.done, reply.received);
+    const left = wishes.took(reply.done, reply.received);
     for (const call of reply.calls) asked.take(call);
     for (const [member, end] of reply.ended) {
-      asked.forget(member);
+      // One that has not failed may serve calls of others, and ask for them.
+      if (end.status === 'failed') asked.forget(member);
       ended(member, end);
     }
-    this.copied(reply.state, copies);
-    this.after(reply.end);
+    // A copy without what is to be put back is none.
+    if (!left.returns) this.copied(reply.state, copies);
+    this.after(reply.end, left.goesOn);
   }
 
   private copied(state: GroupReply['state'], count: number): void {
-    for (const copy of this.copies.splice(0, count))
-      if (state === undefined) copy.reject(new UsageError('the group is gone'));
-      else if ('error' in state) copy.reject(fromData(state.error));
-      else copy.resolve(state);
+    const copies = this.copies.splice(0, count);
+    if (copies.length === 0) return;
+    // Whoever has sent something that is in it hears of that first.
+    setImmediate(() => {
+      for (const { copy } of copies)
+        if (state === undefined) copy.reject(this.gone ?? new UsageError('the group is gone'));
+        else if ('error' in state) copy.reject(fromData(state.error));
+        else copy.resolve(state);
+    });
   }
 
-  private after(end: GroupReply['end']): void {
+  private after(end: GroupReply['end'], goesOn: boolean): void {
     if (end.kind === 'gone') return this.end(fromData(end.error));
     if (this.stopping !== undefined) this.stopped();
     else if (end.kind === 'ended') this.resolved({ status: 'ended' });
     else if (end.kind === 'failed') this.failed(fromData(end.error));
     if (this.closed !== undefined && this.running === undefined) return this.end(this.closed);
-    if (this.hasNews || this.copies.length > 0 || this.parts.asked.hasNews) return this.line();
+    if (goesOn || this.hasNews || this.copies.length > 0 || this.parts.asked.hasNews) return this.line();
     if (this.running === undefined) return;
     if (end.kind === 'rested' || this.isAwake) return this.line();
     if (end.kind === 'idle' && end.until < Number.POSITIVE_INFINITY) this.wakeAt(end.until);
@@ -272,11 +282,11 @@ export class GroupDriver implements PlacedWork {
   }
 
   /** The thread died in its slice. What was kept there is gone; what is here can go on with the same slice. */
-  private lost(cause: unknown): void {
+  private lost({ lost: cause, begun }: Lost): void {
+    const isHere = this.state !== undefined || (this.slices === 0 && !this.isKept);
     this.isKept = false;
-    this.deaths++;
-    const isNew = this.state === undefined && this.slices === 0;
-    if ((this.state !== undefined || isNew) && this.deaths < mostDeaths) return this.line();
+    if (begun) this.deaths++;
+    if (isHere && (!begun || (this.parts.mayRetry && this.deaths < mostDeaths))) return this.line();
     this.end(new WorkerError('the thread that ran the group died', { cause }));
   }
 

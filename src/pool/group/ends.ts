@@ -27,6 +27,8 @@ export interface GroupOfEnds {
   clone(end: EndId, as: EndId): void;
   /** Once all is sent that is to be sent through it. */
   close(end: EndId, reason: string | undefined): void;
+  /** It is given away: who waits there gets nothing. */
+  gave(end: EndId): void;
   isSending(end: EndId): boolean;
   send(end: EndId, bytes: Uint8Array, ends: readonly EndId[], signal: AbortSignal | undefined): Promise<void>;
   /** Rejects with the signal's reason. */
@@ -62,6 +64,7 @@ abstract class PoolEnd {
   give(to: GroupOfEnds): EndId {
     this.checkGivable(to);
     this.isHeld = false;
+    this.group.gave(this.id);
     return this.id;
   }
 

@@ -55,6 +55,7 @@ interface From {
 export class PoolGroup {
   private readonly driver: GroupDriver;
   private readonly ends: HostEnds;
+  private readonly asked: AskedServices;
   private readonly list = new Map<string, PoolMember>();
   private readonly held = new Map<string, PoolSender | PoolReceiver>();
 
@@ -66,13 +67,16 @@ export class PoolGroup {
   ) {
     const { identity = randomUUID(), limits, memberLimits, engine, sliceFuel, onFailure } = options;
     const { places, number, grace, services } = open(options.services);
-    const wishes = new Wishes((end) => this.ends.of(end));
-    const asked = new AskedServices(services, identity, options.serviceTimeout, () => this.driver.tell());
+    const wishes = new Wishes(
+      (end) => this.ends.of(end),
+      () => this.driver.tell(),
+    );
+    this.asked = new AskedServices(services, identity, options.serviceTimeout, () => this.driver.tell());
     this.services = services;
     this.driver = new GroupDriver(
       places,
       {
-        ...{ number, grace, wishes, asked, services: [...services.keys()] },
+        ...{ number, grace, wishes, asked: this.asked, services: [...services.keys()] },
         ...{ priority: options.priority ?? 0, mayRetry: options.onCrash === 'retry' },
         options: { limits: limits as Record<string, number> | undefined, memberLimits, engine, sliceFuel, onFailure },
         ended: (name, end) => this.list.get(name)?.endedAs(outcomeOf(end)),
@@ -83,7 +87,13 @@ export class PoolGroup {
       from?.state,
     );
     this.ends = new HostEnds(this.driver, wishes);
-    if (from !== undefined) this.fill(from);
+    if (from === undefined) return;
+    try {
+      this.fill(from);
+    } catch (error) {
+      this.driver.end(error as Error);
+      throw error;
+    }
   }
 
   private readonly services: GroupSide['services'];
@@ -106,7 +116,7 @@ export class PoolGroup {
   private fill({ data, state }: From): void {
     const { modules = [], members = {} } = this.options;
     const given = new Map(modules.map((module) => carried(module)).map((module) => [module.hash, module]));
-    const moduleOf = new Map(data.members.map(({ name, module }) => [name, module]));
+    for (const { name, module } of data.members) this.moduleOf.set(name, module);
     for (const { id, side, port } of state.ends) {
       this.held.set(`${side} ${port}`, this.ends.of({ id, side, port }));
     }
@@ -114,11 +124,13 @@ export class PoolGroup {
       const member = new PoolMember(name, hasProgram);
       this.list.set(name, member);
       if (outcome !== null)
-        member.endedAs(outcome.status === 'failed' ? { status: 'failed', error: new Error(outcome.error) } : outcome);
+        member.endedAs(
+          outcome.status === 'failed' ? { status: 'failed', error: new PeerError(outcome.error, name) } : outcome,
+        );
       if (vm === null) continue;
       const imports = importsOf(
         members[name] ?? {},
-        (callee) => moduleOf.get(callee),
+        (callee) => this.moduleOf.get(callee),
         (module) => this.learn(module),
       );
       this.driver.imports.set(name, imports);
@@ -225,6 +237,7 @@ export class PoolGroup {
   async cancel(name: string, reason?: string): Promise<void> {
     this.member(name);
     await this.ask({ kind: 'cancel', member: name, reason });
+    this.asked.forget(name);
   }
 
   // Running

@@ -27,7 +27,6 @@ export class HostEnds implements GroupOfEnds {
   /** Throws what the group has ended with. */
   ask(act: GroupAct): Promise<unknown> {
     this.driver.check();
-    this.driver.tell();
     return this.wishes.act(act);
   }
 
@@ -37,8 +36,12 @@ export class HostEnds implements GroupOfEnds {
 
   close(end: EndId, reason: string | undefined): void {
     if (this.driver.isOver) return;
-    this.driver.tell();
     this.wishes.close(end, reason, new UsageError('the end of the port was closed'));
+  }
+
+  /** It is given away. */
+  gave(end: EndId): void {
+    this.wishes.unwantAll(end, new UsageError('the end of the port was given away'));
   }
 
   isSending(end: EndId): boolean {
@@ -47,13 +50,11 @@ export class HostEnds implements GroupOfEnds {
 
   async send(...[end, bytes, ends, signal]: Parameters<GroupOfEnds['send']>): Promise<void> {
     this.driver.check();
-    this.driver.tell();
     await this.wishes.send(end, bytes, ends, signal);
   }
 
   async receive(...[end, signal]: Parameters<GroupOfEnds['receive']>): Promise<PoolReceived | undefined> {
     this.driver.check();
-    this.driver.tell();
     return this.wishes.receive(end, signal);
   }
 }

@@ -12,36 +12,54 @@ const most = { messages: 64, bytes: 2 ** 20, ofAll: 4096 } as const;
 
 type Wanted = Deferred<PoolReceived | undefined>;
 
+/** What a slice has left to do. */
+interface Left {
+  /** Some sends were left out, or there may be room for them by now. */
+  readonly goesOn: boolean;
+  /** Something that was taken out of a port has to be put back. */
+  readonly returns: boolean;
+}
+
 export class Wishes {
   private next = 1;
-  private acts: NumberedAct[] = [];
-  /** By number, in order; and how many there are of each end. */
+  /** By number, in order. */
+  private readonly acts = new Map<number, NumberedAct>();
   private readonly sends = new Map<number, SendOrder>();
+  /** How many sends there are of each end. */
   private readonly sending = new Map<EndId, number>();
   private readonly waiting = new Map<number, Deferred<unknown>>();
   private readonly wants = new Map<EndId, Wanted[]>();
   /** Ends to be closed once nothing is sent through them any more. */
   private readonly closing = new Map<EndId, string | undefined>();
+  /** What came out of ports and nobody took any more: before all else it is put back, what came last first. */
+  private returns: NumberedAct[] = [];
+  /** Sends of the slice that is under way; and why some of them were given up since. */
+  private readonly underWay = new Set<number>();
+  private readonly givenUp = new Map<number, unknown>();
 
   constructor(
     /** The host's hold of an end that came out of a port. */
     private readonly endOf: (held: HeldEnd) => PoolReceived['ports'][number],
+    /** There is something to be told. */
+    private readonly tell: () => void,
   ) {}
 
   // What is wanted
 
   act(act: GroupAct): Promise<unknown> {
     const number = this.next++;
-    this.acts.push({ ...act, number });
+    this.acts.set(number, { ...act, number });
     return this.waitFor(number);
   }
 
   private waitFor(number: number): Promise<unknown> {
     const waiting = deferred<unknown>();
     this.waiting.set(number, waiting);
+    this.tell();
     return waiting.promise;
   }
 
+  /** Rejects with the signal's reason where that comes before it is sent. */
   send(end: EndId, bytes: Uint8Array, ends: readonly EndId[], signal: Signal | undefined): Promise<unknown> {
     const order = { number: this.next++, end, bytes, ends };
     this.sends.set(order.number, order);
@@ -55,17 +73,13 @@ export class Wishes {
 
   /** A message that is on its way to a slice may be sent all the same: then it was. */
   private unsend(order: SendOrder, reason: unknown): void {
-    if (this.underWay.has(order.number)) this.given.set(order.number, reason);
+    if (this.underWay.has(order.number)) this.givenUp.set(order.number, reason);
     else this.fail(order, reason);
   }
-
-  private readonly underWay = new Set<number>();
-  private readonly given = new Map<number, unknown>();
 
   private fail({ number, end }: SendOrder, reason: unknown): void {
     this.waiting.get(number)?.reject(reason);
     this.waiting.delete(number);
-    this.given.delete(number);
     this.unlist(number, end);
   }
 
@@ -83,8 +97,7 @@ export class Wishes {
 
   /** Once nothing is to be sent through it any more; who waits for messages there gets none. */
   close(end: EndId, reason: string | undefined, error: Error): void {
-    for (const wanted of this.wants.get(end) ?? []) wanted.reject(error);
-    this.wants.delete(end);
+    this.unwantAll(end, error);
     this.closing.set(end, reason);
     this.closeSent(end);
   }
@@ -100,11 +113,12 @@ export class Wishes {
     const wanted: Wanted = deferred();
     if (signal?.aborted === true) return Promise.reject(signal.reason);
     this.wants.set(end, [...(this.wants.get(end) ?? []), wanted]);
+    this.tell();
+    if (signal === undefined) return wanted.promise;
     const stop = () => {
       this.unwant(end, wanted);
-      wanted.reject(signal?.reason);
+      wanted.reject(signal.reason);
     };
-    if (signal === undefined) return wanted.promise;
     signal.addEventListener('abort', stop);
     return wanted.promise.finally(() => signal.removeEventListener('abort', stop));
   }
@@ -115,64 +129,80 @@ export class Wishes {
     else this.wants.delete(end);
   }
 
-  // What goes with a slice
-
-  get order(): Pick<GroupTask, 'acts' | 'sends' | 'wants'> {
-    const sends = this.nextSends();
-    this.underWay.clear();
-    for (const { number } of sends) this.underWay.add(number);
-    return { acts: [...this.acts], sends, wants: [...this.wants].map(([end, { length }]) => [end, length]) };
+  /** Who waits for messages there gets none. */
+  unwantAll(end: EndId, error: Error): void {
+    for (const wanted of this.wants.get(end) ?? []) wanted.reject(error);
+    this.wants.delete(end);
   }
 
-  private nextSends(): SendOrder[] {
+  // What goes with a slice
+
+  /** All that is wanted from now on is behind it. */
+  get mark(): number {
+    return this.next;
+  }
+
+  /** What is before the mark. */
+  order(mark = Number.POSITIVE_INFINITY): Pick<GroupTask, 'acts' | 'sends' | 'wants'> {
+    const acts = [...this.returns, ...[...this.acts.values()].filter(({ number }) => number < mark)];
+    const sends = this.nextSends(mark);
+    this.underWay.clear();
+    for (const { number } of sends) this.underWay.add(number);
+    return { acts, sends, wants: [...this.wants].map(([end, { length }]) => [end, length]) };
+  }
+
+  private nextSends(mark: number): SendOrder[] {
     const taken = new Map<EndId, { messages: number; bytes: number }>();
     const next: SendOrder[] = [];
     for (const order of this.sends.values()) {
+      if (order.number >= mark || next.length === most.ofAll) break;
       const { end, bytes: message } = order;
       const { messages, bytes } = taken.get(end) ?? { messages: 0, bytes: 0 };
       const isTaken = messages === 0 || (messages < most.messages && bytes + message.length <= most.bytes);
       // Behind one that has to wait, all of its end wait.
       taken.set(end, { messages: isTaken ? messages + 1 : most.messages, bytes: bytes + message.length });
       if (isTaken) next.push(order);
-      if (next.length === most.ofAll) break;
     }
     return next;
   }
 
   // What came of it
 
-  took(done: readonly Done[], received: readonly FromPort[]): void {
+  took(done: readonly Done[], received: readonly FromPort[]): Left {
+    const before = this.sends.size;
+    const hasLeftOut = before > this.underWay.size;
     this.underWay.clear();
     for (const each of done) this.settle(each);
-    // Given up while they were on their way, and not sent.
-    for (const [number, reason] of this.given) {
+    for (const [number, reason] of this.givenUp) {
       const order = this.sends.get(number);
       if (order !== undefined) this.fail(order, reason);
     }
-    this.given.clear();
+    this.givenUp.clear();
     for (const each of received) this.arrived(each);
+    const isMoving = this.sends.size < before || received.length > 0;
+    return { goesOn: this.sends.size > 0 && (hasLeftOut || isMoving), returns: this.returns.length > 0 };
   }
 
   private settle(done: Done): void {
     const { number } = done;
-    const sent = this.sends.get(number);
-    if (sent === undefined) this.acts = this.acts.filter((each) => each.number !== number);
     const waiting = this.waiting.get(number);
     this.waiting.delete(number);
-    this.given.delete(number);
     if (done.error === undefined) waiting?.resolve(done.value);
     else waiting?.reject(fromData(done.error));
+    const sent = this.sends.get(number);
     if (sent !== undefined) this.unlist(number, sent.end);
+    else if (!this.acts.delete(number)) this.returns = this.returns.filter((each) => each.number !== number);
   }
 
-  private arrived({ end, messages, over }: FromPort): void {
+  private arrived({ end, port, messages, over }: FromPort): void {
     const wanted = this.wants.get(end) ?? [];
     const taken = messages.slice(0, wanted.length);
     for (const { bytes, ends } of taken) wanted.shift()?.resolve({ bytes, ports: ends.map(this.endOf) });
     const left = messages.slice(taken.length);
     if (left.length > 0) {
       const back = left.map(({ bytes, ends }) => ({ bytes, ends: ends.map(({ id }) => id) }));
-      this.act({ kind: 'return', end, messages: back }).catch(() => {});
+      this.returns.unshift({ kind: 'return', port, messages: back, number: this.next++ });
+      this.tell();
     }
     if (over !== undefined) for (const each of wanted.splice(0)) each.resolve(undefined);
     if (wanted.length === 0) this.wants.delete(end);
@@ -182,12 +212,8 @@ export class Wishes {
   /** The group is gone: nobody gets what is wanted any more. */
   reject(error: Error): void {
     const all = [...this.waiting.values(), ...[...this.wants.values()].flat()];
-    this.waiting.clear();
-    this.wants.clear();
-    this.closing.clear();
-    this.acts = [];
-    this.sends.clear();
-    this.sending.clear();
+    for (const each of [this.waiting, this.wants, this.closing, this.acts, this.sends, this.sending]) each.clear();
+    this.returns = [];
     for (const each of all) each.reject(error);
   }
 }

@@ -216,8 +216,12 @@ export class Threads {
   /** The thread has saved a job, and keeps that for the next time; what others kept of it is of no use any more. */
   saved(id: ThreadId, job: number): void {
     for (const thread of this.threads.values())
-      if (thread.id === id) thread.saved.add(job);
-      else if (thread.saved.delete(job)) thread.cold.push(job);
+      if (thread.id === id) {
+        thread.saved.add(job);
+        // What it was to drop it keeps anew.
+        const at = thread.cold.indexOf(job);
+        if (at >= 0) thread.cold.splice(at, 1);
+      } else if (thread.saved.delete(job)) thread.cold.push(job);
   }
 
   /** The job is over: whatever threads have kept for it is of no use any more. */
@@ -273,11 +277,12 @@ export class Threads {
   /** Runs one slice of a group of VMs. Never rejects. */
   async runGroup(
     id: ThreadId,
-    task: Omit<GroupTask, 'kind' | 'slot' | 'modules' | 'forget'>,
+    task: Omit<GroupTask, 'kind' | 'slot' | 'modules' | 'forget' | 'drop'>,
     modules: readonly Carried[],
   ): Promise<GroupReply | Lost> {
     const thread = this.threads.get(id) as Thread;
-    const order = { kind: 'group', ...this.modulesFor(thread, modules), ...task } satisfies GroupTask;
+    const drop = thread.cold.splice(0);
+    const order = { kind: 'group', ...this.modulesFor(thread, modules), drop, ...task } satisfies GroupTask;
     const reply = await this.send<GroupReply>(id, order, []);
     if (!('lost' in reply)) this.compiled(id, reply.compiled, modules);
     return reply;

@@ -36,10 +36,10 @@ export class HostEnds {
     return end;
   }
 
-  receiver(id: EndId): Receiver {
-    const end = this.at(id);
-    if (!(end instanceof Receiver)) throw new CrashError(`end ${id} receives nothing`);
-    return end;
+  /** Undefined where the host has it no longer. */
+  receiver(id: EndId): Receiver | undefined {
+    const end = this.ends.get(id);
+    return end instanceof Receiver ? end : undefined;
   }
 
   sender(id: EndId): Sender {
@@ -110,19 +110,21 @@ export class Traffic {
 
   /** Something of what is waited for is there. */
   get isThere(): boolean {
-    return this.wants.some(([id]) => {
-      const receiver = this.ends.receiver(id);
-      return receiver.size > 0 || receiver.isOver;
+    return this.receivers.some(({ receiver }) => receiver.size > 0 || receiver.isOver);
+  }
+
+  private get receivers(): readonly { readonly end: EndId; readonly receiver: Receiver; readonly count: number }[] {
+    return this.wants.flatMap(([end, count]) => {
+      const receiver = this.ends.receiver(end);
+      return receiver === undefined ? [] : [{ end, receiver, count }];
     });
   }
 
   /** `wake` is called once something can be sent or received that could not before; what is returned ends that. */
   watch(wake: () => void): () => void {
-    const ends = [
-      ...new Set(this.left.map(({ end }) => end)),
-      ...this.wants.map(([id]) => id).filter((id) => this.ends.at(id).size === 0),
-    ];
-    const stops = ends.map((id) => this.ends.at(id).watch(wake));
+    const senders = [...new Set(this.left.map(({ end }) => end))].map((id) => this.ends.sender(id));
+    const receivers = this.receivers.map(({ receiver }) => receiver);
+    const stops = [...senders, ...receivers].map((end) => end.watch(wake));
     return () => {
       for (const stop of stops) stop();
     };
@@ -130,8 +132,7 @@ export class Traffic {
 
   /** What is there of what is waited for. */
   received(): readonly FromPort[] {
-    return this.wants.flatMap(([end, count]) => {
-      const receiver = this.ends.receiver(end);
+    return this.receivers.flatMap(({ end, receiver, count }) => {
       const messages: FromPort['messages'][number][] = [];
       while (messages.length < count) {
         const message = receiver.tryReceive();
@@ -139,7 +140,7 @@ export class Traffic {
         messages.push({ bytes: message.bytes, ends: message.ports.map((each) => this.ends.name(each)) });
       }
       const over = receiver.isOver ? { reason: receiver.reason } : undefined;
-      return messages.length === 0 && over === undefined ? [] : [{ end, messages, over }];
+      return messages.length === 0 && over === undefined ? [] : [{ end, port: receiver.name, messages, over }];
     });
   }
 }

@@ -6,6 +6,7 @@ import type { Value } from '../../runtime/ref.ts';
 import { CrashError } from '../../spec/errors.ts';
 import type { Signal } from '../../spec/options.ts';
 import { callsTo } from '../../talk/calls.ts';
+import type { Receiver, Sender } from '../../talk/ends.ts';
 import { Group } from '../../talk/group.ts';
 import type { Member, MemberOutcome } from '../../talk/member.ts';
 import { GroupSnapshot } from '../../talk/snapshot.ts';
@@ -128,9 +129,10 @@ export class PlacedGroup {
   }
 
   private watch(member: Member): void {
-    if (member.hasProgram)
+    if (member.hasProgram && member.outcome === undefined)
       void member.ending.then((outcome) => {
-        this.services.forget(member.name);
+        // One that has not failed may serve calls of others, and ask for them.
+        if (outcome.status === 'failed') this.services.forget(member.name);
         this.ended.push([member.name, endOf(outcome)]);
       });
   }
@@ -187,12 +189,13 @@ export class PlacedGroup {
   private async turn(bell: Bell, pause: Int32Array): Promise<GroupEnd> {
     const { group } = this;
     for (;;) {
-      const outcome = await group.runBusy({ signal: bell, pause }).catch((error: unknown) => ({ error }));
+      const isAsking = (member: string) => this.services.isAsking(member);
+      const outcome = await group.runBusy({ signal: bell, pause }, isAsking).catch((error: unknown) => ({ error }));
       if ('error' in outcome) return { kind: 'failed', error: toData(outcome.error) };
       if (outcome.status === 'ended') return { kind: 'ended' };
       if (outcome.status === 'suspended') return { kind: 'rested' };
       this.until = outcome.until;
-      if (outcome.working <= this.services.size) return { kind: 'idle', until: outcome.until };
+      if (outcome.working === 0) return { kind: 'idle', until: outcome.until };
       const soon = { kind: 'idle', until: Math.min(outcome.until, Date.now() + workMs) } as const;
       if (bell.aborted || !(await this.worked(bell))) return soon;
     }
@@ -235,9 +238,8 @@ export class PlacedGroup {
       case 'add':
         return this.add(act, modules);
       case 'return': {
-        const receiver = ends.receiver(act.end);
-        for (const { bytes, ends: along } of act.messages.toReversed()) {
-          receiver.putBack({ bytes, ports: along.map((id) => ends.at(id)) });
+        for (const { bytes, ends: along } of [...act.messages].reverse()) {
+          group.putBack(act.port, { bytes, ports: along.map((id) => ends.at(id)) });
           for (const id of along) ends.forget(id);
         }
         return undefined;
@@ -248,18 +250,33 @@ export class PlacedGroup {
         ends.at(act.end).close(act.reason);
         return ends.forget(act.end);
       case 'cancel':
-        return group.cancel(act.member, act.reason);
+        group.cancel(act.member, act.reason);
+        return this.services.forget(act.member);
       default:
         return act satisfies never;
     }
   }
 
-  private async add({ name, member }: GroupAct & { kind: 'add' }, modules: Modules): Promise<void> {
+  private async add(act: GroupAct & { kind: 'add' }, modules: Modules): Promise<void> {
+    const ports = Object.fromEntries(act.member.ports.map(([called, id]) => [called, this.ends.at(id)]));
+    for (const [, id] of act.member.ports) this.ends.forget(id);
+    try {
+      await this.addWith(ports, act, modules);
+    } catch (error) {
+      // Nobody has them any more.
+      for (const end of Object.values(ports)) end.close();
+      throw error;
+    }
+  }
+
+  private async addWith(
+    ports: Readonly<Record<string, Sender | Receiver>>,
+    { name, member }: GroupAct & { kind: 'add' },
+    modules: Modules,
+  ): Promise<void> {
     const module = modules(member.module);
     const imports = await importsOf(name, module, member, modules, this.services);
-    const ports = Object.fromEntries(member.ports.map(([called, id]) => [called, this.ends.at(id)]));
     const args = unpack(member.args) as readonly Value[];
-    for (const [, id] of member.ports) this.ends.forget(id);
     const { limits, fuel } = member;
     this.watch(this.group.add(name, { module, export: member.export, args, ports, imports, limits, fuel }));
   }

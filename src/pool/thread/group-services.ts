@@ -28,9 +28,9 @@ export class MemberServices {
     private readonly ring: () => void,
   ) {}
 
-  /** How many members wait for one. */
-  get size(): number {
-    return this.pending.size;
+  /** Whether a member waits for one. */
+  isAsking(member: string): boolean {
+    return this.pending.has(member);
   }
 
   /** What the module imports of the services, as the member has it. */

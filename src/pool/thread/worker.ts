@@ -58,7 +58,11 @@ holdWhilePacking(shared.hold, () => slot);
 export async function slice(order: Order | Tidy | ProgramTask | GroupTask): Promise<unknown> {
   if ('kind' in order && order.kind === 'tidy') return drop(order.drop);
   slot = order.slot;
-  if ('kind' in order) return order.kind === 'group' ? groupSlice(order, shared) : programSlice(order, shared);
+  if ('kind' in order && order.kind === 'program') return programSlice(order, shared);
+  if ('kind' in order) {
+    drop(order.drop);
+    return groupSlice(order, shared);
+  }
   Atomics.store(shared.stage, order.slot, stages.begun);
   const work = new Slice(order);
   const end = await work.end();

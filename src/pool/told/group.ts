@@ -42,10 +42,10 @@ export type GroupAct =
   | { readonly kind: 'subscribe'; readonly topic: string; readonly options: PortOrder; readonly receiver: EndId }
   | { readonly kind: 'add'; readonly name: string; readonly member: MemberOrder }
   | { readonly kind: 'clone'; readonly end: EndId; readonly as: EndId }
-  /** Of what was received and nobody took, the first is to be the first again. */
+  /** What was received and nobody took is to be what comes next at the port, in this order. */
   | {
       readonly kind: 'return';
-      readonly end: EndId;
+      readonly port: string;
       readonly messages: readonly { readonly bytes: Uint8Array; readonly ends: readonly EndId[] }[];
     }
   | { readonly kind: 'close'; readonly end: EndId; readonly reason: string | undefined }
@@ -90,6 +90,8 @@ export interface GroupTask {
   readonly group: number;
   readonly modules: readonly ModuleParcel[];
   readonly forget: readonly string[];
+  /** Groups and jobs of which it has kept something for nothing. */
+  readonly drop: readonly number[];
   /** Nothing yet; what this worker has kept; or what was saved. */
   readonly from: 'new' | 'kept' | GroupState;
   readonly options: {
@@ -133,6 +135,7 @@ export interface MemberCall {
 /** What came out of a port for the main thread. */
 export interface FromPort {
   readonly end: EndId;
+  readonly port: string;
   readonly messages: readonly { readonly bytes: Uint8Array; readonly ends: readonly HeldEnd[] }[];
   /** Nobody sends any more, and all was received; the reason, where whoever closed it has told one. */
   readonly over: { readonly reason: string | undefined } | undefined;
