@@ -17,7 +17,7 @@ export type {
 export { Job } from './job/job.ts';
 export type { Inputs } from './job/map.ts';
 export type { RunStatus as JobStatus } from './job/run.ts';
-export type { Affinity } from './line/scheduler.ts';
+export type { Affinity } from './line/ticket.ts';
 export { Pool, type PoolStats, type Recovered } from './pool.ts';
 export { JobLimitError, LostError, SuspendedError } from './told/ends.ts';
 export { CancelledError, WorkerError } from './told/errors.ts';
@@ -32,6 +32,7 @@ export type {
   ProgramSpec,
   ResumeOptions,
   SaveEvery,
+  TenantOptions,
   WasiSpec,
 } from './told/options.ts';
 export type { Call, Done, Step, StepResult } from './told/program.ts';

@@ -1,5 +1,6 @@
 import test from 'ava';
-import { type Affinity, Scheduler, type Ticket, ticket } from '../../src/pool/line/scheduler.ts';
+import { Scheduler } from '../../src/pool/line/scheduler.ts';
+import { type Affinity, type Ticket, ticket } from '../../src/pool/line/ticket.ts';
 
 interface Named extends Ticket {
   readonly name: string;

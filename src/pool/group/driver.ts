@@ -8,7 +8,7 @@ import type { PlacedWork, Places } from '../job/places.ts';
 import type { RunStatus } from '../job/run.ts';
 import type { Lost, Threads } from '../job/threads.ts';
 import { type Deferred, deferred } from '../line/deferred.ts';
-import type { Affinity, ThreadId } from '../line/scheduler.ts';
+import type { Affinity, ThreadId } from '../line/ticket.ts';
 import { fromData, WorkerError } from '../told/errors.ts';
 import type { EndOfMember, GroupReply, GroupState, GroupTask, MemberImports } from '../told/group.ts';
 import type { Carried } from '../told/module-bytes.ts';
@@ -25,6 +25,7 @@ export type RunEnd = { readonly status: 'ended' } | { readonly status: 'suspende
 export interface GroupParts {
   /** No job or other group has it. */
   readonly number: number;
+  readonly tenant: string | undefined;
   readonly priority: number;
   readonly mayRetry: boolean;
   /** How long a slice may go on that is to rest, in ms. */
@@ -40,6 +41,7 @@ export interface GroupParts {
 }
 
 export class GroupDriver implements PlacedWork {
+  readonly tenant: string | undefined;
   readonly priority: number;
   readonly affinity: Affinity = 'keep';
   thread: ThreadId | undefined;
@@ -78,6 +80,7 @@ export class GroupDriver implements PlacedWork {
     private readonly parts: GroupParts,
     from?: GroupState,
   ) {
+    this.tenant = parts.tenant;
     this.priority = parts.priority;
     this.state = from;
     places.add(this);

@@ -77,7 +77,7 @@ export class PoolGroup {
       places,
       {
         ...{ number, grace, wishes, asked: this.asked, services: [...services.keys()] },
-        ...{ priority: options.priority ?? 0, mayRetry: options.onCrash === 'retry' },
+        ...{ tenant: options.tenant, priority: options.priority ?? 0, mayRetry: options.onCrash === 'retry' },
         options: { limits: limits as Record<string, number> | undefined, memberLimits, engine, sliceFuel, onFailure },
         ended: (name, end) => this.list.get(name)?.endedAs(outcomeOf(end)),
         over: (error) => {

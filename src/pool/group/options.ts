@@ -18,9 +18,9 @@ import {
 import { type GroupOptions, groupChecks } from '../../talk/options.ts';
 import { limitOptions } from '../../vm/options.ts';
 import type { LimitOptions } from '../../vm.ts';
-import { priorities } from '../line/scheduler.ts';
+import { priorities } from '../line/ticket.ts';
 import { aModule, type ModuleLike } from '../told/module-bytes.ts';
-import { anIdentity, aUrl, someServices } from '../told/options.ts';
+import { anIdentity, aTenant, aUrl, someServices } from '../told/options.ts';
 import type { Service } from '../told/services.ts';
 import { PoolReceiver, PoolSender } from './ends.ts';
 
@@ -35,7 +35,9 @@ export interface PoolGroupOptions extends GroupOptions {
    * with the member's name, as in `id/name`.
    */
   readonly identity?: string | undefined;
-  /** From -20 to 20: each step doubles the share of slices. */
+  /** Whose the group is, as of a job. */
+  readonly tenant?: string | undefined;
+  /** From -20 to 20: each step doubles the share of slices among a tenant's jobs. */
   readonly priority?: number | undefined;
   /**
    * What becomes of the group when its thread dies: `fail` ends it with WorkerError; with `retry` it is copied after each slice,
@@ -89,6 +91,7 @@ const poolGroupChecks: Checks<PoolGroupOptions> = {
   services: someServices,
   serviceTimeout: aTime,
   identity: anIdentity,
+  tenant: aTenant,
   priority: aNumber(priorities.least, priorities.most),
   onCrash: oneOf('fail', 'retry'),
 };

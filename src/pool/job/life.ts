@@ -8,7 +8,8 @@ import { mostMs } from '../../spec/options.ts';
 import { isA, toldThrown } from '../../spec/told.ts';
 import { deferred } from '../line/deferred.ts';
 import { Roster } from '../line/roster.ts';
-import { Scheduler, type ThreadId } from '../line/scheduler.ts';
+import { Scheduler } from '../line/scheduler.ts';
+import type { ThreadId } from '../line/ticket.ts';
 import { JobLimitError, LostError, SuspendedError } from '../told/ends.ts';
 import { CancelledError, fromData, WorkerError } from '../told/errors.ts';
 import { checkFork, checkService, type JobSpec, jobSpec, type PoolSpec, type ResumeOptions } from '../told/options.ts';
@@ -77,7 +78,8 @@ export class Life {
     for (const [name, service] of Object.entries(this.spec.services)) this.expose(name, service);
     const { store } = this.spec;
     this.durable = store === undefined ? undefined : new DurableJobs({ ...this.spec, store }, this.side);
-    this.scheduler = new Scheduler(this.spec.maxLive);
+    const { maxLive, tenants } = this.spec;
+    this.scheduler = new Scheduler(maxLive, (tenant) => weightOf(tenants, tenant));
     this.sleepers = new Sleepers({ ms: this.spec.sleepAfter, bytes: this.spec.awakeBytes }, this.scheduler, {
       save: (run) => {
         this.queue(run);
@@ -99,7 +101,7 @@ export class Life {
         extinct: (cause) => this.extinct(cause),
       },
     );
-    this.places = new Places(this.scheduler, this.threads, {
+    this.places = new Places(this.scheduler, this.threads, this.spec.sliceMs, {
       pump: () => this.pump(),
       drained: () => this.settleDrained(),
     });
@@ -285,7 +287,9 @@ export class Life {
     if (before !== thread) this.threads.cool(before, run.id);
     run.status = 'running';
     run.lastThread = thread;
+    const sentAt = performance.now();
     const reply = await this.send(run, thread);
+    this.scheduler.charge(run, (performance.now() - sentAt) / this.spec.sliceMs);
     clearTimeout(run.grace);
     run.grace = undefined;
     this.scheduler.release(thread);
@@ -630,6 +634,9 @@ export class Life {
     this.places.cancel(() => closed);
   }
 }
+
+const weightOf = (tenants: PoolSpec['tenants'], tenant: string): number =>
+  Object.hasOwn(tenants, tenant) ? (tenants[tenant]?.weight ?? 1) : 1;
 
 function stopError(run: Run, snapshot: JobSnapshot | undefined, options?: ErrorOptions): Error {
   const { stop, spec } = run;

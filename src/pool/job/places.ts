@@ -1,6 +1,7 @@
 // Work among the jobs that is no job: programs of JavaScript, and groups of VMs. Its slices stand in the same line.
 
-import type { Scheduler, ThreadId, Ticket } from '../line/scheduler.ts';
+import type { Scheduler } from '../line/scheduler.ts';
+import type { ThreadId, Ticket } from '../line/ticket.ts';
 import type { RunStatus } from './run.ts';
 import type { Threads } from './threads.ts';
 
@@ -35,6 +36,8 @@ export class Places {
   constructor(
     private readonly scheduler: Scheduler<Ticket>,
     readonly threads: Threads,
+    /** How long a slice should take. */
+    private readonly sliceMs: number,
     private readonly events: Events,
   ) {}
 
@@ -91,7 +94,9 @@ export class Places {
   /** Runs its slice on the thread. */
   async send(place: PlacedWork, thread: ThreadId): Promise<void> {
     place.status = 'running';
+    const sentAt = performance.now();
     const took = await place.run(this.threads, thread);
+    this.scheduler.charge(place, (performance.now() - sentAt) / this.sliceMs);
     if (!place.isPinned) this.scheduler.retire(place);
     this.scheduler.release(thread);
     place.status = 'waiting';

@@ -3,7 +3,7 @@
 
 import type { ProgramThread, SliceOrder, SliceResult } from '../../javascript/run/afar.ts';
 import { type Deferred, deferred } from '../line/deferred.ts';
-import type { Affinity, ThreadId } from '../line/scheduler.ts';
+import type { Affinity, ThreadId } from '../line/ticket.ts';
 import { fromData, WorkerError } from '../told/errors.ts';
 import type { ProgramReply } from '../told/protocol.ts';
 import type { PlacedWork, Places } from './places.ts';

@@ -8,7 +8,7 @@ import { CrashError } from '../../spec/errors.ts';
 import { type Deferred, deferred } from '../line/deferred.ts';
 import { firstFuel, nextFuel } from '../line/pace.ts';
 import type { Placed } from '../line/roster.ts';
-import { type ThreadId, type Ticket, ticket } from '../line/scheduler.ts';
+import { type ThreadId, type Ticket, ticket } from '../line/ticket.ts';
 import type { Waiter } from '../line/waiting.ts';
 import type { JobSpec } from '../told/options.ts';
 import type { Answer, MovingVm, Order, Reply, SliceEnd } from '../told/protocol.ts';
@@ -55,6 +55,7 @@ const sharedBytes = ({ message }: MovingVm): number =>
 export class Run implements Ticket, Placed, Waiter<Run> {
   seat = 0;
   wait: Waiter<Run>['wait'];
+  readonly tenant: string | undefined;
   readonly priority: number;
   readonly affinity: Ticket['affinity'];
   thread: ThreadId | undefined;
@@ -118,7 +119,7 @@ export class Run implements Ticket, Placed, Waiter<Run> {
     public services: ReadonlyMap<string, BoundService>,
     origin: Omit<Place, 'paid'>,
   ) {
-    ({ priority: this.priority, affinity: this.affinity } = spec);
+    ({ tenant: this.tenant, priority: this.priority, affinity: this.affinity } = spec);
     ({ thread: this.thread, live: this.live, pass: this.pass, arrival: this.arrival } = ticket(spec));
     this.place = { ...origin, paid: 0 };
     this.checkpoint = this.place;

@@ -21,6 +21,7 @@ const kept = [
   'serviceTimeout',
   'limits',
   'engine',
+  'tenant',
   'priority',
   'affinity',
   'sliceFuel',

@@ -7,8 +7,8 @@ import { Piscina, queueOptionsSymbol } from 'piscina';
 import type { CompiledCode } from '../../rewrite/module/module.ts';
 import { isA } from '../../spec/told.ts';
 import { bounds, codeCost, moduleCost } from '../line/bounds.ts';
-import type { ThreadId } from '../line/scheduler.ts';
 import { Shelf } from '../line/shelf.ts';
+import type { ThreadId } from '../line/ticket.ts';
 import type { GroupReply, GroupTask } from '../told/group.ts';
 import type { Carried } from '../told/module-bytes.ts';
 import {

@@ -4,101 +4,48 @@
 // stride. A new job starts at the current pass, so it runs before the next slice of any job that is under way: long
 // jobs cannot starve short ones. A stride is 2^-priority: a job of priority 1 gets two slices for one of priority 0,
 // and one of priority 10 all but shuts others out, yet nobody starves.
+// Jobs of several tenants stand in several lines (tenants.ts), which take turns by what their slices have taken.
 // Affinity decides among jobs of about equal pass: `keep` goes where it ran last, and may for that be some slices ahead
 // of one that would have to move; `spread` goes anywhere else.
 
-/** Whether a job stays on its thread (`keep`) or never runs two slices in a row on one (`spread`). */
-export type Affinity = 'keep' | 'spread';
-export type ThreadId = number;
-
-export const priorities = { least: -20, most: 20 } as const;
-
-/** What the scheduler keeps for a job. */
-export interface Ticket {
-  readonly priority: number;
-  readonly affinity: Affinity;
-  /** Where it ran last. */
-  thread: ThreadId | undefined;
-  /** It runs on that thread or nowhere. */
-  readonly isPinned?: boolean;
-  /** It holds memory: it has run before, and has not given its memory up since. Only so many may at a time. */
-  live: boolean;
-  /** Its turn; the scheduler's business. */
-  pass: number;
-  /** Breaks ties by order of arrival; the scheduler's business. */
-  arrival: number;
-}
-
-/** A ticket for a job that has not run yet. */
-export function ticket({ priority, affinity }: Pick<Ticket, 'priority' | 'affinity'>): Ticket {
-  return { priority, affinity, thread: undefined, live: false, pass: Number.NEGATIVE_INFINITY, arrival: 0 };
-}
+import { Tenants } from './tenants.ts';
+import type { ThreadId, Ticket } from './ticket.ts';
 
 export interface Assignment<T extends Ticket> {
   readonly job: T;
   readonly thread: ThreadId;
 }
 
-const isBefore = (a: Ticket, b: Ticket): boolean => a.pass < b.pass || (a.pass === b.pass && a.arrival < b.arrival);
-
-/** Jobs that wait, in order. */
-class Queue<T extends Ticket> {
-  readonly jobs: T[] = [];
-
-  get head(): T | undefined {
-    return this.jobs[0];
-  }
-
-  private place(job: Ticket): number {
-    let low = 0;
-    let high = this.jobs.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (isBefore(this.jobs[middle] as T, job)) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
-  add(job: T): void {
-    this.jobs.splice(this.place(job), 0, job);
-  }
-
-  remove(job: T): boolean {
-    const at = this.place(job);
-    if (this.jobs[at] !== job) return false;
-    this.jobs.splice(at, 1);
-    return true;
-  }
-}
-
+/** What a slice counts for at least, as part of what it should take: to send it off costs something, too. */
+const leastSlice = 0.05;
 /** How many slices of the job whose turn it is another one may be ahead where it is at home. */
 const homeLead = 4;
 /** How many waiting jobs are looked at for the one that suits a thread best. */
 const lookAhead = 64;
 
 export class Scheduler<T extends Ticket> {
-  /** Jobs that hold memory, and such as wait for a slice that gives them some. */
-  private readonly begun = new Queue<T>();
-  private readonly fresh = new Queue<T>();
+  private readonly tenants: Tenants<T>;
   private readonly alive = new Set<ThreadId>();
   private readonly idle: ThreadId[] = [];
-  /** The pass of the last job whose turn it was. */
-  private now = 0;
   private arrivals = 0;
   private live = 0;
 
   /** `maxLive`: how many jobs may hold memory at once, those that wait for a service included. */
-  constructor(private readonly maxLive: number) {}
+  constructor(
+    private readonly maxLive: number,
+    weightOf: (tenant: string) => number = () => 1,
+  ) {
+    this.tenants = new Tenants(weightOf);
+  }
 
   get queued(): number {
-    return this.begun.jobs.length + this.fresh.jobs.length;
+    return this.tenants.queued;
   }
 
   /** How many jobs could be sent off if others gave up their memory: no more than there are threads. */
   get crowd(): number {
     const room = Math.max(0, this.maxLive - this.live);
-    return Math.max(0, Math.min(this.fresh.jobs.length, this.alive.size) - room);
+    return Math.max(0, Math.min(this.tenants.fresh, this.alive.size) - room);
   }
 
   addThread(thread: ThreadId): void {
@@ -126,20 +73,19 @@ export class Scheduler<T extends Ticket> {
   /** Whether others wait for that thread while another one is idle. */
   isUneven(thread: ThreadId): boolean {
     if (!this.idle.some((other) => other !== thread)) return false;
-    return this.begun.jobs.slice(0, lookAhead).some((job) => job.isPinned === true && job.thread === thread);
+    return [...this.inLine()].some((job) => job.isPinned === true && job.thread === thread);
   }
 
   /** Puts a job in line, in a new place if it was in line; `urgent` puts it before all others. */
   enqueue(job: T, urgent = false): void {
     this.remove(job);
-    job.pass = urgent ? Number.NEGATIVE_INFINITY : Math.max(job.pass, this.now);
     job.arrival = this.arrivals++;
-    this.queueOf(job).add(job);
+    this.tenants.add(job, urgent);
   }
 
   /** Takes a waiting job out of the line; false where it was not in it. */
   remove(job: T): boolean {
-    return this.queueOf(job).remove(job);
+    return this.tenants.lineOf(job).queueOf(job).remove(job);
   }
 
   /** The job holds no memory any more. */
@@ -148,8 +94,9 @@ export class Scheduler<T extends Ticket> {
     job.live = false;
   }
 
-  private queueOf(job: T): Queue<T> {
-    return job.live ? this.begun : this.fresh;
+  /** The slice that the job was sent off for has taken so many times what a slice should take. */
+  charge(job: T, slices: number): void {
+    this.tenants.charge(job, Math.max(leastSlice, slices) - 1);
   }
 
   /** The next slice to run: takes the job out of the line and the thread from the idle ones. */
@@ -164,7 +111,8 @@ export class Scheduler<T extends Ticket> {
     this.remove(job);
     if (!job.live) this.live++;
     job.live = true;
-    job.pass = Math.max(job.pass, this.now) + 2 ** -job.priority;
+    job.pass = Math.max(job.pass, this.tenants.lineOf(job).now) + 2 ** -job.priority;
+    this.tenants.charge(job, 1);
     job.thread = thread;
     this.take(thread);
   }
@@ -176,10 +124,10 @@ export class Scheduler<T extends Ticket> {
     for (const job of this.inLine()) {
       if (best === undefined) {
         best = job;
-        this.now = Math.max(this.now, best.pass);
+        this.tenants.called(best);
         lead = best.thread === undefined || best.affinity === 'spread' ? 0 : homeLead * 2 ** -best.priority;
       }
-      const near = job.pass <= best.pass + lead;
+      const near = job.tenant === best.tenant && job.pass <= best.pass + lead;
       if (near && this.isHome(job)) return { job, thread: job.thread as ThreadId };
       if (found === undefined) {
         const thread = this.threadFor(job);
@@ -192,24 +140,16 @@ export class Scheduler<T extends Ticket> {
 
   /** The jobs that may run, in order, as far as we look. */
   private *inLine(): Iterable<T> {
-    const { jobs: begun } = this.begun;
-    const { jobs: fresh } = this.fresh;
-    const mostBegun = Math.min(begun.length, lookAhead);
-    const mostFresh = Math.min(fresh.length, this.live < this.maxLive ? lookAhead : this.urgentFresh);
-    for (let b = 0, f = 0; b < mostBegun || f < mostFresh; ) {
-      const [ours, theirs] = [begun[b] as T, fresh[f] as T];
-      if (f >= mostFresh || (b < mostBegun && isBefore(ours, theirs))) {
-        b++;
-        yield ours;
-      } else {
-        f++;
-        yield theirs;
+    let left = lookAhead;
+    for (const line of this.tenants.inOrder) {
+      if (left <= 0) return;
+      const { head } = line.fresh;
+      const urgent = head?.pass === Number.NEGATIVE_INFINITY ? 1 : 0;
+      for (const job of line.jobs(left, this.live < this.maxLive ? left : urgent)) {
+        left--;
+        yield job;
       }
     }
-  }
-
-  private get urgentFresh(): number {
-    return this.fresh.head?.pass === Number.NEGATIVE_INFINITY ? 1 : 0;
   }
 
   private isHome(job: T): boolean {

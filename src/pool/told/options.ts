@@ -29,12 +29,18 @@ import type { Store } from '../../store/index.ts';
 import { engineOption } from '../../vm/engines.ts';
 import { givenLimits, type LimitOptions, limitChecks } from '../../vm/options.ts';
 import type { VmOptions } from '../../vm.ts';
-import { type Affinity, priorities } from '../line/scheduler.ts';
+import { type Affinity, priorities } from '../line/ticket.ts';
 import { isIdentity } from './identity.ts';
 import { aModule, type Carried, type ModuleLike } from './module-bytes.ts';
 import { isService, type Service } from './services.ts';
 import type { JobStats } from './stats.ts';
 import { aWasiJob, type WasiJob, type WasiOrder, wasiOrder } from './wasi.ts';
+
+/** What a tenant of a pool has. */
+export interface TenantOptions {
+  /** Its share of the threads' time beside others, from 0.001 to 1,000. */
+  readonly weight: number;
+}
 
 /** What a pool is made with. */
 export interface PoolOptions {
@@ -62,6 +68,8 @@ export interface PoolOptions {
    * longest give theirs up.
    */
   readonly awakeBytes?: number | undefined;
+  /** Weights of tenants by their names, 1 unless told: one of 2 gets twice the time of one of 1 while both have jobs in line. */
+  readonly tenants?: Readonly<Record<string, TenantOptions>> | undefined;
   /** How long a slice that is asked to stop may take, in ms, before its thread is killed: a host function may hang. */
   readonly grace?: number | undefined;
   /** A folder where native code is kept, for other pools and for the next time. Whoever can write there is trusted. */
@@ -141,7 +149,12 @@ export interface JobOptions {
    * given up, without a snapshot; a thread that is busy with it for a second more, or the pool's `grace`, is replaced.
    */
   readonly overtime?: number | undefined;
-  /** From -20 to 20: each step doubles the share of slices. */
+  /**
+   * Whose the job is, up to 200 characters. Tenants share the threads' time by their weights (the pool's `tenants`), however many jobs
+   * each has; all jobs without one are one tenant's.
+   */
+  readonly tenant?: string | undefined;
+  /** From -20 to 20: each step doubles the share of slices among a tenant's jobs. */
   readonly priority?: number | undefined;
   /** `keep`: stay on a thread; `spread`: never run two slices in a row on one thread where there are several. */
   readonly affinity?: Affinity | undefined;
@@ -217,6 +230,7 @@ export interface JobSpec {
   readonly serviceTimeout: number | undefined;
   readonly limits: Partial<VmLimits>;
   readonly engine: VmOptions['engine'];
+  readonly tenant: string | undefined;
   readonly priority: number;
   readonly affinity: Affinity;
   readonly sliceFuel: number | undefined;
@@ -238,6 +252,7 @@ export const aUrl = check(
   (url: URL | string) => URL.canParse(String(url)),
   "an absolute URL, as of new URL('../file.js', import.meta.url)",
 );
+export const aTenant = check((v: unknown) => isIdentity(v), `a text of 1 to ${mostOfName} characters`);
 export const anIdentity = check(isIdentity, `a text of 1 to ${mostOfName} characters`);
 const aService = check(isService, 'a service: an object, a Comlink remote, a MessagePort or a Worker');
 export const someServices = recordOf(aService);
@@ -252,6 +267,11 @@ const aStore = check(
   'a Store, or the path of one',
 );
 
+const aWeighted = check(
+  ({ weight }: TenantOptions) => typeof weight === 'number' && weight >= 0.001 && weight <= 1000,
+  'an object with a `weight` from 0.001 to 1000',
+);
+
 const poolChecks: Checks<PoolOptions> = {
   threads: anInteger(1, 1024),
   sliceMs: aNumber(0.1, mostMs),
@@ -259,6 +279,7 @@ const poolChecks: Checks<PoolOptions> = {
   maxLive: anInteger(1, 10_000),
   sleepAfter: aTime,
   awakeBytes: aCount,
+  tenants: recordOf(aWeighted),
   grace: aTime,
   cache: aText,
   store: aStore,
@@ -279,6 +300,7 @@ const jobChecks: Checks<JobOptions> = {
   signal: aSignal,
   deadline: aTime,
   overtime: aTime,
+  tenant: aTenant,
   priority: aNumber(priorities.least, priorities.most),
   affinity: oneOf('keep', 'spread'),
   sliceFuel: anInteger(1),
@@ -346,6 +368,7 @@ export interface PoolSpec {
   readonly maxLive: number;
   readonly sleepAfter: number;
   readonly awakeBytes: number;
+  readonly tenants: Readonly<Record<string, TenantOptions>>;
   readonly grace: number;
   readonly cache: string | undefined;
   readonly store: Store | string | undefined;
@@ -361,7 +384,8 @@ export function poolSpec(options: PoolOptions): PoolSpec {
   const { cache, store, lease = 10_000, keepResults, execArgv, resourceLimits } = options;
   const { threads = availableParallelism(), sliceMs = 10, services = {}, grace = 5000 } = options;
   const { maxLive = 4096, sleepAfter = 10_000, awakeBytes = 512 * 2 ** 20 } = options;
-  const live = { maxLive, sleepAfter, awakeBytes };
+  const { tenants = {} } = options;
+  const live = { maxLive, sleepAfter, awakeBytes, tenants };
   return { threads, sliceMs, services, ...live, grace, cache, store, lease, keepResults, execArgv, resourceLimits };
 }
 
@@ -386,6 +410,7 @@ export function jobSpec(
     serviceTimeout: options.serviceTimeout ?? inherited?.serviceTimeout,
     limits: givenLimits(limits),
     engine: options.engine ?? inherited?.engine,
+    tenant: options.tenant ?? inherited?.tenant,
     priority: options.priority ?? inherited?.priority ?? 0,
     affinity: options.affinity ?? inherited?.affinity ?? 'keep',
     sliceFuel: options.sliceFuel ?? inherited?.sliceFuel,

@@ -1,6 +1,6 @@
 // What a slice has cost, and a job so far, slice by slice.
 
-import type { ThreadId } from '../line/scheduler.ts';
+import type { ThreadId } from '../line/ticket.ts';
 
 /** What a slice cost. */
 export interface SliceReport {
