@@ -6,7 +6,7 @@ import { type Deferred, deferred } from '../line/deferred.ts';
 import type { Affinity, Scheduler, ThreadId, Ticket } from '../line/scheduler.ts';
 import { fromData, WorkerError } from '../told/errors.ts';
 import type { ProgramReply } from '../told/protocol.ts';
-import type { RunStatus } from './run.ts';
+import type { RunStatus } from '../told/stats.ts';
 import type { Lost, Threads } from './threads.ts';
 
 /** Threads that may die of one slice. */
