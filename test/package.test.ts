@@ -62,7 +62,9 @@ test.before(async (t) => {
   await npm(['install', '--prefer-offline', '--no-audit', '--no-fund', `./${tarball}`], folder);
   for (const line of lines) await run(line, { cwd: folder, env, shell: true });
   await mkdir(join(folder, 'node_modules/@types'));
-  await symlink(join(root, 'node_modules/@types/node'), join(folder, 'node_modules/@types/node'), 'junction');
+  // What whoever uses it has installed besides.
+  for (const name of ['@types/node', 'prom-client'])
+    await symlink(join(root, 'node_modules', name), join(folder, 'node_modules', name), 'junction');
 });
 test.after.always(() => rm(folder, { recursive: true, force: true }));
 

@@ -15,6 +15,12 @@ import type { Watched } from './watched.ts';
  */
 export type JobEnd = 'done' | 'trapped' | 'limit' | 'suspended' | 'cancelled' | 'crashed' | 'lost' | 'failed';
 
+const ends: Record<JobEnd, true> = {
+  ...{ done: true, trapped: true, limit: true, suspended: true },
+  ...{ cancelled: true, crashed: true, lost: true, failed: true },
+};
+export const jobEnds = Object.keys(ends) as JobEnd[];
+
 /** What can happen to a job, by `type`. */
 export type JobHappening =
   /** It is in line for a thread. */
