@@ -20,6 +20,7 @@ export default {
     '../src/talk/index.ts',
     '../src/pool/index.ts',
     '../src/pool/watch/metrics.ts',
+    '../src/pool/watch/telemetry.ts',
     '../src/store/disk/index.ts',
     '../src/wasi/node/index.ts',
     '../src/javascript/node/index.ts',

@@ -104,6 +104,24 @@ test.serial('QuickJS begins with the image that the package has, unless that doe
   await writeFile(file, shipped);
 });
 
+test.serial('jobs run where OpenTelemetry is not installed, though somebody asks for spans', async (t) => {
+  const script = join(folder, 'spans.mjs');
+  await writeFile(
+    script,
+    `import { hasSubscribers } from 'node:diagnostics_channel';
+     import { readFile } from 'node:fs/promises';
+     import { Pool } from 'wasbox/pool';
+     import { tracePool } from 'wasbox/telemetry';
+     const pool = new Pool({ threads: 1 });
+     const stop = await tracePool(pool);
+     const output = await pool.submit({ module: await readFile('fib.wasm'), export: 'fib', args: [10] });
+     console.log(hasSubscribers('wasbox.job.end'), output, stop());
+     await pool.close();`,
+  );
+  const { stdout } = await run(process.execPath, [script], { cwd: folder, env });
+  t.is(stdout.trim(), 'false [ 55 ] undefined');
+});
+
 /** In a folder of its own, as the examples write files where they run. */
 async function prints(t: ExecutionContext, node: string, file: string, example: string): Promise<void> {
   const cwd = await mkdtemp(join(folder, 'run-'));
