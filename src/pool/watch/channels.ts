@@ -68,7 +68,7 @@ export interface JobEnded extends JobMessage {
   readonly stats: JobStats;
 }
 
-/** The messages of each channel. */
+/** The messages of each channel. Programs of `wasbox/javascript` are no jobs: of them nothing is told. */
 export interface PoolMessages {
   readonly 'wasbox.job.submit': JobMessage;
   readonly 'wasbox.job.slice': JobSliced;

@@ -182,6 +182,8 @@ const known = new WeakMap<AnyRegistry, Metrics>();
  *   `wasbox_thread_deaths_total` (not those that the pool ends when it is closed);
  * - gauges `wasbox_jobs` by `state` (`queued`, `running`, `waiting`, `asleep`: each job once), `wasbox_threads`.
  *
+ * Programs of `wasbox/javascript` that run on the pool are in the gauges and in nothing else.
+ *
  * Throws UsageError for what is none, a pool or a name that the registry has, and metrics of others with such names.
  */
 export function collectPoolMetrics(pool: WatchedPool, options: MetricsOptions = {}): () => void {

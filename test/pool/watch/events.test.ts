@@ -249,6 +249,17 @@ test.serial('who waits for the next event and leaves gets no more', async (t) =>
   t.deepEqual(await reader.next(), { done: true, value: undefined });
 });
 
+test.serial('any number of readers may come at any time, and each gets all from then on', async (t) => {
+  const job = pool.submit(sum());
+  const early = Array.from({ length: 100 }, () => follow(job));
+  await underWay(job);
+  const late = Array.from({ length: 100 }, () => follow(job));
+  const [first, ...others] = await Promise.all(early);
+  for (const events of others) t.deepEqual(events.slice(1), first?.slice(1));
+  for (const events of await Promise.all(late)) t.deepEqual(events.slice(1), first?.slice(1 - events.length));
+  t.is(heard(job).open, 0);
+});
+
 test.serial('calls of next that come before their events get them in turn', async (t) => {
   const job = pool.submit(sum());
   const reader = job[Symbol.asyncIterator]();
