@@ -128,6 +128,7 @@ test.serial('no label has what a job, a key or a guest says', async (t) => {
   await setImmediate();
   const text = await registry.metrics();
   t.is(text.split('\n').length, before, 'as many series as before');
+  t.is((await scrape(registry)).size, 100, 'as SECURITY.md says');
   t.notRegex(text, /secret|unreachable|the host fails/);
 });
 
