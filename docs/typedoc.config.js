@@ -19,6 +19,8 @@ export default {
     '../src/index.ts',
     '../src/talk/index.ts',
     '../src/pool/index.ts',
+    '../src/pool/watch/metrics.ts',
+    '../src/pool/watch/telemetry.ts',
     '../src/store/disk/index.ts',
     '../src/wasi/node/index.ts',
     '../src/javascript/node/index.ts',

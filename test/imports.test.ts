@@ -48,7 +48,7 @@ const innerRooms: Readonly<Record<string, readonly string[]>> = {
     'index.ts',
     'node',
   ],
-  pool: ['comlink.d.ts', 'line', 'told', 'thread', 'durable', 'job', 'group', 'pool.ts', 'index.ts'],
+  pool: ['comlink.d.ts', 'line', 'told', 'watch', 'thread', 'durable', 'job', 'group', 'pool.ts', 'index.ts'],
   javascript: ['guest', 'values', 'machine', 'token', 'run', 'javascript.ts', 'index.ts', 'node'],
 };
 /** The engines stand side by side: each is complete without the other. */

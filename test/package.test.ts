@@ -62,7 +62,9 @@ test.before(async (t) => {
   await npm(['install', '--prefer-offline', '--no-audit', '--no-fund', `./${tarball}`], folder);
   for (const line of lines) await run(line, { cwd: folder, env, shell: true });
   await mkdir(join(folder, 'node_modules/@types'));
-  await symlink(join(root, 'node_modules/@types/node'), join(folder, 'node_modules/@types/node'), 'junction');
+  // What whoever uses it has installed besides.
+  for (const name of ['@types/node', 'prom-client'])
+    await symlink(join(root, 'node_modules', name), join(folder, 'node_modules', name), 'junction');
 });
 test.after.always(() => rm(folder, { recursive: true, force: true }));
 
@@ -100,6 +102,24 @@ test.serial('QuickJS begins with the image that the package has, unless that doe
   await rm(file);
   t.is(await hash(), own);
   await writeFile(file, shipped);
+});
+
+test.serial('jobs run where OpenTelemetry is not installed, though somebody asks for spans', async (t) => {
+  const script = join(folder, 'spans.mjs');
+  await writeFile(
+    script,
+    `import { hasSubscribers } from 'node:diagnostics_channel';
+     import { readFile } from 'node:fs/promises';
+     import { Pool } from 'wasbox/pool';
+     import { tracePool } from 'wasbox/telemetry';
+     const pool = new Pool({ threads: 1 });
+     const stop = await tracePool(pool);
+     const output = await pool.submit({ module: await readFile('fib.wasm'), export: 'fib', args: [10] });
+     console.log(hasSubscribers('wasbox.job.end'), output, stop());
+     await pool.close();`,
+  );
+  const { stdout } = await run(process.execPath, [script], { cwd: folder, env });
+  t.is(stdout.trim(), 'false [ 55 ] undefined');
 });
 
 /** In a folder of its own, as the examples write files where they run. */

@@ -16,9 +16,8 @@ export type {
 } from './group/options.ts';
 export { Job } from './job/job.ts';
 export type { Inputs } from './job/map.ts';
-export type { RunStatus as JobStatus } from './job/run.ts';
 export type { Affinity } from './line/ticket.ts';
-export { Pool, type PoolStats, type Recovered } from './pool.ts';
+export { Pool, type Recovered } from './pool.ts';
 export { JobLimitError, LostError, SuspendedError } from './told/ends.ts';
 export { CancelledError, WorkerError } from './told/errors.ts';
 export type { ModuleLike } from './told/module-bytes.ts';
@@ -38,5 +37,16 @@ export type {
 export type { Call, Done, Step, StepResult } from './told/program.ts';
 export type { Service, ServiceCall } from './told/services.ts';
 export { JobSnapshot } from './told/snapshot.ts';
-export type { JobStats } from './told/stats.ts';
+export type { JobStats, PoolStats, RunStatus as JobStatus } from './told/stats.ts';
 export type { WasiJob, WasiOutput } from './told/wasi.ts';
+export type {
+  JobEnded,
+  JobMessage,
+  JobSliced,
+  PoolMessage,
+  PoolMessages,
+  ThreadBorn,
+  ThreadDied,
+  WatchedPool,
+} from './watch/channels.ts';
+export type { JobEnd, JobEvent, JobHappening } from './watch/events.ts';

@@ -12,7 +12,6 @@ import type { Job } from './job/job.ts';
 import { Life } from './job/life.ts';
 import { type Inputs, mapInputs } from './job/map.ts';
 import { resumed, submitted } from './job/origin.ts';
-import type { RunStatus } from './job/run.ts';
 import {
   type CallSpec,
   checkMap,
@@ -28,19 +27,8 @@ import {
 } from './told/options.ts';
 import type { Service } from './told/services.ts';
 import type { JobSnapshot } from './told/snapshot.ts';
+import type { PoolStats, RunStatus } from './told/stats.ts';
 import type { WasiOutput } from './told/wasi.ts';
-
-/** What a pool does at the moment. */
-export interface PoolStats {
-  readonly threads: number;
-  /** Jobs that have not ended, and those of them that are in line, on a thread, or waiting for a service. */
-  readonly jobs: number;
-  readonly queued: number;
-  readonly running: number;
-  readonly waiting: number;
-  /** Those of the waiting ones that have given up their VMs meanwhile: options `sleepAfter`, `awakeBytes` and `maxLive`. */
-  readonly asleep: number;
-}
 
 /** A pool, and the jobs that it has brought back, by their keys. */
 export interface Recovered {
@@ -58,7 +46,7 @@ export class Pool implements ProgramThreads {
 
   constructor(options: PoolOptions = {}) {
     this.spec = poolSpec(options);
-    this.life = new Life(this.spec);
+    this.life = new Life(this.spec, this);
   }
 
   // ---- what users ask for

@@ -5,7 +5,6 @@ import type { Interruption } from '../../runtime/engine.ts';
 import { UsageError } from '../../spec/errors.ts';
 import { mostMs } from '../../spec/options.ts';
 import type { PlacedWork, Places } from '../job/places.ts';
-import type { RunStatus } from '../job/run.ts';
 import type { Lost, Threads } from '../job/threads.ts';
 import { type Deferred, deferred } from '../line/deferred.ts';
 import type { Affinity, ThreadId } from '../line/ticket.ts';
@@ -13,6 +12,7 @@ import { fromData, WorkerError } from '../told/errors.ts';
 import type { EndOfMember, GroupReply, GroupState, GroupTask, MemberImports } from '../told/group.ts';
 import type { Carried } from '../told/module-bytes.ts';
 import { stages } from '../told/protocol.ts';
+import type { RunStatus } from '../told/stats.ts';
 import type { AskedServices } from './asked.ts';
 import type { Wishes } from './wishes.ts';
 

@@ -32,6 +32,8 @@ export interface PoolSide {
   line(run: Run): void;
   /** Ends a job here; in the store it stays as it is. */
   drop(run: Run, error: Error): void;
+  /** It waits for the store. */
+  waits(run: Run): void;
   /** Its result is known. */
   finish(run: Run, status: 'done' | 'failed'): void;
   hasService(name: string): boolean;
@@ -89,6 +91,7 @@ export class DurableJobs {
     run.kept = kept;
     run.keeping = true;
     run.status = 'waiting';
+    this.pool.waits(run);
     const wanted = known ? undefined : this.wanted(run, origin);
     this.jobs.set(kept.key, { job, digest: wanted?.digest });
     this.take(run, kept, wanted).catch((error: unknown) => this.pool.drop(run, error as Error));
@@ -148,12 +151,13 @@ export class DurableJobs {
   /** All jobs of the store that have no result: those that others have, too, which come here when they end or are left. */
   async recover(keys?: ReadonlySet<string>): Promise<ReadonlyMap<string, Job<unknown>>> {
     const found = new Map<string, Job<unknown>>();
-    let some: Promise<Job<unknown>>[] = [];
+    let some: Promise<void>[] = [];
     for await (const { key, entry } of this.ledger.entries(keys)) {
       const known = this.jobs.get(key)?.job;
       if (known === undefined && !isA(entry, StoreError) && entry.state !== 'live') continue;
-      const job = known === undefined ? this.recovered(key, entry) : Promise.resolve(known);
-      some.push(job.then((one) => found.set(key, one)).then(() => job));
+      const put = (job: Job<unknown>) => void found.set(key, job);
+      if (known === undefined) some.push(this.recovered(key, entry, put));
+      else put(known);
       if (some.length >= mostAtOnce) some = await Promise.all(some).then(() => []);
     }
     await Promise.all(some);
@@ -162,7 +166,8 @@ export class DurableJobs {
     return found;
   }
 
-  private async recovered(key: string, entry: Entry | StoreError): Promise<Job<unknown>> {
+  /** No promise may be resolved with a job, which is awaitable itself: that would wait for its end. */
+  private async recovered(key: string, entry: Entry | StoreError, put: (job: Job<unknown>) => void): Promise<void> {
     try {
       if (isA(entry, StoreError)) throw entry;
       if (entry.by !== 'pool')
@@ -174,9 +179,9 @@ export class DurableJobs {
         throw new UsageError(
           `the job ${quoted(key)} needs services that the pool does not have: ${lacking.map(quoted).join(', ')}`,
         );
-      return this.pool.recovered(spec, origin);
+      put(this.pool.recovered(spec, origin));
     } catch (error) {
-      return this.pool.refused(key, isA(error, WasboxError) ? error : unreadable(key, error));
+      put(this.pool.refused(key, isA(error, WasboxError) ? error : unreadable(key, error)));
     }
   }
 
@@ -232,6 +237,7 @@ export class DurableJobs {
       throw error;
     }
     kept.saved(paid, checkpoint);
+    run.readers?.tell({ type: 'checkpointed', in: 'store' });
     kept.origin = undefined;
     // Also for those who have asked meanwhile: nothing has run since.
     for (const each of [wanted, kept.wanted]) each?.resolve();

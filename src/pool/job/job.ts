@@ -1,10 +1,13 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 // A job as its owner holds it.
 
 import type { Value } from '../../runtime/ref.ts';
 import type { ResumeOptions } from '../told/options.ts';
 import type { JobSnapshot } from '../told/snapshot.ts';
-import type { JobStats } from '../told/stats.ts';
-import type { Run, RunStatus } from './run.ts';
+import type { JobStats, RunStatus } from '../told/stats.ts';
+import type { JobEvent } from '../watch/events.ts';
+import { Readers } from '../watch/readers.ts';
+import type { Run } from './run.ts';
 
 /** What the pool does for a job. */
 export interface JobControl {
@@ -15,11 +18,15 @@ export interface JobControl {
 }
 
 /**
- * A job that was submitted: what it comes to, how far it is, and ways to stop it.
+ * A job that was submitted: what it comes to, how far it is, and ways to stop it. `await job` is `await job.result`, and `for
+ * await (const event of job)` follows it.
+ *
+ * As all that can be awaited, a job cannot be what an `async` function returns, or what a promise is resolved with: who awaits
+ * that gets the job's output, once it has ended. Return it from a plain function, or in an object: `return { job }`.
  *
  * @typeParam T What it comes to: the list of results of the export that was called, or what the program says.
  */
-export class Job<T = readonly Value[]> {
+export class Job<T = readonly Value[]> implements PromiseLike<T>, AsyncIterable<JobEvent, undefined, undefined> {
   /** @hidden */
   constructor(
     private readonly run: Run,
@@ -49,6 +56,24 @@ export class Job<T = readonly Value[]> {
    */
   get result(): Promise<T> {
     return this.run.output.promise as Promise<T>;
+  }
+
+  /** As that of `result`: so a job can be awaited. */
+  // biome-ignore lint/suspicious/noThenProperty: it is meant to be awaited.
+  then<A = T, B = never>(
+    done?: ((output: T) => A | PromiseLike<A>) | null,
+    failed?: ((error: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.result.then(done, failed);
+  }
+
+  /**
+   * What happens to it from now on, beginning with where it is; the last event is that it has `ended`. Who reads slowly misses
+   * events: 64 are held for each reader, the oldest go first, and each event tells how many before it are missing. Any
+   * number may follow a job, from its beginning or later; after its end there is the last event alone. Leaving the loop ends it.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<JobEvent, undefined, undefined> {
+    return Readers.open(this.run);
   }
 
   /** Where it is: in line, on a thread, waiting for a service or for its guest's time, or how it has ended. */
@@ -89,5 +114,17 @@ export class Job<T = readonly Value[]> {
   /** Gives the job up: `result` rejects with CancelledError. One with a key is removed from the store. */
   cancel(): void {
     this.control.cancel(this.run);
+  }
+
+  /**
+   * As `cancel`, unless it has ended, also of one with a key, which is removed from the store; resolves once it has ended. Never
+   * rejects: how it ended, `result` tells.
+   */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.cancel();
+    await this.result.then(
+      () => {},
+      () => {},
+    );
   }
 }

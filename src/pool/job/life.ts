@@ -17,6 +17,9 @@ import { unpack } from '../told/parcel.ts';
 import { clock, type Reply, type SliceEnd, stages } from '../told/protocol.ts';
 import { BoundService, checkServices, type Service } from '../told/services.ts';
 import { JobSnapshot } from '../told/snapshot.ts';
+import type { RunStatus } from '../told/stats.ts';
+import type { WatchedPool } from '../watch/channels.ts';
+import { News } from '../watch/news.ts';
 import { answerOf, type HostCall } from './asking.ts';
 import { DurableJobs, type PoolSide } from './durable-jobs.ts';
 import { Job } from './job.ts';
@@ -24,7 +27,7 @@ import { type Origin, resumed } from './origin.ts';
 import { nowhere } from './place.ts';
 import { type PlacedWork, Places } from './places.ts';
 import { PlacedProgram } from './programs.ts';
-import { Run, type RunStatus, type Stop, wordBytes } from './run.ts';
+import { Run, type Stop, wordBytes } from './run.ts';
 import { Sleepers } from './sleepers.ts';
 import { type Lost, Threads } from './threads.ts';
 
@@ -72,8 +75,13 @@ export class Life {
   private ended: Promise<void> | undefined;
   private jobs = 0;
   private readonly keepAlive: NodeJS.Timeout;
+  private readonly news: News;
 
-  constructor(private readonly spec: PoolSpec) {
+  constructor(
+    private readonly spec: PoolSpec,
+    pool: WatchedPool,
+  ) {
+    this.news = new News(pool);
     this.keepAlive = setInterval(() => {}, mostMs).unref();
     for (const [name, service] of Object.entries(this.spec.services)) this.expose(name, service);
     const { store } = this.spec;
@@ -85,18 +93,23 @@ export class Life {
         this.queue(run);
         this.pump();
       },
-      cool: (run) => this.threads.cool(run.lastThread, run.id),
+      cool: (run) => {
+        this.threads.cool(run.lastThread, run.id);
+        this.news.state(run);
+      },
     });
     this.threads = new Threads(
       { ...this.spec, crowded: this.crowded },
       {
         born: (thread) => {
           this.scheduler.addThread(thread);
+          this.news.born(thread);
           if (this.scheduler.queued > 0) this.pump();
         },
         died: (thread) => {
           this.scheduler.removeThread(thread);
           this.places.died(thread);
+          this.news.died(thread);
         },
         extinct: (cause) => this.extinct(cause),
       },
@@ -179,6 +192,7 @@ export class Life {
 
   private async end(): Promise<void> {
     this.sleepers.close();
+    this.news.close();
     await this.threads.end();
     await this.durable?.close();
     for (const service of this.bound.values()) service.release();
@@ -196,6 +210,7 @@ export class Life {
     for (const module of spec.modules) if (module instanceof Module) checkServices(module.syntax, services);
     const run = new Run(this.jobs++, spec, services, origin);
     this.runs.add(run);
+    this.news.submitted(run);
     const job = new Job<T>(run, this.control);
     if (spec.key === undefined) this.line(run);
     else this.durable?.attach(run, job as Job<unknown>, origin, known);
@@ -219,9 +234,12 @@ export class Life {
         const run = new Run(this.jobs++, jobSpec({ key }, []), new Map(), nowhere);
         run.output.reject(error);
         run.status = 'failed';
+        this.news.submitted(run);
+        this.news.ended(run);
         return new Job(run, this.control);
       },
       line: (run) => this.line(run),
+      waits: (run) => this.news.state(run),
       drop: (run, error) => this.drop(run, error),
       finish: (run, status) => this.finish(run, status),
       hasService: (name) => this.services.has(name),
@@ -288,6 +306,7 @@ export class Life {
     run.status = 'running';
     run.lastThread = thread;
     const sentAt = performance.now();
+    this.news.running(run, before);
     const reply = await this.send(run, thread);
     this.scheduler.charge(run, (performance.now() - sentAt) / this.spec.sliceMs);
     clearTimeout(run.grace);
@@ -321,7 +340,9 @@ export class Life {
     if ('kept' in reply.end && reply.end.kept) this.threads.kept(thread, run.id, wordBytes(reply.end.vm));
     if ('checkpoint' in reply.end && reply.end.checkpoint !== undefined) this.threads.saved(thread, run.id);
     if (run.ended) return this.threads.forget(run.id);
+    const { stats } = run;
     run.took(reply, thread, before, this.spec.sliceMs);
+    this.news.sliced(run, stats);
     this.tell(run);
     this.settle(run, reply.end);
   }
@@ -345,6 +366,7 @@ export class Life {
     if (recorded === undefined) return this.proceed(run, end);
     run.status = 'waiting';
     run.keeping = true;
+    this.news.state(run);
     const goOn = () => {
       run.keeping = false;
       if (run.ended) return;
@@ -392,6 +414,7 @@ export class Life {
     // One that is being stopped takes an answer along that comes until it is saved.
     if (!run.isToBeSaved) run.waited();
     run.status = 'queued';
+    this.news.queued(run);
     this.scheduler.enqueue(run, run.isToBeSaved);
   }
 
@@ -421,6 +444,7 @@ export class Life {
     run.status = status;
     run.suspended?.reject(new UsageError('the job ended before it could be suspended'));
     run.forking?.reject(new UsageError('the job ended before it could be forked'));
+    this.news.ended(run);
     for (const cleanup of run.cleanups.splice(0)) cleanup();
     if (run.kept !== undefined) this.durable?.left(run);
     this.sleepers.remove(run);
@@ -453,6 +477,7 @@ export class Life {
     );
     run.giveUp = () => clearTimeout(timer);
     run.wakesAt = clock() + timeout;
+    this.news.state(run);
     this.sleepers.add(run);
   }
 
@@ -463,6 +488,7 @@ export class Life {
     const { id } = call;
     run.status = 'waiting';
     run.call = id;
+    this.news.state(run);
     const answer = await answerOf(run, call);
     if (run.call !== id || run.ended) return;
     run.call = undefined;
@@ -487,6 +513,7 @@ export class Life {
   private stop(run: Run, stop: Stop): void {
     if (run.ended || run.stop !== undefined) return;
     run.stop = stop;
+    this.news.stopping(run);
     // It comes to rest by itself as soon as the store has answered.
     if (run.keeping) return;
     if (run.status === 'running') return this.interrupt(run);
@@ -592,6 +619,7 @@ export class Life {
     if (!run.isWaiting) return this.queue(run);
     if (wakesAt !== undefined) return this.rest(run, wakesAt - clock());
     run.status = 'waiting';
+    this.news.state(run);
     this.sleepers.add(run);
   }
 

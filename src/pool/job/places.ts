@@ -2,7 +2,7 @@
 
 import type { Scheduler } from '../line/scheduler.ts';
 import type { ThreadId, Ticket } from '../line/ticket.ts';
-import type { RunStatus } from './run.ts';
+import type { RunStatus } from '../told/stats.ts';
 import type { Threads } from './threads.ts';
 
 /** Something whose slices stand in the line. */

@@ -6,8 +6,8 @@ import { type Deferred, deferred } from '../line/deferred.ts';
 import type { Affinity, ThreadId } from '../line/ticket.ts';
 import { fromData, WorkerError } from '../told/errors.ts';
 import type { ProgramReply } from '../told/protocol.ts';
+import type { RunStatus } from '../told/stats.ts';
 import type { PlacedWork, Places } from './places.ts';
-import type { RunStatus } from './run.ts';
 import type { Lost, Threads } from './threads.ts';
 
 /** Threads that may die of one slice. */

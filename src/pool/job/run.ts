@@ -16,7 +16,9 @@ import { clock } from '../told/protocol.ts';
 import { Series, vmAt } from '../told/series.ts';
 import type { BoundService } from '../told/services.ts';
 import { JobSnapshot, wholeOf } from '../told/snapshot.ts';
-import { addSlice, type JobStats, noStats } from '../told/stats.ts';
+import { addSlice, type JobStats, noStats, type RunStatus } from '../told/stats.ts';
+import type { Readers } from '../watch/readers.ts';
+import type { Marks, Watched } from '../watch/watched.ts';
 import type { Kept } from './kept.ts';
 import { inStore, nowhere, type Place } from './place.ts';
 import type { ThreadPart } from './threads.ts';
@@ -25,12 +27,6 @@ import type { ThreadPart } from './threads.ts';
 export type Stop =
   | { readonly kind: 'suspend'; readonly cause: unknown }
   | { readonly kind: 'limit'; readonly limit: 'fuel' | 'deadline' };
-
-/**
- * Where a job is, or how it has ended. `waiting`: for a service, for its guest's own time, or for the store. `lost`: it is in other
- * hands.
- */
-export type RunStatus = 'queued' | 'running' | 'waiting' | 'done' | 'failed' | 'suspended' | 'cancelled' | 'lost';
 
 const noServices: ReadonlyMap<string, BoundService> = new Map();
 /** What a VM takes that is on its way, whatever is in it. */
@@ -52,7 +48,7 @@ const sharedBytes = ({ message }: MovingVm): number =>
     0,
   );
 
-export class Run implements Ticket, Placed, Waiter<Run> {
+export class Run implements Ticket, Placed, Waiter<Run>, Watched {
   seat = 0;
   wait: Waiter<Run>['wait'];
   readonly tenant: string | undefined;
@@ -91,6 +87,10 @@ export class Run implements Ticket, Placed, Waiter<Run> {
   giveUp: (() => void) | undefined;
   /** When the time that its guest waits for is over, by `clock()`. */
   wakesAt: number | undefined;
+
+  /** Those who follow it; and what the pool's watch has taken down of it. Undefined as long as nobody listens. */
+  readers: Readers | undefined;
+  marks: Marks | undefined;
 
   /** What a job with a key has besides. */
   kept: Kept | undefined;
@@ -351,6 +351,7 @@ export class Run implements Ticket, Placed, Waiter<Run> {
 
   /** Its thread has died. */
   crashed(): void {
+    this.readers?.tell({ type: 'crashed', thread: this.lastThread as ThreadId });
     this.stats = { ...this.stats, crashes: this.stats.crashes + 1 };
   }
 

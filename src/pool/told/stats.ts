@@ -1,6 +1,24 @@
-// What a slice has cost, and a job so far, slice by slice.
+// What a slice has cost, and a job so far, slice by slice; where a job is, and how many of a pool are where.
 
 import type { ThreadId } from '../line/ticket.ts';
+
+/**
+ * Where a job is, or how it has ended. `waiting`: for a service, for its guest's own time, or for the store. `lost`: it is in other
+ * hands.
+ */
+export type RunStatus = 'queued' | 'running' | 'waiting' | 'done' | 'failed' | 'suspended' | 'cancelled' | 'lost';
+
+/** What a pool does at the moment. */
+export interface PoolStats {
+  readonly threads: number;
+  /** Jobs that have not ended, and those of them that are in line, on a thread, or waiting for a service. */
+  readonly jobs: number;
+  readonly queued: number;
+  readonly running: number;
+  readonly waiting: number;
+  /** Those of the waiting ones that have given up their VMs meanwhile: options `sleepAfter`, `awakeBytes` and `maxLive`. */
+  readonly asleep: number;
+}
 
 /** What a slice cost. */
 export interface SliceReport {
