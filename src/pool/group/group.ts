@@ -205,17 +205,19 @@ export class PoolGroup {
     this.list.set(name, member);
     const isKnown = this.driver.modules.has(module.hash);
     this.moduleOf.set(name, this.learn(module));
+    // The group may move in the slice by which the member comes.
+    this.driver.imports.set(name, imports);
     const order = { module: module.hash, export: options.export, args: packed, ports: given, limits, fuel };
     try {
       await this.ask({ kind: 'add', name, member: { ...order, ...imports } });
     } catch (error) {
       this.list.delete(name);
       this.moduleOf.delete(name);
+      this.driver.imports.delete(name);
       // It may be what is wrong.
       if (!isKnown && ![...this.moduleOf.values()].includes(module.hash)) this.driver.modules.delete(module.hash);
       throw error;
     }
-    this.driver.imports.set(name, imports);
     return member;
   }
 
