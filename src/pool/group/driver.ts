@@ -146,7 +146,7 @@ export class GroupDriver implements PlacedWork {
     this.running = undefined;
     clearTimeout(this.timer);
     if (stopping !== undefined) running?.resolve({ status: 'suspended', reason: stopping });
-    if (this.closed !== undefined && this.status !== 'running') this.end(this.closed);
+    if (this.closed !== undefined && this.status !== 'running' && this.copies.length === 0) this.end(this.closed);
   }
 
   /** What it is, between two of its slices. */
@@ -261,7 +261,8 @@ export class GroupDriver implements PlacedWork {
     if (this.stopping !== undefined) this.stopped();
     else if (end.kind === 'ended') this.resolved({ status: 'ended' });
     else if (end.kind === 'failed') this.failed(fromData(end.error));
-    if (this.closed !== undefined && this.running === undefined) return this.end(this.closed);
+    if (this.closed !== undefined && this.running === undefined && this.copies.length === 0)
+      return this.end(this.closed);
     if (goesOn || this.hasNews || this.copies.length > 0 || this.parts.asked.hasNews) return this.line();
     if (this.running === undefined) return;
     if (end.kind === 'rested' || this.isAwake) return this.line();

@@ -163,12 +163,12 @@ export class PoolGroup {
 
   /** Of a resumed group: what the host sent by to the port of that name. Throws UsageError where it did not. */
   sender(port: string): PoolSender {
-    return (this.held.get(`send ${port}`) as PoolSender | undefined) ?? nothingOf('sender', port);
+    return (this.held.get(`send ${String(port)}`) as PoolSender | undefined) ?? nothingOf('sender', port);
   }
 
   /** Of a resumed group: where the host received from the port of that name. Throws UsageError where it did not. */
   receiver(port: string): PoolReceiver {
-    return (this.held.get(`receive ${port}`) as PoolReceiver | undefined) ?? nothingOf('receiver', port);
+    return (this.held.get(`receive ${String(port)}`) as PoolReceiver | undefined) ?? nothingOf('receiver', port);
   }
 
   /** All that is published under the name from now on, as `Group.subscribe` tells. Rejects with LimitError, UsageError. */
@@ -295,8 +295,9 @@ export class PoolGroup {
   /** As `save`, and the group is over then: what waits for it rejects with CancelledError. */
   async suspend(): Promise<GroupSnapshot> {
     this.driver.check();
+    const saving = this.save();
     this.driver.stop({ kind: 'pause' });
-    const snapshot = await this.save();
+    const snapshot = await saving;
     this.driver.end(new CancelledError('the group was suspended'));
     return snapshot;
   }
