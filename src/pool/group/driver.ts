@@ -307,6 +307,6 @@ export class GroupDriver implements PlacedWork {
 
   closing(error: Error): void {
     this.closed = error;
-    if (this.status !== 'running' && this.running === undefined) this.end(error);
+    if (this.status !== 'running' && this.running === undefined && this.copies.length === 0) this.end(error);
   }
 }
