@@ -9,6 +9,7 @@ import { isA, toldThrown } from '../../spec/told.ts';
 import { deferred } from '../line/deferred.ts';
 import { Roster } from '../line/roster.ts';
 import { Scheduler, type ThreadId } from '../line/scheduler.ts';
+import type { Plain } from '../told/batch.ts';
 import { JobLimitError, LostError, SuspendedError } from '../told/ends.ts';
 import { CancelledError, fromData, WorkerError } from '../told/errors.ts';
 import { checkFork, checkService, type JobSpec, jobSpec, type PoolSpec, type ResumeOptions } from '../told/options.ts';
@@ -17,12 +18,13 @@ import { clock, type Reply, type SliceEnd, stages } from '../told/protocol.ts';
 import { BoundService, checkServices, type Service } from '../told/services.ts';
 import { JobSnapshot } from '../told/snapshot.ts';
 import { answerOf, type HostCall } from './asking.ts';
+import { Batches } from './batches.ts';
 import { DurableJobs, type PoolSide } from './durable-jobs.ts';
 import { Job } from './job.ts';
 import { type Origin, resumed } from './origin.ts';
 import { nowhere } from './place.ts';
 import { type PlacedProgram, Programs } from './programs.ts';
-import { Run, type RunStatus, type Stop, wordBytes } from './run.ts';
+import { callId, Run, type RunStatus, type Stop, wordBytes } from './run.ts';
 import { Sleepers } from './sleepers.ts';
 import { type Lost, Threads } from './threads.ts';
 
@@ -35,6 +37,7 @@ export class Life {
   /** Programs of JavaScript. */
   private readonly programs: Programs;
   private readonly threads: Threads;
+  private readonly batches: Batches;
   /** Jobs that wait. */
   private readonly sleepers: Sleepers;
   /** How many jobs wait for a thread. */
@@ -85,6 +88,13 @@ export class Life {
         extinct: (cause) => this.extinct(cause),
       },
     );
+    this.batches = new Batches(this.scheduler, this.threads, this.spec.sliceMs, {
+      pump: () => this.pump(),
+      replied: (run, reply, thread) => this.replied(run, reply, thread, undefined),
+      returned: (run, values, report, thread) => this.returned(run, values, report, thread),
+      lost: (run, lost) => this.lost(run, lost),
+      waits: (run) => this.queue(run),
+    });
     this.programs = new Programs(this.scheduler, this.threads, {
       pump: () => this.pump(),
       drained: () => this.settleDrained(),
@@ -120,6 +130,11 @@ export class Life {
   openProgram(cancel: (error: Error) => void): ProgramThread {
     if (this.closed !== undefined) throw this.closed;
     return this.programs.open(cancel);
+  }
+
+  /** How many jobs that make the call are sent to a thread together: at least one. */
+  together(hash: string, engine: JobSpec['engine'], name: string): number {
+    return Math.max(1, this.batches.together(callId(hash, engine, name)));
   }
 
   get threadCount(): number {
@@ -167,6 +182,7 @@ export class Life {
       for (const [name, service] of given) services.set(name, this.bindService(service));
     for (const module of spec.modules) if (module instanceof Module) checkServices(module.syntax, services);
     const run = new Run(this.jobs++, spec, services, origin);
+    this.batches.pace(run);
     this.runs.add(run);
     const job = new Job<T>(run, this.control);
     if (spec.key === undefined) this.line(run);
@@ -180,7 +196,7 @@ export class Life {
     this.queue(run);
     if (run.kept === undefined || !run.watched) this.watch(run, run.spec);
     run.watched = true;
-    this.pump();
+    if (!this.batches.delays(run)) this.pump();
   }
 
   /** What jobs with a key need of the pool. */
@@ -230,7 +246,7 @@ export class Life {
   private pump(): void {
     this.sleepers.makeRoom();
     for (let next = this.scheduler.next(); next !== undefined; next = this.scheduler.next())
-      void (next.job instanceof Run ? this.slice(next.job, next.thread) : this.programs.send(next.job, next.thread));
+      void (next.job instanceof Run ? this.send(next.job, next.thread) : this.programs.send(next.job, next.thread));
     this.tidy();
     this.stayAlive();
   }
@@ -253,13 +269,18 @@ export class Life {
     Atomics.store(this.crowded, 0, this.scheduler.queued);
   }
 
+  private send(run: Run, thread: ThreadId): Promise<void> {
+    const runs = this.batches.gather(run, thread);
+    return runs === undefined ? this.slice(run, thread) : this.batches.send(runs, thread);
+  }
+
   private async slice(run: Run, thread: ThreadId): Promise<void> {
     if (run.place.vm.kind === 'stored' && !(await this.bring(run, thread))) return;
     const before = run.lastThread;
     if (before !== thread) this.threads.cool(before, run.id);
     run.status = 'running';
     run.lastThread = thread;
-    const reply = await this.send(run, thread);
+    const reply = await this.replyTo(run, thread);
     clearTimeout(run.grace);
     run.grace = undefined;
     this.scheduler.release(thread);
@@ -280,7 +301,7 @@ export class Life {
     return false;
   }
 
-  private send(run: Run, thread: ThreadId): Promise<Reply | Lost> {
+  private replyTo(run: Run, thread: ThreadId): Promise<Reply | Lost> {
     const mayKeep = run.spec.affinity === 'keep';
     const part = this.threads.partFor(thread, run.spec.modules, run.id, mayKeep);
     return this.threads.run(thread, run.order(part, this.spec.sliceMs), run.transfer);
@@ -291,9 +312,20 @@ export class Life {
     if ('kept' in reply.end && reply.end.kept) this.threads.kept(thread, run.id, wordBytes(reply.end.vm));
     if ('checkpoint' in reply.end && reply.end.checkpoint !== undefined) this.threads.saved(thread, run.id);
     if (run.ended) return this.threads.forget(run.id);
+    this.batches.saw(run, reply.end.kind === 'done', reply.report);
     run.took(reply, thread, before, this.spec.sliceMs);
     this.tell(run);
     this.settle(run, reply.end);
+  }
+
+  /** As `replied`, of a job that is over. */
+  private returned(run: Run, values: readonly Plain[], report: Reply['report'], thread: ThreadId): void {
+    if (run.ended) return;
+    this.batches.saw(run, true, report);
+    run.took({ end: { kind: 'returned' }, report }, thread, undefined, this.spec.sliceMs);
+    this.tell(run);
+    run.output.resolve(values);
+    this.finish(run, 'done');
   }
 
   /** In a task of its own: what it throws harms nobody, and is told once. */
@@ -483,17 +515,23 @@ export class Life {
   /** The thread of a job that is over has some time to notice; saving is no excuse any more. */
   private dismiss(run: Run, grace: number): void {
     const thread = run.lastThread as ThreadId;
-    this.threads.interrupt(thread, 'drop');
+    this.ask(run, 'drop');
     clearTimeout(run.grace);
     this.grant(run, thread, grace, false);
   }
 
   private interrupt(run: Run): void {
     const thread = run.lastThread as ThreadId;
-    this.threads.interrupt(thread, 'save');
+    this.ask(run, 'save');
     // Overtime is a grace of its own.
     const overtime = run.stop?.kind === 'limit' && run.stop.limit === 'deadline';
     if (run.grace === undefined && !overtime) this.grant(run, thread, this.spec.grace, true);
+  }
+
+  /** In a batch all that can be asked for is to have it back. */
+  private ask(run: Run, pause: 'save' | 'drop'): void {
+    if (run.inBatch) this.threads.rest(run.lastThread as ThreadId);
+    else this.threads.interrupt(run.lastThread as ThreadId, pause);
   }
 
   /** The grace of a slice that has not begun yet begins later; that of one whose guest has stopped has no end. */

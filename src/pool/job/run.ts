@@ -10,6 +10,7 @@ import { firstFuel, nextFuel } from '../line/pace.ts';
 import type { Placed } from '../line/roster.ts';
 import { type ThreadId, type Ticket, ticket } from '../line/scheduler.ts';
 import type { Waiter } from '../line/waiting.ts';
+import { type BatchedJob, PlainStart } from '../told/batch.ts';
 import type { JobSpec } from '../told/options.ts';
 import type { Answer, MovingVm, Order, Reply, SliceEnd } from '../told/protocol.ts';
 import { clock } from '../told/protocol.ts';
@@ -52,6 +53,13 @@ const sharedBytes = ({ message }: MovingVm): number =>
     0,
   );
 
+/** Of a job in a batch: its call has returned, and nothing else is to be known. */
+type Over = { readonly kind: 'returned' };
+
+/** What jobs are known by that make the same call. */
+export const callId = (hash: string | undefined, engine: JobSpec['engine'], name: string): string =>
+  `${hash} ${engine ?? 'auto'} ${name}`;
+
 export class Run implements Ticket, Placed, Waiter<Run> {
   seat = 0;
   wait: Waiter<Run>['wait'];
@@ -65,6 +73,8 @@ export class Run implements Ticket, Placed, Waiter<Run> {
   status: RunStatus = 'queued';
   stats: JobStats = noStats;
   readonly output: Deferred<unknown> = deferred();
+  /** It was sent off together with others. */
+  inBatch = false;
   /** What callers of `suspend` wait for. */
   suspended: Deferred<JobSnapshot> | undefined;
   stop: Stop | undefined;
@@ -108,7 +118,9 @@ export class Run implements Ticket, Placed, Waiter<Run> {
   /** Its checkpoints since one that was whole. */
   private series: Series | undefined;
   private sinceCheckpoint = 0;
-  private fuel = firstFuel;
+  /** What its next slice is granted. */
+  fuel = firstFuel;
+  private knownAs: string | undefined;
   /** Its last order was to run nothing. */
   private saving = false;
 
@@ -257,7 +269,7 @@ export class Run implements Ticket, Placed, Waiter<Run> {
       ...part,
       job: this.id,
       vm: warm ? { kind: 'warm' } : vm,
-      progress,
+      progress: { next: progress.next, state: progress.state },
       program,
       wasi: wasi && { ...wasi, given: vm.kind === 'new' ? wasi.given : undefined },
       host,
@@ -268,6 +280,36 @@ export class Run implements Ticket, Placed, Waiter<Run> {
       times: this.times,
       task: this.task(sliceMs),
       sentAt: clock(),
+    };
+  }
+
+  /** The call that it begins with, where it can be begun together with others: where nothing but its fuel bounds its first slice. */
+  get short(): { readonly id: string; readonly start: PlainStart } | undefined {
+    const { vm, progress } = this.place;
+    if (vm.kind !== 'new' || !(progress instanceof PlainStart) || !this.mayBeShort || this.isToBeSaved)
+      return undefined;
+    this.knownAs ??= callId(this.spec.modules[0]?.hash, this.spec.engine, progress.name);
+    return { id: this.knownAs, start: progress };
+  }
+
+  private get mayBeShort(): boolean {
+    const { program, wasi, host, deadline, affinity, onCrash, key } = this.spec;
+    const isPlain = program === undefined && wasi === undefined && host === undefined;
+    return isPlain && deadline === undefined && key === undefined && affinity === 'keep' && onCrash === 'fail';
+  }
+
+  /** What it is in a batch. */
+  batched(): BatchedJob {
+    const { limits, engine } = this.spec;
+    const { name, args } = this.place.progress as PlainStart;
+    this.warm = false;
+    this.saving = false;
+    const fuel = Math.min(this.spec.sliceFuel ?? this.fuel, this.fuelLeft);
+    return {
+      ...{ job: this.id, name, args, fuel },
+      ...(Object.keys(limits).length === 0 ? {} : { limits }),
+      ...(engine === undefined ? {} : { engine }),
+      ...(this.services.size === 0 ? {} : { services: [...this.services.keys()] }),
     };
   }
 
@@ -322,7 +364,12 @@ export class Run implements Ticket, Placed, Waiter<Run> {
   }
 
   /** Takes down what a slice did. `before` is the thread of the slice before. */
-  took({ end, report }: Reply, thread: ThreadId, before: ThreadId | undefined, sliceMs: number): void {
+  took(
+    { end, report }: Pick<Reply, 'report'> & { readonly end: SliceEnd | Over },
+    thread: ThreadId,
+    before: ThreadId | undefined,
+    sliceMs: number,
+  ): void {
     if (this.saving) return;
     this.answer = undefined;
     const moving = this.place.vm.kind === 'moving';
