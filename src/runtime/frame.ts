@@ -57,6 +57,9 @@ const firstFrames = 64;
 const spareViews: StackViews[] = [];
 const noViews = stackViews(0, 0);
 
+/** How many are kept. */
+export const spareStacks = (): number => spareViews.length;
+
 /** Frames and slots that were taken off a stack, canonical; the frames' bases count from the first of the slots. */
 export interface Lifted {
   readonly words: Int32Array;

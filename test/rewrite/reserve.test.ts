@@ -14,6 +14,7 @@ import {
 import { spareNatives } from '../../src/rewrite/run/reserve.ts';
 import { entryOf } from '../../src/rewrite/run/rewriter.ts';
 import { bounds } from '../../src/runtime/bounds.ts';
+import { spareStacks } from '../../src/runtime/frame.ts';
 import { moduleOf } from '../wat.ts';
 import { show } from './differential.ts';
 
@@ -197,6 +198,10 @@ test.serial('there are not too many of them', async (t) => {
   try {
     const modules = await Promise.all(Array.from({ length: 6 }, () => fresh('(memory 1) (func (export "run"))')));
     bounds.spareNativeCount = 3;
+    bounds.spareStacks = spareStacks() + 2;
+    const vms = modules.map((module) => ran(module));
+    for (const vm of vms) vm.dispose();
+    t.is(spareStacks(), bounds.spareStacks);
     for (const module of modules) ran(module).dispose();
     t.is(spareNatives().count, 3);
     bounds.spareNatives = 200_000;
