@@ -41,7 +41,7 @@ export class Batches {
   /** A job has been lined up: true where it waits until others of this turn of the event loop are, too. */
   delays(run: Run): boolean {
     const { short: call } = run;
-    if (call === undefined || this.known.together(call.id) === 0) return false;
+    if (call === undefined || this.known.together(call) === 0) return false;
     if (!this.isSoon) setImmediate(() => this.begin());
     this.isSoon = true;
     return true;
@@ -54,21 +54,23 @@ export class Batches {
 
   /** A new job: its first slice is as those of others were. */
   pace(run: Run): void {
-    if (run.short !== undefined) run.fuel = this.known.fuel(run.short.id);
+    const { beginsWith } = run;
+    if (beginsWith !== undefined) run.fuel = this.known.fuel(beginsWith);
   }
 
   /** The job's slice has ended, whose first that was if it is still as it began. */
   saw(run: Run, isDone: boolean, { charged, guestMs }: SliceReport): void {
-    if (run.short !== undefined) this.known.saw(run.short.id, isDone, run.fuel, charged, guestMs, this.sliceMs);
+    const { beginsWith } = run;
+    if (beginsWith !== undefined) this.known.saw(beginsWith, isDone, run.fuel, charged, guestMs, this.sliceMs);
   }
 
   /** A job is to be sent off: takes others that go along out of the line. Undefined where it goes as a slice. */
   gather(run: Run, thread: ThreadId): readonly Run[] | undefined {
     const { short: call } = run;
-    const most = call === undefined ? 0 : this.known.together(call.id);
+    const most = call === undefined ? 0 : this.known.together(call);
     if (most === 0) return undefined;
     const share = Math.ceil((this.scheduler.queued + 1) / (this.scheduler.idling + 1));
-    const goesAlong = (other: Run | Ticket) => 'short' in other && other.short?.id === call?.id;
+    const goesAlong = (other: Run | Ticket) => 'short' in other && other.short === call;
     return [run, ...(this.scheduler.more(thread, Math.min(most, share) - 1, goesAlong) as Run[])];
   }
 

@@ -283,19 +283,25 @@ export class Run implements Ticket, Placed, Waiter<Run> {
     };
   }
 
-  /** The call that it begins with, where it can be begun together with others: where nothing but its fuel bounds its first slice. */
-  get short(): { readonly id: string; readonly start: PlainStart } | undefined {
+  /** What jobs are known by that begin as it does; undefined once it has. */
+  get beginsWith(): string | undefined {
     const { vm, progress } = this.place;
-    if (vm.kind !== 'new' || !(progress instanceof PlainStart) || !this.mayBeShort || this.isToBeSaved)
-      return undefined;
-    this.knownAs ??= callId(this.spec.modules[0]?.hash, this.spec.engine, progress.name);
-    return { id: this.knownAs, start: progress };
+    if (vm.kind !== 'new') return undefined;
+    const { modules, engine, program } = this.spec;
+    this.knownAs ??= callId(modules[0]?.hash, engine, progress instanceof PlainStart ? progress.name : (program ?? ''));
+    return this.knownAs;
+  }
+
+  /** The same, where it can begin together with others: where nothing but its fuel bounds its first slice. */
+  get short(): string | undefined {
+    const isPlain = this.place.progress instanceof PlainStart;
+    return isPlain && this.mayBeShort && !this.isToBeSaved ? this.beginsWith : undefined;
   }
 
   private get mayBeShort(): boolean {
-    const { program, wasi, host, deadline, affinity, onCrash, key } = this.spec;
-    const isPlain = program === undefined && wasi === undefined && host === undefined;
-    return isPlain && deadline === undefined && key === undefined && affinity === 'keep' && onCrash === 'fail';
+    const { host, deadline, affinity, onCrash, key } = this.spec;
+    const isBound = host !== undefined || deadline !== undefined || key !== undefined;
+    return !isBound && affinity === 'keep' && onCrash === 'fail';
   }
 
   /** What it is in a batch. */

@@ -2,7 +2,7 @@
 // frame. It lasts as long as the store; the store stays the truth whenever native code does not run.
 
 import type { Thrown } from '../../runtime/engine.ts';
-import { type HostMemory, hostWasm } from '../../runtime/host-wasm.ts';
+import { type HostMemory, type HostModule, hostWasm } from '../../runtime/host-wasm.ts';
 import type { MemoryInst } from '../../runtime/memory.ts';
 import type { Module } from '../../runtime/module.ts';
 import type { FuncInst, InstanceInst, Store } from '../../runtime/store.ts';
@@ -402,6 +402,15 @@ const isClosed = ({ context }: Module): boolean =>
 const isSame = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((addr, i) => addr === b[i]);
 
+/** To ask the host for them takes as long as making an instance. */
+const importsOf = new WeakMap<HostModule, readonly ImportEntry[]>();
+
 function mainImports({ compiled }: Rewritten): readonly ImportEntry[] {
-  return hostWasm.Module.imports(compiled).map(({ module, name }) => ({ module, name, is: { kind: 'table' } }));
+  const known = importsOf.get(compiled);
+  if (known !== undefined) return known;
+  const found = hostWasm.Module.imports(compiled).map(
+    ({ module, name }): ImportEntry => ({ module, name, is: { kind: 'table' } }),
+  );
+  importsOf.set(compiled, found);
+  return found;
 }
