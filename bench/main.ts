@@ -5,6 +5,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { batches, wholeLives } from './batch/section.ts';
 import { corpus } from './corpus/section.ts';
 import { deadlines } from './deadlines.ts';
 import { execution } from './execution.ts';
@@ -39,6 +40,7 @@ const parts = {
   state: [checkpoints, forks],
   sleepers: [sleepers],
   talk: [talking, waiters, cuts],
+  batch: [batches, wholeLives],
   moving: [moving],
   wasi: [wasiPrograms, wasiSaves],
   latency: [latency],

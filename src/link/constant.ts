@@ -53,23 +53,27 @@ const steps = new Map<string, (machine: Machine) => void>([
 
 /** Evaluates the constant expressions of one instance. */
 export class Evaluator {
-  private readonly machine: Machine;
+  private machine: Machine | undefined;
 
-  constructor(store: Store, scope: Scope) {
-    this.machine = new Machine(store, scope, new InstructionReader(scope.module.bytes));
-  }
+  constructor(
+    private readonly store: Store,
+    private readonly scope: Scope,
+  ) {}
 
   /** The words of the value: two, or four of a v128. They are overwritten by the next call. */
   evaluate(expr: Expr): Int32Array {
-    const { reader } = this.machine;
+    const { store, scope } = this;
+    this.machine ??= new Machine(store, scope, new InstructionReader(scope.module.bytes));
+    const { machine } = this;
+    const { reader } = machine;
     reader.pos = expr.start;
-    this.machine.height = 0;
+    machine.height = 0;
     while (reader.pos < expr.end) {
       checkDeadline('linking');
       reader.next();
-      (steps.get(reader.row.name) ?? unknown(reader.row.name))(this.machine);
+      (steps.get(reader.row.name) ?? unknown(reader.row.name))(machine);
     }
-    return this.machine.top();
+    return machine.top();
   }
 }
 

@@ -2,6 +2,7 @@
 // The pool, as its users have it: jobs are submitted and resumed here, and live in life.ts.
 
 import type { ProgramThread, ProgramThreads } from '../javascript/run/afar.ts';
+import { Module } from '../runtime/module.ts';
 import type { Value } from '../runtime/ref.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Store } from '../store/index.ts';
@@ -29,6 +30,9 @@ import type { Service } from './told/services.ts';
 import type { JobSnapshot } from './told/snapshot.ts';
 import type { PoolStats, RunStatus } from './told/stats.ts';
 import type { WasiOutput } from './told/wasi.ts';
+
+/** However short the jobs of a map are, so many a thread are under way: outputs are held until they are taken. */
+const mostTogether = 16;
 
 /** A pool, and the jobs that it has brought back, by their keys. */
 export interface Recovered {
@@ -109,7 +113,14 @@ export class Pool implements ProgramThreads {
     options: MapOptions = {},
   ): AsyncGenerator<T, void, void> {
     checkMap(module, target, options);
-    return mapInputs<T>((spec) => this.submit<T>(spec), this.spec.threads, module, target, inputs, options);
+    const room = () => 2 * this.spec.threads * this.together(module, target, options);
+    return mapInputs<T>((spec) => this.submit<T>(spec), room, module, target, inputs, options);
+  }
+
+  /** How many jobs of a map are worth being sent to a thread together, as far as that is known. */
+  private together(module: CallSpec['module'], target: unknown, { engine }: MapOptions): number {
+    if (!(module instanceof Module) || typeof target !== 'string') return 1;
+    return Math.min(mostTogether, this.life.together(module.hash, engine, target));
   }
 
   /**

@@ -28,6 +28,12 @@ export const bounds = {
   spareMemoryCount: 64,
   /** and bytes of one of them: to clear a larger one costs more than a new one. */
   spareMemory: 4 * MiB,
+  /** Arrays of stacks that are gone, of 9 KiB each, for the next ones. */
+  spareStacks: 64,
+  /** Bytes that the host is taken to need for instances of native code whose stores are gone, with their memories, */
+  spareNatives: 32 * MiB,
+  /** and how many there may be. */
+  spareNativeCount: 16,
   /** For each store: references to objects of its heap that the host was handed in one job of JavaScript. */
   references: 100_000,
   /** For each store: those of them that stay whatever the guest needs. */

@@ -95,4 +95,6 @@ export interface Engine {
    * `thrown` is what the call threw that the top frame waits for, and what guests can catch; only where fuel has no bound.
    */
   run(store: Store, floor: number, budget: Budget, host: HostPort, thrown?: Thrown): Stop;
+  /** The store is gone, all but its memories: what was made for it may serve another one. */
+  letGo?(store: Store): void;
 }

@@ -15,6 +15,7 @@
 
 import { ExhaustionError } from '../spec/errors.ts';
 import type { FuncAddr } from '../spec/types.ts';
+import { bounds } from './bounds.ts';
 
 export const frameWords = 3;
 
@@ -52,6 +53,13 @@ export function stackViews(words: number, frames: number): StackViews {
 const firstWords = 2048;
 const firstFrames = 64;
 
+/** Arrays of stacks that are gone, for the next ones: what is in them nobody reads before it writes there. */
+const spareViews: StackViews[] = [];
+const noViews = stackViews(0, 0);
+
+/** How many are kept. */
+export const spareStacks = (): number => spareViews.length;
+
 /** Frames and slots that were taken off a stack, canonical; the frames' bases count from the first of the slots. */
 export interface Lifted {
   readonly words: Int32Array;
@@ -60,7 +68,7 @@ export interface Lifted {
 
 export class Stack {
   /** Its arrays now; they change when it grows, and when it moves. */
-  views: StackViews = stackViews(firstWords, firstFrames * frameWords);
+  views: StackViews = spareViews.pop() ?? stackViews(firstWords, firstFrames * frameWords);
   /** Its first arrays, while it is elsewhere: VMs take turns in one place. */
   private home: StackViews | undefined;
   /** Number of frames. */
@@ -170,6 +178,16 @@ export class Stack {
   clear(): void {
     this.depth = 0;
     this.top = 0;
+  }
+
+  /** Gives its first arrays back: it must not be used any more. */
+  release(): void {
+    this.clear();
+    const first = this.home ?? this.views;
+    const isFirst = first.words.length === firstWords && first.frames.length === firstFrames * frameWords;
+    if (isFirst && spareViews.length < bounds.spareStacks) spareViews.push(first);
+    this.home = noViews;
+    this.views = noViews;
   }
 }
 

@@ -16,21 +16,30 @@ const leastFree = 1 / 16;
 /** Whether a reference of the kind names an object of the heap. */
 export const isHeapKind = (kind: number | undefined): boolean => kind === refKinds.object || kind === refKinds.exn;
 
+/** What all heaps begin with: most stay empty. */
+const nothing = {
+  words: new Int32Array(0),
+  bytes: new Uint8Array(0),
+  shorts: new Int16Array(0),
+};
+const firstWords = 256;
+const firstPlaces = 64;
+
 export class Heap {
-  words = new Int32Array(256);
-  bytes = new Uint8Array(this.words.buffer);
-  shorts = new Int16Array(this.words.buffer);
+  words = nothing.words;
+  bytes = nothing.bytes;
+  shorts = nothing.shorts;
   /** Word past the last object. */
   private top = 0;
   /** Objects there are, dead ones included. */
   private count = 0;
   /** By address: first word of the object, or, where there is none, -2 less the next free address (-1: the last). */
-  private places = new Int32Array(64);
+  private places = nothing.words;
   /** Addresses below this have been in use. */
   private addresses = 0;
   private free = -1;
   /** By address, between `mark` and `sweep`. */
-  private marks = new Uint8Array(0);
+  private marks = nothing.bytes;
   /** Shapes of objects, by the numbers that objects have for them. */
   private readonly shapes: Shape[] = [];
   private readonly shapeNumbers = new Map<Shape, number>();
@@ -157,7 +166,7 @@ export class Heap {
       return address;
     }
     if (this.addresses === this.places.length) {
-      const wider = new Int32Array(this.addresses * 2);
+      const wider = new Int32Array(Math.max(firstPlaces, this.addresses * 2));
       wider.set(this.places);
       this.places = wider;
     }
@@ -168,7 +177,7 @@ export class Heap {
   private widen(size: number): void {
     const needed = this.top + size;
     if (needed > this.limit) this.exhausted(size);
-    this.resize(Math.max(needed, Math.min(this.limit, 2 * this.words.length)), size);
+    this.resize(Math.max(needed, Math.min(this.limit, Math.max(firstWords, 2 * this.words.length))), size);
   }
 
   private resize(capacity: number, size: number): void {

@@ -167,6 +167,13 @@ export class MemoryInst {
     return { type, memory: this.host };
   }
 
+  /** Whether `release` leaves the host's memory for another one. */
+  get isReusable(): boolean {
+    const { byteLength } = this.host.buffer;
+    const isHeld = this.lent || (this.seen && this.shared);
+    return !isHeld && !this.budget.ownMaxima && byteLength <= bounds.spareMemory;
+  }
+
   /**
    * Gives the host's memory back for another one to use. Views of a plain one are detached; those of a shared one cannot
    * be, so it is not used again. The instance must not be touched after this.
@@ -174,7 +181,7 @@ export class MemoryInst {
   release(): void {
     this.budget.used -= this.size;
     if (this.seen && !this.shared) this.host.grow(0);
-    if (!this.lent && !this.budget.ownMaxima && !(this.seen && this.shared)) giveBack(this.host);
+    if (this.isReusable) giveBack(this.host);
   }
 
   /** Lets go of the memory without giving it back: another thread has it now. */
@@ -220,7 +227,6 @@ export const spareMemories = (): { count: number; bytes: number } => ({ count: s
 
 function giveBack(host: HostMemory): void {
   const { byteLength } = host.buffer;
-  if (byteLength > bounds.spareMemory) return;
   spare.push(host);
   spareBytes += byteLength;
   while (spare.length > bounds.spareMemoryCount || spareBytes > bounds.spareMemories) takeSpare(0);

@@ -9,15 +9,19 @@ const leastPlaces = 64;
 /** So that addresses, which are multiples of some number, are spread. */
 const spread = 0x9e3779b1;
 
+/** Where there are no references yet. */
+const none = new Int32Array(0);
+
 export class Recent {
   /** In order; those from `size` on are left over. */
   private refs: (Ref | undefined)[] = [];
-  private addresses = new Int32Array(leastPlaces);
+  private addresses = none;
   /** One more than an index in `refs`, at the first free place from where the address belongs; 0 is free. At most half are used. */
-  private places = new Int32Array(2 * leastPlaces);
+  private places = none;
   size = 0;
 
   get(address: number): Ref | undefined {
+    if (this.size === 0) return undefined;
     return this.refs[(this.places[this.placeOf(address)] as number) - 1];
   }
 
@@ -35,7 +39,7 @@ export class Recent {
 
   /** One that is not there yet. */
   add(address: number, ref: Ref): void {
-    if (this.size === this.addresses.length) this.resize(2 * this.size);
+    if (this.size === this.addresses.length) this.resize(Math.max(leastPlaces, 2 * this.size));
     this.refs[this.size] = ref;
     this.addresses[this.size++] = address;
     this.places[this.placeOf(address)] = this.size;

@@ -104,6 +104,9 @@ export interface GlobalInst {
   readonly type: GlobalType;
 }
 export const globalWords = 4;
+/** Room for so many is made with the first. */
+const firstGlobals = 16;
+const noGlobals = new Int32Array(0);
 
 export interface TagInst {
   readonly type: DefType;
@@ -123,7 +126,7 @@ export class Store implements RefHome {
   readonly tables: TableInst[] = [];
   readonly memories: MemoryInst[] = [];
   readonly globals: GlobalInst[] = [];
-  private ownGlobalWords = new Int32Array(16 * globalWords);
+  private ownGlobalWords = noGlobals;
   /** The native engine, while the values of the globals are in its code and not here; it writes them back when asked. */
   globalsAway: { bringBack(): void } | null = null;
   readonly tags: TagInst[] = [];
@@ -143,6 +146,8 @@ export class Store implements RefHome {
   debt = 0;
   /** Depth of host functions that are running now; frames below cannot be suspended while it is above zero. */
   hostDepth = 0;
+  /** It is counted among those of its modules (vm/heat.ts). */
+  isCounted = false;
   readonly memoryBudget: MemoryBudget;
   readonly heap: Heap;
 
@@ -246,7 +251,7 @@ export class Store implements RefHome {
     this.checkOneMore();
     const addr = this.globals.push({ type }) - 1;
     if ((addr + 1) * globalWords > this.globalWords.length) {
-      const wider = new Int32Array(this.globalWords.length * 2);
+      const wider = new Int32Array(Math.max(firstGlobals * globalWords, this.globalWords.length * 2));
       wider.set(this.globalWords);
       this.ownGlobalWords = wider;
     }

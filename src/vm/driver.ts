@@ -74,6 +74,11 @@ export class Driver {
     this.awaited = null;
   }
 
+  /** The VM is gone, all but the store's memories. */
+  letGo(): void {
+    this.engine.letGo?.(this.store);
+  }
+
   /** Whether the host function of the pending call has been called, and has not answered yet. */
   get isAnswering(): boolean {
     return this.asked !== null && this.asked.pending === this.store.pending;

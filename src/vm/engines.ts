@@ -2,19 +2,13 @@
 // only and counts no instructions: for all else there is the interpreter, which can begin and stop anywhere.
 
 import { interpreter } from '../interpret/interpreter.ts';
-import {
-  bytesToRecall,
-  bytesToRewrite,
-  canEnter,
-  canRun,
-  isHandy,
-  recallAll,
-  rewriter,
-} from '../rewrite/run/rewriter.ts';
+import { canEnter, canRun, isHandy, rewriter } from '../rewrite/run/rewriter.ts';
 import type { Budget, Engine, HostPort, Stop, Thrown } from '../runtime/engine.ts';
-import type { Module } from '../runtime/module.ts';
 import type { Store } from '../runtime/store.ts';
 import { oneOf } from '../spec/options.ts';
+import { noteUse, untilHot } from './heat.ts';
+
+export { heat } from './heat.ts';
 
 /** Fuel that was both charged and granted. */
 const paid = ({ fuelUsed, debt }: Store): number => fuelUsed - debt;
@@ -27,6 +21,7 @@ const native: Engine = {
     if (canEnter(store)) return rewriter.run(store, floor, budget, host, thrown);
     return toSafePoint(store, floor, budget, host, thrown);
   },
+  letGo: (store) => rewriter.letGo?.(store),
 };
 
 /**
@@ -41,35 +36,6 @@ function toSafePoint(store: Store, floor: number, budget: Budget, host: HostPort
   return native.run(store, floor, { ...budget, fuel: budget.fuel - (paid(store) - before) }, host);
 }
 
-/**
- * When `auto` thinks a store worth rewriting: once it has used as much fuel as would pay for that. Not constant, so that
- * tests can have native code from the start.
- */
-export const heat = {
-  /** In any case: making an instance takes the host a while. */
-  least: 100_000,
-  /** For each byte of code that is still to be rewritten, */
-  perByte: 2,
-  /** and until the cache is asked whether it has been. */
-  perKeptByte: 0.25,
-};
-
-/** Fuel that the store has yet to use until native code is worth its while. */
-function untilHot(store: Store): number {
-  const atLeast = heat.least - store.fuelUsed;
-  if (atLeast > 0) return atLeast;
-  const toRecall = sumOf(store, bytesToRecall);
-  if (toRecall > 0) {
-    const soon = Math.ceil(heat.perKeptByte * toRecall) + atLeast;
-    if (soon > 0) return soon;
-    recallAll(store);
-  }
-  return heat.perByte * sumOf(store, bytesToRewrite) + atLeast;
-}
-
-const sumOf = (store: Store, bytesOf: (module: Module) => number): number =>
-  store.instances.reduce((sum, { module }) => sum + bytesOf(module), 0);
-
 /** Interprets what is short, and goes on natively, where all of the VM's code can be, with what is long. */
 const auto: Engine = {
   supports: () => true,
@@ -77,15 +43,28 @@ const auto: Engine = {
     if (budget.steps !== undefined) return interpreter.run(store, floor, budget, host, thrown);
     const cold = untilHot(store);
     if (cold <= 0)
-      return (isHandy(store) && canRun(store) ? native : interpreter).run(store, floor, budget, host, thrown);
+      return counted(isHandy(store) && canRun(store) ? native : interpreter, store, floor, budget, host, thrown);
     const fuel = cold + store.debt;
-    if (budget.fuel <= fuel) return interpreter.run(store, floor, budget, host, thrown);
+    if (budget.fuel <= fuel) return counted(interpreter, store, floor, budget, host, thrown);
     const before = paid(store);
-    const stop = interpreter.run(store, floor, { ...budget, fuel }, host, thrown);
+    const stop = counted(interpreter, store, floor, { ...budget, fuel }, host, thrown);
     if (stop !== 'fuel') return stop;
     return auto.run(store, floor, { ...budget, fuel: budget.fuel - (paid(store) - before) }, host);
   },
+  letGo: (store) => rewriter.letGo?.(store),
 };
+
+/** Runs on that engine, and notes how much was used. */
+function counted(engine: Engine, store: Store, ...how: How): Stop {
+  const before = store.fuelUsed;
+  try {
+    return engine.run(store, ...how);
+  } finally {
+    // What an inner run used is counted with the one around it.
+    if (store.hostDepth === 0) noteUse(store, store.fuelUsed - before);
+  }
+}
+type How = [floor: number, budget: Budget, host: HostPort, thrown?: Thrown];
 
 const engines = { auto, interpreter, native } as const satisfies Record<string, Engine>;
 

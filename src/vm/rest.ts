@@ -51,11 +51,12 @@ function bind({ driver: { port } }: Body, data: SnapshotData, hosts: Hosts): voi
 
 /** Gives its memories back; nothing of it can be used any more. */
 export function letGo(body: Body): void {
-  const { store } = body;
+  const { store, driver } = body;
   forgetWhatIsUnderWay(body);
+  driver.letGo();
   for (const memory of store.memories.splice(0)) memory.release();
   for (const list of [store.tables, store.globals, store.tags]) list.length = 0;
-  store.stack.clear();
+  store.stack.release();
 }
 
 /** No call and no wait goes on, and host modules keep nothing. */

@@ -166,3 +166,44 @@ test('a job is in line once, however often it is put there', (t) => {
   t.is(scheduler.queued, 2);
   t.is(turns(scheduler, 4), 'baba');
 });
+
+test('further jobs for a thread are those that are next, as long as they are accepted', (t) => {
+  const scheduler = schedulerWith(2);
+  for (const name of 'abxcd') scheduler.enqueue(job(name));
+  const first = scheduler.next();
+  t.is(first?.job.name, 'a');
+  t.is(scheduler.idling, 1);
+  const more = scheduler.more(first?.thread as number, 5, ({ name }) => name !== 'x');
+  t.deepEqual(
+    more.map(({ name, live, thread }) => [name, live, thread]),
+    [['b', true, first?.thread]],
+  );
+  t.is(scheduler.idling, 1);
+  t.is(scheduler.next()?.job.name, 'x');
+  t.deepEqual(
+    scheduler.more(1, 1, () => true).map(({ name }) => name),
+    ['c'],
+  );
+  t.is(scheduler.queued, 1);
+});
+
+test('no more of them than may hold memory', (t) => {
+  const scheduler = schedulerWith(1, 3);
+  for (const name of 'abcde') scheduler.enqueue(job(name));
+  const first = scheduler.next();
+  const more = scheduler.more(first?.thread as number, 10, () => true);
+  t.is(more.length, 2);
+  scheduler.putBack(more[1] as Named);
+  t.is(scheduler.more(1, 10, () => true)[0]?.name, 'c');
+});
+
+test('a job that is put back has the place that it had', (t) => {
+  const scheduler = schedulerWith(1);
+  for (const name of 'abc') scheduler.enqueue(job(name));
+  const first = scheduler.next();
+  const more = scheduler.more(1, 1, () => true);
+  scheduler.enqueue(job('d'));
+  scheduler.release(first?.thread as number);
+  for (const each of more) scheduler.putBack(each);
+  t.is(turns(scheduler, 3), 'bcd');
+});

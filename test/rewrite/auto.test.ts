@@ -5,6 +5,7 @@ import test from 'ava';
 import { type Module, type Outcome, useCodeCache, VM, type VmOptions } from '../../src/index.ts';
 import { keptOr } from '../../src/rewrite/module/code-cache.ts';
 import { codeName, isRewritten, rewriteBytes } from '../../src/rewrite/module/module.ts';
+import { entryOf } from '../../src/rewrite/run/rewriter.ts';
 import { heat } from '../../src/vm/engines.ts';
 import { moduleOf } from '../wat.ts';
 import { show } from './differential.ts';
@@ -118,4 +119,48 @@ test.serial('what a cache has moves over sooner; it is asked once', async (t) =>
   } finally {
     useCodeCache(undefined);
   }
+});
+
+/** A new VM, run to its end. */
+function ended(module: Module, n: number, engine?: VmOptions['engine']) {
+  const vm = started(module, engine, n);
+  const outcome = show(vm.run());
+  return { vm, outcome, fuel: vm.fuelUsed };
+}
+
+test('what was long before begins natively', async (t) => {
+  const module = await moduleOf(loop());
+  ended(module, 50_000).vm.dispose();
+  const next = ended(module, 3);
+  t.is(entryOf(next.vm.store), 'there');
+  const other = ended(module, 3, 'interpreter');
+  t.is(entryOf(other.vm.store), 'made');
+  t.deepEqual([next.outcome, next.fuel], [other.outcome, other.fuel]);
+  t.deepEqual(next.vm.save().encode(), other.vm.save().encode());
+});
+
+test('what is short, but comes again and again, is rewritten once that is worth it', async (t) => {
+  const module = await moduleOf(loop());
+  const { fuel } = ended(module, 1000);
+  const bytes = module.bytes.length;
+  const enough = Math.ceil((heat.least + heat.perByte * bytes) / fuel);
+  t.true(fuel < heat.least / 4 && enough < 100, `${fuel}`);
+  let times = 1;
+  while (!isRewritten(module) && times < 2 * enough) {
+    ended(module, 1000).vm.dispose();
+    times++;
+  }
+  t.true(times > heat.least / fuel - 2 && times <= enough + 1, `${times} times, of ${fuel}`);
+  ended(module, 1000).vm.dispose();
+  t.is(entryOf(ended(module, 1000).vm.store), 'there');
+});
+
+test('what is very short stays in the interpreter, but for the one that is not', async (t) => {
+  const module = await moduleOf(loop());
+  ended(module, 50_000).vm.dispose();
+  for (let i = 0; i < 5000; i++) ended(module, 1).vm.dispose();
+  t.not(entryOf(ended(module, 1).vm.store), 'there');
+  const long = ended(module, 50_000);
+  t.is(entryOf(long.vm.store), 'there');
+  t.deepEqual(long.outcome, ended(module, 50_000, 'interpreter').outcome);
 });

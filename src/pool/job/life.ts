@@ -10,6 +10,7 @@ import { deferred } from '../line/deferred.ts';
 import { Roster } from '../line/roster.ts';
 import { Scheduler } from '../line/scheduler.ts';
 import type { ThreadId } from '../line/ticket.ts';
+import type { Plain } from '../told/batch.ts';
 import { JobLimitError, LostError, SuspendedError } from '../told/ends.ts';
 import { CancelledError, fromData, WorkerError } from '../told/errors.ts';
 import { checkFork, checkService, type JobSpec, jobSpec, type PoolSpec, type ResumeOptions } from '../told/options.ts';
@@ -21,13 +22,14 @@ import type { RunStatus } from '../told/stats.ts';
 import type { WatchedPool } from '../watch/channels.ts';
 import { News } from '../watch/news.ts';
 import { answerOf, type HostCall } from './asking.ts';
+import { Batches } from './batches.ts';
 import { DurableJobs, type PoolSide } from './durable-jobs.ts';
 import { Job } from './job.ts';
 import { type Origin, resumed } from './origin.ts';
 import { nowhere } from './place.ts';
 import { type PlacedWork, Places } from './places.ts';
 import { PlacedProgram } from './programs.ts';
-import { Run, type Stop, wordBytes } from './run.ts';
+import { callId, Run, type Stop, wordBytes } from './run.ts';
 import { Sleepers } from './sleepers.ts';
 import { type Lost, Threads } from './threads.ts';
 
@@ -50,6 +52,7 @@ export class Life {
   /** Programs of JavaScript, and groups. */
   private readonly places: Places;
   private readonly threads: Threads;
+  private readonly batches: Batches;
   /** Jobs that wait. */
   private readonly sleepers: Sleepers;
   /** How many jobs wait for a thread. */
@@ -114,6 +117,14 @@ export class Life {
         extinct: (cause) => this.extinct(cause),
       },
     );
+    this.batches = new Batches(this.scheduler, this.threads, this.spec.sliceMs, {
+      pump: () => this.pump(),
+      running: (run, before) => this.news.running(run, before),
+      replied: (run, reply, thread) => this.replied(run, reply, thread, undefined),
+      returned: (run, values, report, thread) => this.returned(run, values, report, thread),
+      lost: (run, lost) => this.lost(run, lost),
+      waits: (run) => this.queue(run),
+    });
     this.places = new Places(this.scheduler, this.threads, this.spec.sliceMs, {
       pump: () => this.pump(),
       drained: () => this.settleDrained(),
@@ -164,6 +175,11 @@ export class Life {
     return bound;
   }
 
+  /** How many jobs that make the call are sent to a thread together: at least one. */
+  together(hash: string, engine: JobSpec['engine'], name: string): number {
+    return Math.max(1, this.batches.together(callId(hash, engine, name)));
+  }
+
   get threadCount(): number {
     return this.threads.ids.length;
   }
@@ -209,6 +225,7 @@ export class Life {
     const services = this.servicesWith(spec.services);
     for (const module of spec.modules) if (module instanceof Module) checkServices(module.syntax, services);
     const run = new Run(this.jobs++, spec, services, origin);
+    this.batches.pace(run);
     this.runs.add(run);
     this.news.submitted(run);
     const job = new Job<T>(run, this.control);
@@ -223,7 +240,7 @@ export class Life {
     this.queue(run);
     if (run.kept === undefined || !run.watched) this.watch(run, run.spec);
     run.watched = true;
-    this.pump();
+    if (!this.batches.delays(run)) this.pump();
   }
 
   /** What jobs with a key need of the pool. */
@@ -276,7 +293,7 @@ export class Life {
   private pump(): void {
     this.sleepers.makeRoom();
     for (let next = this.scheduler.next(); next !== undefined; next = this.scheduler.next())
-      void (next.job instanceof Run ? this.slice(next.job, next.thread) : this.places.send(next.job, next.thread));
+      void (next.job instanceof Run ? this.send(next.job, next.thread) : this.places.send(next.job, next.thread));
     this.tidy();
     this.stayAlive();
   }
@@ -299,6 +316,11 @@ export class Life {
     Atomics.store(this.crowded, 0, this.scheduler.queued);
   }
 
+  private send(run: Run, thread: ThreadId): Promise<void> {
+    const runs = this.batches.gather(run, thread);
+    return runs === undefined ? this.slice(run, thread) : this.batches.send(runs, thread);
+  }
+
   private async slice(run: Run, thread: ThreadId): Promise<void> {
     if (run.place.vm.kind === 'stored' && !(await this.bring(run, thread))) return;
     const before = run.lastThread;
@@ -307,7 +329,7 @@ export class Life {
     run.lastThread = thread;
     const sentAt = performance.now();
     this.news.running(run, before);
-    const reply = await this.send(run, thread);
+    const reply = await this.replyTo(run, thread);
     this.scheduler.charge(run, (performance.now() - sentAt) / this.spec.sliceMs);
     clearTimeout(run.grace);
     run.grace = undefined;
@@ -329,7 +351,7 @@ export class Life {
     return false;
   }
 
-  private send(run: Run, thread: ThreadId): Promise<Reply | Lost> {
+  private replyTo(run: Run, thread: ThreadId): Promise<Reply | Lost> {
     const mayKeep = run.spec.affinity === 'keep';
     const part = this.threads.partFor(thread, run.spec.modules, run.id, mayKeep);
     return this.threads.run(thread, run.order(part, this.spec.sliceMs), run.transfer);
@@ -340,11 +362,24 @@ export class Life {
     if ('kept' in reply.end && reply.end.kept) this.threads.kept(thread, run.id, wordBytes(reply.end.vm));
     if ('checkpoint' in reply.end && reply.end.checkpoint !== undefined) this.threads.saved(thread, run.id);
     if (run.ended) return this.threads.forget(run.id);
+    this.batches.saw(run, reply.end.kind === 'done', reply.report);
     const { stats } = run;
     run.took(reply, thread, before, this.spec.sliceMs);
     this.news.sliced(run, stats);
     this.tell(run);
     this.settle(run, reply.end);
+  }
+
+  /** As `replied`, of a job that is over. */
+  private returned(run: Run, values: readonly Plain[], report: Reply['report'], thread: ThreadId): void {
+    if (run.ended) return;
+    this.batches.saw(run, true, report);
+    const { stats } = run;
+    run.took({ end: { kind: 'returned' }, report }, thread, undefined, this.spec.sliceMs);
+    this.news.sliced(run, stats);
+    this.tell(run);
+    run.output.resolve(values);
+    this.finish(run, 'done');
   }
 
   /** In a task of its own: what it throws harms nobody, and is told once. */
@@ -540,17 +575,23 @@ export class Life {
   /** The thread of a job that is over has some time to notice; saving is no excuse any more. */
   private dismiss(run: Run, grace: number): void {
     const thread = run.lastThread as ThreadId;
-    this.threads.interrupt(thread, 'drop');
+    this.ask(run, 'drop');
     clearTimeout(run.grace);
     this.grant(run, thread, grace, false);
   }
 
   private interrupt(run: Run): void {
     const thread = run.lastThread as ThreadId;
-    this.threads.interrupt(thread, 'save');
+    this.ask(run, 'save');
     // Overtime is a grace of its own.
     const overtime = run.stop?.kind === 'limit' && run.stop.limit === 'deadline';
     if (run.grace === undefined && !overtime) this.grant(run, thread, this.spec.grace, true);
+  }
+
+  /** In a batch all that can be asked for is to have it back. */
+  private ask(run: Run, pause: 'save' | 'drop'): void {
+    if (run.inBatch) this.threads.rest(run.lastThread as ThreadId);
+    else this.threads.interrupt(run.lastThread as ThreadId, pause);
   }
 
   /** The grace of a slice that has not begun yet begins later; that of one whose guest has stopped has no end. */

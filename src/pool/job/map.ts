@@ -16,13 +16,14 @@ type Submit<T> = (spec: AnySpec) => Job<T>;
 /** The name of an export, the URL of a job module, or what a program for WASI is given. */
 type Target = string | URL | Pick<WasiSpec, 'wasi'>;
 
+/** `room`: how many jobs may be under way, where nobody says. */
 export async function* mapInputs<T>(
   submit: Submit<T>,
-  threads: number,
+  room: () => number,
   module: ModuleLike,
   target: Target,
   inputs: Inputs,
-  { inFlight = 2 * threads, ...options }: MapOptions,
+  { inFlight, ...options }: MapOptions,
 ): AsyncGenerator<T, void, void> {
   const source = iteratorOf(inputs);
   const jobs: Job<T>[] = [];
@@ -30,7 +31,7 @@ export async function* mapInputs<T>(
   let exhausted = false;
   try {
     while (!exhausted || jobs.length > 0) {
-      if (!exhausted && jobs.length < inFlight) pulled ??= pull(source);
+      if (!exhausted && jobs.length < (inFlight ?? room())) pulled ??= pull(source);
       const first = await firstOf(pulled, jobs[0]);
       if ('output' in first) {
         jobs.shift();

@@ -2,6 +2,7 @@
 
 import { Snapshot } from '../../snapshot/snapshot.ts';
 import { check } from '../../spec/options.ts';
+import { type PlainStart, plainStart } from '../told/batch.ts';
 import { type Carried, carried } from '../told/module-bytes.ts';
 import {
   type CallSpec,
@@ -24,7 +25,7 @@ export interface Origin {
 /** The options have been checked. */
 export function submitted(options: CallSpec | ProgramSpec | WasiSpec): Origin {
   const module = carried(options.module);
-  const progress = { next: firstStep, state: pack(inputOf(options), 'the input') };
+  const progress = plainOf(options) ?? { next: firstStep, state: pack(inputOf(options), 'the input') };
   return {
     spec: jobSpec(options, [module]),
     place: { vm: { kind: 'new', module: module.hash }, progress, answer: undefined },
@@ -50,6 +51,9 @@ function modulesOf(known: JobSpec | undefined, along: readonly Uint8Array[], { m
   const hashes = new Set(given.map(({ hash }) => hash));
   return [...given, ...along.map(carried).filter(({ hash }) => !hashes.has(hash))];
 }
+
+const plainOf = (spec: CallSpec | ProgramSpec | WasiSpec): PlainStart | undefined =>
+  'export' in spec ? plainStart(spec.export, spec.args ?? []) : undefined;
 
 function inputOf(spec: CallSpec | ProgramSpec | WasiSpec): unknown {
   if ('wasi' in spec) return undefined;

@@ -10,6 +10,7 @@ import { firstFuel, nextFuel } from '../line/pace.ts';
 import type { Placed } from '../line/roster.ts';
 import { type ThreadId, type Ticket, ticket } from '../line/ticket.ts';
 import type { Waiter } from '../line/waiting.ts';
+import { type BatchedJob, PlainStart } from '../told/batch.ts';
 import type { JobSpec } from '../told/options.ts';
 import type { Answer, MovingVm, Order, Reply, SliceEnd } from '../told/protocol.ts';
 import { clock } from '../told/protocol.ts';
@@ -48,6 +49,13 @@ const sharedBytes = ({ message }: MovingVm): number =>
     0,
   );
 
+/** Of a job in a batch: its call has returned, and nothing else is to be known. */
+type Over = { readonly kind: 'returned' };
+
+/** What jobs are known by that make the same call. */
+export const callId = (hash: string | undefined, engine: JobSpec['engine'], name: string): string =>
+  `${hash} ${engine ?? 'auto'} ${name}`;
+
 export class Run implements Ticket, Placed, Waiter<Run>, Watched {
   seat = 0;
   wait: Waiter<Run>['wait'];
@@ -62,6 +70,8 @@ export class Run implements Ticket, Placed, Waiter<Run>, Watched {
   status: RunStatus = 'queued';
   stats: JobStats = noStats;
   readonly output: Deferred<unknown> = deferred();
+  /** It was sent off together with others. */
+  inBatch = false;
   /** What callers of `suspend` wait for. */
   suspended: Deferred<JobSnapshot> | undefined;
   stop: Stop | undefined;
@@ -109,7 +119,9 @@ export class Run implements Ticket, Placed, Waiter<Run>, Watched {
   /** Its checkpoints since one that was whole. */
   private series: Series | undefined;
   private sinceCheckpoint = 0;
-  private fuel = firstFuel;
+  /** What its next slice is granted. */
+  fuel = firstFuel;
+  private knownAs: string | undefined;
   /** Its last order was to run nothing. */
   private saving = false;
 
@@ -258,7 +270,7 @@ export class Run implements Ticket, Placed, Waiter<Run>, Watched {
       ...part,
       job: this.id,
       vm: warm ? { kind: 'warm' } : vm,
-      progress,
+      progress: { next: progress.next, state: progress.state },
       program,
       wasi: wasi && { ...wasi, given: vm.kind === 'new' ? wasi.given : undefined },
       host,
@@ -269,6 +281,42 @@ export class Run implements Ticket, Placed, Waiter<Run>, Watched {
       times: this.times,
       task: this.task(sliceMs),
       sentAt: clock(),
+    };
+  }
+
+  /** What jobs are known by that begin as it does; undefined once it has. */
+  get beginsWith(): string | undefined {
+    const { vm, progress } = this.place;
+    if (vm.kind !== 'new') return undefined;
+    const { modules, engine, program } = this.spec;
+    this.knownAs ??= callId(modules[0]?.hash, engine, progress instanceof PlainStart ? progress.name : (program ?? ''));
+    return this.knownAs;
+  }
+
+  /** The same, where it can begin together with others: where nothing but its fuel bounds its first slice. */
+  get short(): string | undefined {
+    const isPlain = this.place.progress instanceof PlainStart;
+    return isPlain && this.mayBeShort && !this.isToBeSaved ? this.beginsWith : undefined;
+  }
+
+  private get mayBeShort(): boolean {
+    const { host, deadline, affinity, onCrash, key } = this.spec;
+    const isBound = host !== undefined || deadline !== undefined || key !== undefined;
+    return !isBound && affinity === 'keep' && onCrash === 'fail';
+  }
+
+  /** What it is in a batch. */
+  batched(): BatchedJob {
+    const { limits, engine } = this.spec;
+    const { name, args } = this.place.progress as PlainStart;
+    this.warm = false;
+    this.saving = false;
+    const fuel = Math.min(this.spec.sliceFuel ?? this.fuel, this.fuelLeft);
+    return {
+      ...{ job: this.id, name, args, fuel },
+      ...(Object.keys(limits).length === 0 ? {} : { limits }),
+      ...(engine === undefined ? {} : { engine }),
+      ...(this.services.size === 0 ? {} : { services: [...this.services.keys()] }),
     };
   }
 
@@ -323,7 +371,12 @@ export class Run implements Ticket, Placed, Waiter<Run>, Watched {
   }
 
   /** Takes down what a slice did. `before` is the thread of the slice before. */
-  took({ end, report }: Reply, thread: ThreadId, before: ThreadId | undefined, sliceMs: number): void {
+  took(
+    { end, report }: Pick<Reply, 'report'> & { readonly end: SliceEnd | Over },
+    thread: ThreadId,
+    before: ThreadId | undefined,
+    sliceMs: number,
+  ): void {
     if (this.saving) return;
     this.answer = undefined;
     const moving = this.place.vm.kind === 'moving';

@@ -9,6 +9,7 @@ import { isA } from '../../spec/told.ts';
 import { bounds, codeCost, moduleCost } from '../line/bounds.ts';
 import { Shelf } from '../line/shelf.ts';
 import type { ThreadId } from '../line/ticket.ts';
+import type { BatchOrder, BatchReply } from '../told/batch.ts';
 import type { GroupReply, GroupTask } from '../told/group.ts';
 import type { Carried } from '../told/module-bytes.ts';
 import {
@@ -61,10 +62,11 @@ interface Thread {
   readonly saved: Set<number>;
 }
 
-/** The thread died; had it begun with the order? */
+/** The thread died; had it begun with the order, and of a batch, with which of its jobs last? */
 export interface Lost {
   readonly lost: unknown;
   readonly begun: boolean;
+  readonly at: number;
 }
 
 /** The part of an order that depends on the thread. `warm`: it has kept the job's VM. */
@@ -103,6 +105,7 @@ export class Threads {
   private readonly pause: Int32Array;
   private readonly stage: Int32Array;
   private readonly hold: Int32Array;
+  private readonly at: Int32Array;
   /** Native code by the module's hash, as some thread has made it. */
   private readonly codes = new Map<string, CompiledCode>();
   private readonly codeCosts = new Shelf<string>();
@@ -117,10 +120,12 @@ export class Threads {
     this.pause = new Int32Array(new SharedArrayBuffer(4 * options.threads));
     this.stage = new Int32Array(new SharedArrayBuffer(4 * options.threads));
     this.hold = new Int32Array(new SharedArrayBuffer(4 * options.threads));
+    this.at = new Int32Array(new SharedArrayBuffer(4 * options.threads));
     const workerData: WorkerData = {
       pause: this.pause,
       stage: this.stage,
       hold: this.hold,
+      at: this.at,
       crowded: options.crowded,
       cache: options.cache,
     };
@@ -268,6 +273,11 @@ export class Threads {
     return this.send(id, order, transferList);
   }
 
+  /** Runs first slices of jobs of one module. Never rejects. */
+  runBatch(id: ThreadId, order: BatchOrder): Promise<BatchReply | Lost> {
+    return this.send(id, order, []);
+  }
+
   /** Runs one slice of a JavaScript program. Never rejects. */
   runProgram(id: ThreadId, order: Pick<ProgramTask, 'order' | 'isAsked'>): Promise<ProgramReply | Lost> {
     const { slot } = this.threads.get(id) as Thread;
@@ -297,7 +307,8 @@ export class Threads {
       return await this.piscina.run(task, { transferList: [...transferList] as never[] });
     } catch (lost) {
       // A thread that lives on has refused the order, which another one would do, too.
-      return { lost, begun: this.threads.has(id) || Atomics.load(this.stage, thread.slot) !== stages.sent };
+      const begun = this.threads.has(id) || Atomics.load(this.stage, thread.slot) !== stages.sent;
+      return { lost, begun, at: Atomics.load(this.at, thread.slot) };
     }
   }
 

@@ -16,6 +16,8 @@ export const bounds = {
   lastCheckpoints: 64 * MiB,
   /** Modules of jobs that were brought back from the store, for others of the same. */
   recoveredModules: 64 * MiB,
+  /** What is known of calls that jobs have made. */
+  knownCalls: MiB,
   /** Native code that the main thread keeps to give it to other threads. */
   mainCode: 256 * MiB,
 };

@@ -65,6 +65,11 @@ export class Scheduler<T extends Ticket> {
     return at >= 0;
   }
 
+  /** How many threads have nothing to do. */
+  get idling(): number {
+    return this.idle.length;
+  }
+
   /** The thread has finished its slice. */
   release(thread: ThreadId): void {
     if (this.alive.has(thread) && !this.idle.includes(thread)) this.idle.push(thread);
@@ -105,6 +110,26 @@ export class Scheduler<T extends Ticket> {
     const found = this.find();
     if (found !== undefined) this.send(found);
     return found;
+  }
+
+  /** Takes the jobs that are next in line for a thread that has one already: at most so many, and only as long as they are accepted. */
+  more(thread: ThreadId, most: number, accepts: (job: T) => boolean): T[] {
+    const taken: T[] = [];
+    while (taken.length < most) {
+      const [job] = this.inLine();
+      if (job === undefined || !accepts(job)) break;
+      this.send({ job, thread });
+      taken.push(job);
+    }
+    return taken;
+  }
+
+  /** Puts a job back in its place that was sent off, and has not begun. */
+  putBack(job: T): void {
+    this.retire(job);
+    job.pass -= 2 ** -job.priority;
+    job.thread = undefined;
+    this.tenants.lineOf(job).queueOf(job).add(job);
   }
 
   private send({ job, thread }: Assignment<T>): void {

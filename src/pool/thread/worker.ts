@@ -16,10 +16,11 @@ import type { FuncType } from '../../spec/types.ts';
 import { type Importable, type Imports, VM } from '../../vm.ts';
 import type { Wasi } from '../../wasi/index.ts';
 import { nextFuel } from '../line/pace.ts';
+import type { BatchOrder, BatchReply } from '../told/batch.ts';
 import { toData } from '../told/errors.ts';
 import type { GroupTask } from '../told/group.ts';
 import { pack, unpack } from '../told/parcel.ts';
-import { firstStep, lastPlainStep, type Program, runStep } from '../told/program.ts';
+import { firstStep, lastPlainStep, type Program, plainProgram, runStep } from '../told/program.ts';
 import type {
   MovingVm,
   Order,
@@ -35,6 +36,7 @@ import { clock, pauses, stages } from '../told/protocol.ts';
 import { checkLeaving } from '../told/values.ts';
 import { systemOf, wasiProgram } from '../told/wasi.ts';
 import { deliverAnswer } from './answer.ts';
+import { Batch, type Begun } from './batch.ts';
 import { fileCache } from './cache.ts';
 import { dropGroup, groupSlice } from './group-slice.ts';
 import { holdWhilePacking } from './hold.ts';
@@ -55,11 +57,12 @@ let slot = -1;
 holdWhilePacking(shared.hold, () => slot);
 
 /** The Piscina task: never rejects. */
-export async function slice(order: Order | Tidy | ProgramTask | GroupTask): Promise<unknown> {
+export async function slice(order: Order | BatchOrder | Tidy | ProgramTask | GroupTask): Promise<unknown> {
   if ('kind' in order && order.kind === 'tidy') return drop(order.drop);
   slot = order.slot;
-  if ('kind' in order && order.kind === 'program') return programSlice(order, shared);
   if ('kind' in order) {
+    if (order.kind === 'batch') return batch(order);
+    if (order.kind === 'program') return programSlice(order, shared);
     drop(order.drop);
     return groupSlice(order, shared);
   }
@@ -68,6 +71,23 @@ export async function slice(order: Order | Tidy | ProgramTask | GroupTask): Prom
   const end = await work.end();
   const reply: Reply = { end, compiled: newCode(order), report: work.report() };
   return move({ [transferableSymbol]: 'vm' in end ? end.vm.transfer : [], [valueSymbol]: reply } as never);
+}
+
+/** As `slice`, of several jobs. */
+async function batch(order: BatchOrder): Promise<unknown> {
+  Atomics.store(shared.at, order.slot, 0);
+  Atomics.store(shared.stage, order.slot, stages.begun);
+  drop(order.drop);
+  const [module] = learn(order) as [Module];
+  const slice = async (each: Order, begun: Begun | undefined) => {
+    const work = new Slice(each);
+    const end = await (begun === undefined ? work.end() : work.goOn(begun));
+    return { end, report: work.report() };
+  };
+  const done = await new Batch(order, module, shared, { slice }).run();
+  const reply: BatchReply = { ...done, compiled: newCode(order) };
+  const transfer = done.ends.flatMap((end) => ('vm' in end ? end.vm.transfer : []));
+  return move({ [transferableSymbol]: transfer, [valueSymbol]: reply } as never);
 }
 
 /** A VM, and what it imports where it is a program for WASI. */
@@ -94,8 +114,15 @@ class Slice {
     this.movingMs = Math.max(0, this.arrivedAt - Math.max(bornAt, order.sentAt));
   }
 
-  async end(): Promise<SliceEnd> {
-    try {
+  /** Of a VM whose call has begun, all of whose fuel is this slice's. */
+  async goOn({ vm, outcome, guestMs }: Begun): Promise<SliceEnd> {
+    this.vm = vm;
+    this.guestMs = guestMs;
+    return this.told(() => this.work(vm, plainProgram, outcome));
+  }
+
+  end(): Promise<SliceEnd> {
+    return this.told(async () => {
       const { order } = this;
       drop(order.drop);
       const held = this.timed(() => learn(order));
@@ -110,7 +137,13 @@ class Slice {
       const imports = () => importsOf(order, held, given);
       const vm = kept?.vm ?? this.moving(() => this.timed(() => enter(order, held, imports)));
       this.vm = vm;
-      return await this.work(vm, program);
+      return this.work(vm, program);
+    });
+  }
+
+  private async told(act: () => Promise<SliceEnd>): Promise<SliceEnd> {
+    try {
+      return await act();
     } catch (error) {
       this.vm?.dispose();
       const late = isA(error, LimitError) && error.limit === 'time';
@@ -123,14 +156,14 @@ class Slice {
     return { charged, paid, memory, guestMs, movingMs, sentAt: clock() };
   }
 
-  private async work(vm: VM, steps: Program): Promise<SliceEnd> {
+  private async work(vm: VM, steps: Program, begun?: Outcome): Promise<SliceEnd> {
     const { order } = this;
     this.memory = vm.store.memories.reduce((sum, { size }) => sum + size, 0);
     if (order.task.kind === 'save') return this.saved(vm);
     if (order.vm.kind === 'saved' && order.vm.foreign) checkBusy(vm, order);
-    const account = accountOf(vm);
+    const account = accountOf(vm, begun !== undefined);
     if (order.answer !== undefined) deliverAnswer(vm, order.answer);
-    const end = await this.run(vm, steps, order.task).finally(() => {
+    const end = await this.run(vm, steps, order.task, begun).finally(() => {
       this.charged = account().charged;
       this.paid = account().paid;
     });
@@ -171,17 +204,19 @@ class Slice {
   }
 
   /** Runs calls and steps in turn, until one of them cannot go on here and now. */
-  private async run(vm: VM, steps: Program, task: RunTask): Promise<Stopped> {
-    const account = accountOf(vm);
+  private async run(vm: VM, steps: Program, task: RunTask, begun?: Outcome): Promise<Stopped> {
+    const account = accountOf(vm, begun !== undefined);
     let { fuel } = task;
+    let first = begun;
     this.grant.fuel = fuel;
     let results: readonly Value[] = [];
     for (;;) {
-      if (vm.status === 'idle') {
+      if (first === undefined && vm.status === 'idle') {
         const done = await this.step(vm, steps, results);
         if (done !== undefined) return done;
       }
-      const outcome = this.guest(() => this.go(vm, Math.max(0, fuel - account().paid)));
+      const outcome = first ?? this.guest(() => this.go(vm, Math.max(0, fuel - account().paid)));
+      first = undefined;
       if (outcome.status === 'trapped') throw outcome.trap;
       if (outcome.status === 'exited') {
         if (this.order.wasi === undefined) throw new ExitError(outcome.code);
@@ -282,10 +317,9 @@ type RunTask = Order['task'] & { readonly kind: 'run' };
 type Bare<T> = T extends { vm: unknown } ? Omit<T, 'vm' | 'kept' | 'progress' | 'checkpoint'> : never;
 type Stopped = Bare<SliceEnd> | Extract<SliceEnd, { kind: 'done' }>;
 
-/** How much was charged and paid since now. */
-function accountOf(vm: VM): () => { charged: number; paid: number } {
-  const { store } = vm;
-  const [used, debt] = [store.fuelUsed, store.debt];
+/** How much was charged and paid since now, or since it was made. */
+function accountOf({ store }: VM, isWhole: boolean): () => { charged: number; paid: number } {
+  const [used, debt] = isWhole ? [0, 0] : [store.fuelUsed, store.debt];
   return () => ({ charged: store.fuelUsed - used, paid: store.fuelUsed - used - (store.debt - debt) });
 }
 

@@ -214,7 +214,7 @@ export interface ResumeOptions extends JobOptions, KeepingOptions {
 
 /** How the jobs of `pool.map` run. */
 export interface MapOptions extends JobOptions {
-  /** How many jobs may have begun whose output has not been taken yet; by default two a thread. */
+  /** How many jobs may have begun whose output has not been taken yet; by default two a thread, and up to 32 where they are short. */
   readonly inFlight?: number | undefined;
 }
 

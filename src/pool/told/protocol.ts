@@ -210,6 +210,8 @@ export interface WorkerData {
   readonly stage: Int32Array;
   /** One of `holds`. */
   readonly hold: Int32Array;
+  /** Which job of a batch it has begun last (batch.ts). */
+  readonly at: Int32Array;
   /** One word for all: non-zero while a job waits for a thread. */
   readonly crowded: Int32Array;
   /** The folder where rewritten modules are kept for the next time. */

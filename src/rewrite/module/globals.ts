@@ -80,7 +80,7 @@ export class GlobalMirror {
   private readonly places = new Map<GlobalAddr, unknown>();
 
   constructor(
-    private readonly store: Store,
+    private readonly home: { readonly store: Store },
     private readonly scratch: Scratch,
   ) {}
 
@@ -91,7 +91,7 @@ export class GlobalMirror {
   }
 
   private hold(held: Held): void {
-    if (this.store.globalsAway === this) this.bringBack();
+    if (this.home.store.globalsAway === this) this.bringBack();
     this.held.push(held);
     held.addrs.forEach((addr, i) => {
       this.places.set(addr, held.exports[`g${held.first + i}`]);
@@ -101,7 +101,7 @@ export class GlobalMirror {
   /** The host's global for one of the store's. */
   of(addr: GlobalAddr): unknown {
     if (this.places.has(addr)) return this.places.get(addr);
-    const { type } = (this.store.globals[addr] as GlobalInst).type;
+    const { type } = (this.home.store.globals[addr] as GlobalInst).type;
     const { exports } = new hostWasm.Instance(holder(lowOf(type)), { scratch: this.scratch.exports });
     this.hold({ addrs: [addr], exports, first: 0 });
     return exports.g0;
@@ -109,9 +109,9 @@ export class GlobalMirror {
 
   /** Takes over what the store has, where it is the store that has it. */
   load(): void {
-    if (this.store.globalsAway === this) return;
-    const { globalWords: from } = this.store;
-    this.store.globalsAway = this;
+    if (this.home.store.globalsAway === this) return;
+    const { globalWords: from } = this.home.store;
+    this.home.store.globalsAway = this;
     const { words } = this.scratch;
     for (const { addrs, exports } of this.held) {
       for (let i = 0; i < addrs.length; i++) {
@@ -124,8 +124,8 @@ export class GlobalMirror {
 
   /** Writes back to the store what code may have changed. */
   bringBack(): void {
-    this.store.globalsAway = null;
-    const { globals, globalWords: to } = this.store;
+    this.home.store.globalsAway = null;
+    const { globals, globalWords: to } = this.home.store;
     const { words } = this.scratch;
     for (const { addrs, exports } of this.held) {
       (exports as Record<Verb, () => void>).save();

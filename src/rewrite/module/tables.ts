@@ -38,10 +38,16 @@ export class TableMirror {
   private shown = new Int32Array(0);
 
   constructor(
-    private readonly table: TableInst,
+    private table: TableInst,
     private readonly funcOf: (func: FuncAddr) => CallableFunction,
   ) {
     this.host = new hostWasm.Table({ element: 'anyfunc', initial: 0 });
+    this.follow(table);
+  }
+
+  /** Shows this table from the next update on, which is not smaller than what is shown. */
+  follow(table: TableInst): void {
+    this.table = table;
     table.changed = { start: 0, end: table.size };
   }
 

@@ -10,6 +10,12 @@ import { type BulkName, bulk, grown } from '../../spec/fuel.ts';
 import type { FuncAddr, TableAddr, TagAddr, TypeIdx } from '../../spec/types.ts';
 import type { Thunk } from '../read/index-spaces.ts';
 
+/** Whom the code of an instance works for: once they are gone, others of the same module may take their place. */
+export interface Home {
+  store: Store;
+  inst: InstanceInst;
+}
+
 /** What the engine is told. */
 export interface Told {
   /** A table of the store has changed: what native code sees of it is to follow. */
@@ -56,16 +62,10 @@ function chunk(name: BulkName, count: number): { done: number; rest: number } {
   return { done, rest: count - done };
 }
 
-export function makeThunks(
-  store: Store,
-  inst: InstanceInst,
-  { tableChanged, spend }: Told,
-  found: Found,
-  exceptions: Exceptions,
-) {
-  const table = (index: number) => tableOf(store, inst, index);
-  const changed = (index: number) => tableChanged(inst.tables[index] as TableAddr);
-  const memory = (index: number) => store.memories[inst.memories[index] as number] as MemoryInst;
+export function makeThunks(home: Home, { tableChanged, spend }: Told, found: Found, exceptions: Exceptions) {
+  const table = (index: number) => tableOf(home.store, home.inst, index);
+  const changed = (index: number) => tableChanged(home.inst.tables[index] as TableAddr);
+  const memory = (index: number) => home.store.memories[home.inst.memories[index] as number] as MemoryInst;
   return {
     'memory.grow': (delta: number, m: number) => {
       const old = memory(m).grow(delta >>> 0);
@@ -73,9 +73,9 @@ export function makeThunks(
       return old;
     },
     'memory.init': (target: number, source: number, count: number, segment: number, m: number) =>
-      initMemory(inst, memory(m), segment, target >>> 0, source >>> 0, count >>> 0),
+      initMemory(home.inst, memory(m), segment, target >>> 0, source >>> 0, count >>> 0),
     'data.drop': (segment: number) => {
-      inst.droppedDatas[segment] = 1;
+      home.inst.droppedDatas[segment] = 1;
     },
     'table.get': (i: number, t: number) => {
       const { elements, size } = table(t);
@@ -91,7 +91,7 @@ export function makeThunks(
     'table.size': (t: number) => table(t).size,
     'table.grow': (ref: bigint, delta: number, t: number) => {
       const it = table(t);
-      const old = store.growTable(it, delta >>> 0, low(ref), high(ref));
+      const old = home.store.growTable(it, delta >>> 0, low(ref), high(ref));
       changed(t);
       if (old >= 0) spend((delta >>> 0) * grown.element);
       return old;
@@ -117,7 +117,7 @@ export function makeThunks(
     },
     'table.init': (target: number, source: number, count: number, segment: number, t: number) => {
       const it = table(t);
-      const elem = inst.elems[segment] as Int32Array;
+      const elem = home.inst.elems[segment] as Int32Array;
       checkTable(target >>> 0, count >>> 0, it.size);
       checkTable(source >>> 0, count >>> 0, elem.length / 2);
       const { done, rest } = chunk('table.init', count >>> 0);
@@ -127,20 +127,20 @@ export function makeThunks(
       return rest;
     },
     'elem.drop': (segment: number) => {
-      inst.elems[segment] = new Int32Array(0);
+      home.inst.elems[segment] = new Int32Array(0);
     },
-    throw: (tag: number) => exceptions.throw(inst.tags[tag] as TagAddr),
+    throw: (tag: number) => exceptions.throw(home.inst.tags[tag] as TagAddr),
     throw_ref: (ref: bigint) => {
       if (high(ref) === refKinds.null) throw new Trap('null exception reference');
       exceptions.throwAgain(low(ref));
     },
-    catch: (tag: number) => (exceptions.catch(inst.tags[tag] as TagAddr) ? 1 : 0),
-    'ref.func': (index: number) => wordsToRef(inst.funcs[index] as number, refKinds.func),
+    catch: (tag: number) => (exceptions.catch(home.inst.tags[tag] as TagAddr) ? 1 : 0),
+    'ref.func': (index: number) => wordsToRef(home.inst.funcs[index] as number, refKinds.func),
     callee: (ref: bigint) => {
       if (high(ref) === refKinds.null) throw new Trap('null function reference');
       found(low(ref));
     },
-    resolve: (element: number, type: number, t: number) => found(resolve(store, inst, element, type, t)),
+    resolve: (element: number, type: number, t: number) => found(resolve(home.store, home.inst, element, type, t)),
   } satisfies Record<Thunk, unknown>;
 }
 

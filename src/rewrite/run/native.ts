@@ -2,11 +2,11 @@
 // frame. It lasts as long as the store; the store stays the truth whenever native code does not run.
 
 import type { Thrown } from '../../runtime/engine.ts';
-import { hostWasm } from '../../runtime/host-wasm.ts';
+import { type HostMemory, type HostModule, hostWasm } from '../../runtime/host-wasm.ts';
 import type { MemoryInst } from '../../runtime/memory.ts';
 import type { Module } from '../../runtime/module.ts';
 import type { FuncInst, InstanceInst, Store } from '../../runtime/store.ts';
-import type { TableInst } from '../../runtime/table.ts';
+import { TableInst } from '../../runtime/table.ts';
 import type { FuncAddr, FuncType, GlobalAddr, TableAddr } from '../../spec/types.ts';
 import { slotsOfAll } from '../../spec/types.ts';
 import { type Continuation, continuation, type Enter, type Rest } from '../module/continuation.ts';
@@ -15,7 +15,7 @@ import { type CallHost, hostWrapper } from '../module/hosts.ts';
 import { type Rewritten, rewritten } from '../module/module.ts';
 import { copyWords, theScratch } from '../module/scratch-memory.ts';
 import { TableMirror, theMisfit } from '../module/tables.ts';
-import { makeThunks } from '../module/thunks.ts';
+import { type Home, makeThunks } from '../module/thunks.ts';
 import { isOpenTable, left, notNoted, ownGlobals, thrown } from '../read/index-spaces.ts';
 import type { ImportEntry } from '../write/sections.ts';
 import { Pace } from './quantum.ts';
@@ -26,14 +26,38 @@ const mostNames = 2_000;
 
 type Exports = Record<string, never>;
 
-export interface NativeInstance {
-  readonly inst: InstanceInst;
+/** What there is of an instance before there is one of the host's. */
+interface Draft {
+  readonly home: Home;
   readonly rewritten: Rewritten;
   readonly shared: boolean;
-  readonly exports: WebAssembly.Exports;
   readonly thunks: ReturnType<typeof makeThunks>;
+}
+
+export class NativeInstance implements Draft {
+  readonly home: Home;
+  readonly rewritten: Rewritten;
+  readonly shared: boolean;
+  readonly thunks: Draft['thunks'];
   readonly fuel: WebAssembly.Global;
   readonly element: WebAssembly.Global;
+
+  constructor(
+    { home, rewritten, shared, thunks }: Draft,
+    readonly exports: WebAssembly.Exports,
+  ) {
+    this.home = home;
+    this.rewritten = rewritten;
+    this.shared = shared;
+    this.thunks = thunks;
+    this.fuel = exports[ownGlobals.fuel] as WebAssembly.Global;
+    this.element = exports[ownGlobals.element] as WebAssembly.Global;
+    (exports[ownGlobals.self] as WebAssembly.Global).value = home.inst.addr;
+  }
+
+  get inst(): InstanceInst {
+    return this.home.inst;
+  }
 }
 
 /** Whose code a frame of a stack trace is in. */
@@ -69,6 +93,10 @@ export interface HostAnswer {
   readonly thrown: Thrown | undefined;
 }
 
+/** What native code is of that waits for its next store: nothing that anybody may use. */
+const noStore = Object.freeze({}) as Store;
+const noTable = new TableInst({ ref: { heap: 'func', nullable: true }, addr: 'i32', limits: { min: 0n } });
+
 export class NativeStore {
   readonly scratch = theScratch();
   /** Fuel that was used for certain since the last trap. */
@@ -88,10 +116,56 @@ export class NativeStore {
   private readonly mirrors: (TableMirror | undefined)[] = [];
   private readonly wrappers = new Map<string, CallableFunction>();
   private readonly found = new hostWasm.Table({ element: 'anyfunc', initial: 1 });
+  /** Those that its one instance has, as long as nobody asks for another. */
+  private memories: readonly HostMemory[] = [];
 
-  constructor(readonly store: Store) {
-    this.flight = new Flight(store, this.scratch);
-    this.globals = new GlobalMirror(store, this.scratch);
+  constructor(public store: Store) {
+    this.flight = new Flight(this, this.scratch);
+    this.globals = new GlobalMirror(this, this.scratch);
+  }
+
+  // Serving another store
+
+  /** Leaves its store, which is gone, and holds nothing of it any more. */
+  leave(): void {
+    if (this.store.globalsAway === this.globals) this.store.globalsAway = null;
+    this.store = noStore;
+    for (const { home } of this.instances) home.store = noStore;
+    for (const mirror of this.mirrors) mirror?.follow(noTable);
+    this.flight.host = undefined;
+  }
+
+  /** The one module that it is of; undefined where its code sees what is others'. */
+  get sole(): Module | undefined {
+    const [only, ...others] = this.instances;
+    return only !== undefined && others.length === 0 && isClosed(only.inst.module) ? only.inst.module : undefined;
+  }
+
+  /** Whether it can be of the store, which has what its own had as that was made: in particular the memories. */
+  suits(store: Store): boolean {
+    const [{ inst: own }] = this.instances as [NativeInstance];
+    const [inst] = store.instances;
+    return (
+      inst?.module === own.module &&
+      store.instances.length === 1 &&
+      inst.memories.every((addr, i) => store.memories[addr]?.host === this.memories[i]) &&
+      isSame(inst.funcs, own.funcs) &&
+      isSame(inst.globals, own.globals) &&
+      isSame(inst.tables, own.tables) &&
+      this.mirrors.every((mirror, addr) => (mirror?.host.length ?? 0) <= (store.tables[addr] as TableInst).size)
+    );
+  }
+
+  /** Is of a store that it suits from now on, as if it had been made for it. */
+  serve(store: Store): void {
+    const [{ home }] = this.instances as [NativeInstance];
+    this.store = store;
+    home.store = store;
+    home.inst = store.instances[0] as InstanceInst;
+    this.mirrors.forEach((mirror, addr) => {
+      mirror?.follow(store.tables[addr] as TableInst);
+    });
+    this.sure = 0;
   }
 
   /** What a module of a stack trace is. */
@@ -110,30 +184,24 @@ export class NativeStore {
   }
 
   private add(inst: InstanceInst): void {
-    const { module } = inst;
+    const { module, addr } = inst;
     const shared = hasSharedMemory(this.store, inst);
     const form = rewritten(module, shared);
+    const home: Home = { store: this.store, inst };
     const thunks = makeThunks(
-      this.store,
-      inst,
+      home,
       {
         tableChanged: (table) => this.mirrors[table]?.update(),
-        spend: (units) => this.spend(this.instances[inst.addr] as NativeInstance, units),
+        spend: (units) => this.spend(this.instances[addr] as NativeInstance, units),
       },
-      (func) => this.found.set(0, this.lowFunc(func, inst)),
-      this.flight.of((forgo) => this.takeFuel(this.instances[inst.addr] as NativeInstance, forgo)),
+      (func) => this.found.set(0, this.lowFunc(func, home)),
+      this.flight.of((forgo) => this.takeFuel(this.instances[addr] as NativeInstance, forgo)),
     );
-    const draft = { inst, rewritten: form, shared, thunks };
+    const draft = { home, rewritten: form, shared, thunks };
     const imports = this.imports(mainImports(form), draft);
     const { exports } = new hostWasm.Instance(form.compiled, imports);
-    const native: NativeInstance = {
-      ...draft,
-      exports,
-      fuel: exports[ownGlobals.fuel] as WebAssembly.Global,
-      element: exports[ownGlobals.element] as WebAssembly.Global,
-    };
-    (exports[ownGlobals.self] as WebAssembly.Global).value = inst.addr;
-    this.instances.push(native);
+    this.instances.push(new NativeInstance(draft, exports));
+    this.memories = inst.memories.map((memory) => (this.store.memories[memory] as MemoryInst).host);
     this.globals.add(inst, exports);
     this.codes.set(form.name, { module, rewritten: form, rest: undefined });
   }
@@ -182,7 +250,7 @@ export class NativeStore {
 
   private imports(
     entries: readonly ImportEntry[],
-    native: Omit<NativeInstance, 'exports' | 'fuel' | 'element'> & { exports?: WebAssembly.Exports },
+    native: Draft & { exports?: WebAssembly.Exports },
   ): WebAssembly.Imports {
     const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {};
     for (const { module, name } of entries) {
@@ -196,11 +264,12 @@ export class NativeStore {
   private provide(
     module: string,
     name: string,
-    { inst, thunks, exports }: { inst: InstanceInst; thunks: NativeInstance['thunks']; exports?: WebAssembly.Exports },
+    { home, thunks, exports }: Draft & { exports?: WebAssembly.Exports },
   ): unknown {
+    const { inst } = home;
     switch (module) {
       case 'func':
-        return this.lowFunc(inst.funcs[Number(name)] as FuncAddr, inst);
+        return this.lowFunc(inst.funcs[Number(name)] as FuncAddr, home);
       case 'scratch':
         return this.scratch.exports[name];
       case 'thunk':
@@ -208,7 +277,7 @@ export class NativeStore {
       case 'memory':
         return (this.store.memories[inst.memories[Number(name)] as number] as MemoryInst).host;
       case 'table':
-        return name === 'found' ? this.found : this.mirror(inst, Number(name)).host;
+        return name === 'found' ? this.found : this.mirror(home, Number(name)).host;
       case 'global':
         return this.globals.of(inst.globals[Number(name)] as GlobalAddr);
       default:
@@ -216,11 +285,12 @@ export class NativeStore {
     }
   }
 
-  private mirror(inst: InstanceInst, index: number): TableMirror {
+  private mirror(home: Home, index: number): TableMirror {
+    const { inst } = home;
     const addr = inst.tables[index] as TableAddr;
     const known = this.mirrors[addr];
     if (known !== undefined) return known;
-    const owner = isOpenTable(inst.module.context, index) ? undefined : inst;
+    const owner = isOpenTable(inst.module.context, index) ? undefined : home;
     const mirror = new TableMirror(this.store.tables[addr] as TableInst, (func) => this.element(func, owner));
     this.mirrors[addr] = mirror;
     return mirror;
@@ -229,22 +299,22 @@ export class NativeStore {
   // Functions
 
   /** A function in a table: one whose rewritten type says less than its type is none that code finds by itself. */
-  private element(addr: FuncAddr, owner: InstanceInst | undefined): CallableFunction {
+  private element(addr: FuncAddr, owner: Home | undefined): CallableFunction {
     const { params, results } = this.store.funcType(addr);
     if ([...params, ...results].some((type) => typeof type === 'object')) return theMisfit();
     return this.lowFunc(addr, owner);
   }
 
   /** A function in its rewritten form, as an instance sees it, or as all do that have a table. */
-  private lowFunc(addr: FuncAddr, caller: InstanceInst | undefined): CallableFunction {
+  private lowFunc(addr: FuncAddr, caller: Home | undefined): CallableFunction {
     const func = this.store.funcs[addr] as FuncInst;
     if (func.kind === 'host') return this.wrapper(addr, caller);
     const native = this.instances[func.instance.addr] as NativeInstance;
     return (native.exports as Exports)[`f${func.index}`] as unknown as CallableFunction;
   }
 
-  private wrapper(addr: FuncAddr, caller: InstanceInst | undefined): CallableFunction {
-    const key = `${addr} ${caller?.addr}`;
+  private wrapper(addr: FuncAddr, caller: Home | undefined): CallableFunction {
+    const key = `${addr} ${caller?.inst.addr}`;
     const known = this.wrappers.get(key);
     if (known !== undefined) return known;
     const type = this.store.funcType(addr);
@@ -253,13 +323,13 @@ export class NativeStore {
     return wrapper;
   }
 
-  private callHost(addr: FuncAddr, { params, results }: FuncType, only: InstanceInst | undefined): CallHost {
+  private callHost(addr: FuncAddr, { params, results }: FuncType, only: Home | undefined): CallHost {
     const paramSlots = slotsOfAll(params);
     const resultSlots = slotsOfAll(results);
     return (depth, fuel) => {
       const { store, scratch } = this;
       const { stack } = store;
-      const caller = only ?? (store.instances[scratch.asker] as InstanceInst);
+      const caller = only?.inst ?? (store.instances[scratch.asker] as InstanceInst);
       const base = stack.top;
       stack.reserveSlots(base + Math.max(paramSlots, resultSlots));
       copyWords(scratch.words, 0, stack.words, base * 2, paramSlots * 2);
@@ -325,6 +395,22 @@ export class NativeStore {
 export const hasSharedMemory = ({ memories }: Store, inst: InstanceInst): boolean =>
   memories[inst.memories[0] ?? -1]?.shared ?? false;
 
+/** Whether all is its own that code of the module sees, but functions of the host. */
+const isClosed = ({ context }: Module): boolean =>
+  context.importedTables + context.importedMemories + context.importedGlobals + context.importedTags === 0;
+
+const isSame = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((addr, i) => addr === b[i]);
+
+/** To ask the host for them takes as long as making an instance. */
+const importsOf = new WeakMap<HostModule, readonly ImportEntry[]>();
+
 function mainImports({ compiled }: Rewritten): readonly ImportEntry[] {
-  return hostWasm.Module.imports(compiled).map(({ module, name }) => ({ module, name, is: { kind: 'table' } }));
+  const known = importsOf.get(compiled);
+  if (known !== undefined) return known;
+  const found = hostWasm.Module.imports(compiled).map(
+    ({ module, name }): ImportEntry => ({ module, name, is: { kind: 'table' } }),
+  );
+  importsOf.set(compiled, found);
+  return found;
 }

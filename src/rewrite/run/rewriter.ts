@@ -20,6 +20,7 @@ import { isHandled, leastFrameBytes, pointOf } from '../read/shape.ts';
 import { mostElements, supportOf } from '../read/support.ts';
 import { type HostAnswer, hasSharedMemory, type NativeInstance, NativeStore, type Runner } from './native.ts';
 import { nativeStack } from './native-stack.ts';
+import { giveNative, isAtHand, takeNative } from './reserve.ts';
 import { takeSpilled } from './spill.ts';
 import { spareWords } from './thrown.ts';
 import { entryCosts, instructionAfter, instructionBefore, type Place, placesOf, trapOf } from './traps.ts';
@@ -34,7 +35,7 @@ const tracedFrames = 80;
 const stores = new WeakMap<Store, NativeStore>();
 
 function nativeOf(store: Store): NativeStore {
-  const native = stores.get(store) ?? new NativeStore(store);
+  const native = stores.get(store) ?? takeNative(store) ?? new NativeStore(store);
   stores.set(store, native);
   return native;
 }
@@ -429,9 +430,15 @@ export const canRun = (store: Store): boolean =>
 export const isHandy = ({ tables }: Store): boolean =>
   tables.every(({ type, size }) => size <= mostElements || hierarchyOf(type.ref) !== 'func');
 
+/** What native code of the store takes before it runs: an instance of the host's, or one that is at hand. */
+export type Entry = 'made' | 'at hand' | 'there';
+
+export const entryOf = (store: Store): Entry => (stores.has(store) ? 'there' : isAtHand(store) ? 'at hand' : 'made');
+
 /** Bytes of code that are not rewritten yet, and can be as far as that is known. */
-export function bytesToRewrite(module: Module): number {
-  if (isRewritten(module) || told.has(module)) return 0;
+export function bytesToRewrite(store: Store, inst: InstanceInst): number {
+  const { module } = inst;
+  if (isRewritten(module, hasSharedMemory(store, inst)) || told.has(module)) return 0;
   const { funcs } = module.syntax;
   return (funcs.at(-1)?.body.end ?? 0) - (funcs[0]?.entry ?? 0);
 }
@@ -440,13 +447,13 @@ export function bytesToRewrite(module: Module): number {
 const asked = new WeakSet<Module>();
 
 /** Bytes of code that the cache may have rewritten, or that came along so. */
-export const bytesToRecall = (module: Module): number =>
-  mayBeKept(module) && !asked.has(module) ? bytesToRewrite(module) : 0;
+export const bytesToRecall = (store: Store, inst: InstanceInst): number =>
+  mayBeKept(inst.module) && !asked.has(inst.module) ? bytesToRewrite(store, inst) : 0;
 
 /** Takes what is kept of a store's code. */
 export function recallAll(store: Store): void {
   for (const inst of store.instances) {
-    if (bytesToRecall(inst.module) === 0) continue;
+    if (bytesToRecall(store, inst) === 0) continue;
     asked.add(inst.module);
     recall(inst.module, hasSharedMemory(store, inst));
   }
@@ -480,4 +487,10 @@ function examine(module: Module, shared: boolean): string | undefined {
 export const rewriter: Engine = {
   supports,
   run: (store, floor, budget, host, thrown) => new Run(store, floor, budget, host).run(thrown),
+  letGo(store) {
+    const native = stores.get(store);
+    if (native === undefined) return;
+    stores.delete(store);
+    giveNative(native);
+  },
 };

@@ -16,7 +16,7 @@ export class Flight {
   host: Thrown | undefined;
 
   constructor(
-    private readonly store: Store,
+    private readonly home: { readonly store: Store },
     private readonly scratch: Scratch,
   ) {}
 
@@ -31,22 +31,23 @@ export class Flight {
 
   /** What it carries is in the scratch memory. */
   private make(tag: TagAddr): number {
-    const { stack } = this.store;
-    const { slotWords } = shapeOf((this.store.tags[tag] as TagInst).type);
+    const { store } = this.home;
+    const { stack } = store;
+    const { slotWords } = shapeOf((store.tags[tag] as TagInst).type);
     const base = stack.top * 2;
     stack.reserveSlots(stack.top + slotWords / 2);
     stack.words.set(this.scratch.words.subarray(0, slotWords), base);
-    return newException(this.store, tag, base);
+    return newException(store, tag, base);
   }
 
   private start(exception: number, takeFuel: (forgo: boolean) => number): void {
     this.host = undefined;
-    this.scratch.held = takeFuel(!this.store.heap.hasRoom(spareWords));
+    this.scratch.held = takeFuel(!this.home.store.heap.hasRoom(spareWords));
     this.scratch.thrown = exception;
   }
 
   private catch(tag: TagAddr): boolean {
-    const { heap } = this.store;
+    const { heap } = this.home.store;
     const { thrown, words } = this.scratch;
     if (heap.tag(thrown) !== tag) return false;
     heap.getFields(thrown, heap.shape(thrown), words, 0);

@@ -1,0 +1,148 @@
+// Short jobs that are sent off together: which do, and what comes back of each. Here is the main thread's side; what a batch is
+// tells told/batch.ts. All that a thread can be asked for while it has a batch is to give back what it has (`Threads.rest`):
+// each job then goes on, is saved or is dropped by itself.
+
+import { Known } from '../line/known.ts';
+import type { Scheduler } from '../line/scheduler.ts';
+import type { ThreadId, Ticket } from '../line/ticket.ts';
+import { type BatchOrder, type BatchReply, type Plain, reportFields } from '../told/batch.ts';
+import { clock, type Reply } from '../told/protocol.ts';
+import type { SliceReport } from '../told/stats.ts';
+import type { Run } from './run.ts';
+import type { Lost, Threads } from './threads.ts';
+
+/** What the pool is told. */
+interface Events {
+  /** There may be jobs to send off. */
+  pump(): void;
+  /** The job is on a thread; where it was before. */
+  running(run: Run, before: ThreadId | undefined): void;
+  /** The job's slice has ended; or its call, which has returned plain values. */
+  replied(run: Run, reply: Reply, thread: ThreadId): void;
+  returned(run: Run, values: readonly Plain[], report: SliceReport, thread: ThreadId): void;
+  lost(run: Run, lost: Lost): void;
+  /** The job was not begun, and may be asked for something else meanwhile. */
+  waits(run: Run): void;
+}
+
+export class Batches {
+  private readonly known = new Known();
+  private isSoon = false;
+
+  constructor(
+    private readonly scheduler: Scheduler<Run | Ticket>,
+    private readonly threads: Threads,
+    private readonly sliceMs: number,
+    private readonly events: Events,
+  ) {}
+
+  /** How many jobs of a call are sent off together: 0 where that is not known, or one is long. */
+  together(call: string): number {
+    return this.known.together(call);
+  }
+
+  /** A job has been lined up: true where it waits until others of this turn of the event loop are, too. */
+  delays(run: Run): boolean {
+    const { short: call } = run;
+    if (call === undefined || this.known.together(call) === 0) return false;
+    if (!this.isSoon) setImmediate(() => this.begin());
+    this.isSoon = true;
+    return true;
+  }
+
+  private begin(): void {
+    this.isSoon = false;
+    this.events.pump();
+  }
+
+  /** A new job: its first slice is as those of others were. */
+  pace(run: Run): void {
+    const { beginsWith } = run;
+    if (beginsWith !== undefined) run.fuel = this.known.fuel(beginsWith);
+  }
+
+  /** The job's slice has ended, whose first that was if it is still as it began. */
+  saw(run: Run, isDone: boolean, { charged, guestMs }: SliceReport): void {
+    const { beginsWith } = run;
+    if (beginsWith !== undefined) this.known.saw(beginsWith, isDone, run.fuel, charged, guestMs, this.sliceMs);
+  }
+
+  /** A job is to be sent off: takes others that go along out of the line. Undefined where it goes as a slice. */
+  gather(run: Run, thread: ThreadId): readonly Run[] | undefined {
+    const { short: call } = run;
+    const most = call === undefined ? 0 : this.known.together(call);
+    if (most === 0) return undefined;
+    const share = Math.ceil((this.scheduler.queued + 1) / (this.scheduler.idling + 1));
+    const goesAlong = (other: Run | Ticket) => 'short' in other && other.short === call;
+    return [run, ...(this.scheduler.more(thread, Math.min(most, share) - 1, goesAlong) as Run[])];
+  }
+
+  async send(runs: readonly Run[], thread: ThreadId): Promise<void> {
+    const [{ id, spec }] = runs as readonly [Run];
+    for (const run of runs) {
+      const before = run.lastThread;
+      run.status = 'running';
+      run.lastThread = thread;
+      run.inBatch = true;
+      this.events.running(run, before);
+    }
+    const { warm, ...part } = this.threads.partFor(thread, spec.modules, id, true);
+    const jobs = runs.map((run) => run.batched());
+    const order: BatchOrder = { ...part, kind: 'batch', jobs, sliceMs: this.sliceMs, sentAt: clock() };
+    const sentAt = performance.now();
+    const reply = await this.threads.runBatch(thread, order);
+    const slices = (performance.now() - sentAt) / this.sliceMs;
+    this.scheduler.release(thread);
+    for (const run of runs) {
+      this.scheduler.charge(run, slices / runs.length);
+      run.inBatch = false;
+      clearTimeout(run.grace);
+      run.grace = undefined;
+    }
+    if ('lost' in reply) this.lost(runs, reply);
+    else this.replied(runs, reply, thread);
+    this.events.pump();
+  }
+
+  /**
+   * The thread died of the job that it had begun last. What others before it came to was not told: they begin anew, which
+   * nobody can see, as no code of the host's has run for them.
+   */
+  private lost(runs: readonly Run[], lost: Lost): void {
+    runs.forEach((run, i) => {
+      this.events.lost(run, { ...lost, begun: lost.begun && i === lost.at });
+    });
+  }
+
+  private replied(runs: readonly Run[], { ends, reports, compiled, sentAt }: BatchReply, thread: ThreadId): void {
+    const [{ spec }] = runs as readonly [Run];
+    this.threads.compiled(thread, compiled, spec.modules);
+    runs.forEach((run, i) => {
+      const end = ends[i];
+      const report = reportAt(reports, i, sentAt);
+      if (end === undefined) this.putBack(run);
+      else if ('kind' in end) this.events.replied(run, { end, compiled: [], report }, thread);
+      else this.events.returned(run, end, report, thread);
+    });
+  }
+
+  private putBack(run: Run): void {
+    if (run.ended) return;
+    if (run.isToBeSaved) return this.events.waits(run);
+    run.status = 'queued';
+    this.scheduler.putBack(run);
+  }
+}
+
+function reportAt(reports: Float64Array, i: number, sentAt: number): SliceReport {
+  const at = i * reportFields.length;
+  const field = (name: (typeof reportFields)[number]) => reports[at + reportFields.indexOf(name)] as number;
+  return {
+    charged: field('charged'),
+    paid: field('paid'),
+    memory: field('memory'),
+    guestMs: field('guestMs'),
+    movingMs: field('movingMs'),
+    sentAt,
+  };
+}
