@@ -50,6 +50,8 @@ export class MemoryInst {
   private madeCells: Cells | undefined;
   /** Others may hold the host's memory too. */
   private lent = false;
+  /** Waits at it that the host awaits. */
+  private waits = 0;
   /** Whoever holds the buffer may resize it. */
   private resizable = false;
 
@@ -167,10 +169,19 @@ export class MemoryInst {
     return { type, memory: this.host };
   }
 
+  /** The host awaits a wait at it, until that is over: who waits is in the host's list, whoever has the memory by then. */
+  isWaitedFor(until: Promise<unknown>): void {
+    const over = () => {
+      this.waits--;
+    };
+    this.waits++;
+    until.then(over, over);
+  }
+
   /** Whether `release` leaves the host's memory for another one. */
   get isReusable(): boolean {
     const { byteLength } = this.host.buffer;
-    const isHeld = this.lent || (this.seen && this.shared);
+    const isHeld = this.lent || this.waits > 0 || (this.seen && this.shared);
     return !isHeld && !this.budget.ownMaxima && byteLength <= bounds.spareMemory;
   }
 
@@ -182,12 +193,32 @@ export class MemoryInst {
     this.budget.used -= this.size;
     if (this.seen && !this.shared) this.host.grow(0);
     if (this.isReusable) giveBack(this.host);
+    else gone(this.host);
+    this.let();
   }
 
   /** Lets go of the memory without giving it back: another thread has it now. */
   forget(): void {
     this.budget.used -= this.size;
+    gone(this.host);
+    this.let();
   }
+
+  /** Whoever has kept this reaches nothing by it. */
+  private let(): void {
+    this.buffer = nothing;
+    this.bytes = new Uint8Array(nothing);
+    this.view = new DataView(nothing);
+    this.madeCells = undefined;
+  }
+}
+
+const nothing = new ArrayBuffer(0);
+
+/** Told of each memory of the host's that no other one of this thread will get. */
+let gone: (host: HostMemory) => void = () => {};
+export function whenMemoryIsGone(told: typeof gone): void {
+  gone = told;
 }
 
 /** What newer hosts' memories have. */
@@ -229,7 +260,7 @@ function giveBack(host: HostMemory): void {
   const { byteLength } = host.buffer;
   spare.push(host);
   spareBytes += byteLength;
-  while (spare.length > bounds.spareMemoryCount || spareBytes > bounds.spareMemories) takeSpare(0);
+  while (spare.length > bounds.spareMemoryCount || spareBytes > bounds.spareMemories) gone(takeSpare(0));
 }
 
 function takeSpare(i: number): HostMemory {
@@ -254,7 +285,9 @@ function takeBack(shared: boolean, pages: number): HostMemory | undefined {
   const host = takeSpare(i);
   clear(host);
   const missing = pages - host.buffer.byteLength / hostPage;
-  return missing === 0 || grownHost(host, missing) ? host : undefined;
+  if (missing === 0 || grownHost(host, missing)) return host;
+  gone(host);
+  return undefined;
 }
 
 /**
@@ -292,7 +325,7 @@ function newHost(initial: number, shared: boolean, size: number, maximum: number
     return hostMemory(initial, shared, maximum);
   } catch {
     // The host has collected its garbage by now, where it can; what stands in reserve was none.
-    spare.length = 0;
+    for (const host of spare.splice(0)) gone(host);
     spareBytes = 0;
     collectHost?.();
   }

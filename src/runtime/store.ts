@@ -148,6 +148,8 @@ export class Store implements RefHome {
   hostDepth = 0;
   /** It is counted among those of its modules (vm/heat.ts). */
   isCounted = false;
+  /** Of the fuel that it has used, what has been noted. */
+  notedFuel = 0;
   readonly memoryBudget: MemoryBudget;
   readonly heap: Heap;
 

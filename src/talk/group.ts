@@ -196,6 +196,11 @@ export class Group {
     return this.parts.turns.fuelUsed;
   }
 
+  /** Whether a member can go on. @hidden */
+  get isReady(): boolean {
+    return this.parts.turns.isReady;
+  }
+
   /** Until a member can go on that waits now. @hidden */
   news(): Promise<void> {
     return this.parts.turns.news();

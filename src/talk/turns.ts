@@ -118,9 +118,13 @@ export class Turns implements CallsOf, Seat {
     }
   }
 
+  get isReady(): boolean {
+    return this.first < this.ready.length;
+  }
+
   /** Until a member can go on, or may have ended. */
   news(): Promise<void> {
-    if (this.first < this.ready.length || this.failure !== undefined) return Promise.resolve();
+    if (this.isReady || this.failure !== undefined) return Promise.resolve();
     return new Promise<void>((resolve) => {
       this.ring = resolve;
     });

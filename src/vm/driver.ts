@@ -48,6 +48,10 @@ export class Driver {
   private asked: { readonly pending: PendingCall; readonly answered: Promise<void> } | null = null;
   /** The wait that is awaited. */
   private awaited: { readonly wait: PendingWait; readonly ended: Promise<void> } | null = null;
+  /** The VM is gone, or has another body: whoever has kept something of it gets nowhere. */
+  private isGone = false;
+  /** Runs that are under way, within each other. */
+  private runs = 0;
   /** What the next run ends with. */
   private failure: WasboxError | null = null;
 
@@ -74,8 +78,19 @@ export class Driver {
     this.awaited = null;
   }
 
+  /** Code of the VM, or a host function of it, is running. */
+  get isRunning(): boolean {
+    return this.runs > 0 || this.store.hostDepth > 0;
+  }
+
+  /** The VM is somewhere else: nothing of it runs here any more. */
+  leave(): void {
+    this.isGone = true;
+  }
+
   /** The VM is gone, all but the store's memories. */
   letGo(): void {
+    this.leave();
     this.engine.letGo?.(this.store);
   }
 
@@ -120,6 +135,7 @@ export class Driver {
   /** A call to its end, on top of whatever is suspended. It cannot wait. A host function sees the `caller`. */
   invoke(func: FuncAddr, args: readonly Value[], caller?: InstanceInst): Value[] {
     const { store } = this;
+    if (this.isGone) throw new UsageError('the VM is gone: it was disposed of, sent away, or set back');
     const { stack } = store;
     const { depth, top } = stack;
     return onTop(store, () => {
@@ -232,6 +248,7 @@ export class Driver {
     const memory = store.memories[wait.memory] as MemoryInst;
     leave(memory, wait);
     const { async, value } = waitAtHost(memory, wait);
+    if (async) memory.isWaitedFor(value);
     // What the cell held has changed since: whoever did that has notified, or will.
     if (!async) return this.endWait(value === 'not-equal' ? waitResults.woken : waitResults.timedOut);
     const ended = new Promise<void>((resolve) => {
@@ -317,11 +334,13 @@ export class Driver {
   private guarded<T>(floor: number, top: number, mayWait: boolean, act: () => T): T {
     const outer = this.port.mayWait;
     this.port.mayWait = mayWait;
+    this.runs++;
     try {
       return act();
     } catch (error) {
       return this.unwind(error, floor, top);
     } finally {
+      this.runs--;
       this.port.mayWait = outer;
     }
   }

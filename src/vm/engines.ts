@@ -6,7 +6,7 @@ import { canEnter, canRun, isHandy, rewriter } from '../rewrite/run/rewriter.ts'
 import type { Budget, Engine, HostPort, Stop, Thrown } from '../runtime/engine.ts';
 import type { Store } from '../runtime/store.ts';
 import { oneOf } from '../spec/options.ts';
-import { noteUse, untilHot } from './heat.ts';
+import { beginUse, noteUse, untilHot } from './heat.ts';
 
 export { heat } from './heat.ts';
 
@@ -36,32 +36,48 @@ function toSafePoint(store: Store, floor: number, budget: Budget, host: HostPort
   return native.run(store, floor, { ...budget, fuel: budget.fuel - (paid(store) - before) }, host);
 }
 
+/** What is interpreted at the least before it is asked again whether native code is worth its while, in units of fuel. */
+const leastPart = 1000;
+
 /** Interprets what is short, and goes on natively, where all of the VM's code can be, with what is long. */
 const auto: Engine = {
   supports: () => true,
   run(store, floor, budget, host, thrown) {
     if (budget.steps !== undefined) return interpreter.run(store, floor, budget, host, thrown);
-    const cold = untilHot(store);
-    if (cold <= 0)
-      return counted(isHandy(store) && canRun(store) ? native : interpreter, store, floor, budget, host, thrown);
-    const fuel = cold + store.debt;
-    if (budget.fuel <= fuel) return counted(interpreter, store, floor, budget, host, thrown);
-    const before = paid(store);
-    const stop = counted(interpreter, store, floor, { ...budget, fuel }, host, thrown);
-    if (stop !== 'fuel') return stop;
-    return auto.run(store, floor, { ...budget, fuel: budget.fuel - (paid(store) - before) }, host);
+    let left = budget.fuel;
+    for (let first = thrown; ; first = undefined) {
+      const cold = untilHot(store);
+      const part = cold <= 0 ? left : Math.max(cold, leastPart) + store.debt;
+      const engine = cold <= 0 && isHandy(store) && canRun(store) ? native : interpreter;
+      if (part >= left) return counted(engine, store, floor, { ...budget, fuel: left }, host, first);
+      const before = paid(store);
+      const stop = partly(store, left, floor, { ...budget, fuel: part }, host, first);
+      if (stop !== 'fuel') return stop;
+      left -= paid(store) - before;
+    }
   },
   letGo: (store) => rewriter.letGo?.(store),
 };
 
+/** Interprets a part of what was granted: what was charged beyond the part is no debt, as far as `granted` goes. */
+function partly(store: Store, granted: number, ...how: How): Stop {
+  const before = paid(store);
+  let stop: Stop | undefined;
+  try {
+    stop = counted(interpreter, store, ...how);
+    return stop;
+  } finally {
+    if (stop !== 'fuel') store.debt = Math.max(0, store.debt - (granted - (paid(store) - before)));
+  }
+}
+
 /** Runs on that engine, and notes how much was used. */
 function counted(engine: Engine, store: Store, ...how: How): Stop {
-  const before = store.fuelUsed;
+  beginUse(store);
   try {
     return engine.run(store, ...how);
   } finally {
-    // What an inner run used is counted with the one around it.
-    if (store.hostDepth === 0) noteUse(store, store.fuelUsed - before);
+    noteUse(store);
   }
 }
 type How = [floor: number, budget: Budget, host: HostPort, thrown?: Thrown];

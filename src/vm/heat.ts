@@ -29,16 +29,26 @@ interface Past {
 }
 const pasts = new WeakMap<Module, Past>();
 
-/** The store has used fuel. */
-export function noteUse(store: Store, fuel: number): void {
-  const isNew = !store.isCounted;
+/** The store is about to use fuel. */
+export function beginUse(store: Store): void {
+  // It may have been made with some, and been set back.
+  if (!store.isCounted || store.notedFuel > store.fuelUsed) store.notedFuel = store.fuelUsed;
+  if (store.isCounted) return;
   store.isCounted = true;
-  for (const { module } of store.instances) {
-    const past = pasts.get(module) ?? { stores: 0, fuel: 0 };
-    if (isNew) past.stores++;
-    past.fuel += fuel;
-    pasts.set(module, past);
-  }
+  for (const { module } of store.instances) pastOf(module).stores++;
+}
+
+/** What the store has used since is noted, that of calls from host functions as soon as they are over. */
+export function noteUse(store: Store): void {
+  const fuel = Math.max(0, store.fuelUsed - store.notedFuel);
+  store.notedFuel = store.fuelUsed;
+  for (const { module } of store.instances) pastOf(module).fuel += fuel;
+}
+
+function pastOf(module: Module): Past {
+  const past = pasts.get(module) ?? { stores: 0, fuel: 0 };
+  pasts.set(module, past);
+  return past;
 }
 
 /** The least that is so of a module of the store. */

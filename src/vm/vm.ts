@@ -446,6 +446,7 @@ export class VM implements Runner {
     this.checkSavable('send');
     const sent = sendStore(this.store, this.driver.port.saveStates('send'));
     this.driver.port.dispose();
+    this.driver.leave();
     this.gone = 'sent away';
     return sent;
   }
@@ -509,8 +510,9 @@ export class VM implements Runner {
   }
 
   private checkNoHost(act: string): void {
-    if (this.body !== undefined && this.body.store.hostDepth > 0)
-      throw new UsageError(`${act}: a host function of the VM is running`);
+    if (this.body === undefined || !this.body.driver.isRunning) return;
+    const what = this.body.store.hostDepth > 0 ? 'a host function of the VM' : 'the VM';
+    throw new UsageError(`${act}: ${what} is running`);
   }
 
   private checkRunnable(): void {

@@ -19,6 +19,8 @@ import type { Wishes } from './wishes.ts';
 /** How a slice of the group may be lost until it is given up, one after the other. */
 const mostDeaths = 3;
 
+const noImports: ReadonlyMap<string, MemberImports> = new Map();
+
 export type RunEnd = { readonly status: 'ended' } | { readonly status: 'suspended'; readonly reason: Interruption };
 
 /** What a group is made of on the main thread. */
@@ -188,7 +190,8 @@ export class GroupDriver implements PlacedWork {
       this.isKept && this.places.isUneven(thread) ? 'give' : copies > 0 || mayRetry ? 'copy' : 'keep';
     const from: GroupTask['from'] = this.isKept ? 'kept' : (this.state ?? 'new');
     const mayRun = this.running !== undefined && this.stopping === undefined;
-    const about = { group: number, from, options, services, imports: this.imports };
+    const imports = typeof from === 'object' ? this.imports : noImports;
+    const about = { group: number, from, options, services, imports };
     const task = { ...about, ...wishes.order(first?.mark), answers, mayRun, at };
     const reply = await threads.runGroup(thread, task, [...this.modules.values()]);
     clearTimeout(this.grace);
@@ -202,7 +205,8 @@ export class GroupDriver implements PlacedWork {
     const { threads } = this.places;
     const thread = this.thread as ThreadId;
     const look = () => {
-      if (threads.stageOf(thread) === stages.sent) this.grace = setTimeout(look, this.parts.grace);
+      // Saving has its own time.
+      if (threads.stageOf(thread) !== stages.begun) this.grace = setTimeout(look, this.parts.grace);
       else threads.kill(thread);
     };
     this.places.rest(this);

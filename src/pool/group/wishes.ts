@@ -25,6 +25,7 @@ export class Wishes {
   /** By number, in order. */
   private readonly acts = new Map<number, NumberedAct>();
   private readonly sends = new Map<number, SendOrder>();
+  private lastSend = 0;
   /** How many sends there are of each end. */
   private readonly sending = new Map<EndId, number>();
   private readonly waiting = new Map<number, Deferred<unknown>>();
@@ -35,6 +36,10 @@ export class Wishes {
   private returns: NumberedAct[] = [];
   /** Sends of the slice that is under way; and why some of them were given up since. */
   private readonly underWay = new Set<number>();
+  /** What is wanted from this number on came after the slice was told what to do. */
+  private told = 0;
+  /** Ends of which nothing was sent in the last slice that tried. */
+  private readonly full = new Set<EndId>();
   private readonly givenUp = new Map<number, unknown>();
 
   constructor(
@@ -63,6 +68,7 @@ export class Wishes {
   send(end: EndId, bytes: Uint8Array, ends: readonly EndId[], signal: Signal | undefined): Promise<unknown> {
     const order = { number: this.next++, end, bytes, ends };
     this.sends.set(order.number, order);
+    this.lastSend = order.number;
     this.sending.set(end, (this.sending.get(end) ?? 0) + 1);
     const sent = this.waitFor(order.number);
     if (signal === undefined) return sent;
@@ -146,6 +152,7 @@ export class Wishes {
   order(mark = Number.POSITIVE_INFINITY): Pick<GroupTask, 'acts' | 'sends' | 'wants'> {
     const acts = [...this.returns, ...[...this.acts.values()].filter(({ number }) => number < mark)];
     const sends = this.nextSends(mark);
+    this.told = Math.min(mark, this.next);
     this.underWay.clear();
     for (const { number } of sends) this.underWay.add(number);
     return { acts, sends, wants: [...this.wants].map(([end, { length }]) => [end, length]) };
@@ -158,7 +165,8 @@ export class Wishes {
       if (order.number >= mark || next.length === most.ofAll) break;
       const { end, bytes: message } = order;
       const { messages, bytes } = taken.get(end) ?? { messages: 0, bytes: 0 };
-      const isTaken = messages === 0 || (messages < most.messages && bytes + message.length <= most.bytes);
+      const mostOfIt = this.full.has(end) ? 1 : most.messages;
+      const isTaken = messages === 0 || (messages < mostOfIt && bytes + message.length <= most.bytes);
       // Behind one that has to wait, all of its end wait.
       taken.set(end, { messages: isTaken ? messages + 1 : most.messages, bytes: bytes + message.length });
       if (isTaken) next.push(order);
@@ -170,7 +178,7 @@ export class Wishes {
 
   took(done: readonly Done[], received: readonly FromPort[]): Left {
     const before = this.sends.size;
-    const hasLeftOut = before > this.underWay.size;
+    this.noteFull(done);
     this.underWay.clear();
     for (const each of done) this.settle(each);
     for (const [number, reason] of this.givenUp) {
@@ -180,7 +188,15 @@ export class Wishes {
     this.givenUp.clear();
     for (const each of received) this.arrived(each);
     const isMoving = this.sends.size < before || received.length > 0;
-    return { goesOn: this.sends.size > 0 && (hasLeftOut || isMoving), returns: this.returns.length > 0 };
+    const isNew = this.lastSend >= this.told;
+    const goesOn = this.acts.size > 0 || (this.sends.size > 0 && (isNew || isMoving));
+    return { goesOn, returns: this.returns.length > 0 };
+  }
+
+  private noteFull(done: readonly Done[]): void {
+    this.full.clear();
+    for (const number of this.underWay) this.full.add(this.sends.get(number)?.end as EndId);
+    for (const { number } of done) this.full.delete(this.sends.get(number)?.end as EndId);
   }
 
   private settle(done: Done): void {

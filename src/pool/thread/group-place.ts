@@ -149,14 +149,17 @@ export class PlacedGroup {
     if (task.answers.length > 0 || Date.now() >= this.until) await later();
     const traffic = new Traffic(this.ends, task);
     const pause = shared.pause.subarray(task.slot, task.slot + 1);
-    const end = await this.turns(traffic, bell, pause, task.mayRun);
+    const came = await this.turns(traffic, bell, pause, task.mayRun);
     const received = traffic.received();
+    Atomics.store(shared.stage, task.slot, stages.stopped);
+    const state = task.at === 'keep' ? undefined : this.state();
+    // To be saved, members may have gone on, and ended.
     await undefined;
+    const end: GroupEnd = came.kind === 'idle' && task.mayRun && group.isReady ? { kind: 'rested' } : came;
     return {
-      ...{ end, received, done: [...done, ...traffic.done] },
+      ...{ end, received, done: [...done, ...traffic.done], state },
       ...{ calls: this.services.made(), ended: this.ended.splice(0) },
-      ...{ state: task.at === 'keep' ? undefined : this.state(), fuel: group.fuelUsed - fuel },
-      compiled: newCode(task),
+      ...{ fuel: group.fuelUsed - fuel, compiled: newCode(task) },
     };
   }
 

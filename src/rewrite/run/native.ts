@@ -130,9 +130,35 @@ export class NativeStore {
   leave(): void {
     if (this.store.globalsAway === this.globals) this.store.globalsAway = null;
     this.store = noStore;
-    for (const { home } of this.instances) home.store = noStore;
+    for (const { home } of this.instances) {
+      home.store = noStore;
+      home.inst = { ...home.inst, elems: [] };
+    }
     for (const mirror of this.mirrors) mirror?.follow(noTable);
     this.flight.host = undefined;
+  }
+
+  /** Whether a table that it shows has more elements than one of a new store, which it cannot show any more. */
+  get hasGrown(): boolean {
+    const { tables } = this.store;
+    return this.mirrors.some(
+      (mirror, addr) => (mirror?.host.length ?? 0) > Number((tables[addr] as TableInst).type.limits.min),
+    );
+  }
+
+  /** Elements of all tables that it shows. */
+  get elements(): number {
+    return this.mirrors.reduce((sum, mirror) => sum + (mirror?.host.length ?? 0), 0);
+  }
+
+  /** Instances of the host's, continuations included. */
+  get instanceCount(): number {
+    return this.instances.length + this.rests.size;
+  }
+
+  /** Whether its code is linked with the memory. */
+  holds(memory: HostMemory): boolean {
+    return this.memories.includes(memory);
   }
 
   /** The one module that it is of; undefined where its code sees what is others'. */

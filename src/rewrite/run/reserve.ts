@@ -2,7 +2,7 @@
 // than most short calls. One is of use only with the memories that it was made with, which are given back with it.
 
 import { bounds } from '../../runtime/bounds.ts';
-import type { MemoryInst } from '../../runtime/memory.ts';
+import { type MemoryInst, whenMemoryIsGone } from '../../runtime/memory.ts';
 import type { Store } from '../../runtime/store.ts';
 import type { NativeStore } from './native.ts';
 
@@ -21,17 +21,20 @@ export const spareNatives = (): { count: number; bytes: number } => ({ count: sp
 /** What the host is taken to need for an instance, and for each of its functions. */
 const instanceBytes = 16_384;
 const functionBytes = 256;
+/** Likewise for an element of a table, as the host has it and as it is shown. */
+const elementBytes = 64;
 
 /** Whether a memory will be given to the next one of its module: it is as small as at first. */
 const comesBack = ({ isReusable, pages, type }: MemoryInst): boolean => isReusable && pages === Number(type.limits.min);
 
 /** The store is gone: what is its own may serve another one, unless somebody else holds it. */
 export function giveNative(native: NativeStore): void {
-  const { sole, store } = native;
+  const { sole, store, hasGrown, elements, instanceCount } = native;
   native.leave();
-  if (sole === undefined || !store.memories.every(comesBack)) return;
-  const functions = instanceBytes + functionBytes * sole.context.funcs.length;
-  const bytes = store.memories.reduce((sum, { buffer }) => sum + buffer.byteLength, functions);
+  if (sole === undefined || hasGrown || !store.memories.every(comesBack)) return;
+  const functions = instanceBytes * instanceCount + functionBytes * sole.context.funcs.length;
+  const rest = functions + elementBytes * elements;
+  const bytes = store.memories.reduce((sum, { buffer }) => sum + buffer.byteLength, rest);
   spare.push({ native, bytes });
   spareBytes += bytes;
   while (spareBytes > bounds.spareNatives || spare.length > bounds.spareNativeCount) remove(0);
@@ -42,6 +45,11 @@ function remove(i: number): NativeStore {
   spareBytes -= bytes;
   return native;
 }
+
+// A memory that its next VM has grown, lent or sent away comes back to nobody: what is linked with it would only hold it.
+whenMemoryIsGone((host) => {
+  for (let i = spare.length - 1; i >= 0; i--) if (spare[i]?.native.holds(host)) remove(i);
+});
 
 /** Whether there is one for the store. */
 export const isAtHand = (store: Store): boolean => spare.some(({ native }) => native.suits(store));
