@@ -104,8 +104,30 @@ const keeper = (table: string, memory: string, start: string) => `
   (func (export "run") (param i32) (result i32)
     (loop (br_if 0 (i32.gt_s (local.tee 0 (i32.sub (local.get 0) (i32.const 1))) (i32.const 0)))) (local.get 0))`;
 const calls = [
-  'global', 'memory', 'last', 'beyond', 'call', 'set', 'unset', 'misfit', 'hostref', 'init', 'drop', 'ref', 'extern',
-  'next', 'later', 'grow', 'widen', 'spread', 'catch', 'throw', 'trap', 'deep', 'descend', 'run',
+  'global',
+  'memory',
+  'last',
+  'beyond',
+  'call',
+  'set',
+  'unset',
+  'misfit',
+  'hostref',
+  'init',
+  'drop',
+  'ref',
+  'extern',
+  'next',
+  'later',
+  'grow',
+  'widen',
+  'spread',
+  'catch',
+  'throw',
+  'trap',
+  'deep',
+  'descend',
+  'run',
 ];
 
 type Random = (below: number) => number;
@@ -136,7 +158,10 @@ const given: VmOptions[] = [
 
 /** Leaves data everywhere, and ends somehow. */
 function leaveBehind(module: Module, random: Random): void {
-  const options = { engine: (['native', 'native', 'auto', 'interpreter'] as const)[random(4)], ...given[random(given.length)] } as VmOptions;
+  const options = {
+    engine: (['native', 'native', 'auto', 'interpreter'] as const)[random(4)],
+    ...given[random(given.length)],
+  } as VmOptions;
   const imports = importsOf(1000 + random(5));
   let vm = new VM(options);
   try {
@@ -157,21 +182,44 @@ function leaveBehind(module: Module, random: Random): void {
       case 2:
         return void attempt(() => instance.memory('m').grow(1));
       case 3:
-        return void attempt(() => instance.table('t').set(random(4), instance.func(calls[random(calls.length)] as string)));
+        return void attempt(() =>
+          instance.table('t').set(random(4), instance.func(calls[random(calls.length)] as string)),
+        );
       case 4:
         return void attempt(() => instance.table('t').grow(2, func));
       case 5:
         return void attempt(() => instance.table('x').set(0, { secret: 1 } as unknown as Value));
       case 6:
-        return void attempt(() => { instance.global('r').value = func; instance.global('e').value = 'secret' as unknown as Value; instance.global('l').value = 0x5ec2e75ec2e7n; });
+        return void attempt(() => {
+          instance.global('r').value = func;
+          instance.global('e').value = 'secret' as unknown as Value;
+          instance.global('l').value = 0x5ec2e75ec2e7n;
+        });
       case 7:
-        return void attempt(() => { const s = vm.save(); vm.rewind(s); });
+        return void attempt(() => {
+          const s = vm.save();
+          vm.rewind(s);
+        });
       case 8:
         return void attempt(() => vm.park());
       case 9:
-        return void attempt(() => { const fork = vm.fork(); attempt(() => fork.run({ fuel: 300 })); attempt(() => fork.invoke(fork.instance(0).func('global'), [3])); fork.dispose(); });
+        return void attempt(() => {
+          const fork = vm.fork();
+          attempt(() => fork.run({ fuel: 300 }));
+          attempt(() => fork.invoke(fork.instance(0).func('global'), [3]));
+          fork.dispose();
+        });
       case 10:
-        return void attempt(() => { const bytes = vm.save().encode(); vm.dispose(); vm = VM.restore(bytes, { modules: [module], imports, ...options, engine: random(2) ? 'native' : 'interpreter' }); });
+        return void attempt(() => {
+          const bytes = vm.save().encode();
+          vm.dispose();
+          vm = VM.restore(bytes, {
+            modules: [module],
+            imports,
+            ...options,
+            engine: random(2) ? 'native' : 'interpreter',
+          });
+        });
       default: {
         if (vm.status === 'idle') vm.start(func, [random(60)]);
         attempt(() => vm.run({ fuel: random(2) ? 20 + random(200) : 1e6 }));
@@ -267,9 +315,8 @@ const collected = async (): Promise<void> => {
   }
 };
 
-test.serial('memory that others have grown is not kept by native code of another module', async (t) => {
-  const small = await fresh('(memory 1) (func (export "run"))');
-  const greedy = await fresh('(memory 1) (func (export "run") (drop (memory.grow (i32.const 200))))');
+/** A memory that native code of one module has run in, and that a VM of another has grown: both VMs are gone. */
+function grownByOther(t: ExecutionContext, small: Module, greedy: Module): WeakRef<object> {
   const first = new VM({ engine: 'native' });
   first.invoke(first.instantiate(small).func('run'));
   const host = new WeakRef(first.store.memories[0]?.host as object);
@@ -278,6 +325,13 @@ test.serial('memory that others have grown is not kept by native code of another
   other.invoke(other.instantiate(greedy).func('run'));
   t.is(other.store.memories[0]?.host, host.deref() as never);
   other.dispose();
+  return host;
+}
+
+test.serial('memory that others have grown is not kept by native code of another module', async (t) => {
+  const small = await fresh('(memory 1) (func (export "run"))');
+  const greedy = await fresh('(memory 1) (func (export "run") (drop (memory.grow (i32.const 200))))');
+  const host = grownByOther(t, small, greedy);
   await collected();
   t.is(host.deref(), undefined);
 });
@@ -305,10 +359,12 @@ for (const engine of ['interpreter', 'auto', 'native'] as const)
         });
         for (const name of ['peek', 'poke', 'grow']) seen.push(t.throws(() => context.call(name))?.name);
       });
-      const module = await fresh(`(import "e" "fetch" (func $fetch)) (memory (export "m") 1) (func (export "run") (call $fetch))
+      const module =
+        await fresh(`(import "e" "fetch" (func $fetch)) (memory (export "m") 1) (func (export "run") (call $fetch))
         (func (export "peek") (result i32) (i32.load (i32.const 16))) (func (export "poke") (i32.store (i32.const 16) (i32.const 666)))
         (func (export "grow") (drop (memory.grow (i32.const 1))))`);
-      const victim = await fresh(`(memory ${end === 'rewind' ? 2 : 1}) (func (export "keep") (i32.store (i32.const 16) (i32.const 4242)))
+      const victim =
+        await fresh(`(memory ${end === 'rewind' ? 2 : 1}) (func (export "keep") (i32.store (i32.const 16) (i32.const 4242)))
         (func (export "look") (result i32) (i32.load (i32.const 16)))`);
       const first = new VM({ engine });
       const instance = first.instantiate(module, { e: { fetch } });
@@ -333,20 +389,27 @@ for (const engine of ['interpreter', 'auto', 'native'] as const)
 
 test.serial('with other instances before, after and linked, the next is as if it were alone', async (t) => {
   const drain = await fresh('(memory 1) (func (export "run"))');
-  const one = await fresh(`(type $t (func (param i32) (result i32))) (import "e" "h" (func $h (param i32) (result i32)))
+  const one = await fresh(
+    `(type $t (func (param i32) (result i32))) (import "e" "h" (func $h (param i32) (result i32)))
     (memory (export "m") 1 4) (table (export "t") 4 8 funcref) (global (export "g") (mut i32) (i32.const 1)) (tag (export "x") (param i32))
     (elem (i32.const 0) $own $h) (func $own (type $t) (i32.add (local.get 0) (global.get 0)))
     (func (export "call") (param i32 i32) (result i32) (call_indirect (type $t) (local.get 1) (local.get 0)))
     (func (export "own") (param i32) (result i32) (i32.store (i32.const 8) (i32.add (i32.load (i32.const 8)) (local.get 0))) (i32.load (i32.const 8)))
-    (func (export "throw") (param i32) (result i32) (throw 0 (local.get 0))))`.slice(0, -1));
-  const two = await fresh(`(type $t (func (param i32) (result i32))) (import "a" "m" (memory 1)) (import "a" "t" (table 1 funcref)) (import "a" "g" (global (mut i32)))
+    (func (export "throw") (param i32) (result i32) (throw 0 (local.get 0))))`.slice(0, -1),
+  );
+  const two = await fresh(
+    `(type $t (func (param i32) (result i32))) (import "a" "m" (memory 1)) (import "a" "t" (table 1 funcref)) (import "a" "g" (global (mut i32)))
     (import "a" "x" (tag $x (param i32))) (import "a" "call" (func $call (param i32 i32) (result i32))) (import "a" "throw" (func $throw (param i32) (result i32)))
     (import "e" "k" (func $k (param i32) (result i32)))
     (elem (i32.const 2) $mine $k)
     (func $mine (type $t) (global.set 0 (i32.add (global.get 0) (i32.const 10))) (i32.load (i32.const 8)))
     (func (export "own") (param i32) (result i32) (call $call (i32.const 1) (local.get 0)))
     (func (export "call") (param i32 i32) (result i32) (call $call (local.get 0) (local.get 1)))
-    (func (export "throw") (param i32) (result i32) (block $b (result i32) (try_table (catch $x $b) (drop (call $throw (local.get 0)))) (i32.const -1))))`.slice(0, -1));
+    (func (export "throw") (param i32) (result i32) (block $b (result i32) (try_table (catch $x $b) (drop (call $throw (local.get 0)))) (i32.const -1))))`.slice(
+      0,
+      -1,
+    ),
+  );
   const other = await fresh('(func (export "own") (param i32) (result i32) (local.get 0))');
   const story = (seed: number, engine: VmOptions['engine']): unknown[] => {
     const random = randomFrom(seed);
@@ -395,12 +458,17 @@ test.serial('with other instances before, after and linked, the next is as if it
 
 for (const table of ['(table $t 4 8 funcref)', '(table $t (export "t") 4 8 funcref)'])
   test.serial(`elements that the one before has set are null again: ${table}`, async (t) => {
-    const module = await fresh(`(type $v (func (result i32))) (import "e" "h" (func $h (type $v))) ${table} (memory 1)
+    const module = await fresh(
+      `(type $v (func (result i32))) (import "e" "h" (func $h (type $v))) ${table} (memory 1)
       (elem (i32.const 0) $one) (elem declare func $one $h)
       (func $one (type $v) (i32.const 1))
       (func (export "call") (param i32) (result i32) (call_indirect (type $v) (local.get 0)))
       (func (export "set") (param i32) (table.set (local.get 0) (ref.func $h)) (table.set (i32.const 2) (ref.func $one))
-        (table.set (i32.const 0) (ref.func $h)) (drop (call_indirect (type $v) (local.get 0))) (drop (call_indirect (type $v) (i32.const 2)))))`.slice(0, -1));
+        (table.set (i32.const 0) (ref.func $h)) (drop (call_indirect (type $v) (local.get 0))) (drop (call_indirect (type $v) (i32.const 2)))))`.slice(
+        0,
+        -1,
+      ),
+    );
     const made = (value: number, more: VmOptions = {}) => {
       const vm = new VM({ engine: 'native', ...more });
       vm.instantiate(module, { e: { h: hostFunction([], ['i32'], () => value) } });
@@ -427,7 +495,8 @@ for (const table of ['(table $t 4 8 funcref)', '(table $t (export "t") 4 8 funcr
 test.serial('auto: calls from host functions are as if no other VM had been there', async (t) => {
   const imports: Imports = { e: { h: hostFunction(['i32'], [], (n: number, context) => void context.call('f', n)) } };
   for (const left of [1, 8, 60]) {
-    const module = await fresh(`(import "e" "h" (func $h (param i32))) (func (export "g") (param i32) (call $h (local.get 0)))
+    const module =
+      await fresh(`(import "e" "h" (func $h (param i32))) (func (export "g") (param i32) (call $h (local.get 0)))
       (func (export "f") (param i32) (loop (br_if 0 (i32.gt_s (local.tee 0 (i32.sub (local.get 0) (i32.const 1))) (i32.const 0)))))`);
     const ran = (name: string, n: number, fuel: number) => {
       const vm = new VM();
