@@ -162,6 +162,25 @@ test.serial('arguments are those of the moment', async (t) => {
   t.deepEqual(await job.result, [7]);
 });
 
+test.serial('one that does not end has its memory with it, wherever it goes', async (t) => {
+  await using pool = new Pool({ threads: 2 });
+  for (const engine of engines) {
+    const call = { module: summing, export: 'sum', args: [60_000], engine };
+    for (let round = 0; round < 3; round++) {
+      await known(pool, { ...call, args: [10] });
+      const jobs = [1, 2].map(() => pool.submit({ ...call, sliceFuel: 100_000 }));
+      for (const job of jobs) {
+        t.deepEqual(await job.result, [sumBelow(60_000)]);
+        t.true(job.stats.slices > 3);
+      }
+    }
+    await known(pool, { ...call, args: [10] });
+    const snapshot = await pool.submit({ ...call, sliceFuel: 20_000 }).suspend();
+    const again = pool.resume(snapshot, { engine: engine === 'native' ? 'interpreter' : 'native', sliceFuel: 1e6 });
+    t.deepEqual(await again.result, [sumBelow(60_000)]);
+  }
+});
+
 test.serial('a service is asked once for each, and each goes on with its answer', async (t) => {
   const { pool, sizes } = counted({ threads: 1 });
   const module = await moduleOf(`(module (import "env" "ask" (func $ask (param i32) (result i32)))

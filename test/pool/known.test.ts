@@ -50,9 +50,11 @@ test('one that did not end at once makes the next ones go alone, until enough ha
 test('a slice gets the fuel that takes about as long as it should', (t) => {
   const known = new Known();
   saw(known, 1, 100_000, 1);
-  t.is(known.fuel('f'), 1_000_000);
-  saw(known, 1, 100, 0.001);
-  t.is(known.fuel('f'), 1_000_000);
+  t.true(Math.abs(known.fuel('f') - 1_000_000) < 5);
+  saw(known, 1, 100_000, 500);
+  t.true(Math.abs(known.fuel('f') - 1_000_000) < 50_000);
+  saw(known, 1, 10, 1);
+  t.true(known.fuel('f') >= firstFuel);
 });
 
 test.serial('there are not too many of them', (t) => {

@@ -56,6 +56,9 @@ type Over = { readonly kind: 'returned' };
 export const callId = (hash: string | undefined, engine: JobSpec['engine'], name: string): string =>
   `${hash} ${engine ?? 'auto'} ${name}`;
 
+const plainBytes = ({ message }: MovingVm): number =>
+  message.memories.reduce((sum, memory) => sum + (memory instanceof Uint8Array ? memory.length : 0), 0);
+
 export class Run implements Ticket, Placed, Waiter<Run>, Watched {
   seat = 0;
   wait: Waiter<Run>['wait'];
@@ -161,7 +164,7 @@ export class Run implements Ticket, Placed, Waiter<Run>, Watched {
   /** What it holds while it waits. */
   get heldBytes(): number {
     const { vm } = this.place;
-    if (vm.kind === 'moving') return bareBytes + sharedBytes(vm) + wordBytes(vm);
+    if (vm.kind === 'moving') return bareBytes + sharedBytes(vm) + plainBytes(vm) + wordBytes(vm);
     return vm.kind === 'saved' ? vm.bytes.length + (vm.changes ?? []).reduce((sum, { length }) => sum + length, 0) : 0;
   }
 

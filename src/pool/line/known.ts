@@ -25,8 +25,6 @@ const more = 10;
 const weight = 0.25;
 /** The least is forgotten by so much with each. */
 const fading = 1.02;
-/** What is shorter says nothing about speed, in ms. */
-const leastMs = 0.05;
 /** What an entry is taken to need in bytes. */
 const entryBytes = 200;
 
@@ -41,7 +39,7 @@ export class Known {
     const took = isDone ? charged : long;
     seen.charged += (seen.charged === 0 ? 1 : weight) * (took - seen.charged);
     seen.unitMs = Math.min(seen.unitMs * fading, ms / charged);
-    if (ms >= leastMs) seen.fuel = nextFuel(fuel, charged, ms, sliceMs);
+    seen.fuel = Math.max(firstFuel, nextFuel(fuel, 1, seen.unitMs, sliceMs));
   }
 
   /** Fuel for the first slice. */

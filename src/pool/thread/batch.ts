@@ -75,7 +75,8 @@ export class Batch {
     let vm: VM | undefined;
     let begun: Begun;
     try {
-      vm = new VM({ limits, engine, sharedMemory: true });
+      // Shared memories, which go to other threads as they are, take longer to make, to clear and to grow.
+      vm = new VM({ limits, engine });
       vm.start(vm.instantiate(this.module).func(job.name), job.args);
       const outcome = vm.run({ fuel, pause: this.pause });
       begun = { vm, outcome, guestMs: performance.now() - startedAt };

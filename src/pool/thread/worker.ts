@@ -178,7 +178,8 @@ class Slice {
       ? this.timed(() => checkpointOf(vm, order.job, task.last), 'save')
       : undefined;
     // A VM that waits stands in this thread's list of those that do, where it must not be once it is elsewhere.
-    const kept = order.keep && vm.store.wait === null;
+    // Nor is one kept whose memories would be copied each time: it comes back with such as need not be.
+    const kept = order.keep && vm.store.wait === null && vm.store.memories.every(({ shared }) => shared);
     const moving = this.moving(() => leave(vm, kept));
     if (kept) warm.set(order.job, { vm, system: this.system });
     return { ...end, checkpoint, kept, vm: moving, progress: this.progress };
