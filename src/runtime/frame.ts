@@ -53,7 +53,7 @@ export function stackViews(words: number, frames: number): StackViews {
 const firstWords = 2048;
 const firstFrames = 64;
 
-/** Arrays of stacks that are gone, for the next ones: what is in them nobody reads before it writes there. */
+/** Arrays of stacks that are gone, for the next ones: all zero. */
 const spareViews: StackViews[] = [];
 const noViews = stackViews(0, 0);
 
@@ -185,7 +185,11 @@ export class Stack {
     this.clear();
     const first = this.home ?? this.views;
     const isFirst = first.words.length === firstWords && first.frames.length === firstFrames * frameWords;
-    if (isFirst && spareViews.length < bounds.spareStacks) spareViews.push(first);
+    // Whoever collects objects reads whole slots, also where an i32 has written half of one.
+    if (isFirst && spareViews.length < bounds.spareStacks) {
+      first.words.fill(0);
+      spareViews.push(first);
+    }
     this.home = noViews;
     this.views = noViews;
   }

@@ -52,6 +52,8 @@ export class MemoryInst {
   private lent = false;
   /** Waits at it that the host awaits. */
   private waits = 0;
+  /** Another thread, or VM, may have taken it over since it was last used here. */
+  private offered = false;
   /** Whoever holds the buffer may resize it. */
   private resizable = false;
 
@@ -178,10 +180,21 @@ export class MemoryInst {
     until.then(over, over);
   }
 
+  /** Somebody else may take it over. */
+  offer(): HostMemory {
+    this.offered = true;
+    return this.host;
+  }
+
+  /** It is used here: nobody else has taken it over. */
+  keep(): void {
+    this.offered = false;
+  }
+
   /** Whether `release` leaves the host's memory for another one. */
   get isReusable(): boolean {
     const { byteLength } = this.host.buffer;
-    const isHeld = this.lent || this.waits > 0 || (this.seen && this.shared);
+    const isHeld = this.lent || this.offered || this.waits > 0 || (this.seen && this.shared);
     return !isHeld && !this.budget.ownMaxima && byteLength <= bounds.spareMemory;
   }
 

@@ -39,7 +39,7 @@ export function sendStore(store: Store, states: readonly NamedState[] = []): Sen
 
 /** The same, but the store stays as it is: it may go on, or another one that receives the message, but not both. */
 export const offerStore = (store: Store, states: readonly NamedState[] = []): Sent =>
-  messageOf(store, states, (memory) => bytesOf(memory) ?? memory.host);
+  messageOf(store, states, (memory) => bytesOf(memory) ?? memory.offer());
 
 /** What is posted to another thread: the message, and the list of what is transferred with it. */
 export interface Sent {

@@ -297,7 +297,10 @@ export class Driver {
   // Running
 
   private goOn(budget: Budget): Stop {
-    for (const memory of this.store.memories) memory.refresh();
+    for (const memory of this.store.memories) {
+      memory.refresh();
+      memory.keep();
+    }
     const { bottom, failure } = this;
     this.bottom = null;
     this.failure = null;

@@ -4,9 +4,13 @@ import { createHash } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
 import {
   asyncHostFunction,
+  type GlobalRef,
   hostFunction,
   type Imports,
+  type MemoryRef,
   type Module,
+  type TableRef,
+  UsageError,
   type Value,
   VM,
   type VmOptions,
@@ -14,7 +18,7 @@ import {
 import { spareNatives } from '../../src/rewrite/run/reserve.ts';
 import { entryOf } from '../../src/rewrite/run/rewriter.ts';
 import { bounds } from '../../src/runtime/bounds.ts';
-import { gc } from '../gc.ts';
+import { collectedUntil } from '../gc.ts';
 import { moduleOf } from '../wat.ts';
 import { show } from './differential.ts';
 
@@ -308,32 +312,35 @@ test.serial('auto: what others used before changes nothing of what a VM owes', a
   }
 });
 
-const collected = async (): Promise<void> => {
-  for (let i = 0; i < 5; i++) {
-    gc();
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-};
-
-/** A memory that native code of one module has run in, and that a VM of another has grown: both VMs are gone. */
-function grownByOther(t: ExecutionContext, small: Module, greedy: Module): WeakRef<object> {
-  const first = new VM({ engine: 'native' });
-  first.invoke(first.instantiate(small).func('run'));
-  const host = new WeakRef(first.store.memories[0]?.host as object);
-  first.dispose();
-  const other = new VM({ engine: 'interpreter' });
-  other.invoke(other.instantiate(greedy).func('run'));
-  t.is(other.store.memories[0]?.host, host.deref() as never);
-  other.dispose();
-  return host;
-}
-
 test.serial('memory that others have grown is not kept by native code of another module', async (t) => {
   const small = await fresh('(memory 1) (func (export "run"))');
   const greedy = await fresh('(memory 1) (func (export "run") (drop (memory.grow (i32.const 200))))');
-  const host = grownByOther(t, small, greedy);
-  await collected();
-  t.is(host.deref(), undefined);
+  const used = (module: Module, engine: VmOptions['engine']): WeakRef<object> => {
+    const vm = new VM({ engine });
+    vm.invoke(vm.instantiate(module).func('run'));
+    const host = new WeakRef<object>(vm.store.memories[0]?.host as object);
+    vm.dispose();
+    return host;
+  };
+  const host = used(small, 'native');
+  t.is(used(greedy, 'interpreter').deref(), host.deref());
+  used(await fresh('(memory 1) (func (export "run"))'), 'interpreter');
+  t.true(await collectedUntil(() => host.deref() === undefined));
+});
+
+test.serial('a module that nobody has any more is not kept, or counted', async (t) => {
+  const many = '(i32.const 1) (drop)'.repeat(20_000);
+  const used = async (): Promise<[WeakRef<Module>, number]> => {
+    const module = await fresh(`(func (export "run")) (func ${many})`);
+    const { bytes } = spareNatives();
+    const vm = new VM({ engine: 'native' });
+    vm.invoke(vm.instantiate(module).func('run'));
+    vm.dispose();
+    return [new WeakRef(module), spareNatives().bytes - bytes - module.bytes.length];
+  };
+  const [module, more] = await used();
+  if (more < 0) t.true(await collectedUntil(() => module.deref() === undefined));
+  else t.pass();
 });
 
 test.serial('native code with tables that have grown long is not kept', async (t) => {
@@ -395,7 +402,7 @@ test.serial('with other instances before, after and linked, the next is as if it
     (elem (i32.const 0) $own $h) (func $own (type $t) (i32.add (local.get 0) (global.get 0)))
     (func (export "call") (param i32 i32) (result i32) (call_indirect (type $t) (local.get 1) (local.get 0)))
     (func (export "own") (param i32) (result i32) (i32.store (i32.const 8) (i32.add (i32.load (i32.const 8)) (local.get 0))) (i32.load (i32.const 8)))
-    (func (export "throw") (param i32) (result i32) (throw 0 (local.get 0))))`.slice(0, -1),
+    (func (export "throw") (param i32) (result i32) (throw 0 (local.get 0)))`,
   );
   const two = await fresh(
     `(type $t (func (param i32) (result i32))) (import "a" "m" (memory 1)) (import "a" "t" (table 1 funcref)) (import "a" "g" (global (mut i32)))
@@ -508,5 +515,194 @@ test.serial('auto: calls from host functions are as if no other VM had been ther
     };
     ran('f', 12_499, 100_000 - left);
     t.deepEqual(ran('g', 12_000, 1e7), ['{"status":"returned","values":[]}', 96_811, 0], `${left}`);
+  }
+});
+
+test.serial('a trap in a run that may be paused costs what it does in a VM of its own', async (t) => {
+  const module = await fresh(`(memory 1) (func (export "run") (param i32) (result i32)
+    (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) (i32.load (i32.const -4)))`);
+  const used = (n: number) => {
+    const vm = new VM({ engine: 'native' });
+    vm.start(vm.instantiate(module).func('run'), [n]);
+    t.is(vm.run({ fuel: 1e10, timeout: 1e6 }).status, 'trapped');
+    const { fuelUsed } = vm;
+    vm.dispose();
+    return fuelUsed;
+  };
+  const first = used(1000);
+  used(30_000_000);
+  t.is(used(1000), first);
+});
+
+test.serial('what a host function of one VM does with others of its module is nothing to it', async (t) => {
+  const module = await fresh(
+    `(type $t (func (param i32) (result i32))) (import "e" "h" (func $h (type $t))) (memory (export "m") 1) (table 2 funcref) (elem (i32.const 0) $f $h)
+    (global $g (mut i64) (i64.const 0)) (tag $x (param i32))
+    (func $f (export "f") (type $t) (local i32)
+      (global.set $g (i64.add (global.get $g) (i64.const 1)))
+      (i32.store (i32.const 8) (i32.add (i32.load (i32.const 8)) (local.get 0)))
+      (if (i32.eqz (local.get 0)) (then (return (i32.wrap_i64 (global.get $g)))))
+      (local.set 1 (call_indirect (type $t) (i32.sub (local.get 0) (i32.const 1)) (i32.and (local.get 0) (i32.const 1))))
+      (if (i32.eq (local.get 0) (i32.const 5)) (then (throw $x (local.get 1))))
+      (i32.add (local.get 1) (i32.add (i32.load (i32.const 8)) (i32.wrap_i64 (global.get $g)))))`,
+  );
+  const story = (engine: VmOptions['engine'], arg: number, fuel: number): unknown[] => {
+    const told: unknown[] = [];
+    const live = (n: number, depth: number, k: number): number => {
+      const h = hostFunction(['i32'], ['i32'], (left: number) =>
+        depth > 2 ? left : live(left, depth + 1, k + left) + live(left >> 1, depth + 1, k),
+      );
+      const vm = new VM({ engine });
+      vm.start(vm.instantiate(module, { e: { h } }).func('f'), [n]);
+      let value = 0;
+      for (let i = 0; i < 200; i++) {
+        const outcome = vm.run({ fuel });
+        told.push(show(outcome), vm.fuelUsed, createHash('sha1').update(vm.save().encode()).digest('hex'));
+        if (outcome.status === 'returned') value = outcome.values[0] as number;
+        if (outcome.status !== 'suspended') break;
+      }
+      if (k % 3 !== 0) vm.dispose();
+      return value;
+    };
+    live(arg, 0, 0);
+    return told;
+  };
+  for (let i = 0; i < 24; i++) {
+    const fuel = i % 2 === 0 ? 1e6 : 40;
+    t.deepEqual(story('native', i % 8, fuel), story('interpreter', i % 8, fuel), `${i}`);
+  }
+});
+
+// Not so yet: native code is charged its first quantum whole (README, "What does not, yet").
+test.serial.failing('auto: a trap costs in proportion to what the VM itself used', async (t) => {
+  const module = await fresh(`(memory 1) (func (export "run") (param i32) (result i32)
+    (loop (br_if 0 (i32.gt_s (local.tee 0 (i32.sub (local.get 0) (i32.const 1))) (i32.const 0)))) (i32.load (i32.const -4)))`);
+  const used = (n: number) => {
+    const vm = new VM();
+    vm.start(vm.instantiate(module).func('run'), [n]);
+    t.is(vm.run({ fuel: 1e10 }).status, 'trapped');
+    const { fuelUsed } = vm;
+    vm.dispose();
+    return fuelUsed;
+  };
+  const first = used(3);
+  used(200_000);
+  t.true(used(3) <= 100_000 + first, `${used(3)} after ${first}`);
+});
+
+for (const engine of ['auto', 'interpreter'] as const)
+  test.serial(`nobody of a VM that is gone waits at the memory of the next: ${engine}`, async (t) => {
+    const module = await fresh(`(memory 1 1 shared)
+      (func (export "wait") (result i32) (memory.atomic.wait32 (i32.const 64) (i32.const 0) (i64.const -1)))
+      (func (export "notify") (result i32) (memory.atomic.notify (i32.const 64) (i32.const 5)))`);
+    const first = new VM({ engine });
+    first.start(first.instantiate(module).func('wait'));
+    void first.runAsync().catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    t.is(first.status, 'waiting');
+    first.dispose();
+    const next = new VM({ engine });
+    t.deepEqual(next.invoke(next.instantiate(module).func('notify')), [0]);
+    next.dispose();
+  });
+
+test.serial('what is kept of a VM that is gone is dead', async (t) => {
+  const module =
+    await fresh(`(memory (export "m") 1) (table (export "t") 2 funcref) (table (export "x") 1 externref) (global (export "g") (mut i32) (i32.const 1)) (tag (export "e"))
+    (func (export "f") (result i32) (i32.store (i32.const 8) (i32.const 5)) (global.set 0 (i32.const 7)) (global.get 0))`);
+  for (const engine of ['native', 'interpreter'] as const) {
+    const first = new VM({ engine });
+    const instance = first.instantiate<Record<string, never>>(module);
+    const exports = instance.exports as unknown as Record<string, unknown>;
+    const { m, t: table, g } = exports as { m: MemoryRef; t: TableRef; g: GlobalRef };
+    (exports.f as () => number)();
+    const { bytes } = m;
+    const ref = instance.func('f');
+    first.dispose();
+    const next = new VM({ engine });
+    const other = next.instantiate(module);
+    t.deepEqual(next.invoke(other.func('f')), [7]);
+    t.is(bytes.length, 0);
+    const dead: [string, () => unknown][] = [
+      ['call', () => (exports.f as () => number)()],
+      ['start', () => next.start(ref)],
+      ['element', () => other.table('t').set(0, ref as Value)],
+      ['bytes', () => m.bytes],
+      ['pages', () => m.pages],
+      ['grow', () => m.grow(1)],
+      ['text', () => m.readString(8)],
+      ['size', () => table.size],
+      ['get', () => table.get(0)],
+      ['set', () => table.set(0, null)],
+      ['widen', () => table.grow(1)],
+      ['value', () => g.value],
+      [
+        'assign',
+        () => {
+          g.value = 9;
+        },
+      ],
+      ['save', () => first.save()],
+      ['fuel', () => first.instance()],
+    ];
+    for (const [name, act] of dead) t.throws(act, { instanceOf: UsageError }, name);
+    t.is(other.global('g').value, 7);
+    t.is(other.memory('m').bytes[8], 5);
+    next.dispose();
+  }
+});
+
+/** References to objects, as words: (0, object). */
+const foul = `(func $r (export "run") (param i64) (result i64) (local i64 i64 i64 i64)
+  (local.set 1 (i64.const 0x300000000)) (local.set 2 (i64.const 0x300000000)) (local.set 3 (i64.const 0x300000000)) (local.set 4 (i64.const 0x300000000))
+  (i64.add (i64.add (i64.const 0x300000000) (call $r (local.get 1))) (i64.add (i64.add (local.get 1) (local.get 2)) (i64.add (local.get 4) (local.get 3)))))`;
+const hoarder = `(type $a (array (mut i32))) (func $id (param i32) (result i32) (i32.sub (local.get 0) (i32.const 1)))
+  (func (export "run") (param i32 i32) (result i32) (call $run (local.get 0)))
+  (func $deep (export "deep") (param i32 i32) (result i32) (if (result i32) (local.get 1)
+    (then (i32.add (i32.const 0) (call $deep (local.get 0) (i32.sub (local.get 1) (i32.const 1))))) (else (call $run (local.get 0)))))
+  (func $run (param i32) (result i32) (call $id (local.get 0))
+    (drop (array.new_default $a (i32.const 200000))) (drop (array.new_default $a (i32.const 200000))) (drop (array.new_default $a (i32.const 200000)))
+    (i32.add (i32.const 5)))`;
+// Not so yet where the stack is deep: the arrays in which VMs take turns are not cleared in between, and whoever collects looks
+// at whole slots of them.
+const known: Readonly<Record<string, typeof test.serial.failing>> = {
+  run: test.serial as never,
+  deep: test.serial.failing,
+};
+for (const [name, declare] of Object.entries(known))
+  declare(`what was on the stack of one before is no reference in the next: ${name}`, async (t) => {
+    const [before, module] = [await fresh(foul), await fresh(hoarder)];
+    for (const engine of ['native', 'interpreter'] as const) {
+      const first = new VM({ engine });
+      first.start(first.instantiate(before).func('run'), [0n]);
+      t.is(first.run({ fuel: engine === 'native' ? 1200 : 200_000 }).status, 'suspended');
+      first.dispose();
+      const next = new VM({ engine: 'interpreter', limits: { heap: 1_200_000 } });
+      next.start(next.instantiate(module).func(name), [1, 1500]);
+      t.is(show(next.run({ fuel: 1e9 })), '{"status":"returned","values":[5]}', engine);
+      next.dispose();
+    }
+  });
+
+test.serial('a memory that another VM has received is not given to a third', async (t) => {
+  const fields = `(memory 1) (func (export "set") (param i32) (i32.store (i32.const 16) (local.get 0)))
+    (func (export "get") (result i32) (i32.load (i32.const 16)))`;
+  const [module, other] = [await fresh(fields), await fresh(fields)];
+  for (const engine of ['native', 'interpreter'] as const) {
+    const options = { engine, sharedMemory: true };
+    const call = (vm: VM, name: string, ...args: Value[]) => vm.invoke(vm.instance(0).func(name), args);
+    const first = new VM(options);
+    first.instantiate(module);
+    call(first, 'set', 1);
+    const second = VM.receive(first.offer().message, { modules: [module], ...options });
+    first.dispose();
+    const third = new VM(options);
+    third.instantiate(other);
+    call(third, 'set', 4242);
+    t.deepEqual(call(second, 'get'), [1]);
+    call(second, 'set', 666);
+    t.deepEqual(call(third, 'get'), [4242]);
+    second.dispose();
+    third.dispose();
   }
 });

@@ -104,7 +104,7 @@ export class NativeStore {
   /** How often code has gone on after a look. */
   looks = 0;
   /** Of runs that may be paused. */
-  readonly pace = new Pace();
+  pace = new Pace();
   readonly instances: NativeInstance[] = [];
   /** By the name of the module. */
   private readonly codes = new Map<string, Code>();
@@ -192,6 +192,8 @@ export class NativeStore {
       mirror?.follow(store.tables[addr] as TableInst);
     });
     this.sure = 0;
+    this.looks = 0;
+    this.pace = new Pace();
   }
 
   /** What a module of a stack trace is. */

@@ -23,6 +23,8 @@ const instanceBytes = 16_384;
 const functionBytes = 256;
 /** Likewise for an element of a table, as the host has it and as it is shown. */
 const elementBytes = 64;
+/** The module, which is held, and the host's code of it, as a multiple of its bytes. */
+const codeFactor = 8;
 
 /** Whether a memory will be given to the next one of its module: it is as small as at first. */
 const comesBack = ({ isReusable, pages, type }: MemoryInst): boolean => isReusable && pages === Number(type.limits.min);
@@ -33,7 +35,7 @@ export function giveNative(native: NativeStore): void {
   native.leave();
   if (sole === undefined || hasGrown || !store.memories.every(comesBack)) return;
   const functions = instanceBytes * instanceCount + functionBytes * sole.context.funcs.length;
-  const rest = functions + elementBytes * elements;
+  const rest = functions + elementBytes * elements + codeFactor * sole.bytes.length;
   const bytes = store.memories.reduce((sum, { buffer }) => sum + buffer.byteLength, rest);
   spare.push({ native, bytes });
   spareBytes += bytes;
