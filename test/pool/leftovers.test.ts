@@ -30,7 +30,7 @@ const untilWaiting = async (job: { readonly status: string }) => {
 const insideJob = (job: Job) =>
   (job as unknown as { run: { cleanups: unknown[]; giveUp: unknown; services: ReadonlyMap<string, unknown> } }).run;
 const boundServices = (pool: Pool): number =>
-  (pool as unknown as { life: { bound: Map<unknown, unknown> } }).life.bound.size;
+  (pool as unknown as { life: { services: { bound: Map<unknown, unknown> } } }).life.services.bound.size;
 
 test('a thread has none of the VMs of jobs that have ended, however they did', async (t) => {
   await using pool = new Pool({ threads: 1 });

@@ -13,17 +13,19 @@ import type { ThreadId } from '../line/ticket.ts';
 import type { Plain } from '../told/batch.ts';
 import { JobLimitError, LostError, SuspendedError } from '../told/ends.ts';
 import { CancelledError, fromData, WorkerError } from '../told/errors.ts';
-import { checkFork, checkService, type JobSpec, jobSpec, type PoolSpec, type ResumeOptions } from '../told/options.ts';
+import { checkFork, type JobSpec, jobSpec, type PoolSpec, type ResumeOptions } from '../told/options.ts';
 import { unpack } from '../told/parcel.ts';
-import { clock, type Reply, type SliceEnd, stages } from '../told/protocol.ts';
-import { BoundService, checkServices, type Service } from '../told/services.ts';
+import { clock, type Reply, type SliceEnd } from '../told/protocol.ts';
+import { type BoundService, checkServices, type Service } from '../told/services.ts';
 import { JobSnapshot } from '../told/snapshot.ts';
 import type { RunStatus } from '../told/stats.ts';
 import type { WatchedPool } from '../watch/channels.ts';
 import { News } from '../watch/news.ts';
 import { answerOf, type HostCall } from './asking.ts';
 import { Batches } from './batches.ts';
+import { Bindings } from './bindings.ts';
 import { DurableJobs, type PoolSide } from './durable-jobs.ts';
+import { Grace } from './grace.ts';
 import { Job } from './job.ts';
 import { type Origin, resumed } from './origin.ts';
 import { nowhere } from './place.ts';
@@ -58,9 +60,8 @@ export class Life {
   /** How many jobs wait for a thread. */
   private readonly crowded = new Int32Array(new SharedArrayBuffer(4));
   private readonly runs = new Roster<Run>();
-  private readonly services = new Map<string, Service>();
-  /** Services behind a port, as long as that is open. */
-  private readonly bound = new Map<Service, BoundService>();
+  private readonly services: Bindings;
+  private readonly grace: Grace;
   private readonly control = {
     suspend: (run: Run) => this.suspend(run),
     cancel: (run: Run) => {
@@ -86,7 +87,7 @@ export class Life {
   ) {
     this.news = new News(pool);
     this.keepAlive = setInterval(() => {}, mostMs).unref();
-    for (const [name, service] of Object.entries(this.spec.services)) this.expose(name, service);
+    this.services = new Bindings(this.spec.services);
     const { store } = this.spec;
     this.durable = store === undefined ? undefined : new DurableJobs({ ...this.spec, store }, this.side);
     const { maxLive, tenants } = this.spec;
@@ -117,6 +118,7 @@ export class Life {
         extinct: (cause) => this.extinct(cause),
       },
     );
+    this.grace = new Grace(this.threads, this.spec.grace);
     this.batches = new Batches(this.scheduler, this.threads, this.spec.sliceMs, {
       pump: () => this.pump(),
       running: (run, before) => this.news.running(run, before),
@@ -141,9 +143,7 @@ export class Life {
 
   /** Binds an object to the import module `name` of all jobs that are submitted from now on. */
   expose(name: string, service: Service): void {
-    checkService(name, service);
-    this.bindService(service);
-    this.services.set(name, service);
+    this.services.expose(name, service);
   }
 
   /** Of the jobs that have not ended, and the programs of JavaScript. */
@@ -165,14 +165,7 @@ export class Life {
   /** What a group of VMs needs of the pool. Throws UsageError where that is closed. */
   openGroup(services: Readonly<Record<string, Service>>): GroupSide {
     if (this.closed !== undefined) throw this.closed;
-    return { number: this.jobs++, places: this.places, grace: this.spec.grace, services: this.servicesWith(services) };
-  }
-
-  private servicesWith(services: Readonly<Record<string, Service>>): ReadonlyMap<string, BoundService> {
-    const bound = new Map<string, BoundService>();
-    for (const given of [this.services, Object.entries(services)])
-      for (const [name, service] of given) bound.set(name, this.bindService(service));
-    return bound;
+    return { number: this.jobs++, places: this.places, grace: this.grace.ms, services: this.services.with(services) };
   }
 
   /** How many jobs that make the call are sent to a thread together: at least one. */
@@ -211,7 +204,7 @@ export class Life {
     this.news.close();
     await this.threads.end();
     await this.durable?.close();
-    for (const service of this.bound.values()) service.release();
+    this.services.release();
     clearInterval(this.keepAlive);
   }
 
@@ -222,7 +215,7 @@ export class Life {
     if (this.closed !== undefined) throw this.closed;
     const running = spec.key === undefined ? undefined : this.kept.running(spec, origin);
     if (running !== undefined) return running as Job<T>;
-    const services = this.servicesWith(spec.services);
+    const services = this.services.with(spec.services);
     for (const module of spec.modules) if (module instanceof Module) checkServices(module.syntax, services);
     const run = new Run(this.jobs++, spec, services, origin);
     this.batches.pace(run);
@@ -261,14 +254,6 @@ export class Life {
       finish: (run, status) => this.finish(run, status),
       hasService: (name) => this.services.has(name),
     };
-  }
-
-  private bindService(service: Service): BoundService {
-    const known = this.bound.get(service);
-    if (known !== undefined) return known;
-    const made = BoundService.bind(service, () => this.bound.delete(service));
-    if (made.hasPort) this.bound.set(service, made);
-    return made;
   }
 
   /** Sets up what can end a job from outside. */
@@ -551,7 +536,7 @@ export class Life {
     this.news.stopping(run);
     // It comes to rest by itself as soon as the store has answered.
     if (run.keeping) return;
-    if (run.status === 'running') return this.interrupt(run);
+    if (run.status === 'running') return this.grace.interrupt(run);
     this.lineToSave(run);
   }
 
@@ -567,41 +552,9 @@ export class Life {
   private late(run: Run, cause: Error | undefined): void {
     if (run.ended) return;
     run.stop = { kind: 'limit', limit: 'deadline' };
-    if (run.status === 'running' && cause === undefined) this.dismiss(run, Math.min(this.spec.grace, mostNotice));
+    if (run.status === 'running' && cause === undefined) this.grace.dismiss(run, Math.min(this.grace.ms, mostNotice));
     this.fail(run, stopError(run, run.untouched, cause === undefined ? {} : { cause }));
     this.pump();
-  }
-
-  /** The thread of a job that is over has some time to notice; saving is no excuse any more. */
-  private dismiss(run: Run, grace: number): void {
-    const thread = run.lastThread as ThreadId;
-    this.ask(run, 'drop');
-    clearTimeout(run.grace);
-    this.grant(run, thread, grace, false);
-  }
-
-  private interrupt(run: Run): void {
-    const thread = run.lastThread as ThreadId;
-    this.ask(run, 'save');
-    // Overtime is a grace of its own.
-    const overtime = run.stop?.kind === 'limit' && run.stop.limit === 'deadline';
-    if (run.grace === undefined && !overtime) this.grant(run, thread, this.spec.grace, true);
-  }
-
-  /** In a batch all that can be asked for is to have it back. */
-  private ask(run: Run, pause: 'save' | 'drop'): void {
-    if (run.inBatch) this.threads.rest(run.lastThread as ThreadId);
-    else this.threads.interrupt(run.lastThread as ThreadId, pause);
-  }
-
-  /** The grace of a slice that has not begun yet begins later; that of one whose guest has stopped has no end. */
-  private grant(run: Run, thread: ThreadId, grace: number, maySave: boolean): void {
-    const begun = this.threads.stageOf(thread) !== stages.sent;
-    const end = () => {
-      if (!begun) this.grant(run, thread, grace, maySave);
-      else if (!maySave || this.threads.stageOf(thread) !== stages.stopped) this.threads.kill(thread);
-    };
-    run.grace = setTimeout(end, grace);
   }
 
   /** Its state has been saved. */
@@ -676,7 +629,7 @@ export class Life {
 
   private cancel(run: Run, error: CancelledError): void {
     if (run.ended) return;
-    if (run.status === 'running') this.dismiss(run, this.spec.grace);
+    if (run.status === 'running') this.grace.dismiss(run);
     this.reject(run, error);
     this.finish(run, 'cancelled');
   }

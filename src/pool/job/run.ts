@@ -18,8 +18,8 @@ import { Series, vmAt } from '../told/series.ts';
 import type { BoundService } from '../told/services.ts';
 import { JobSnapshot, wholeOf } from '../told/snapshot.ts';
 import { addSlice, type JobStats, noStats, type RunStatus } from '../told/stats.ts';
-import type { Readers } from '../watch/readers.ts';
-import type { Marks, Watched } from '../watch/watched.ts';
+import type { Followed, Readers } from '../watch/readers.ts';
+import type { Marks } from '../watch/watched.ts';
 import type { Kept } from './kept.ts';
 import { inStore, nowhere, type Place } from './place.ts';
 import type { ThreadPart } from './threads.ts';
@@ -59,7 +59,7 @@ export const callId = (hash: string | undefined, engine: JobSpec['engine'], name
 const plainBytes = ({ message }: MovingVm): number =>
   message.memories.reduce((sum, memory) => sum + (memory instanceof Uint8Array ? memory.length : 0), 0);
 
-export class Run implements Ticket, Placed, Waiter<Run>, Watched {
+export class Run implements Ticket, Placed, Waiter<Run>, Followed {
   seat = 0;
   wait: Waiter<Run>['wait'];
   readonly tenant: string | undefined;

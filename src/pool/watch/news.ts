@@ -6,9 +6,10 @@ import { clock } from '../told/protocol.ts';
 import type { JobStats } from '../told/stats.ts';
 import { isHeard, publish, type WatchedPool } from './channels.ts';
 import { endOf, stateOf } from './events.ts';
-import type { Marks, Watched } from './watched.ts';
+import type { Followed } from './readers.ts';
+import type { Marks } from './watched.ts';
 
-const marksOf = (job: Watched): Marks => {
+const marksOf = (job: Followed): Marks => {
   job.marks ??= { linedAt: undefined, lineMs: undefined, stoppedAt: undefined };
   return job.marks;
 };
@@ -36,26 +37,26 @@ export class News {
     return { pool: this.pool, at: clock() };
   }
 
-  private of(job: Watched) {
+  private of(job: Followed) {
     return { ...this.now(), job: job.id, key: job.spec.key };
   }
 
-  submitted(job: Watched): void {
+  submitted(job: Followed): void {
     if (isHeard('wasbox.job.submit')) publish('wasbox.job.submit', this.of(job));
   }
 
   /** It is where it is from now on. */
-  state(job: Watched): void {
+  state(job: Followed): void {
     job.readers?.tell(stateOf(job));
   }
 
-  queued(job: Watched): void {
+  queued(job: Followed): void {
     this.state(job);
     if (isHeard('wasbox.job.slice')) marksOf(job).linedAt ??= clock();
   }
 
   /** It goes to its `lastThread`, and was on `before` in its last slice. */
-  running(job: Watched, before: ThreadId | undefined): void {
+  running(job: Followed, before: ThreadId | undefined): void {
     const { lastThread: to, marks } = job;
     if (marks !== undefined) {
       marks.lineMs = marks.linedAt && clock() - marks.linedAt;
@@ -67,7 +68,7 @@ export class News {
   }
 
   /** A slice of it has ended. `before`: what it had cost until then. */
-  sliced(job: Watched, before: JobStats): void {
+  sliced(job: Followed, before: JobStats): void {
     const { stats, readers, marks } = job;
     if (stats === before || (readers === undefined && !isHeard('wasbox.job.slice'))) return;
     const slice = {
@@ -86,18 +87,18 @@ export class News {
   }
 
   /** Somebody has asked it to stop. */
-  stopping(job: Watched): void {
+  stopping(job: Followed): void {
     if (isHeard('wasbox.job.end')) marksOf(job).stoppedAt ??= clock();
   }
 
   /** It has ended; its result may still be on its way to the store. */
-  ended(job: Watched): void {
+  ended(job: Followed): void {
     if (!isHeard('wasbox.job.end')) return;
     const told = (error?: unknown) => this.tellEnd(job, error);
     job.output.promise.then(() => told(), told);
   }
 
-  private tellEnd(job: Watched, error: unknown): void {
+  private tellEnd(job: Followed, error: unknown): void {
     const { status, stats, age: ageMs, marks } = job;
     const how = endOf(status, error);
     const isSaved = status === 'suspended' && marks?.stoppedAt !== undefined;

@@ -14,6 +14,11 @@ type Result = IteratorResult<JobEvent, undefined>;
 
 const over: Result = { done: true, value: undefined };
 
+/** A job's record, and who follows it. */
+export interface Followed extends Watched {
+  readers: Readers | undefined;
+}
+
 /** All that follow one job. */
 export class Readers {
   private readonly all = new Set<Reader>();
@@ -26,7 +31,7 @@ export class Readers {
   }
 
   /** One more, who begins with where the job is. */
-  static open(job: Watched): AsyncIterableIterator<JobEvent, undefined, undefined> {
+  static open(job: Followed): AsyncIterableIterator<JobEvent, undefined, undefined> {
     job.readers ??= new Readers(job);
     return job.readers.add();
   }

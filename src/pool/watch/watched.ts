@@ -3,7 +3,6 @@
 import type { Deferred } from '../line/deferred.ts';
 import type { ThreadId } from '../line/ticket.ts';
 import type { JobStats, RunStatus } from '../told/stats.ts';
-import type { Readers } from './readers.ts';
 
 /** Times of a job, by `clock()`, while somebody listens. */
 export interface Marks {
@@ -29,6 +28,5 @@ export interface Watched {
   readonly isAsleep: boolean;
   readonly lastThread: ThreadId | undefined;
   readonly place: { readonly vm: { readonly kind: string } };
-  readers: Readers | undefined;
   marks: Marks | undefined;
 }
