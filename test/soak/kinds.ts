@@ -144,7 +144,8 @@ export const kinds = {
     let taken = 0;
     for await (const [sum] of pool.map(arithmetic, 'add', endless)) {
       assert.equal(sum, ++taken);
-      assert(given <= taken + 2 * pool.stats.threads + 1, `${given} inputs were taken for ${taken} outputs`);
+      // Of short jobs, so many a thread are under way.
+      assert(given <= taken + 32 * pool.stats.threads + 1, `${given} inputs were taken for ${taken} outputs`);
       if (taken === 50) break;
     }
     return given;
