@@ -10,7 +10,7 @@ import test from 'ava';
 const main = fileURLToPath(new URL('./main.ts', import.meta.url));
 const root = fileURLToPath(new URL('../../', import.meta.url));
 /** So few modules are kept that threads have as many as they may from the beginning. */
-const options = ['--jobs', '3500', '--samples', '8', '--modules', '6'];
+const options = ['--jobs', '4500', '--samples', '8', '--modules', '6'];
 
 test('memory is flat, whatever kinds of jobs come and go', async (t) => {
   const child = spawn(process.execPath, ['--import=./test/tsx.mjs', main, ...options], { cwd: root });
