@@ -198,8 +198,8 @@ function readPart(view: DataView, header: number, bytes: Uint8Array, where: stri
 /** Parts that others may have, too. */
 const isShared = ({ kind, bytes }: Part): boolean =>
   (kind === 'pages' || kind === 'blocks') && bytes.length >= leastShared;
-/** Less is not worth a place of its own. */
-const leastShared = 1024;
+/** Less is not worth a place of its own, which a store rounds to whole pages. */
+const leastShared = 8192;
 
 /** Where a container may be cut so that what others have, too, is by itself: offsets, from the first to the last. What is none has none. */
 export function seamsOf(bytes: Uint8Array): number[] {
