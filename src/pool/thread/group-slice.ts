@@ -8,10 +8,13 @@ import type { PlacedGroup } from './group-place.ts';
 /** By their numbers. */
 const groups = new Map<number, PlacedGroup>();
 
+/** To ask for it each time takes longer than a short slice. */
+let loaded: typeof import('./group-place.ts') | undefined;
+
 /** Never rejects. */
 export async function groupSlice(task: GroupTask, shared: WorkerData): Promise<GroupReply> {
-  const { doSlice } = await import('./group-place.ts');
-  return doSlice(task, shared, groups);
+  loaded ??= await import('./group-place.ts');
+  return loaded.doSlice(task, shared, groups);
 }
 
 /** What the thread keeps of a group is of no use any more. */

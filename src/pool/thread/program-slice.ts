@@ -6,6 +6,9 @@ import { type ProgramReply, type ProgramTask, pauses, stages, type WorkerData } 
 /** So long a program may go on while others wait for its thread, and so long while nobody does, in ms. */
 const sliceMs = { crowded: 50, free: 500 } as const;
 
+/** To ask for it each time takes longer than a short slice. */
+let loaded: typeof import('../../javascript/node/slice.ts') | undefined;
+
 /** Never rejects. */
 export async function programSlice(
   { slot, order, isAsked }: ProgramTask,
@@ -13,7 +16,8 @@ export async function programSlice(
 ): Promise<ProgramReply> {
   Atomics.store(stage, slot, stages.begun);
   try {
-    const { runSlice } = await import('../../javascript/node/slice.ts');
+    loaded ??= await import('../../javascript/node/slice.ts');
+    const { runSlice } = loaded;
     const begunAt = performance.now();
     const mayRun = () => (Atomics.load(crowded, 0) === 0 ? sliceMs.free : sliceMs.crowded);
     const shallRest = () => Atomics.load(pause, slot) !== pauses.none || performance.now() - begunAt > mayRun();
