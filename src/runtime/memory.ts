@@ -207,18 +207,18 @@ export class MemoryInst {
     if (this.seen && !this.shared) this.host.grow(0);
     if (this.isReusable) giveBack(this.host);
     else gone(this.host);
-    this.let();
+    this.detach();
   }
 
   /** Lets go of the memory without giving it back: another thread has it now. */
   forget(): void {
     this.budget.used -= this.size;
     gone(this.host);
-    this.let();
+    this.detach();
   }
 
   /** Whoever has kept this reaches nothing by it. */
-  private let(): void {
+  private detach(): void {
     this.buffer = nothing;
     this.bytes = new Uint8Array(nothing);
     this.view = new DataView(nothing);

@@ -114,8 +114,8 @@ export class Group {
     const vm = new VM({ engine: this.options.engine, limits });
     try {
       within(home, () => {
-        const given = { ...imports, [importName]: guests.functions };
-        const instance = vm.instantiate(module, given, { start: 'defer' });
+        const all = { ...imports, [importName]: guests.functions };
+        const instance = vm.instantiate(module, all, { start: 'defer' });
         member.handles = handlesOf(vm);
         runStart(vm, member.fuel);
         if (options.export !== undefined) vm.start(instance.func(options.export), args);

@@ -27,7 +27,7 @@ function shares(line: Scheduler<Named>, count: number, long: Readonly<Record<str
     const next = line.next();
     if (next === undefined) break;
     had[next.job.name] = (had[next.job.name] ?? 0) + 1;
-    line.charge(next.job, long[next.job.tenant ?? ''] ?? 1);
+    line.charge([next.job], long[next.job.tenant ?? ''] ?? 1);
     line.release(next.thread);
     line.enqueue(next.job);
   }
@@ -72,6 +72,27 @@ test('slices that take next to nothing count for something', (t) => {
   t.true(a >= 90 && quick > a, `${quick} ${a}`);
 });
 
+test('short jobs that go together count for what they take, not for how many they are', (t) => {
+  const line = scheduler();
+  for (let i = 0; i < 10_000; i++) line.enqueue(job('short'));
+  line.enqueue(job('long'));
+  let [messages, slices] = [0, 0];
+  for (let i = 0; i < 200; i++) {
+    const next = line.next();
+    if (next === undefined) return t.fail();
+    const isShort = next.job.name === 'short';
+    const jobs = isShort ? [next.job, ...line.more(next.thread, 31, (other) => other.name === 'short')] : [next.job];
+    if (isShort) messages++;
+    else slices++;
+    // Thirty-two of them take a tenth of a slice.
+    line.charge(jobs, isShort ? 0.1 : 1);
+    line.release(next.thread);
+    if (!isShort) line.enqueue(next.job);
+    else for (const each of jobs) line.retire(each);
+  }
+  t.true(Math.abs(messages - 10 * slices) <= 12, `${messages} ${slices}`);
+});
+
 test('who had nothing to do has saved nothing up, and owes what it used', (t) => {
   const line = scheduler();
   const late = job('late');
@@ -91,7 +112,7 @@ test('who had nothing to do has saved nothing up, and owes what it used', (t) =>
     if (next === undefined) return t.fail();
     if (next.job.name === 'steady') steady++;
     else hasty++;
-    other.charge(next.job, next.job.name === 'hasty' ? 3 : 1);
+    other.charge([next.job], next.job.name === 'hasty' ? 3 : 1);
     other.release(next.thread);
     if (next.job.name === 'steady') other.enqueue(next.job);
     else other.retire(next.job);

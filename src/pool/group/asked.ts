@@ -1,12 +1,8 @@
 // Calls of services by members of a group, on the main thread: each is asked once, however often the member asks again because it
 // was moved or its thread died.
 
-import type { Value } from '../../runtime/ref.ts';
-import { HostError } from '../../spec/errors.ts';
-import { cut } from '../../spec/told.ts';
-import { toData } from '../told/errors.ts';
+import { type Asker, answerOf } from '../job/asking.ts';
 import type { MemberAnswer, MemberCall } from '../told/group.ts';
-import { pack, unpack } from '../told/parcel.ts';
 import type { Answer } from '../told/protocol.ts';
 import type { BoundService } from '../told/services.ts';
 
@@ -40,7 +36,7 @@ export class AskedServices {
     }
     const asked: Asked = { id: call.id, over: new AbortController(), giveUp: () => {}, answer: undefined };
     this.asked.set(call.member, asked);
-    void this.ask(call, asked).then((answer) => {
+    void answerOf(this.askerOf(call.member, asked), call).then((answer) => {
       if (this.asked.get(call.member) !== asked) return;
       asked.answer = answer;
       this.fresh.set(call.member, answer);
@@ -48,18 +44,12 @@ export class AskedServices {
     });
   }
 
-  /** Never rejects: what it throws is an answer, too, and so is a value that cannot cross. */
-  private async ask({ member, id, module, name, args }: MemberCall, asked: Asked): Promise<Answer> {
-    try {
-      const service = this.services.get(module);
-      if (service === undefined) throw new HostError(`the group has no service ${cut(module)}`);
-      const which = { id, job: `${this.identity}/${member}`, signal: asked.over.signal };
-      const { giveUp, answer } = service.call(name, unpack(args) as Value[], which, this.timeout);
-      asked.giveUp = giveUp;
-      return { id, status: 'returned', value: pack(await answer, `the answer of ${cut(module)}.${cut(name)}`) };
-    } catch (error) {
-      return { id, status: 'failed', error: toData(error) };
-    }
+  private askerOf(member: string, to: Asked): Asker {
+    const { services, timeout } = this;
+    const asked = (giveUp: () => void) => {
+      to.giveUp = giveUp;
+    };
+    return { services, timeout, job: `${this.identity}/${member}`, signal: to.over.signal, asked };
   }
 
   /** Answers that are to be told, until `were` says that they have been. */

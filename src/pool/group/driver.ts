@@ -4,6 +4,7 @@
 import type { Interruption } from '../../runtime/engine.ts';
 import { UsageError } from '../../spec/errors.ts';
 import { mostMs } from '../../spec/options.ts';
+import type { Grace } from '../job/grace.ts';
 import type { PlacedWork, Places } from '../job/places.ts';
 import type { Lost, Threads } from '../job/threads.ts';
 import { type Deferred, deferred } from '../line/deferred.ts';
@@ -11,12 +12,11 @@ import type { Affinity, ThreadId } from '../line/ticket.ts';
 import { fromData, WorkerError } from '../told/errors.ts';
 import type { EndOfMember, GroupReply, GroupState, GroupTask, MemberImports } from '../told/group.ts';
 import type { Carried } from '../told/module-bytes.ts';
-import { stages } from '../told/protocol.ts';
 import type { RunStatus } from '../told/stats.ts';
 import type { AskedServices } from './asked.ts';
 import type { Wishes } from './wishes.ts';
 
-/** How a slice of the group may be lost until it is given up, one after the other. */
+/** How often a slice of the group may be lost, one after the other, until it is given up. */
 const mostDeaths = 3;
 
 const noImports: ReadonlyMap<string, MemberImports> = new Map();
@@ -30,8 +30,7 @@ export interface GroupParts {
   readonly tenant: string | undefined;
   readonly priority: number;
   readonly mayRetry: boolean;
-  /** How long a slice may go on that is to rest, in ms. */
-  readonly grace: number;
+  readonly grace: Grace;
   readonly options: GroupTask['options'];
   readonly services: readonly string[];
   readonly wishes: Wishes;
@@ -69,9 +68,9 @@ export class GroupDriver implements PlacedWork {
   private copies: { readonly copy: Deferred<GroupState>; readonly mark: number }[] = [];
   /** Something is to be told that no slice has been. */
   private hasNews = false;
-  private isAwake = false;
   private timer: NodeJS.Timeout | undefined;
-  private grace: NodeJS.Timeout | undefined;
+  /** Ends the thread of a slice that does not stop when it is asked to. */
+  grace: NodeJS.Timeout | undefined;
   private deaths = 0;
   private gone: Error | undefined;
   /** Why it is to end with its run. */
@@ -129,7 +128,6 @@ export class GroupDriver implements PlacedWork {
   /** Until all programs have ended, or it is stopped. */
   begin(): Promise<RunEnd> {
     this.running = deferred();
-    this.isAwake = true;
     this.tell();
     return this.running.promise;
   }
@@ -143,11 +141,10 @@ export class GroupDriver implements PlacedWork {
   }
 
   private stopped(): void {
-    const { running, stopping } = this;
+    const { stopping } = this;
     this.stopping = undefined;
-    this.running = undefined;
     clearTimeout(this.timer);
-    if (stopping !== undefined) running?.resolve({ status: 'suspended', reason: stopping });
+    if (stopping !== undefined) this.takeRun()?.resolve({ status: 'suspended', reason: stopping });
     if (this.closed !== undefined && this.status !== 'running' && this.copies.length === 0) this.end(this.closed);
   }
 
@@ -165,8 +162,7 @@ export class GroupDriver implements PlacedWork {
     this.gone = error;
     clearTimeout(this.timer);
     if (this.status === 'running') this.dismiss();
-    this.running?.reject(error);
-    this.running = undefined;
+    this.takeRun()?.reject(error);
     for (const { copy } of this.copies.splice(0)) copy.reject(error);
     this.parts.wishes.reject(error);
     this.parts.asked.forgetAll();
@@ -183,7 +179,6 @@ export class GroupDriver implements PlacedWork {
     const { wishes, asked, number, options, services, mayRetry } = this.parts;
     const { answers } = asked;
     this.hasNews = false;
-    this.isAwake = false;
     const [first] = this.copies;
     const copies = this.copies.filter(({ mark }) => mark === first?.mark).length;
     const at: GroupTask['at'] =
@@ -202,30 +197,26 @@ export class GroupDriver implements PlacedWork {
 
   /** Its slice is to end soon: where a host function holds the thread for longer than the grace, that is ended. */
   private dismiss(): void {
-    const { threads } = this.places;
-    const thread = this.thread as ThreadId;
-    const look = () => {
-      // Saving has its own time.
-      if (threads.stageOf(thread) !== stages.begun) this.grace = setTimeout(look, this.parts.grace);
-      else threads.kill(thread);
-    };
     this.places.rest(this);
-    this.grace ??= setTimeout(look, this.parts.grace);
+    if (this.grace === undefined) this.parts.grace.grant(this, this.thread as ThreadId);
+  }
+
+  /** The run is over. */
+  private takeRun(): Deferred<RunEnd> | undefined {
+    const { running } = this;
+    this.running = undefined;
+    return running;
   }
 
   /** Where it is now. */
   private placed(threads: Threads, thread: ThreadId, reply: GroupReply, at: GroupTask['at']): void {
     const { state, end } = reply;
-    const given = state !== undefined && !('error' in state) ? state : undefined;
-    this.isKept = end.kind !== 'gone' && !(at === 'give' && given !== undefined);
-    this.state = given;
-    if (this.gone !== undefined) this.isKept = false;
-    if (this.isKept) threads.saved(thread, this.parts.number);
-    else if (end.kind !== 'gone' && at !== 'give') {
-      // It has ended meanwhile.
-      threads.saved(thread, this.parts.number);
-      threads.forget(this.parts.number);
-    }
+    this.state = state !== undefined && !('error' in state) ? state : undefined;
+    const isThere = end.kind !== 'gone' && !(at === 'give' && this.state !== undefined);
+    this.isKept = isThere && this.gone === undefined;
+    if (isThere) threads.saved(thread, this.parts.number);
+    // It has ended meanwhile.
+    if (this.gone !== undefined) threads.forget(this.parts.number);
   }
 
   private took(reply: GroupReply | Lost, answers: GroupTask['answers'], copies: number): void {
@@ -263,26 +254,14 @@ export class GroupDriver implements PlacedWork {
   private after(end: GroupReply['end'], goesOn: boolean): void {
     if (end.kind === 'gone') return this.end(fromData(end.error));
     if (this.stopping !== undefined) this.stopped();
-    else if (end.kind === 'ended') this.resolved({ status: 'ended' });
-    else if (end.kind === 'failed') this.failed(fromData(end.error));
+    else if (end.kind === 'ended') this.takeRun()?.resolve({ status: 'ended' });
+    else if (end.kind === 'failed') this.takeRun()?.reject(fromData(end.error));
     if (this.closed !== undefined && this.running === undefined && this.copies.length === 0)
       return this.end(this.closed);
     if (goesOn || this.hasNews || this.copies.length > 0 || this.parts.asked.hasNews) return this.line();
     if (this.running === undefined) return;
-    if (end.kind === 'rested' || this.isAwake) return this.line();
+    if (end.kind === 'rested') return this.line();
     if (end.kind === 'idle' && end.until < Number.POSITIVE_INFINITY) this.wakeAt(end.until);
-  }
-
-  private resolved(end: RunEnd): void {
-    const { running } = this;
-    this.running = undefined;
-    running?.resolve(end);
-  }
-
-  private failed(error: Error): void {
-    const { running } = this;
-    this.running = undefined;
-    running?.reject(error);
   }
 
   private wakeAt(until: number): void {

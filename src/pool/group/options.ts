@@ -20,7 +20,7 @@ import { limitOptions } from '../../vm/options.ts';
 import type { LimitOptions } from '../../vm.ts';
 import { priorities } from '../line/ticket.ts';
 import { aModule, type ModuleLike } from '../told/module-bytes.ts';
-import { anIdentity, aTenant, aUrl, someServices } from '../told/options.ts';
+import { anIdentity, aUrl, someServices } from '../told/options.ts';
 import type { Service } from '../told/services.ts';
 import { PoolReceiver, PoolSender } from './ends.ts';
 
@@ -91,7 +91,7 @@ const poolGroupChecks: Checks<PoolGroupOptions> = {
   services: someServices,
   serviceTimeout: aTime,
   identity: anIdentity,
-  tenant: aTenant,
+  tenant: anIdentity,
   priority: aNumber(priorities.least, priorities.most),
   onCrash: oneOf('fail', 'retry'),
 };

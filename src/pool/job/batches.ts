@@ -91,10 +91,9 @@ export class Batches {
     const order: BatchOrder = { ...part, kind: 'batch', jobs, sliceMs: this.sliceMs, sentAt: clock() };
     const sentAt = performance.now();
     const reply = await this.threads.runBatch(thread, order);
-    const slices = (performance.now() - sentAt) / this.sliceMs;
+    this.scheduler.charge(runs, (performance.now() - sentAt) / this.sliceMs);
     this.scheduler.release(thread);
     for (const run of runs) {
-      this.scheduler.charge(run, slices / runs.length);
       run.inBatch = false;
       clearTimeout(run.grace);
       run.grace = undefined;

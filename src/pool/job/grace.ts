@@ -5,6 +5,11 @@ import { stages } from '../told/protocol.ts';
 import type { Run } from './run.ts';
 import type { Threads } from './threads.ts';
 
+/** Whoever's slice is to end; its time is ended with the slice. */
+interface Graced {
+  grace: NodeJS.Timeout | undefined;
+}
+
 export class Grace {
   constructor(
     private readonly threads: Threads,
@@ -26,7 +31,7 @@ export class Grace {
     this.ask(run, 'save');
     // Overtime is a grace of its own.
     const overtime = run.stop?.kind === 'limit' && run.stop.limit === 'deadline';
-    if (run.grace === undefined && !overtime) this.grant(run, thread, this.ms, true);
+    if (run.grace === undefined && !overtime) this.grant(run, thread);
   }
 
   /** In a batch all that can be asked for is to have it back. */
@@ -36,12 +41,12 @@ export class Grace {
   }
 
   /** The grace of a slice that has not begun yet begins later; that of one whose guest has stopped has no end. */
-  private grant(run: Run, thread: ThreadId, grace: number, maySave: boolean): void {
+  grant(to: Graced, thread: ThreadId, ms = this.ms, maySave = true): void {
     const begun = this.threads.stageOf(thread) !== stages.sent;
     const end = () => {
-      if (!begun) this.grant(run, thread, grace, maySave);
+      if (!begun) this.grant(to, thread, ms, maySave);
       else if (!maySave || this.threads.stageOf(thread) !== stages.stopped) this.threads.kill(thread);
     };
-    run.grace = setTimeout(end, grace);
+    to.grace = setTimeout(end, ms);
   }
 }

@@ -5,13 +5,13 @@ import type { ProgramThread } from '../../javascript/run/afar.ts';
 import { Module } from '../../runtime/module.ts';
 import { CrashError, UsageError, type WasboxError } from '../../spec/errors.ts';
 import { mostMs } from '../../spec/options.ts';
-import { isA, toldThrown } from '../../spec/told.ts';
+import { isA } from '../../spec/told.ts';
 import { deferred } from '../line/deferred.ts';
 import { Roster } from '../line/roster.ts';
 import { Scheduler } from '../line/scheduler.ts';
 import type { ThreadId } from '../line/ticket.ts';
 import type { Plain } from '../told/batch.ts';
-import { JobLimitError, LostError, SuspendedError } from '../told/ends.ts';
+import { LostError } from '../told/ends.ts';
 import { CancelledError, fromData, WorkerError } from '../told/errors.ts';
 import { checkFork, type JobSpec, jobSpec, type PoolSpec, type ResumeOptions } from '../told/options.ts';
 import { unpack } from '../told/parcel.ts';
@@ -43,8 +43,7 @@ export interface GroupSide {
   /** No job has it. */
   readonly number: number;
   readonly places: Places;
-  /** How long a slice may go on that is to stop, in ms. */
-  readonly grace: number;
+  readonly grace: Grace;
   readonly services: ReadonlyMap<string, BoundService>;
 }
 
@@ -165,7 +164,7 @@ export class Life {
   /** What a group of VMs needs of the pool. Throws UsageError where that is closed. */
   openGroup(services: Readonly<Record<string, Service>>): GroupSide {
     if (this.closed !== undefined) throw this.closed;
-    return { number: this.jobs++, places: this.places, grace: this.grace.ms, services: this.services.with(services) };
+    return { number: this.jobs++, places: this.places, grace: this.grace, services: this.services.with(services) };
   }
 
   /** How many jobs that make the call are sent to a thread together: at least one. */
@@ -315,7 +314,7 @@ export class Life {
     const sentAt = performance.now();
     this.news.running(run, before);
     const reply = await this.replyTo(run, thread);
-    this.scheduler.charge(run, (performance.now() - sentAt) / this.spec.sliceMs);
+    this.scheduler.charge([run], (performance.now() - sentAt) / this.spec.sliceMs);
     clearTimeout(run.grace);
     run.grace = undefined;
     this.scheduler.release(thread);
@@ -351,7 +350,7 @@ export class Life {
     const { stats } = run;
     run.took(reply, thread, before, this.spec.sliceMs);
     this.news.sliced(run, stats);
-    this.tell(run);
+    run.tell();
     this.settle(run, reply.end);
   }
 
@@ -362,22 +361,9 @@ export class Life {
     const { stats } = run;
     run.took({ end: { kind: 'returned' }, report }, thread, undefined, this.spec.sliceMs);
     this.news.sliced(run, stats);
-    this.tell(run);
+    run.tell();
     run.output.resolve(values);
     this.finish(run, 'done');
-  }
-
-  /** In a task of its own: what it throws harms nobody, and is told once. */
-  private tell(run: Run): void {
-    const { onProgress } = run.spec;
-    const { stats } = run;
-    if (onProgress === undefined) return;
-    void Promise.resolve()
-      .then(() => onProgress(stats))
-      .catch((error: unknown) => {
-        if (!run.warned) process.emitWarning(`onProgress of job ${run.id} threw ${toldThrown(error)}`, 'WasboxWarning');
-        run.warned = true;
-      });
   }
 
   /** What is to be durable is so before the job goes on, or anybody hears of its end. */
@@ -509,7 +495,11 @@ export class Life {
     run.status = 'waiting';
     run.call = id;
     this.news.state(run);
-    const answer = await answerOf(run, call);
+    const { services, identity: job, signal } = run;
+    const asked = (giveUp: () => void) => {
+      run.giveUp = giveUp;
+    };
+    const answer = await answerOf({ services, job, signal, timeout: run.spec.serviceTimeout, asked }, call);
     if (run.call !== id || run.ended) return;
     run.call = undefined;
     // While the job is being saved, its snapshot takes the answer along.
@@ -553,13 +543,13 @@ export class Life {
     if (run.ended) return;
     run.stop = { kind: 'limit', limit: 'deadline' };
     if (run.status === 'running' && cause === undefined) this.grace.dismiss(run, Math.min(this.grace.ms, mostNotice));
-    this.fail(run, stopError(run, run.untouched, cause === undefined ? {} : { cause }));
+    this.fail(run, run.stopError(run.untouched, cause === undefined ? {} : { cause }));
     this.pump();
   }
 
   /** Its state has been saved. */
   private stopped(run: Run, snapshot: JobSnapshot): void {
-    const error = stopError(run, snapshot);
+    const error = run.stopError(snapshot);
     const { suspended, forking } = run;
     run.suspended = undefined;
     run.forking = undefined;
@@ -646,7 +636,7 @@ export class Life {
     this.sleepers.rested(run);
     if (run.kept === undefined ? run.revive() : this.durable?.revive(run)) return this.queue(run);
     const death = new WorkerError('the thread that ran the job died', { cause: lost });
-    this.fail(run, run.stop?.kind === 'limit' ? stopError(run, undefined, { cause: death }) : death);
+    this.fail(run, run.stop?.kind === 'limit' ? run.stopError(undefined, { cause: death }) : death);
   }
 
   private extinct(cause: Error): void {
@@ -659,9 +649,3 @@ export class Life {
 
 const weightOf = (tenants: PoolSpec['tenants'], tenant: string): number =>
   Object.hasOwn(tenants, tenant) ? (tenants[tenant]?.weight ?? 1) : 1;
-
-function stopError(run: Run, snapshot: JobSnapshot | undefined, options?: ErrorOptions): Error {
-  const { stop, spec } = run;
-  if (stop?.kind !== 'limit') return new SuspendedError(snapshot as JobSnapshot, { cause: stop?.cause });
-  return new JobLimitError(stop.limit, spec[stop.limit] as number, snapshot, options);
-}

@@ -96,7 +96,7 @@ export class Places {
     place.status = 'running';
     const sentAt = performance.now();
     const took = await place.run(this.threads, thread);
-    this.scheduler.charge(place, (performance.now() - sentAt) / this.sliceMs);
+    this.scheduler.charge([place], (performance.now() - sentAt) / this.sliceMs);
     if (!place.isPinned) this.scheduler.retire(place);
     this.scheduler.release(thread);
     place.status = 'waiting';

@@ -5,12 +5,14 @@ import { randomUUID } from 'node:crypto';
 import { weightOf } from '../../runtime/weight.ts';
 import { mapWords } from '../../snapshot/data/format.ts';
 import { CrashError } from '../../spec/errors.ts';
+import { toldThrown } from '../../spec/told.ts';
 import { type Deferred, deferred } from '../line/deferred.ts';
 import { firstFuel, nextFuel } from '../line/pace.ts';
 import type { Placed } from '../line/roster.ts';
 import { type ThreadId, type Ticket, ticket } from '../line/ticket.ts';
 import type { Waiter } from '../line/waiting.ts';
 import { type BatchedJob, PlainStart } from '../told/batch.ts';
+import { JobLimitError, SuspendedError } from '../told/ends.ts';
 import type { JobSpec } from '../told/options.ts';
 import type { Answer, MovingVm, Order, Reply, SliceEnd } from '../told/protocol.ts';
 import { clock } from '../told/protocol.ts';
@@ -89,7 +91,7 @@ export class Run implements Ticket, Placed, Waiter<Run>, Followed {
   /** The thread of its last slice. */
   lastThread: ThreadId | undefined;
   /** That its `onProgress` throws has been told. */
-  warned = false;
+  private warned = false;
   /** Its last order went to a thread that still had its VM. */
   warm = false;
   /** Ends the thread of a slice that does not stop when it is asked to. */
@@ -360,6 +362,27 @@ export class Run implements Ticket, Placed, Waiter<Run>, Followed {
     const { vm, progress, answer } = this.place;
     if (vm.kind !== 'saved' || this.stats.slices > 0 || this.status === 'running') return undefined;
     return new JobSnapshot(wholeOf(vm), progress, vm.foreign, this.identity, answer, this.spec);
+  }
+
+  /** What it ends with, stopped as it was. */
+  stopError(snapshot: JobSnapshot | undefined, options?: ErrorOptions): Error {
+    const { stop, spec } = this;
+    if (stop?.kind !== 'limit') return new SuspendedError(snapshot as JobSnapshot, { cause: stop?.cause });
+    return new JobLimitError(stop.limit, spec[stop.limit] as number, snapshot, options);
+  }
+
+  /** Tells `onProgress`, in a task of its own: what that throws harms nobody, and is told once. */
+  tell(): void {
+    const { stats } = this;
+    const { onProgress } = this.spec;
+    if (onProgress === undefined) return;
+    void Promise.resolve()
+      .then(() => onProgress(stats))
+      .catch((error: unknown) => {
+        if (!this.warned)
+          process.emitWarning(`onProgress of job ${this.id} threw ${toldThrown(error)}`, 'WasboxWarning');
+        this.warned = true;
+      });
   }
 
   /** The job as it was saved. */

@@ -16,7 +16,7 @@ export interface Assignment<T extends Ticket> {
   readonly thread: ThreadId;
 }
 
-/** What a slice counts for at least, as part of what it should take: to send it off costs something, too. */
+/** What is sent off counts for at least, as part of what a slice should take: to send it costs something, too. */
 const leastSlice = 0.05;
 /** How many slices of the job whose turn it is another one may be ahead where it is at home. */
 const homeLead = 4;
@@ -99,9 +99,10 @@ export class Scheduler<T extends Ticket> {
     job.live = false;
   }
 
-  /** The slice that the job was sent off for has taken so many times what a slice should take. */
-  charge(job: T, slices: number): void {
-    this.tenants.charge(job, Math.max(leastSlice, slices) - 1);
+  /** What the jobs were sent off for together has taken so many times what a slice should take. */
+  charge(jobs: readonly T[], slices: number): void {
+    const each = Math.max(leastSlice, slices) / jobs.length;
+    for (const job of jobs) this.tenants.charge(job, each - 1);
   }
 
   /** The next slice to run: takes the job out of the line and the thread from the idle ones. */

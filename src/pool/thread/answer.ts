@@ -1,11 +1,19 @@
 // How what a service has answered reaches the guest that waits for it.
 
+import type { Value } from '../../runtime/ref.ts';
 import { SnapshotError } from '../../spec/errors.ts';
+import type { ValType } from '../../spec/types.ts';
 import type { VM } from '../../vm.ts';
 import { fromData } from '../told/errors.ts';
 import { unpack } from '../told/parcel.ts';
 import type { Answer } from '../told/protocol.ts';
 import { resultsOf } from '../told/values.ts';
+
+/** What a service answered, as results of these types. Throws what it failed with, and UsageError for what is no result of them. */
+export function valuesOf(answer: Answer, types: readonly ValType[]): readonly Value[] {
+  if (answer.status === 'failed') throw fromData(answer.error);
+  return resultsOf(unpack(answer.value), types);
+}
 
 /**
  * What a service answered goes in as results; what is no result of the import's type is the service's error. Throws
@@ -16,8 +24,7 @@ export function deliverAnswer(vm: VM, given: Answer): void {
   if (pending?.id !== given.id)
     throw new SnapshotError('the answer is of another call than the VM waits for', 'job state');
   try {
-    if (given.status === 'failed') throw fromData(given.error);
-    vm.deliver(given.id, resultsOf(unpack(given.value), vm.store.funcType(pending.func).results));
+    vm.deliver(given.id, valuesOf(given, vm.store.funcType(pending.func).results));
   } catch (error) {
     vm.fail(given.id, error);
   }

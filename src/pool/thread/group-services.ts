@@ -1,14 +1,15 @@
 // Calls of services by members of a group: who has asked what, until the main thread has the answer.
 
-import { asyncHostFunction, type HostContext, type HostFunction } from '../../host/define.ts';
+import type { HostContext, HostFunction } from '../../host/define.ts';
 import type { Module } from '../../runtime/module.ts';
 import type { Value } from '../../runtime/ref.ts';
 import { cut } from '../../spec/told.ts';
-import type { FuncType, ValType } from '../../spec/types.ts';
-import { fromData } from '../told/errors.ts';
+import type { ValType } from '../../spec/types.ts';
 import type { MemberAnswer, MemberCall } from '../told/group.ts';
-import { pack, unpack } from '../told/parcel.ts';
-import { checkLeaving, resultsOf } from '../told/values.ts';
+import { pack } from '../told/parcel.ts';
+import { checkLeaving } from '../told/values.ts';
+import { valuesOf } from './answer.ts';
+import { serviceImports } from './service-imports.ts';
 
 /** A call without an answer; a member has one at a time. */
 interface Pending {
@@ -35,26 +36,16 @@ export class MemberServices {
 
   /** What the module imports of the services, as the member has it. */
   imports(member: string, module: Module): Readonly<Record<string, Readonly<Record<string, HostFunction>>>> {
-    const funcs = module.syntax.imports
-      .filter(({ desc }) => desc.kind === 'func')
-      .map(({ module: service, name }, i) => ({ service, name, type: module.context.funcs[i]?.comp as FuncType }));
+    const bodyOf = (service: string) => (name: string, results: readonly ValType[]) => {
+      const call = { member, module: service, name };
+      return (...given: unknown[]) => {
+        const { callId } = given.pop() as HostContext;
+        return this.ask({ ...call, id: callId as number }, given as Value[], results);
+      };
+    };
     return Object.fromEntries(
-      this.names.map((service) => [
-        service,
-        Object.fromEntries(
-          funcs
-            .filter((func) => func.service === service)
-            .map(({ name, type }) => [name, this.function({ member, module: service, name }, type)]),
-        ),
-      ]),
+      this.names.map((service) => [service, serviceImports(service, [module], bodyOf(service))]),
     );
-  }
-
-  private function(call: Omit<MemberCall, 'args' | 'id'>, { params, results }: FuncType): HostFunction {
-    return asyncHostFunction(params, results, (...given: unknown[]) => {
-      const { callId } = given.pop() as HostContext;
-      return this.ask({ ...call, id: callId as number }, given as Value[], results);
-    });
   }
 
   private ask(call: Omit<MemberCall, 'args'>, args: readonly Value[], types: readonly ValType[]): Promise<unknown> {
@@ -73,8 +64,7 @@ export class MemberServices {
     if (pending?.id !== answer.id) return;
     this.pending.delete(member);
     try {
-      if (answer.status === 'failed') throw fromData(answer.error);
-      const values = resultsOf(unpack(answer.value), pending.types);
+      const values = valuesOf(answer, pending.types);
       pending.resolve(values.length === 1 ? values[0] : values);
     } catch (error) {
       pending.reject(error);

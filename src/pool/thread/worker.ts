@@ -3,7 +3,6 @@
 
 import { resourceLimits, workerData } from 'node:worker_threads';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
-import { asyncHostFunction } from '../../host/define.ts';
 import { useCodeCache } from '../../rewrite/module/code-cache.ts';
 import { useStack } from '../../rewrite/run/native-stack.ts';
 import type { Outcome, SuspendReason } from '../../runtime/engine.ts';
@@ -12,8 +11,7 @@ import type { Value } from '../../runtime/ref.ts';
 import { CrashError, ExitError, LimitError, SnapshotError, UsageError } from '../../spec/errors.ts';
 import { withDeadline } from '../../spec/patience.ts';
 import { cut, isA } from '../../spec/told.ts';
-import type { FuncType } from '../../spec/types.ts';
-import { type Importable, type Imports, VM } from '../../vm.ts';
+import { type Imports, VM } from '../../vm.ts';
 import type { Wasi } from '../../wasi/index.ts';
 import { nextFuel } from '../line/pace.ts';
 import type { BatchOrder, BatchReply } from '../told/batch.ts';
@@ -43,6 +41,7 @@ import { holdWhilePacking } from './hold.ts';
 import { learn, newCode } from './modules.ts';
 import { programSlice } from './program-slice.ts';
 import { checkpointOf, decoded, forgetCheckpoint, saved } from './saving.ts';
+import { serviceImports } from './service-imports.ts';
 import { loadImports, loadProgram, made } from './user-code.ts';
 
 /** When this thread could take its first order. */
@@ -418,20 +417,11 @@ type Given = Imports | Readonly<Record<string, unknown>>;
 
 /** Host functions by module and name: those of the services, of the host module, and of the job module. */
 function importsOf({ services }: Order, held: readonly Module[], given: readonly Given[]): Imports {
-  const served = Object.fromEntries(services.map((service) => [service, serviceImports(service, held)]));
+  const served = Object.fromEntries(
+    services.map((service) => [service, serviceImports(service, held, () => unanswerable)]),
+  );
   const find = (module: string) => served[module] ?? given.map((imports) => imports[module]).find(Boolean);
   return new Proxy({}, { get: (_, module) => (typeof module === 'string' ? find(module) : undefined) }) as Imports;
-}
-
-function serviceImports(service: string, held: readonly Module[]): Record<string, Importable> {
-  const found: [string, Importable][] = held.flatMap(({ syntax, context }) =>
-    syntax.imports
-      .filter(({ desc }) => desc.kind === 'func')
-      .map(({ module, name }, i) => ({ module, name, type: context.funcs[i]?.comp as FuncType }))
-      .filter(({ module }) => module === service)
-      .map(({ name, type }) => [name, asyncHostFunction(type.params, type.results, unanswerable)]),
-  );
-  return Object.fromEntries(found);
 }
 
 const unanswerable = (): never => {

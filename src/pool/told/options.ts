@@ -252,7 +252,6 @@ export const aUrl = check(
   (url: URL | string) => URL.canParse(String(url)),
   "an absolute URL, as of new URL('../file.js', import.meta.url)",
 );
-export const aTenant = check((v: unknown) => isIdentity(v), `a text of 1 to ${mostOfName} characters`);
 export const anIdentity = check(isIdentity, `a text of 1 to ${mostOfName} characters`);
 const aService = check(isService, 'a service: an object, a Comlink remote, a MessagePort or a Worker');
 export const someServices = recordOf(aService);
@@ -300,7 +299,7 @@ const jobChecks: Checks<JobOptions> = {
   signal: aSignal,
   deadline: aTime,
   overtime: aTime,
-  tenant: aTenant,
+  tenant: anIdentity,
   priority: aNumber(priorities.least, priorities.most),
   affinity: oneOf('keep', 'spread'),
   sliceFuel: anInteger(1),

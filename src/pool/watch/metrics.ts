@@ -4,7 +4,6 @@
  * @module wasbox/metrics
  */
 
-import { type ChannelListener, subscribe, unsubscribe } from 'node:diagnostics_channel';
 import {
   Counter,
   Gauge,
@@ -16,8 +15,9 @@ import {
 import { UsageError } from '../../spec/errors.ts';
 import { check, optionsOf, theOptions } from '../../spec/options.ts';
 import { quoted } from '../../spec/told.ts';
-import type { PoolMessages, WatchedPool } from './channels.ts';
+import type { PoolMessage, PoolMessages, WatchedPool } from './channels.ts';
 import { jobEnds } from './events.ts';
+import { aPool, listen } from './listening.ts';
 
 // It hears what everybody can hear (channels.ts) and asks for `pool.stats`. Labels have what the operator says, where jobs are and
 // how they end, and never what a job or a guest says: a registry keeps each value that it has seen.
@@ -32,7 +32,6 @@ export interface MetricsOptions {
   readonly name?: string | undefined;
 }
 
-const aPool = check((pool: WatchedPool) => typeof pool.stats.jobs === 'number', 'a Pool');
 const checked = optionsOf<MetricsOptions>({
   register: check((registry: Registry) => typeof registry.registerMetric === 'function', 'a Registry of prom-client'),
   name: check((name: unknown) => typeof name === 'string' && name !== '', 'a text that is not empty'),
@@ -98,30 +97,27 @@ function makeMetrics(registry: AnyRegistry, pools: ReadonlyMap<WatchedPool, stri
 class Metrics {
   readonly pools = new Map<WatchedPool, string>();
   private readonly metrics;
-  private readonly listeners: Readonly<Record<string, ChannelListener>>;
+  private readonly unlisten: () => void;
 
   constructor(private readonly registry: AnyRegistry) {
     this.metrics = makeMetrics(registry, this.pools);
-    this.listeners = {
-      'wasbox.job.submit': this.listener<'wasbox.job.submit'>((labels) => this.metrics.submitted.inc(labels)),
-      'wasbox.job.slice': this.listener<'wasbox.job.slice'>((labels, slice) => this.sliced(labels, slice)),
-      'wasbox.job.end': this.listener<'wasbox.job.end'>((labels, { how, suspendMs }) => {
+    this.unlisten = listen({
+      'wasbox.job.submit': this.of((labels) => this.metrics.submitted.inc(labels)),
+      'wasbox.job.slice': this.of((labels, slice) => this.sliced(labels, slice)),
+      'wasbox.job.end': this.of((labels, { how, suspendMs }) => {
         this.metrics.ended.inc({ ...labels, how });
         if (suspendMs !== undefined) this.metrics.suspend.observe(labels, suspendMs / 1000);
       }),
-      'wasbox.thread.died': this.listener<'wasbox.thread.died'>((labels, { isClosing }) => {
+      'wasbox.thread.died': this.of((labels, { isClosing }) => {
         if (!isClosing) this.metrics.deaths.inc(labels);
       }),
-    };
-    for (const [channel, listener] of Object.entries(this.listeners)) subscribe(channel, listener);
+    });
   }
 
-  private listener<N extends keyof PoolMessages>(
-    hear: (labels: { readonly pool: string }, message: PoolMessages[N]) => void,
-  ): ChannelListener {
-    return (message) => {
-      const pool = this.pools.get((message as PoolMessages[N]).pool);
-      if (pool !== undefined) hear({ pool }, message as PoolMessages[N]);
+  private of<M extends PoolMessage>(hear: (labels: { readonly pool: string }, message: M) => void) {
+    return (message: M) => {
+      const pool = this.pools.get(message.pool);
+      if (pool !== undefined) hear({ pool }, message);
     };
   }
 
@@ -163,7 +159,7 @@ class Metrics {
   }
 
   close(): void {
-    for (const [channel, listener] of Object.entries(this.listeners)) unsubscribe(channel, listener);
+    this.unlisten();
     if (this.isThere) for (const name of Object.values(names)) this.registry.removeSingleMetric(name);
   }
 }

@@ -4,16 +4,13 @@
  * @module wasbox/telemetry
  */
 
-import { type ChannelListener, subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type * as Api from '@opentelemetry/api';
-import { check } from '../../spec/options.ts';
 import { isError, messageOf } from '../../spec/told.ts';
 import type { JobEnded, JobMessage, JobSliced, PoolMessage, WatchedPool } from './channels.ts';
 import type { JobEnd } from './events.ts';
+import { aPool, listen } from './listening.ts';
 
 // It hears what everybody can hear (channels.ts). Messages come in the context of whoever has submitted the job.
-
-const aPool = check((pool: WatchedPool) => typeof pool.stats.jobs === 'number', 'a Pool');
 
 /** Slices of one job that are told as events: a span is held until its job has ended, and jobs may have any number of slices. */
 const mostEvents = 100;
@@ -28,7 +25,7 @@ interface Traced {
 class Tracing {
   private readonly jobs = new Map<number, Traced>();
   private readonly tracer: Api.Tracer;
-  private readonly listeners: Readonly<Record<string, ChannelListener>>;
+  private readonly unlisten: () => void;
 
   constructor(
     private readonly api: typeof Api,
@@ -36,16 +33,15 @@ class Tracing {
   ) {
     this.tracer = api.trace.getTracer('wasbox');
     const of =
-      <M extends PoolMessage>(hear: (message: M) => void): ChannelListener =>
-      (message) => {
-        if ((message as M).pool === pool) hear(message as M);
+      <M extends PoolMessage>(hear: (message: M) => void) =>
+      (message: M) => {
+        if (message.pool === pool) hear(message);
       };
-    this.listeners = {
-      'wasbox.job.submit': of<JobMessage>((message) => this.begun(message)),
-      'wasbox.job.slice': of<JobSliced>((message) => this.sliced(message)),
-      'wasbox.job.end': of<JobEnded>((message) => this.ended(message)),
-    };
-    for (const [channel, listener] of Object.entries(this.listeners)) subscribe(channel, listener);
+    this.unlisten = listen({
+      'wasbox.job.submit': of((message) => this.begun(message)),
+      'wasbox.job.slice': of((message) => this.sliced(message)),
+      'wasbox.job.end': of((message) => this.ended(message)),
+    });
   }
 
   private begun({ job, key, at }: JobMessage): void {
@@ -82,7 +78,7 @@ class Tracing {
 
   /** Spans of jobs that go on end now. */
   stop(): void {
-    for (const [channel, listener] of Object.entries(this.listeners)) unsubscribe(channel, listener);
+    this.unlisten();
     for (const { span } of this.jobs.values()) span.end();
     this.jobs.clear();
   }

@@ -30,7 +30,7 @@ import {
 } from './guests.ts';
 
 const host = new URL('../fixtures/host.ts', import.meta.url);
-const hanging = new URL('./hangs.ts', import.meta.url);
+const hanging = new URL('../fixtures/hangs.ts', import.meta.url);
 const folder = mkdtempSync(join(tmpdir(), 'wasbox-hangs-'));
 /** For the pools that are made from now on. */
 const flag = join(folder, 'hangs');
