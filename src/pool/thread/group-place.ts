@@ -105,7 +105,8 @@ export async function doSlice(
 
 export class PlacedGroup {
   private ended: (readonly [string, EndOfMember])[] = [];
-  private until = Number.POSITIVE_INFINITY;
+  /** While all members are known to wait: until when, in ms since 1970. */
+  private idleUntil: number | undefined;
   private bell: Bell | undefined;
 
   private constructor(
@@ -146,7 +147,9 @@ export class PlacedGroup {
     for (const { number, ...act } of task.acts) done.push(await this.did(number, act, modules));
     for (const answer of task.answers) this.services.take(answer);
     // What was answered, and whose time has come, can go on after a turn of the event loop.
-    if (task.answers.length > 0 || Date.now() >= this.until) await later();
+    const isDue = task.answers.length > 0 || (this.idleUntil !== undefined && Date.now() >= this.idleUntil);
+    if (isDue) await later();
+    if (isDue || task.acts.length > 0) this.idleUntil = undefined;
     const traffic = new Traffic(this.ends, task);
     const pause = shared.pause.subarray(task.slot, task.slot + 1);
     const came = await this.turns(traffic, bell, pause, task.mayRun);
@@ -177,7 +180,8 @@ export class PlacedGroup {
   private async turns(traffic: Traffic, bell: Bell, pause: Int32Array, mayRun: boolean): Promise<GroupEnd> {
     for (;;) {
       traffic.send();
-      if (!mayRun || traffic.isThere) return mayRun ? { kind: 'rested' } : { kind: 'idle', until: Infinity };
+      if (!mayRun) return { kind: 'idle', until: Infinity };
+      if (traffic.isThere) return this.asItWas;
       const stop = traffic.watch(() => bell.ring(0));
       const end = await this.turn(bell, pause).finally(stop);
       if (end.kind !== 'rested') {
@@ -189,16 +193,25 @@ export class PlacedGroup {
     }
   }
 
+  /** Nobody has run: those that waited do so still, unless they can go on by now. */
+  private get asItWas(): GroupEnd {
+    if (this.idleUntil === undefined || this.group.isReady) return { kind: 'rested' };
+    return { kind: 'idle', until: this.idleUntil };
+  }
+
   private async turn(bell: Bell, pause: Int32Array): Promise<GroupEnd> {
     const { group } = this;
+    this.idleUntil = undefined;
     for (;;) {
       const isAsking = (member: string) => this.services.isAsking(member);
       const outcome = await group.runBusy({ signal: bell, pause }, isAsking).catch((error: unknown) => ({ error }));
       if ('error' in outcome) return { kind: 'failed', error: toData(outcome.error) };
       if (outcome.status === 'ended') return { kind: 'ended' };
       if (outcome.status === 'suspended') return { kind: 'rested' };
-      this.until = outcome.until;
-      if (outcome.working === 0) return { kind: 'idle', until: outcome.until };
+      if (outcome.working === 0) {
+        this.idleUntil = outcome.until;
+        return { kind: 'idle', until: outcome.until };
+      }
       const soon = { kind: 'idle', until: Math.min(outcome.until, Date.now() + workMs) } as const;
       if (bell.aborted || !(await this.worked(bell))) return soon;
     }
