@@ -3,6 +3,7 @@
 import { callsTo, Group, type GroupOptions } from '../../src/talk/index.ts';
 import { moduleOf } from '../wat.ts';
 import { bytesOf, script, talking } from './guests.ts';
+import { turns } from './world.ts';
 
 /** Returns the sum of what it was called with, so far. */
 export const math = await moduleOf(`(global $sum (mut i32) (i32.const 0))
@@ -54,4 +55,15 @@ export function busyGroup(options: GroupOptions): Group {
   group.add('says', { module: says, export: 'main', ports: { c: c.receiver } });
   group.add('gives', { module: gives, export: 'main', ports: { b: b.sender } });
   return group;
+}
+
+/** Snapshots of such a group at many turns. */
+export async function busySnapshots(): Promise<readonly Uint8Array[]> {
+  const group = busyGroup({ engine: 'interpreter' });
+  const all: Uint8Array[] = [];
+  for (let ended = false; !ended; ) {
+    all.push(group.save().encode());
+    ended = (await group.run({ signal: turns(1) })).status === 'ended';
+  }
+  return all;
 }

@@ -9,7 +9,7 @@ import { Snapshot } from '../../src/snapshot/snapshot.ts';
 import { DeadlockError, Group, GroupSnapshot } from '../../src/talk/index.ts';
 import { Random } from '../fuzz/random.ts';
 import { moduleOf } from '../wat.ts';
-import { busyGroup, imports, modules } from './busy.ts';
+import { busySnapshots, imports, modules } from './busy.ts';
 import { talking } from './guests.ts';
 import { engines, turns } from './world.ts';
 
@@ -34,16 +34,7 @@ const withText = (bytes: Uint8Array, change: (text: Tree) => void): Uint8Array =
     return writeMetadata(text);
   });
 
-/** Snapshots at many turns. */
-const saved = await (async () => {
-  const group = busyGroup({ engine: 'interpreter' });
-  const all: Uint8Array[] = [];
-  for (let ended = false; !ended; ) {
-    all.push(group.save().encode());
-    ended = (await group.run({ signal: turns(1) })).status === 'ended';
-  }
-  return all;
-})();
+const saved = await busySnapshots();
 
 /** What comes of a snapshot: throws what should not be. */
 async function judged(from: Uint8Array | GroupSnapshot, random: Random): Promise<string> {

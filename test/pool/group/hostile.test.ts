@@ -14,8 +14,7 @@ import { contentsOf, joinParts, type PartKind, partsOf, readParts } from '../../
 import { ClosedError, DeadlockError, PeerError } from '../../../src/talk/index.ts';
 import { Random } from '../../fuzz/random.ts';
 import { sample } from '../../soak/measure.ts';
-import { busyGroup, modules } from '../../talk/busy.ts';
-import { turns } from '../../talk/world.ts';
+import { busySnapshots, modules } from '../../talk/busy.ts';
 import { moduleOf } from '../../wat.ts';
 import { arithmetic } from '../guests.ts';
 import {
@@ -39,16 +38,7 @@ import {
 
 // Snapshots
 
-/** Snapshots at many turns. */
-const saved = await (async () => {
-  const group = busyGroup({ engine: 'interpreter' });
-  const all: Uint8Array[] = [];
-  for (let ended = false; !ended; ) {
-    all.push(group.save().encode());
-    ended = (await group.run({ signal: turns(1) })).status === 'ended';
-  }
-  return all;
-})();
+const saved = await busySnapshots();
 
 const members = Object.fromEntries(['caller 1', 'caller 2'].map((name) => [name, { calls: { math: 'math' } }]));
 
