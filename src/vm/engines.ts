@@ -8,8 +8,6 @@ import type { Store } from '../runtime/store.ts';
 import { oneOf } from '../spec/options.ts';
 import { beginUse, noteUse, untilHot } from './heat.ts';
 
-export { heat } from './heat.ts';
-
 /** Fuel that was both charged and granted. */
 const paid = ({ fuelUsed, debt }: Store): number => fuelUsed - debt;
 

@@ -2,7 +2,7 @@
 
 import test, { type ExecutionContext } from 'ava';
 import { createWebAssembly } from '../../src/js-api/index.ts';
-import { heat } from '../../src/vm/engines.ts';
+import { heat } from '../../src/vm/heat.ts';
 import { type Api, exportsOf, interpreted, odd, ours, whereHostCan } from './both.ts';
 
 const both = (title: string, body: (t: ExecutionContext, api: Api) => void | Promise<void>): void =>

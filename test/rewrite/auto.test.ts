@@ -6,7 +6,7 @@ import { type Module, type Outcome, useCodeCache, VM, type VmOptions } from '../
 import { keptOr } from '../../src/rewrite/module/code-cache.ts';
 import { codeName, isRewritten, rewriteBytes } from '../../src/rewrite/module/module.ts';
 import { entryOf } from '../../src/rewrite/run/rewriter.ts';
-import { heat } from '../../src/vm/engines.ts';
+import { heat } from '../../src/vm/heat.ts';
 import { moduleOf } from '../wat.ts';
 import { show } from './differential.ts';
 

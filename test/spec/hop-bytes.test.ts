@@ -2,7 +2,7 @@
 // the interpreter alone saves there. Some files of each part of the
 // language; all of them with WASBOX_HOPS=all, which takes long.
 
-import { heat } from '../../src/vm/engines.ts';
+import { heat } from '../../src/vm/heat.ts';
 import { files, type Group, groups } from './files.ts';
 import { runFile } from './runner.ts';
 import { suiteTest } from './suite-test.ts';

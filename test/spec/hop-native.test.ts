@@ -1,6 +1,6 @@
 // The hop test by safe points, where each hop goes from one engine to the other; for a third of the files.
 
-import { heat } from '../../src/vm/engines.ts';
+import { heat } from '../../src/vm/heat.ts';
 import { declareHops } from './hop.ts';
 
 Object.assign(heat, { least: 0, perByte: 0 });

@@ -1,6 +1,6 @@
 // The suite on native code, beside a twin that is interpreted. What native code does not support is interpreted in both.
 
-import { heat } from '../../src/vm/engines.ts';
+import { heat } from '../../src/vm/heat.ts';
 import { files } from './files.ts';
 import { runFile } from './runner.ts';
 import { suiteTest } from './suite-test.ts';

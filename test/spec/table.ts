@@ -2,7 +2,7 @@
 // The last hops by safe points from engine to engine, and compares what is saved with what the interpreter alone saves
 // there. A FILE is named as in the table.
 
-import { heat } from '../../src/vm/engines.ts';
+import { heat } from '../../src/vm/heat.ts';
 import { type Group, groups } from './files.ts';
 import { type Mode, type Report, runFile } from './runner.ts';
 
