@@ -136,7 +136,7 @@ export async function tokens(): Promise<Section> {
     const made = await timesOf(run, 50);
     const resume = async () => {
       const outcome = await js.resume(token, { results: { 'b-1': 1 }, tools: { ask: () => 1 }, engine: 'native' });
-      if (outcome.status !== 'done' && outcome.status !== 'waiting') throw new Error(`${name} is ${outcome.status}`);
+      if (outcome.status !== 'done' && outcome.status !== 'sleeping') throw new Error(`${name} is ${outcome.status}`);
     };
     await timesOf(resume, 50);
     const resumed = await timesOf(resume, 50);
