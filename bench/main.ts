@@ -13,6 +13,7 @@ import { firstResults } from './first.ts';
 import { hostileGrowth } from './growth/section.ts';
 import { javascript, tokens } from './javascript.ts';
 import { latency } from './latency.ts';
+import { many } from './many/section.ts';
 import { moving } from './moving.ts';
 import { prices } from './prices/section.ts';
 import { kernelRatios, picture, programRatios } from './ratios/section.ts';
@@ -41,6 +42,7 @@ const parts = {
   sleepers: [sleepers],
   talk: [talking, waiters, cuts],
   batch: [batches, wholeLives],
+  many: [many],
   moving: [moving],
   wasi: [wasiPrograms, wasiSaves],
   latency: [latency],
