@@ -21,10 +21,11 @@ export interface StoreKind {
 
 const root = mkdtempSync(join(tmpdir(), 'wasbox-store-'));
 const ended: (() => Promise<unknown>)[] = [];
-test.after.always(async () => {
+/** For a test file's `after.always`. */
+export async function endServers(): Promise<void> {
   for (const end of ended) await end();
   rmSync(root, { recursive: true, force: true });
-});
+}
 
 function lazy<T extends { remove(): Promise<unknown> }>(start: () => Promise<T>): () => Promise<T> {
   let started: Promise<T> | undefined;

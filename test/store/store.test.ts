@@ -1,7 +1,10 @@
 // All stores do what every store has to.
 
+import test from 'ava';
 import { conformance } from './conformance.ts';
-import { allKinds } from './kinds.ts';
+import { allKinds, endServers } from './kinds.ts';
+
+test.after.always(endServers);
 
 for (const { name, test: testOf, open } of allKinds)
   for (const { title, run } of conformance)

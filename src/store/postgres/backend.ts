@@ -17,8 +17,9 @@ import {
   type Range,
   type Removed,
 } from '../shared/backend.ts';
+import { NotConnected } from '../shared/failure.ts';
 import { epochsOfGrace } from '../shared/place.ts';
-import { failureOf, NotConnected } from './failure.ts';
+import { failureOf } from './failure.ts';
 import { format, makeSchema } from './schema.ts';
 
 const binary = (name: string): Buffer => Buffer.from(name, 'hex');
@@ -55,8 +56,9 @@ export class PostgresBackend implements Backend {
   constructor(private readonly place: Place) {
     this.where = place.where;
     this.s = place.schema;
-    // One that is lost while nobody uses it: the next question has another one.
+    // What is lost is told to whoever has asked something; where nobody has, the next question has another connection.
     place.pool.on('error', () => {});
+    place.pool.on('connect', (client) => client.on('error', () => {}));
   }
 
   /** Makes the tables where there are none. Throws StoreError and UsageError. */

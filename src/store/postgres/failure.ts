@@ -1,22 +1,8 @@
-// What PostgreSQL and the way to it say when something fails, as failures of a store. Errors of clients have more in them than is
-// for everybody: only their messages go on.
+// What PostgreSQL and the way to it say when something fails, as failures of a store.
 
-import { StoreError, type StoreReason } from '../../spec/errors.ts';
-import { messageOf, peek } from '../../spec/told.ts';
+import { peek } from '../../spec/told.ts';
 import type { Failure } from '../shared/backend.ts';
-
-/** The connection was never there: nothing was asked. */
-export class NotConnected extends Error {}
-
-interface Kind {
-  readonly passing: boolean;
-  readonly unknown: boolean;
-  readonly reason: StoreReason;
-  readonly why: string;
-}
-const lost: Kind = { passing: true, unknown: true, reason: 'gone', why: 'the connection to the database was lost' };
-const undone: Kind = { passing: true, unknown: false, reason: 'gone', why: 'the database could not do it now' };
-const refused: Kind = { passing: false, unknown: false, reason: 'io', why: 'the database refuses' };
+import { type Kind, lost, NotConnected, refused, told, undone } from '../shared/failure.ts';
 
 /** By the codes of PostgreSQL, or how they begin; the first that fits. */
 const kinds: readonly (readonly [codes: RegExp, kind: Kind])[] = [
@@ -35,13 +21,8 @@ const kinds: readonly (readonly [codes: RegExp, kind: Kind])[] = [
 ];
 
 export function failureOf(error: unknown): Failure {
-  if (error instanceof StoreError) {
-    const { reason, message } = error;
-    return { passing: false, unknown: false, reason, message };
-  }
   const code = peek(Object(error), 'code');
-  const { why, ...kind } = kindOf(error, typeof code === 'string' ? code : '');
-  return { ...kind, message: `${why}: ${messageOf(error)}` };
+  return told(kindOf(error, typeof code === 'string' ? code : ''), error);
 }
 
 function kindOf(error: unknown, code: string): Kind {

@@ -18,6 +18,7 @@ import {
   type Range,
   type Removed,
 } from '../shared/backend.ts';
+import { NotConnected } from '../shared/failure.ts';
 import { epochsOfGrace } from '../shared/place.ts';
 import { failureOf } from './failure.ts';
 import { format, type ScriptName, scripts } from './scripts.ts';
@@ -35,6 +36,8 @@ export class RedisBackend implements Backend {
   private readonly base: string;
   private readonly keys: readonly string[];
   private asked = 0;
+  /** What was last wrong with the connection. */
+  private trouble = 'the connection was closed';
 
   constructor(
     private readonly client: Redis,
@@ -44,7 +47,9 @@ export class RedisBackend implements Backend {
     this.base = `{${prefix}}:`;
     this.keys = keys.map((key) => `${this.base}${key}`);
     // It is told by what is asked; and while nothing is, the process need not live on for it.
-    client.on('error', () => {});
+    client.on('error', (error) => {
+      this.trouble = messageOf(error);
+    });
     client.on('ready', () => this.hold());
   }
 
@@ -182,6 +187,7 @@ export class RedisBackend implements Backend {
     this.asked++;
     this.hold();
     try {
+      if (this.client.status !== 'ready') await this.ready(signal);
       return await act();
     } finally {
       this.asked--;
@@ -190,7 +196,24 @@ export class RedisBackend implements Backend {
     }
   }
 
+  /** Rejects with NotConnected when the next attempt to connect fails. */
+  private ready(signal: AbortSignal): Promise<void> {
+    const { client } = this;
+    return new Promise((resolve, reject) => {
+      const fail = () => end(() => reject(new NotConnected(this.trouble)));
+      const done = () => end(resolve);
+      const end = (settle: () => void) => {
+        client.off('ready', done).off('close', fail);
+        signal.removeEventListener('abort', fail);
+        settle();
+      };
+      client.on('ready', done).on('close', fail);
+      signal.addEventListener('abort', fail);
+    });
+  }
+
   private hold(): void {
+    if (this.client.status !== 'ready') return;
     const { stream } = this.client as unknown as { stream?: { ref?(): void; unref?(): void } };
     if (this.asked > 0) stream?.ref?.();
     else stream?.unref?.();

@@ -1,19 +1,8 @@
-// What Redis and the way to it say when something fails, as failures of a store. Errors of the client have the command with them,
-// and so passwords and data: only their messages go on.
+// What Redis and the way to it say when something fails, as failures of a store.
 
-import type { StoreReason } from '../../spec/errors.ts';
 import { messageOf, peek } from '../../spec/told.ts';
 import type { Failure } from '../shared/backend.ts';
-
-interface Kind {
-  readonly passing: boolean;
-  readonly unknown: boolean;
-  readonly reason: StoreReason;
-  readonly why: string;
-}
-const lost: Kind = { passing: true, unknown: true, reason: 'gone', why: 'the connection to the database was lost' };
-const undone: Kind = { passing: true, unknown: false, reason: 'gone', why: 'the database could not do it now' };
-const refused: Kind = { passing: false, unknown: false, reason: 'io', why: 'the database refuses' };
+import { type Kind, lost, NotConnected, refused, told, undone } from '../shared/failure.ts';
 
 /** By the words that errors of Redis begin with, and have in them where a script has met them; the first that fits. */
 const kinds: readonly (readonly [words: RegExp, kind: Kind])[] = [
@@ -30,8 +19,8 @@ const kinds: readonly (readonly [words: RegExp, kind: Kind])[] = [
 
 export function failureOf(error: unknown): Failure {
   const message = messageOf(error);
-  const isTold = peek(Object(error), 'name') === 'ReplyError';
+  const isTold = peek(Object(error), 'name') === 'ReplyError' || error instanceof NotConnected;
   const found = kinds.find(([words]) => isTold && words.test(message))?.[1];
-  const { why, ...kind } = found ?? (isTold ? refused : lost);
-  return { ...kind, message: `${why}: ${message}` };
+  if (error instanceof NotConnected) return told(found ?? undone, error);
+  return told(found ?? (isTold ? refused : lost), error);
 }
