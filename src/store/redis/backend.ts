@@ -36,6 +36,8 @@ export class RedisBackend implements Backend {
   private readonly base: string;
   private readonly keys: readonly string[];
   private asked = 0;
+  /** Where there is no connection: until there is one, for all who wait. */
+  private connecting: Promise<void> | undefined;
   /** What was last wrong with the connection. */
   private trouble = 'the connection was closed';
 
@@ -199,17 +201,19 @@ export class RedisBackend implements Backend {
   /** Rejects with NotConnected when the next attempt to connect fails. */
   private ready(signal: AbortSignal): Promise<void> {
     const { client } = this;
-    return new Promise((resolve, reject) => {
-      const fail = () => end(() => reject(new NotConnected(this.trouble)));
+    this.connecting ??= new Promise<void>((resolve, reject) => {
       const done = () => end(resolve);
+      const fail = () => end(() => reject(new NotConnected(this.trouble)));
       const end = (settle: () => void) => {
         client.off('ready', done).off('close', fail);
-        signal.removeEventListener('abort', fail);
+        this.connecting = undefined;
         settle();
       };
       client.on('ready', done).on('close', fail);
-      signal.addEventListener('abort', fail);
     });
+    this.connecting.catch(() => {});
+    signal.throwIfAborted();
+    return this.connecting;
   }
 
   private hold(): void {
