@@ -1,8 +1,10 @@
 // Stores that many machines share, where things go wrong between us and the server, and in it: it is killed, stands still, is full,
 // takes no changes, was emptied; connections break in the midst of a commit, and what was kept is changed behind our back.
 
+import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { inspect } from 'node:util';
+import { fileURLToPath } from 'node:url';
+import { inspect, promisify } from 'node:util';
 import test, { type ExecutionContext, type TestFn } from 'ava';
 import { blobName, type NewBlob, openStore, type Store, type StoreOptions } from '../../src/store/disk/index.ts';
 import { type Fate, Network } from '../servers/network.ts';
@@ -247,6 +249,25 @@ for (const { name, testOf, shared, start, through, commits } of both) {
     const stores = await Promise.all([0, 1, 2, 3].map(() => openStore(url, partOf(name, 'collected'))));
     t.is(await collectedMeanwhile(stores, 4000), 'all there');
     await Promise.all(stores.map((store) => store.close()));
+  });
+
+  testOf(`${name}: a store that nobody closes holds up no process`, async (t) => {
+    const idle = fileURLToPath(new URL('idle.mjs', import.meta.url));
+    const { stdout } = await promisify(execFile)(process.execPath, [idle, await kinds[name].at('idle')], {
+      timeout: 30_000,
+    });
+    t.is(stdout, '1');
+  });
+
+  testOf(`${name}: the package that is missing is told`, async (t) => {
+    const hook = `import { register } from 'node:module'; register('data:text/javascript,' + encodeURIComponent(
+      "export const resolve = (s, c, n) => n(s, s === 'pg' || s === 'ioredis' ? { ...c, parentURL: 'file:///nowhere/a.js' } : c)"));`;
+    const opens = `import { openStore } from ${JSON.stringify(new URL('../../dist/src/store/disk/index.js', import.meta.url))};
+      await openStore(process.argv[1]).catch(({ code, message }) => console.log(code, message));`;
+    const args = ['--import', `data:text/javascript,${encodeURIComponent(hook)}`, '--input-type=module', '-e', opens];
+    const { stdout } = await promisify(execFile)(process.execPath, [...args, (await shared()).url]);
+    const pkg = name === 'postgres' ? 'pg' : 'ioredis';
+    t.regex(stdout, new RegExp(`^usage .*npm install ${pkg}\n$`));
   });
 
   // ---- much at once

@@ -63,6 +63,11 @@ export class RedisBackend implements Backend {
     throw new StoreError(found === 0 ? 'it is no store: its keys are of something else' : why, 'version', this.where);
   }
 
+  /** Only while something is asked, a connection that was lost is made again. */
+  get isAsked(): boolean {
+    return this.asked > 0;
+  }
+
   /** What the server says of itself, each by its name. */
   info(signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
     return this.within(signal, async () => {
@@ -205,12 +210,13 @@ export class RedisBackend implements Backend {
       const done = () => end(resolve);
       const fail = () => end(() => reject(new NotConnected(this.trouble)));
       const end = (settle: () => void) => {
-        client.off('ready', done).off('close', fail);
+        client.off('ready', done).off('close', fail).off('end', fail);
         this.connecting = undefined;
         settle();
       };
-      client.on('ready', done).on('close', fail);
+      client.on('ready', done).on('close', fail).on('end', fail);
     });
+    if (client.status === 'end' || client.status === 'wait') client.connect().catch(() => {});
     this.connecting.catch(() => {});
     signal.throwIfAborted();
     return this.connecting;

@@ -24,9 +24,10 @@ export async function openRedis({ url, prefix, durability, timeout, large }: Red
   if (!/^[\w.:-]{1,100}$/.test(prefix))
     throw new UsageError('the prefix of a store must be of 1 to 100 letters, digits and . : - _');
   const { Redis } = await import('ioredis');
-  const client = new Redis(optionsOf(url, timeout));
+  const retryStrategy = (times: number) => (backend.isAsked ? Math.min(20 * 2 ** Math.min(times, 6), 1000) : null);
+  const client = new Redis({ ...optionsOf(url, timeout), retryStrategy });
   const where = `${url.protocol}//${url.host}${url.pathname}, prefix ${prefix}`;
-  const backend = new RedisBackend(client, prefix, where);
+  const backend: RedisBackend = new RedisBackend(client, prefix, where);
   try {
     await ask({ where, timeout, failure: (error) => backend.failure(error) }, async (signal) => {
       await checkServer(backend, durability, signal);
@@ -49,10 +50,10 @@ const optionsOf = (url: URL, timeout: number) => ({
   ...(url.protocol === 'rediss:' ? { tls: {} } : {}),
   protocol: 2 as const,
   connectionName: 'wasbox',
+  lazyConnect: true,
   connectTimeout: timeout,
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
-  retryStrategy: (times: number) => Math.min(20 * 2 ** Math.min(times, 6), 1000),
 });
 
 async function checkServer(backend: RedisBackend, wanted: Durability, signal: AbortSignal): Promise<void> {
