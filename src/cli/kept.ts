@@ -12,6 +12,7 @@ import { mostOfSnapshot } from '../snapshot/restore.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
 import { StoreError, UsageError } from '../spec/errors.ts';
 import { plain, quoted } from '../spec/told.ts';
+import { isDatabase } from '../store/open/open.ts';
 import { parseCount } from './arguments.ts';
 import { type Exit, errorLine, isFullDisk, known, withMore } from './exit.ts';
 import { Bounds } from './go.ts';
@@ -28,6 +29,7 @@ interface JsonOption {
 
 /** Throws UsageError where there is none: to look at a store is not to make one. */
 export function checkStore(path: string): void {
+  if (isDatabase(path)) return;
   const file = join(path, 'data.mdb');
   if (!existsSync(file)) throw new UsageError(`${path} is no store: it has no file data.mdb`);
   if (statSync(file).size === 0) throw new UsageError(`${path} is no store: its file data.mdb is empty`);

@@ -251,6 +251,43 @@ for (const { name, testOf, shared, start, through, commits } of both) {
     await Promise.all(stores.map((store) => store.close()));
   });
 
+  testOf(`${name}: whatever is taken up at whatever moment of a collection stays, with all below it`, async (t) => {
+    const network = await broken(t, await shared());
+    const collector = await opened(t, through(network.port), partOf(name, 'moments'));
+    const other = await opened(t, (await shared()).url, partOf(name, 'moments'));
+    await collector.collect();
+    let [taken, gone] = [0, 0];
+    for (let moment = 0, pieces = Infinity; moment < pieces; moment++)
+      for (const place of [0, 1, 2, 3]) {
+        const chain = chainOf(`${moment} ${place}`);
+        await other.commit({ blobs: chain });
+        const link = blobName(chain[place] as NewBlob);
+        let [count, version] = [0, 0];
+        network.before = async () => {
+          if (count++ !== moment) return;
+          const heads = [{ name: 'taken', expected: 0, state: { links: [link] } }];
+          version = await other
+            .commit({ heads })
+            .catch((error) => (error.reason === 'missing' ? -1 : Promise.reject(error)));
+        };
+        await collector.collect();
+        network.before = () => undefined;
+        pieces = count;
+        if (version === -1) gone++;
+        if (version <= 0) continue;
+        taken++;
+        const below = chain.slice(place).map(blobName);
+        t.deepEqual(
+          await other.has(below),
+          below.map(() => true),
+          `moment ${moment} of ${pieces}, place ${place}`,
+        );
+        await other.commit({ heads: [{ name: 'taken', expected: version, state: undefined }] });
+        await collector.collect();
+      }
+    t.true(taken > 12 && gone > 0, `${taken} taken, ${gone} gone`);
+  });
+
   testOf(`${name}: a store that nobody closes holds up no process`, async (t) => {
     const idle = fileURLToPath(new URL('idle.mjs', import.meta.url));
     const { stdout } = await promisify(execFile)(process.execPath, [idle, await kinds[name].at('idle')], {
@@ -319,6 +356,13 @@ for (const { name, testOf, shared, start, through, commits } of both) {
 
 const partOf = (kind: string, part: string): StoreOptions =>
   kind === 'postgres' ? { schema: `t_${part}` } : { prefix: `t_${part}` };
+
+/** Each links to the next. */
+function chainOf(what: string): NewBlob[] {
+  const chain: NewBlob[] = [];
+  for (const i of [3, 2, 1, 0]) chain.unshift({ bytes: bytes(`${what} ${i}`), links: chain.slice(0, 1).map(blobName) });
+  return chain;
+}
 
 /**
  * Some commit, take up what others have left, and let go of it, while all of them collect: whatever heads lead to in the end must

@@ -72,6 +72,12 @@ const kinds: Readonly<Record<string, Kind>> = {
 };
 const defaults = { timeout: 30_000, connections: 8, name: 'wasbox', from: 65_536 } as const;
 
+/** What stands before the `//` of a URL; undefined for a path. */
+const schemeOf = (at: string): string | undefined => /^([a-z][a-z0-9+.-]*:)\/\//i.exec(at)?.[1]?.toLowerCase();
+
+/** Whether a store is in a database, and not in a folder. */
+export const isDatabase = (at: string): boolean => schemeOf(at) !== undefined && schemeOf(at) !== 'file:';
+
 /**
  * Opens a store, which is made if it is not there: `at` is the path of a folder (or a `file:` URL), `postgres://USER:PASSWORD@HOST/DATABASE`
  * (needs the package `pg`), or `redis://HOST/NUMBER` (Redis or Valkey; needs `ioredis`); `schema`, `connections`, `prefix` and
@@ -83,7 +89,7 @@ const defaults = { timeout: 30_000, connections: 8, name: 'wasbox', from: 65_536
 export async function openStore(at: string, options: StoreOptions = {}): Promise<Store> {
   if (typeof at !== 'string' || at === '') throw new UsageError('the path or URL of a store must be a text');
   checkOptions(options, theOptions);
-  const scheme = /^([a-z][a-z0-9+.-]*:)\/\//i.exec(at)?.[1]?.toLowerCase();
+  const scheme = schemeOf(at);
   const kind = scheme === undefined ? 'disk' : kinds[scheme];
   if (kind === undefined)
     throw new UsageError(`there is no store at ${scheme}//, only at ${Object.keys(kinds).join(', ')}`);
