@@ -12,7 +12,7 @@ import { mostOfSnapshot } from '../snapshot/restore.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
 import { StoreError, UsageError } from '../spec/errors.ts';
 import { plain, quoted } from '../spec/told.ts';
-import { isDatabase } from '../store/open/open.ts';
+import { isDatabase, toldPlace } from '../store/open/url.ts';
 import { parseCount } from './arguments.ts';
 import { type Exit, errorLine, isFullDisk, known, withMore } from './exit.ts';
 import { Bounds } from './go.ts';
@@ -148,7 +148,7 @@ async function stateIn(ledger: Ledger, key: string, { modules }: Entry, state: U
 async function entryIn(ledger: Ledger, path: string, key: string): Promise<Entry> {
   const entry = await ledger.entry(key);
   if (entry instanceof StoreError) throw entry;
-  if (entry === undefined) throw new UsageError(`${path} has no job ${quoted(key)}`);
+  if (entry === undefined) throw new UsageError(`${toldPlace(path)} has no job ${quoted(key)}`);
   return entry;
 }
 
@@ -226,7 +226,7 @@ export const remove = (path: string, keys: readonly string[], { json }: JsonOpti
   within<Exit>(path, async (ledger) => {
     for (const key of keys) {
       const isOver = await removable(ledger, path, key);
-      if (!(await ledger.forget(key, isOver))) throw new UsageError(`${path} has no job ${quoted(key)}`);
+      if (!(await ledger.forget(key, isOver))) throw new UsageError(`${toldPlace(path)} has no job ${quoted(key)}`);
     }
     const { bytes } = await (await ledger.store).collect();
     if (json) print(toJson({ removed: keys.length, bytes }));

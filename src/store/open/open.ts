@@ -7,6 +7,7 @@ import { attempt, peek } from '../../spec/told.ts';
 import { openDisk } from '../disk/client.ts';
 import type { LargePlace } from '../shared/place.ts';
 import type { Store } from '../types.ts';
+import { schemeOf } from './url.ts';
 
 /** Where blobs go that are large. */
 export interface LargeOptions {
@@ -71,12 +72,6 @@ const kinds: Readonly<Record<string, Kind>> = {
   'file:': 'disk',
 };
 const defaults = { timeout: 30_000, connections: 8, name: 'wasbox', from: 65_536 } as const;
-
-/** What stands before the `//` of a URL; undefined for a path. */
-const schemeOf = (at: string): string | undefined => /^([a-z][a-z0-9+.-]*:)\/\//i.exec(at)?.[1]?.toLowerCase();
-
-/** Whether a store is in a database, and not in a folder. */
-export const isDatabase = (at: string): boolean => schemeOf(at) !== undefined && schemeOf(at) !== 'file:';
 
 /**
  * Opens a store, which is made if it is not there: `at` is the path of a folder (or a `file:` URL), `postgres://USER:PASSWORD@HOST/DATABASE`
