@@ -81,8 +81,8 @@ export interface PoolOptions {
   /** A folder where native code is kept, for other pools and for the next time. Whoever can write there is trusted. */
   readonly cache?: string | undefined;
   /**
-   * Where jobs with a `key` are kept: a Store, which stays open, or the path of one on disk, which is opened when it is first
-   * needed and closed with the pool. Whoever can write there says what code its jobs load.
+   * Where jobs with a `key` are kept: a Store, which stays open, or the path or URL of one as `openStore` of `wasbox/store` takes
+   * it, which is opened when it is first needed and closed with the pool. Whoever can write there says what code its jobs load.
    */
   readonly store?: Store | string | undefined;
   /**
