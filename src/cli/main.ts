@@ -45,7 +45,11 @@ const saveEveryOption = [
   'with --store: how often it is saved, by time such as 500ms or 5s, or by fuel such as 1e9 (default: 1s)',
 ] as const;
 const engineOption = ['--engine <name>', 'auto (the default), interpreter or native'] as const;
-const cacheOption = ['--cache <folder>', 'where rewritten modules are kept for the next time'] as const;
+const cacheOption = [
+  '--cache <folder>',
+  'where rewritten modules are kept for the next time (default: WASBOX_CACHE, else wasbox in the user’s folder of caches)',
+] as const;
+const noCacheOption = ['--no-cache', 'keep none, and use none'] as const;
 const jsonOption = ['--json', 'write the outcome as JSON, also where it is a failure'] as const;
 const moduleOption = [
   '--module <file>',
@@ -121,6 +125,7 @@ function program(): Command {
     .option(...hostOption)
     .option(...engineOption)
     .option(...cacheOption)
+    .option(...noCacheOption)
     .option(...jsonOption)
     .action(exiting(run));
 
@@ -153,6 +158,7 @@ function program(): Command {
     .option(...keyOption)
     .option(...engineOption)
     .option(...cacheOption)
+    .option(...noCacheOption)
     .option(...jsonOption)
     .addHelpText('after', jsHelp)
     .action(exiting(runJs));
@@ -180,6 +186,7 @@ function program(): Command {
     .option(...keyOption)
     .option(...engineOption)
     .option(...cacheOption)
+    .option(...noCacheOption)
     .option(...jsonOption)
     .action(exiting(resume));
 
@@ -230,6 +237,7 @@ function program(): Command {
     .option(...hostOption)
     .option(...engineOption)
     .option(...cacheOption)
+    .option(...noCacheOption)
     .option(...jsonOption)
     .action(
       exiting(async (store: string, key: string, options: ResumeOptions) =>
@@ -253,6 +261,7 @@ function program(): Command {
     .option('--store <folder>', 'a store that keeps the jobs as they go on: the same command goes on in their midst')
     .option(...saveEveryOption)
     .option(...cacheOption)
+    .option(...noCacheOption)
     .option('--json', 'write each result as a line of JSON')
     .addHelpText('after', batchHelp)
     .action(exiting(runBatch));

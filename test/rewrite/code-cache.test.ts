@@ -66,6 +66,21 @@ test.serial('what is there is used, and damaged entries are made again', async (
   }
 });
 
+test.serial('an entry of another module, or for other memories, is as good as none', async (t) => {
+  const module = await moduleOf(guest(40));
+  const others = [await moduleOf(guest(41)), await moduleOf(guest(42))];
+  const [, entry] = put(module);
+  for (const [i, other] of others.entries()) {
+    const sharedMemory = i === 1;
+    const key = put(other)[0].replace('plain', sharedMemory ? 'shared' : 'plain');
+    entries.set(key, sharedMemory ? (entries.get(put(other)[0]) as Uint8Array) : entry);
+    const before = seen.length;
+    t.is(outcome(other, 'native', sharedMemory), outcome(other, 'interpreter'));
+    t.is(seen.length, before + 1);
+    t.is(seen.at(-1), key);
+  }
+});
+
 test.serial('what came along with a module is used once, and put nowhere', async (t) => {
   for (const [mark, sharedMemory] of [
     [50, false],

@@ -2,6 +2,7 @@
 // of ours. What comes out of a cache is checked: an entry that is damaged, or of another version of the rewriter, is as good
 // as none.
 
+import { concatBytes } from '@noble/hashes/utils.js';
 import type { Module } from '../../runtime/module.ts';
 import { sha256 } from '../../runtime/sha256.ts';
 import { check } from '../../spec/options.ts';
@@ -56,8 +57,9 @@ export function keptOf(module: Module, shared: boolean): Kept | undefined {
     along.delete(module);
     return read();
   }
-  const found = cache?.get(keyOf(module, shared));
-  return found && unpack(found);
+  const key = keyOf(module, shared);
+  const found = cache?.get(key);
+  return found && unpack(key, found);
 }
 
 /** What the cache has of the module, or what `make` makes, which it then has. */
@@ -65,24 +67,28 @@ export function keptOr(module: Module, shared: boolean, make: () => Kept): Kept 
   const known = keptOf(module, shared);
   if (known !== undefined) return known;
   const made = make();
-  cache?.set(keyOf(module, shared), pack(made));
+  const key = keyOf(module, shared);
+  cache?.set(key, pack(key, made));
   return made;
 }
 
-/** A checksum, and what `writeKept` writes. */
-function pack(kept: Kept): Uint8Array {
+/** A checksum, also of what it is kept by, and what `writeKept` writes. */
+function pack(key: string, kept: Kept): Uint8Array {
   const rest = writeKept(kept);
   const packed = new Uint8Array(hashBytes + rest.length);
-  packed.set(sha256(rest));
+  packed.set(checksum(key, rest));
   packed.set(rest, hashBytes);
   return packed;
 }
 
-function unpack(packed: Uint8Array): Kept | undefined {
+function unpack(key: string, packed: Uint8Array): Kept | undefined {
   if (packed.length < hashBytes + 4) return undefined;
   const rest = packed.subarray(hashBytes);
-  return sha256(rest).every((byte, i) => packed[i] === byte) ? readKept(rest) : undefined;
+  return checksum(key, rest).every((byte, i) => packed[i] === byte) ? readKept(rest) : undefined;
 }
+
+const checksum = (key: string, rest: Uint8Array): Uint8Array =>
+  sha256(concatBytes(sha256(rest), new TextEncoder().encode(key)));
 
 /** How many functions there are, and where each begins; the module. */
 export function writeKept({ bytes, offsets }: Kept): Uint8Array {
