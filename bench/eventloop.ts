@@ -34,6 +34,8 @@ interface Found {
   /** The longest time without a turn of the event loop, by a timer and by Node's own count. */
   readonly block: number;
   readonly told: number;
+  /** The most that the thread had of a processor between two turns; NaN where the system does not tell. */
+  readonly own: number;
   readonly taken: number;
 }
 
@@ -63,8 +65,8 @@ export async function eventLoop(): Promise<Section> {
     });
     return {
       title: 'Blocks of the event loop',
-      text: `The longest time in ms for which a timer of 1 ms did not come while a module of 14 MB was compiled and, where told, a short call of it was run; the same as Node's monitorEventLoopDelay has it; and how long all of it took. What else the processors do counts, such as our own threads. Median (least to most) of ${samples}, in turns, each in a process of its own whose pool has run another module before.`,
-      head: ['module', 'how', 'longest block', 'as the host tells it', 'ms in all'],
+      text: `The longest time in ms for which a timer of 1 ms did not come while a module of 14 MB was compiled and, where told, a short call of it was run; the same as Node's monitorEventLoopDelay has it; the most that the thread had of a processor between two of its turns, to which nothing else that the machine does adds; and how long all of it took. Median (least to most) of ${samples}, in turns, each in a process of its own whose pool has run another module before.`,
+      head: ['module', 'how', 'longest block', 'as the host tells it', 'of a processor', 'ms in all'],
       rows,
     };
   } finally {
@@ -77,7 +79,7 @@ function rowsOf(sample: (way: Way) => Found): string[][] {
   for (let i = 0; i < samples; i++) for (const { way, found } of all) found.push(sample(way));
   return all.map(({ way, found }) => [
     ways[way],
-    ...(['block', 'told', 'taken'] as const).map((what) => cell(figure(found.map((each) => each[what])))),
+    ...(['block', 'told', 'own', 'taken'] as const).map((what) => cell(figure(found.map((each) => each[what])))),
   ]);
 }
 

@@ -44,9 +44,20 @@ interface Task {
 }
 
 const { process: node } = globalThis as { process?: Partial<NodeJS.Process> };
-/** Node's own, where there is Node. */
-export const threading = node?.getBuiltinModule?.('node:worker_threads');
+const threading = node?.getBuiltinModule?.('node:worker_threads');
 type Threading = NonNullable<typeof threading>;
+
+/** Whether there may be threads at all. */
+export const hasThreads: boolean = threading !== undefined;
+
+/** How a thread hears of bytes and answers; what it is to Node is nothing to those who know only its types. */
+export interface Port {
+  postMessage(answer: Answer): void;
+  on(event: 'message', act: (bytes: Uint8Array) => void): unknown;
+}
+
+/** That of this thread, if it is one. */
+export const ownPort = (): Port | undefined => threading?.parentPort ?? undefined;
 
 const threads = new Set<Thread>();
 const line: Task[] = [];

@@ -9,7 +9,7 @@ import { cut } from '../spec/told.ts';
 import type { ExternKind, FuncIdx, FuncType, GlobalType, MemType, TableType } from '../spec/types.ts';
 import type { ModuleContext } from '../validate/context.ts';
 import { codesOf, validate, validateKnown } from '../validate/module.ts';
-import { ask, type Checked, threading } from './aside.ts';
+import { ask, type Checked, hasThreads } from './aside.ts';
 import { type CompileOptions, Course, checkCompile, type Whole } from './compiling.ts';
 import { hashOf } from './sha256.ts';
 import { sharedCopy } from './shared.ts';
@@ -104,7 +104,7 @@ export class Module {
       checkBytes(bytes);
       checkCompile(options);
       const course = new Course(bytes.byteLength, options);
-      return await (threading !== undefined && bytes.byteLength > fewBytes
+      return await (hasThreads && bytes.byteLength > fewBytes
         ? Module.aside(bytes, course)
         : Module.here(bytes, course));
     } catch (error) {

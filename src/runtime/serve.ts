@@ -3,12 +3,12 @@
 import { decode } from '../binary/decode.ts';
 import { CrashError } from '../spec/errors.ts';
 import { codesOf, validate } from '../validate/module.ts';
-import { type Answer, failureOf, threading } from './aside.ts';
+import { type Answer, failureOf, ownPort } from './aside.ts';
 import { hashOf } from './sha256.ts';
 
 export function serve(): void {
-  const port = threading?.parentPort;
-  if (port == null) throw new CrashError('this is no thread');
+  const port = ownPort();
+  if (port === undefined) throw new CrashError('this is no thread');
   const say = (answer: Answer) => port.postMessage(answer);
   port.on('message', (bytes: Uint8Array) => say(answerTo(bytes)));
   say({ kind: 'ready' });

@@ -34,6 +34,9 @@ export function* validateSteps(syntax: ModuleSyntax): Steps<ModuleContext> {
   return context;
 }
 
+/** To be raised whenever a module is refused that was taken before: those that were are remembered. */
+export const validatorVersion = 1;
+
 /** The same for a module that was validated before, whose bodies have the instructions of these codes. */
 export function validateKnown(syntax: ModuleSyntax, codes: readonly number[]): ModuleContext {
   const context = validateDeclarations(syntax);

@@ -1,4 +1,4 @@
-// A folder of rewritten modules. It is a help and no more: what cannot be read or written is made again each time. Code that is
+// A folder of rewritten modules, and of what is known of modules. It is a help and no more: what cannot be read or written is made again each time. Code that is
 // kept runs as it is, so only files are read that this user or the system's has written and nobody else can change; what is
 // in them says of which module it is. Any number of threads and processes share a folder, and none waits for another.
 
@@ -11,7 +11,6 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
-  type Stats,
   statSync,
   unlinkSync,
   writeFileSync,
@@ -20,7 +19,7 @@ import { join } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import type { CodeCache } from '../../rewrite/module/code-cache.ts';
 import { attempt } from '../../spec/told.ts';
-import { makeFolder } from '../../store/disk/look.ts';
+import { isSafe, makeFolder, privately } from '../../store/disk/look.ts';
 import { bounds } from '../line/bounds.ts';
 
 export const fileCache = (folder: string): CodeCache => ({
@@ -28,16 +27,8 @@ export const fileCache = (folder: string): CodeCache => ({
   set: (key, bytes) => attempt(() => write(folder, key, bytes), undefined),
 });
 
-/** Nobody else may look into what is made here, nor write there. */
-const ownFolder = 0o700;
+/** Nobody else may look into what is made here. */
 const ownFile = 0o600;
-const writableByOthers = 0o022;
-
-/** Whether nobody but this user and the system's could have written it. Windows has other rights, which files inherit. */
-export function isSafe({ uid, mode }: Stats): boolean {
-  const user = process.getuid?.();
-  return user === undefined || ((uid === user || uid === 0) && (mode & writableByOthers) === 0);
-}
 
 /** Not waiting for whoever writes, where somebody has put a pipe there. */
 const reading = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
@@ -60,7 +51,7 @@ function read(path: string): Uint8Array | undefined {
 /** Another process or thread never sees half of a file. */
 function write(folder: string, key: string, bytes: Uint8Array): void {
   if (bytes.length > bounds.cacheFolder) return;
-  makeFolder(folder, ownFolder);
+  makeFolder(folder, privately);
   const draft = join(folder, `${key}.${process.pid}.${threadId}`);
   try {
     writeFileSync(draft, bytes, { mode: ownFile });
@@ -73,7 +64,7 @@ function write(folder: string, key: string, bytes: Uint8Array): void {
 }
 
 /** As `write` calls files; whatever else is in the folder is somebody else's. */
-const ours = /^[0-9a-f]{64}-\d+-(?:shared|plain)(\.\d+\.\d+)?$/;
+const ours = /^[0-9a-f]{64}-\d+-(?:shared|plain|valid)(\.\d+\.\d+)?$/;
 /** So old a draft is that nobody finishes any more, in ms. */
 const oldDraftMs = 3_600_000;
 

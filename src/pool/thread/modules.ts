@@ -1,5 +1,6 @@
 // Modules that a thread holds, and what it has compiled of them. The main thread keeps the books, and says what to forget.
 
+import { moduleFrom } from '../../rewrite/module/code-cache.ts';
 import { adopt, compiledOf } from '../../rewrite/module/module.ts';
 import { Module } from '../../runtime/module.ts';
 import { CrashError } from '../../spec/errors.ts';
@@ -36,7 +37,7 @@ export function held({ hash, code }: ModuleParcel): Module {
 
 /** What the main thread has validated need not be again. */
 const made = ({ bytes, codes }: Given, hash: string): Module =>
-  codes === undefined ? Module.from(bytes) : Module.received(bytes, { hash, codes });
+  codes === undefined ? moduleFrom(bytes, hash) : Module.received(bytes, { hash, codes });
 
 /** How many forms of a module's native code the main thread has, by the module's hash. */
 const codes = new Map<string, number>();

@@ -73,7 +73,7 @@ export interface PoolOptions {
   /** How long a slice that is asked to stop may take, in ms, before its thread is killed: a host function may hang. */
   readonly grace?: number | undefined;
   /**
-   * A folder where native code is kept, for other pools and for the next time, up to 512 MiB; what was not used for the longest
+   * A folder where native code is kept, and which modules are valid, for other pools and for the next time, up to 512 MiB; what was not used for the longest
    * goes. Only files are read that this user or the system's owns and nobody else can write.
    */
   readonly cache?: string | undefined;

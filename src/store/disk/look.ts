@@ -10,12 +10,23 @@ import {
   openSync,
   readFileSync,
   readSync,
+  type Stats,
   statSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { StoreError } from '../../spec/errors.ts';
 import { messageOf } from '../../spec/told.ts';
 import { isFull } from './full.ts';
+
+/** For this user alone. */
+export const privately = 0o700;
+const writableByOthers = 0o022;
+
+/** Whether nobody but this user and the system's could have written it. Windows has other rights, which files inherit. */
+export function isSafe({ uid, mode }: Stats): boolean {
+  const user = process.getuid?.();
+  return user === undefined || ((uid === user || uid === 0) && (mode & writableByOthers) === 0);
+}
 
 /** Makes a folder, and those above it; `mode` says who may use those that were not there. Throws StoreError. */
 export function makeFolder(path: string, mode = 0o777): void {
