@@ -108,7 +108,8 @@ export class Course {
     const stopped = new Promise<void>((resolve) => {
       stop = resolve;
     });
-    const timer = timeout === Number.POSITIVE_INFINITY ? undefined : setTimeout(stop, this.until - performance.now());
+    const left = Math.max(0, this.until - performance.now());
+    const timer = timeout === Number.POSITIVE_INFINITY ? undefined : setTimeout(stop, left);
     signal?.addEventListener('abort', stop);
     try {
       return await Promise.race([work, stopped.then(() => this.why())]);
