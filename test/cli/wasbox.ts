@@ -99,9 +99,6 @@ const hosts = {
     export const imports = { env: { ask: asyncHostFunction([], ['i32'], () => new Promise(() => console.log('ready'))) } };`,
 };
 
-/** What is kept of one test is nothing to another, nor is this user's cache. */
-const surroundings = { ...process.env, WASBOX_CACHE: '' };
-
 export class Folder {
   private constructor(readonly path: string) {}
 
@@ -155,7 +152,7 @@ export class Folder {
    * killed after some minutes, and has no code.
    */
   command(file: string, args: readonly string[]): Promise<Ran> {
-    const env = { ...surroundings, ANSWER_MS: '1', wasbox: `${process.execPath} ${main}` };
+    const env = { ...process.env, ANSWER_MS: '1', wasbox: `${process.execPath} ${main}` };
     const options = { cwd: this.path, env, maxBuffer: 2 ** 28, timeout: 300_000, killSignal: 'SIGKILL' as const };
     return new Promise((resolve) => {
       const child = execFile(file, args, options, (error, out, err) => {
@@ -167,7 +164,7 @@ export class Folder {
 
   /** Starts `wasbox`, for those who send it signals. */
   start(...args: string[]): Started {
-    const env = { ...surroundings, ANSWER_MS: '100000' };
+    const env = { ...process.env, ANSWER_MS: '100000' };
     return new Started(spawn(process.execPath, [main, ...args], { cwd: this.path, env }));
   }
 }
