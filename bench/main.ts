@@ -8,6 +8,7 @@ import { cpus } from 'node:os';
 import { batches, wholeLives } from './batch/section.ts';
 import { corpus } from './corpus/section.ts';
 import { deadlines } from './deadlines.ts';
+import { eventLoop } from './eventloop.ts';
 import { execution } from './execution.ts';
 import { firstResults } from './first.ts';
 import { hostileGrowth } from './growth/section.ts';
@@ -37,6 +38,7 @@ const parts = {
   growth: [hostileGrowth],
   startup: [rewriting, startup],
   first: [firstResults],
+  eventloop: [eventLoop],
   snapshots: [snapshots],
   state: [checkpoints, forks],
   sleepers: [sleepers],

@@ -18,6 +18,7 @@ export { HostModule, type HostModuleOptions, hostModule } from './host/module.ts
 export type { NotYet, Waiting } from './host/not-yet.ts';
 export type { StateData, StateKind, StateOwner, WholeState } from './host/state.ts';
 export { type CodeCache, useCodeCache } from './rewrite/module/code-cache.ts';
+export type { CompileOptions } from './runtime/compiling.ts';
 export type { Interruption, Outcome, SuspendReason } from './runtime/engine.ts';
 export type { SharedMemory } from './runtime/memory.ts';
 export { type EntityType, Module, type ModuleExport, type ModuleImport } from './runtime/module.ts';
@@ -44,6 +45,7 @@ export {
   Trap,
   UsageError,
   WasboxError,
+  WorkerError,
 } from './spec/errors.ts';
 export { type TrapKind, trapKinds } from './spec/traps.ts';
 export {

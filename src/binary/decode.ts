@@ -3,7 +3,7 @@
 // fault first. encode.ts is the pair.
 // https://webassembly.github.io/spec/core/binary/modules.html
 
-import { checkDeadline } from '../spec/patience.ts';
+import { atOnce, checkDeadline, type Steps } from '../spec/patience.ts';
 import { type SectionName, sections } from '../spec/sections.ts';
 import { funcref, type RecType, type RefType, type TypeIdx, type ValType } from '../spec/types.ts';
 import { ExprReader, KnownReader } from './expr.ts';
@@ -77,17 +77,38 @@ interface Draft {
 }
 
 /** Throws MalformedError with the byte where it went wrong. */
-export const decode = (bytes: Uint8Array): ModuleSyntax => decodeWith(new ExprReader(bytes));
+export const decode = (bytes: Uint8Array): ModuleSyntax => atOnce(decodeSteps(bytes));
+
+/** The same in steps of some functions each. */
+export const decodeSteps = (bytes: Uint8Array): Steps<ModuleSyntax> => decodeWith(new ExprReader(bytes));
 
 /** The same for bytes that `decode` has taken before: it does not look into function bodies, which is nearly all of its work. */
-export const decodeKnown = (bytes: Uint8Array): ModuleSyntax => decodeWith(new KnownReader(bytes));
+export const decodeKnown = (bytes: Uint8Array): ModuleSyntax => atOnce(decodeWith(new KnownReader(bytes)));
 
-function decodeWith(r: ExprReader): ModuleSyntax {
+/** Of such bytes the imports alone, which takes no longer than they are. */
+export function decodeImports(bytes: Uint8Array): readonly Import[] {
+  const r = new KnownReader(bytes);
+  const draft = emptyDraft();
+  readHeader(r);
+  while (r.pos < r.end) {
+    const id = r.byte();
+    const size = r.size();
+    if (id === importsId) {
+      readers.import(r, draft);
+      break;
+    }
+    r.skip(size);
+  }
+  return draft.imports;
+}
+const importsId = sections.find(({ name }) => name === 'import')?.id;
+
+function* decodeWith(r: ExprReader): Steps<ModuleSyntax> {
   const { bytes } = r;
   if (bytes.length > maxModuleBytes) r.fail(`module of ${bytes.length} bytes, the limit is ${maxModuleBytes}`, 0);
   readHeader(r);
   const draft = emptyDraft();
-  for (let place = 0; r.pos < r.end; ) place = readSection(r, draft, place);
+  for (let place = 0; r.pos < r.end; ) place = yield* readSection(r, draft, place);
   checkCounts(r, draft);
   return finish(bytes, draft);
 }
@@ -118,7 +139,7 @@ function readHeader(r: ExprReader): void {
 const placeOf = new Map<number, number>(sections.map(({ id }, place) => [id, place]));
 
 /** Reads one section. `place` is the first in the order of sections that may still come; gives that place after it. */
-function readSection(r: ExprReader, draft: Draft, place: number): number {
+function* readSection(r: ExprReader, draft: Draft, place: number): Steps<number> {
   checkDeadline('decoding');
   const start = r.pos;
   const id = r.byte();
@@ -132,7 +153,9 @@ function readSection(r: ExprReader, draft: Draft, place: number): number {
   }
   if (at < place) r.fail('unexpected content after last section', start);
   const content = r.pos;
-  readers[(sections[at] as (typeof sections)[number]).name](r, draft);
+  const { name } = sections[at] as (typeof sections)[number];
+  if (name === 'code') yield* readCodes(r, draft);
+  else readers[name](r, draft);
   if (r.pos !== end) r.fail('section size mismatch', content);
   return at + 1;
 }
@@ -143,7 +166,7 @@ function readCustom(r: ExprReader, end: number, place: number): Custom {
   return { name, data: { start, end }, place };
 }
 
-const readers: Record<SectionName, (r: ExprReader, draft: Draft) => void> = {
+const readers: Record<Exclude<SectionName, 'code'>, (r: ExprReader, draft: Draft) => void> = {
   type: readTypes,
   import: (r, draft) => {
     for (let left = r.count('imports'); left > 0; left--) readImports(r, draft.imports);
@@ -174,9 +197,6 @@ const readers: Record<SectionName, (r: ExprReader, draft: Draft) => void> = {
   },
   'data count': (r, draft) => {
     draft.dataCount = r.u32();
-  },
-  code: (r, draft) => {
-    draft.codes = r.list('functions', readCode);
   },
   data: (r, draft) => {
     draft.datas = r.list('data segments', readData);
@@ -302,6 +322,20 @@ function readDataMode(r: ExprReader): DataMode {
   const kind = dataKinds[r.u32()] ?? r.fail('malformed data segment kind', start);
   if (kind === 'passive') return { kind };
   return { kind: 'active', memory: kind === 'active in' ? r.u32() : 0, at: r.expr() };
+}
+
+/** Of so many bytes a step is, and the function at its end. */
+const stepBytes = 4096;
+
+function* readCodes(r: ExprReader, draft: Draft): Steps<void> {
+  let next = r.pos + stepBytes;
+  for (let left = r.count('functions'); left > 0; left--) {
+    checkDeadline('decoding');
+    draft.codes.push(readCode(r));
+    if (r.pos < next) continue;
+    next = r.pos + stepBytes;
+    yield;
+  }
 }
 
 function readCode(r: ExprReader): Code {

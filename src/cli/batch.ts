@@ -13,6 +13,7 @@ import { plain } from '../spec/told.ts';
 import { toldPlace } from '../store/open/url.ts';
 import { parseCount } from './arguments.ts';
 import { BatchKeeping } from './batch-keeping.ts';
+import { type CacheOption, cacheFolder } from './cache.ts';
 import { type Display, displayFor } from './display.ts';
 import { type Exit, errorJson, errorLine, isFullDisk, known, withMore } from './exit.ts';
 import { type JobLine, JobLines, JobReader, type NamedJob } from './jobs.ts';
@@ -25,7 +26,7 @@ import { type EndSignal, exitOfSignal, listen } from './signals.ts';
 
 export interface BatchOptions {
   readonly threads?: string;
-  readonly cache?: string;
+  readonly cache?: CacheOption;
   readonly json?: boolean;
   readonly keepGoing?: boolean;
   /** A file for the results. */
@@ -107,7 +108,7 @@ class Batch {
     private readonly total: number | undefined,
   ) {
     const { store, cache, saveEvery } = options;
-    this.pool = new Pool({ threads, cache, store, lease: leaseMs });
+    this.pool = new Pool({ threads, cache: cacheFolder(cache), store, lease: leaseMs });
     this.keeping =
       store === undefined ? undefined : new BatchKeeping(this.pool, file, isStream(file), store, saveEvery);
     this.lines = new JobLines(file);

@@ -4,9 +4,9 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { isSealed } from '../javascript/token/seal.ts';
-import { isToken } from '../javascript/token/token.ts';
-import { Module } from '../runtime/module.ts';
+import { isSealed, isToken } from '../javascript/token/marks.ts';
+import { moduleFrom } from '../rewrite/module/code-cache.ts';
+import type { Module } from '../runtime/module.ts';
 import { looksSaved } from '../snapshot/container/whole.ts';
 import { type DecodeOptions, Snapshot } from '../snapshot/snapshot.ts';
 import { MalformedError, SnapshotError, UsageError, WasboxError } from '../spec/errors.ts';
@@ -82,7 +82,7 @@ export function readModule(path: string): Module {
   const bytes = readBytes(path);
   return at(path, () => {
     const other = kindOf(bytes) === 'module' ? undefined : adviceFor(bytes, path);
-    if (other === undefined) return Module.from(bytes);
+    if (other === undefined) return moduleFrom(bytes);
     // Where that shows is no help.
     throw Object.assign(new MalformedError('', 0), { message: `not a module: ${other}` });
   });

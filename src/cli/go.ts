@@ -7,10 +7,12 @@ import { Snapshot } from '../snapshot/snapshot.ts';
 import { withDeadline } from '../spec/patience.ts';
 import type { VM, VmOptions } from '../vm.ts';
 import { parseBytes, parseCount, parseMs } from './arguments.ts';
+import { type CacheOption, cacheFolder } from './cache.ts';
 import type { Course, Finished } from './course.ts';
 import { drive, type End, type Why } from './drive.ts';
 import { type Exit, errorJson, errorLines, exitFor } from './exit.ts';
-import { checkKeep, type Keeping, type KeepOptions } from './keeping.ts';
+import { checkKeep, type KeepOptions } from './keep-options.ts';
+import type { Keeping } from './keeping.ts';
 import { print, warn } from './output.ts';
 import { Place } from './place.ts';
 import { formatBytes, jsonValue, toJson } from './print.ts';
@@ -24,8 +26,7 @@ export interface GoOptions extends KeepOptions {
   readonly save?: string;
   readonly host?: string;
   readonly engine?: VmOptions['engine'];
-  /** A folder of rewritten modules. */
-  readonly cache?: string;
+  readonly cache?: CacheOption;
   readonly json?: boolean;
 }
 
@@ -46,7 +47,8 @@ export class Bounds {
     this.until = timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + parseMs(timeout, '--timeout');
     this.limits = memory === undefined ? {} : { memory: parseBytes(memory, '--memory') };
     this.place = save === undefined ? undefined : new Place(save);
-    if (cache !== undefined) useCodeCache(fileCache(cache));
+    const folder = cacheFolder(cache);
+    if (folder !== undefined) useCodeCache(fileCache(folder));
     this.interrupt = save === undefined && store === undefined ? undefined : listen();
   }
 

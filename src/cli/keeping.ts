@@ -15,16 +15,10 @@ import { mostOfName, quoted } from '../spec/told.ts';
 import { toldPlace } from '../store/open/url.ts';
 import { parseSaveEvery } from './arguments.ts';
 import { exits, isFullDisk, withMore } from './exit.ts';
+import { checkKey, type KeepOptions } from './keep-options.ts';
 import { shellWord } from './print.ts';
 import type { Told } from './told.ts';
 import { whenFree } from './waiting.ts';
-
-export interface KeepOptions {
-  /** The folder of a store. */
-  readonly store?: string;
-  readonly key?: string;
-  readonly saveEvery?: string;
-}
 
 /** What is run. */
 export interface Asked {
@@ -194,17 +188,4 @@ export function toldIn(key: string, bytes: Uint8Array): Told {
   }
   if (!isExit) throw badResult(key);
   return value;
-}
-
-/** Before anything is read. Throws UsageError. */
-export function checkKeep({ store, key, saveEvery }: KeepOptions): void {
-  for (const [name, value] of Object.entries({ key, 'save-every': saveEvery }))
-    if (store === undefined && value !== undefined) throw new UsageError(`--${name} is of use with --store only`);
-  if (key !== undefined) checkKey(key);
-  if (saveEvery !== undefined) parseSaveEvery(saveEvery);
-}
-
-function checkKey(key: string): void {
-  if (key === '' || key.length > mostOfName)
-    throw new UsageError(`--key must be a text of 1 to ${mostOfName} characters`);
 }

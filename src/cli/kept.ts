@@ -14,6 +14,7 @@ import { StoreError, UsageError } from '../spec/errors.ts';
 import { plain, quoted } from '../spec/told.ts';
 import { isDatabase, toldPlace } from '../store/open/url.ts';
 import { parseCount } from './arguments.ts';
+import { cacheFolder } from './cache.ts';
 import { type Exit, errorLine, isFullDisk, known, withMore } from './exit.ts';
 import { Bounds } from './go.ts';
 import { Keeping, leaseMs, toldIn } from './keeping.ts';
@@ -182,7 +183,7 @@ async function inPlace(path: string, key: string, options: ResumeOptions): Promi
 /** Its code is what it was submitted with; its services nobody has here. */
 async function inPool(path: string, key: string, { state }: Entry, { json, cache }: ResumeOptions): Promise<Exit> {
   if (state === 'live') await within(path, (ledger) => freed(ledger, path, key));
-  const pool = new Pool({ threads: 1, store: path, cache });
+  const pool = new Pool({ threads: 1, store: path, cache: cacheFolder(cache) });
   try {
     const job = (await pool.recover([key])).get(key);
     // It had its result before, or has come to it meanwhile.

@@ -46,7 +46,7 @@ export async function resumed(
   const { host, engine } = options;
   const given = bounds.timed(() => (options.module ?? []).map(readModule));
   const program = options.program === undefined ? undefined : await loaded(options.program);
-  const system = hasWasi(snapshot) ? systemFor([], options) : undefined;
+  const system = hasWasi(snapshot) ? await systemFor([], options) : undefined;
   const imports = withSystem(system, await importsOf(host, program));
   const { vm, course } = bounds.timed(() =>
     at(file, () => {

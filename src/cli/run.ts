@@ -14,8 +14,7 @@ import type { Exit } from './exit.ts';
 import { readHost, readModule } from './files.ts';
 import { Bounds, type GoOptions } from './go.ts';
 import { checkImports } from './imports.ts';
-import { Keeping } from './keeping.ts';
-import { resumed } from './resume.ts';
+import type { Asked, Keeping } from './keeping.ts';
 import { argumentsOf, leaveStdin, systemFor, type WasiOptions, wantsWasi, withSystem } from './wasi.ts';
 
 export interface RunOptions extends GoOptions, WasiOptions {
@@ -31,13 +30,18 @@ export async function run(file: string, args: readonly string[], options: RunOpt
   checkArguments(module, name, given);
   const plan = planFor(module, { export: name, args: given });
   const what = { file, module, asked: [name, ...args] };
-  const keeping =
-    options.store === undefined ? undefined : await Keeping.open(options.store, options, what, bounds.stop);
+  const keeping = await kept(options, what, bounds.stop);
   try {
     return await begun(module, plan, bounds, options, keeping, argumentsOf(file, command ? args : []));
   } finally {
     await keeping?.close();
   }
+}
+
+/** Where a program is kept, which takes a while to load. */
+async function kept(options: RunOptions, what: Asked, stop: AbortSignal | undefined): Promise<Keeping | undefined> {
+  if (options.store === undefined) return undefined;
+  return (await import('./keeping.ts')).Keeping.open(options.store, options, what, stop);
 }
 
 async function begun(
@@ -55,9 +59,10 @@ async function begun(
   }
   if (before?.kind === 'saved') {
     const snapshot = Snapshot.decode(before.bytes, mostOfSnapshot(bounds.limits));
+    const { resumed } = await import('./resume.ts');
     return resumed(keeping?.key as string, snapshot, bounds, options, keeping);
   }
-  const system = wantsWasi(module) ? systemFor(args, options) : undefined;
+  const system = wantsWasi(module) ? await systemFor(args, options) : undefined;
   const imports = withSystem(system, await readHost(options.host));
   checkImports(module, imports, options.host);
   const vm = new VM({ engine: options.engine, limits: bounds.limits });

@@ -6,7 +6,7 @@ import type { Snapshot } from '../snapshot/snapshot.ts';
 import { UsageError } from '../spec/errors.ts';
 import { quoted } from '../spec/told.ts';
 import type { Imports } from '../vm.ts';
-import { folderFiles, type Wasi, wasi } from '../wasi/node/index.ts';
+import type { Wasi } from '../wasi/node/index.ts';
 import { warn } from './output.ts';
 
 export interface WasiOptions {
@@ -24,12 +24,13 @@ export const hasWasi = ({ data }: Snapshot): boolean => data.made.func.some(({ m
 /** The program's name and its arguments, as it sees them. */
 export const argumentsOf = (file: string, args: readonly string[]): string[] => [basename(file), ...args];
 
-/** Throws UsageError. */
-export function systemFor(args: readonly string[], { dir = [], env = [] }: WasiOptions): Wasi {
+/** Rejects with UsageError. */
+export async function systemFor(args: readonly string[], { dir = [], env = [] }: WasiOptions): Promise<Wasi> {
   const folders = dir.map(folderOf);
   const names = folders.map(({ guest }) => guest);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw new UsageError(`--dir gives ${quoted(twice)} twice`);
+  const { folderFiles, wasi } = await import('../wasi/node/index.ts');
   const { stdin, stdout, stderr } = process;
   const terminals = (Object.entries({ stdin, stdout, stderr }) as [keyof typeof process & Terminal, Stream][])
     .filter(([, stream]) => stream.isTTY === true)

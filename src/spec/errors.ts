@@ -254,6 +254,11 @@ export class UsageError extends WasboxError {
   readonly code = 'usage';
 }
 
+/** A thread of ours died: `process.exit` or an uncaught error in a host function, want of memory, or it was killed. */
+export class WorkerError extends WasboxError {
+  readonly code = 'worker';
+}
+
 /** Our own bug. */
 export class CrashError extends WasboxError {
   readonly code = 'crash';

@@ -48,6 +48,23 @@ export function checkDeadline(during = 'working'): void {
 /** The same for what takes a tenth of a millisecond or more: it looks each time. */
 export const checkDeadlineNow = (during: string): void => look(during);
 
+/** Work that can be done bit by bit, some microseconds each, and what it comes to. */
+export type Steps<T> = Generator<void, T, void>;
+
+export function atOnce<T>(steps: Steps<T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** Once other code of the thread has had its turn: a timer waits for a millisecond besides. */
+const { setImmediate: later = (act: () => void) => setTimeout(act, 0) } = globalThis as {
+  setImmediate?: (act: () => void) => unknown;
+};
+
+export const nextTurn = (): Promise<void> => new Promise((resolve) => later(resolve));
+
 function look(during: string): void {
   left = checksPerLook;
   if (latest !== Number.POSITIVE_INFINITY && performance.now() > latest)

@@ -17,9 +17,11 @@ export function calledFrom<T>(entry: object, act: () => T): T {
 }
 
 /** The error, with the stack of whoever called the function `entry`, which is running. */
-export function showCaller<E>(error: E, entry: object): E {
+export const showCaller = <E>(error: E, entry: object): E => show(error, () => holderLines(holderOf(entry)));
+
+function show<E>(error: E, callers: () => readonly string[]): E {
   if (isA(error, WasboxError) && !(error instanceof CrashError) && 'captureStackTrace' in Error)
-    write(error, [...guestLines(error), ...callerLines(entry)]);
+    write(error, [...guestLines(error), ...callers()]);
   return error;
 }
 
@@ -29,6 +31,15 @@ export function showGuest(error: GuestError, frames: readonly TraceFrame[], omit
   error.omitted = omitted;
   const own = 'captureStackTrace' in Error ? [] : [error.stack ?? ''];
   write(error, [...guestLines(error), ...own]);
+}
+
+/**
+ * For errors that come later than the call: what `calledFrom` does for those of the call. To be made while `entry` runs; nothing
+ * is written before there is an error.
+ */
+export function laterFrom(entry: object): <E>(error: E) => E {
+  const holder = holderOf(entry);
+  return (error) => show(error, () => holderLines(holder));
 }
 
 function write(error: WasboxError, lines: readonly string[]): void {
@@ -47,11 +58,18 @@ export function guestLines(error: WasboxError): string[] {
   return rest === 0 ? lines : [...lines, `    ... ${rest} more frames of the guest`];
 }
 
-function callerLines(entry: object): string[] {
-  const holder: { stack?: unknown } = {};
-  Error.captureStackTrace(holder, entry as () => void);
-  return hostLines(typeof holder.stack === 'string' ? holder.stack : '');
+/** V8 writes a stack when it is first read. */
+interface Holder {
+  stack?: unknown;
 }
+
+function holderOf(entry: object): Holder {
+  const holder: Holder = {};
+  if ('captureStackTrace' in Error) Error.captureStackTrace(holder, entry as () => void);
+  return holder;
+}
+
+const holderLines = ({ stack }: Holder): string[] => hostLines(typeof stack === 'string' ? stack : '');
 
 /** Where our own functions begin, below a host function that they have called (host/port.ts). */
 const belowHostFunction = /^ +at (?:async )?(?:callBody|Port\.answer) /;

@@ -7,6 +7,7 @@ import type { Elem, Export, ImportDesc, ModuleSyntax } from '../binary/module.ts
 import { type DefType, valMatches } from '../spec/deftypes.ts';
 import { InvalidError } from '../spec/errors.ts';
 import { instructions } from '../spec/instructions.ts';
+import { atOnce, type Steps } from '../spec/patience.ts';
 import { quoted } from '../spec/told.ts';
 import type { ExternKind, FuncIdx, GlobalType, MemType, RefType, TableType, TypeIdx, ValType } from '../spec/types.ts';
 import { validateBody } from './body.ts';
@@ -21,11 +22,20 @@ type Draft = { -readonly [K in keyof ModuleContext]: Mutable<ModuleContext[K]> }
 type Mutable<T> = T extends readonly (infer E)[] ? E[] : T extends ReadonlySet<infer E> ? Set<E> : T;
 
 /** Checks a module, bodies included. Throws InvalidError, or LimitError where it is merely too much. */
-export function validate(syntax: ModuleSyntax): ModuleContext {
+export const validate = (syntax: ModuleSyntax): ModuleContext => atOnce(validateSteps(syntax));
+
+/** The same in steps of a function each. */
+export function* validateSteps(syntax: ModuleSyntax): Steps<ModuleContext> {
   const context = validateDeclarations(syntax);
-  for (let i = 0; i < syntax.funcs.length; i++) validateBody(context, context.importedFuncs + i);
+  for (let i = 0; i < syntax.funcs.length; i++) {
+    validateBody(context, context.importedFuncs + i);
+    yield;
+  }
   return context;
 }
+
+/** To be raised whenever a module is refused that was taken before: those that were are remembered. */
+export const validatorVersion = 1;
 
 /** The same for a module that was validated before, whose bodies have the instructions of these codes. */
 export function validateKnown(syntax: ModuleSyntax, codes: readonly number[]): ModuleContext {

@@ -4,6 +4,7 @@
 
 import type { Budget, Interruption } from '../runtime/engine.ts';
 import type { Signal } from '../spec/options.ts';
+import { nextTurn } from '../spec/patience.ts';
 
 export interface InterruptOptions {
   /** On a SharedArrayBuffer: another thread makes word 0 non-zero to pause the run. */
@@ -22,11 +23,6 @@ export interface InterruptOptions {
 
 /** How long a run with a signal keeps the thread, in ms. */
 const sliceMs = 20;
-
-/** Once other code of the thread has had its turn: a timer waits for a millisecond besides. */
-const { setImmediate: later = (act: () => void) => setTimeout(act, 0) } = globalThis as {
-  setImmediate?: (act: () => void) => unknown;
-};
 
 /** The reason by which a run with a signal stops to go on. */
 export const sliceOver: Interruption = { kind: 'pause' };
@@ -77,7 +73,7 @@ export class Interrupts {
 
   /** Until other code of the thread has run, if this run has given it free. */
   async pass(): Promise<void> {
-    await new Promise<void>((resolve) => later(resolve));
+    await nextTurn();
   }
 
   /** Until the work is done, the signal aborted or the time over. Rejects as the work does. */

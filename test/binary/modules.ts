@@ -13,7 +13,10 @@ import { scripts, testsuite } from '../spec/locate.ts';
 import { parseScript } from '../spec/script.ts';
 
 const dependencies = fileURLToPath(new URL('../../node_modules/', import.meta.url));
-const load = (path: string) => ({ name: path, bytes: new Uint8Array(readFileSync(join(dependencies, path))) });
+const load = (name: string) => {
+  const path = join(dependencies, name);
+  return { name, path, bytes: new Uint8Array(readFileSync(path)) };
+};
 
 export const lodepng = load('@cwasm/lodepng/lodepng.wasm');
 export const sha256 = load('@chainsafe/as-sha256/build/optimized.wasm');

@@ -4,11 +4,12 @@
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { build } from 'esbuild';
+import { lodepng } from '../binary/modules.ts';
 import { allFeatures } from '../fuzz/features.ts';
 import { counterName, generate } from '../fuzz/generate.ts';
 import { Random } from '../fuzz/random.ts';
 import { Browser, inBrowser } from './chromium.ts';
-import { lines, type Trial } from './trial.ts';
+import { compiled, lines, type Trial } from './trial.ts';
 
 /** The other engine has no objects. */
 const kinds = [
@@ -34,6 +35,8 @@ async function script(): Promise<string> {
     format: 'iife',
     globalName: 'trial',
     target: 'es2022',
+    // A script has no address of its own.
+    logOverride: { 'empty-import-meta': 'silent' },
   });
   return outputFiles[0]?.text as string;
 }
@@ -65,3 +68,17 @@ for (const kind of kinds)
     }
     t.deepEqual(browser.failures, []);
   });
+
+inBrowser('modules that are compiled beside other work', async (t) => {
+  const browser = await Browser.empty(t);
+  const page = await browser.open('about:blank');
+  await page.addScriptTag({ content: await script() });
+  const { bytes } = lodepng;
+  const damaged = bytes.with(bytes.length >> 1, 0xff);
+  for (const given of [bytes, damaged, bytes.slice(0, 50_000)]) {
+    const expected = await compiled([...given]);
+    t.is(await page.evaluate((bytes) => trial.compiled(bytes), [...given]), expected);
+    t.regex(expected, given === bytes ? /^[0-9a-f]{64} memory,/ : /^(Malformed|Invalid)Error: /);
+  }
+  t.deepEqual(browser.failures, []);
+});

@@ -17,6 +17,8 @@ async function script(): Promise<string> {
     format: 'iife',
     globalName: 'sandbox',
     target: 'es2022',
+    // A script has no address of its own.
+    logOverride: { 'empty-import-meta': 'silent' },
   });
   return outputFiles[0]?.text as string;
 }

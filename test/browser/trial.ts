@@ -85,4 +85,13 @@ function show(outcome: Outcome): string {
   return `${trap instanceof Trap ? trap.kind : trap.message} at ${frames}`;
 }
 
+/** What becomes of a module that is compiled beside other work. */
+export async function compiled(bytes: readonly number[]): Promise<string> {
+  const module = Uint8Array.from(bytes);
+  return Module.compile(module).then(
+    ({ hash, exports }) => `${hash} ${exports.map(({ name }) => name).join()}`,
+    (error: Error) => `${error.name}: ${error.message}`,
+  );
+}
+
 const showValue = (value: unknown): string => (Object.is(value, -0) ? '-0' : String(value));

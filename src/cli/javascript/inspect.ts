@@ -1,7 +1,7 @@
 // `wasbox inspect` of a token: what it is a token of.
 
 import { quickjs, type TokenInfo } from '../../javascript/node/index.ts';
-import { isSealed } from '../../javascript/token/seal.ts';
+import { isSealed } from '../../javascript/token/marks.ts';
 import { at } from '../files.ts';
 import { count, formatBytes, type Report } from '../print.ts';
 import { readKey, tokenIn } from './key.ts';

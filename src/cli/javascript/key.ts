@@ -1,7 +1,7 @@
 // Tokens in files: as they are, or sealed with a key of `--key FILE`.
 
 import { type SealKey, type TokenSeal, tokenSeal } from '../../javascript/node/index.ts';
-import { isSealed } from '../../javascript/token/seal.ts';
+import { isSealed } from '../../javascript/token/marks.ts';
 import { UsageError } from '../../spec/errors.ts';
 import { at, readBytes } from '../files.ts';
 

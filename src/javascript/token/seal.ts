@@ -10,6 +10,7 @@
 
 import { SnapshotError } from '../../spec/errors.ts';
 import { aNumber, aText, check, instanceOf, listOf, optionsOf, theOptions } from '../../spec/options.ts';
+import { isSealed, sealMagic } from './marks.ts';
 
 /** A key, and how sealed tokens call it. */
 export interface SealKey {
@@ -33,7 +34,6 @@ export interface SealedFor {
   readonly context?: string | undefined;
 }
 
-const magic = [0x77, 0x62, 0x73, 1] as const;
 const nonceBytes = 12;
 const utf8 = new TextEncoder();
 
@@ -56,9 +56,6 @@ const bad = (what: string): never => {
   throw new SnapshotError(what, 'sealed token');
 };
 
-/** Whether bytes are a sealed token, as far as their beginning tells. */
-export const isSealed = (bytes: Uint8Array): boolean => magic.every((byte, i) => bytes[i] === byte);
-
 /** Seals tokens and opens them. Made by `tokenSeal`. */
 export class TokenSeal {
   /** @hidden */
@@ -70,12 +67,12 @@ export class TokenSeal {
     sealedFor(options, theOptions);
     const [{ id, secret }] = this.keys as [SealKey];
     const name = utf8.encode(id);
-    const head = new Uint8Array(magic.length + 1 + name.length + 8 + nonceBytes);
-    head.set(magic);
-    head[magic.length] = name.length;
-    head.set(name, magic.length + 1);
+    const head = new Uint8Array(sealMagic.length + 1 + name.length + 8 + nonceBytes);
+    head.set(sealMagic);
+    head[sealMagic.length] = name.length;
+    head.set(name, sealMagic.length + 1);
     const expires = Date.now() + (options.lifetime ?? Number.POSITIVE_INFINITY);
-    new DataView(head.buffer).setFloat64(magic.length + 1 + name.length, expires, true);
+    new DataView(head.buffer).setFloat64(sealMagic.length + 1 + name.length, expires, true);
     crypto.getRandomValues(head.subarray(head.length - nonceBytes));
     const sealed = await crypto.subtle.encrypt(gcm(head, options.context), await imported(secret), token.slice());
     const all = new Uint8Array(head.length + sealed.byteLength);
@@ -110,11 +107,11 @@ async function opened(secret: Uint8Array, head: Uint8Array, sealed: Uint8Array<A
 }
 
 function headOf(sealed: Uint8Array): { id: string; expires: number; head: Uint8Array } {
-  const length = magic.length + 1 + (sealed[magic.length] ?? 0) + 8 + nonceBytes;
+  const length = sealMagic.length + 1 + (sealed[sealMagic.length] ?? 0) + 8 + nonceBytes;
   if (sealed.length < length || !isSealed(sealed)) return bad('not a sealed token');
   const head = sealed.slice(0, length);
   const expiresAt = length - nonceBytes - 8;
-  const id = new TextDecoder().decode(head.subarray(magic.length + 1, expiresAt));
+  const id = new TextDecoder().decode(head.subarray(sealMagic.length + 1, expiresAt));
   return { id, head, expires: new DataView(head.buffer).getFloat64(expiresAt, true) };
 }
 

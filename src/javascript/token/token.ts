@@ -15,12 +15,9 @@ import { SnapshotError } from '../../spec/errors.ts';
 import type { Base } from '../machine/base.ts';
 import { samplesOf } from '../machine/sample.ts';
 import { contentsOf, packProgram, unpackProgram } from './frame.ts';
+import { imageAt, imageBytes, isToken, tokenMagic } from './marks.ts';
 
-const magic = [0x77, 0x62, 0x6a, 1] as const;
 const forms = { alone: 0, snapshot: 1, beside: 2 } as const;
-const imageAt = magic.length + 1;
-const imageBytes = 16;
-const head = imageAt + imageBytes;
 const markBytes = 4;
 
 /** What tokens of a base are packed beside: programs that are like most. */
@@ -45,14 +42,10 @@ export function encodeToken(base: Base, saved: Snapshot): Uint8Array<ArrayBuffer
   const small = packProgram(saved.data, base.snapshot.data, bytes);
   const form = small === undefined ? forms.snapshot : forms.beside;
   const program = small === undefined ? [saved.encode({ base: base.snapshot, modules: [] })] : [mark, small];
-  return new Uint8Array(concatBytes(Uint8Array.of(...magic, form), imageOf(base), ...program));
+  return new Uint8Array(concatBytes(Uint8Array.of(...tokenMagic, form), imageOf(base), ...program));
 }
 
 const imageOf = ({ hash }: Base): Uint8Array => hexToBytes(hash).subarray(0, imageBytes);
-
-/** Whether bytes are a token, as far as their beginning tells. */
-export const isToken = (bytes: Uint8Array): boolean =>
-  bytes.length >= head && magic.every((byte, i) => bytes[i] === byte);
 
 /** `most`: bytes that it may take when it is unpacked. Throws SnapshotError. */
 export function decodeToken(base: Base, token: Uint8Array, most: number): Snapshot {
@@ -60,10 +53,10 @@ export function decodeToken(base: Base, token: Uint8Array, most: number): Snapsh
   const image = imageOf(base);
   if (!image.every((byte, i) => token[imageAt + i] === byte))
     throw new SnapshotError('made with another version of quickjs-wasi or of wasbox', 'token');
-  const program = token.subarray(head);
+  const program = token.subarray(imageAt + imageBytes);
   const { data } = base.snapshot;
-  if (token[magic.length] === forms.alone) return new Snapshot(unpackProgram(program, data, most));
-  if (token[magic.length] === forms.beside) {
+  if (token[tokenMagic.length] === forms.alone) return new Snapshot(unpackProgram(program, data, most));
+  if (token[tokenMagic.length] === forms.beside) {
     const { bytes, mark } = dictionaryOf(base);
     if (!mark.every((byte, i) => program[i] === byte))
       throw new SnapshotError('made with another version of wasbox', 'token');

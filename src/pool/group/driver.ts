@@ -9,7 +9,7 @@ import type { PlacedWork, Places } from '../job/places.ts';
 import type { Lost, Threads } from '../job/threads.ts';
 import { type Deferred, deferred } from '../line/deferred.ts';
 import type { Affinity, ThreadId } from '../line/ticket.ts';
-import { fromData, WorkerError } from '../told/errors.ts';
+import { fromData, workerError } from '../told/errors.ts';
 import type { EndOfMember, GroupReply, GroupState, GroupTask, MemberImports } from '../told/group.ts';
 import type { Carried } from '../told/module-bytes.ts';
 import type { RunStatus } from '../told/stats.ts';
@@ -274,13 +274,13 @@ export class GroupDriver implements PlacedWork {
     this.isKept = false;
     if (begun) this.deaths++;
     if (isHere && (!begun || (this.parts.mayRetry && this.deaths < mostDeaths))) return this.line();
-    this.end(new WorkerError('the thread that ran the group died', { cause }));
+    this.end(workerError('the thread that ran the group died', { cause }));
   }
 
   lostThread(): void {
     if (this.status === 'running' || !this.isKept || this.gone !== undefined) return;
     this.isKept = false;
-    if (this.state === undefined) this.end(new WorkerError('the thread that kept the group died'));
+    if (this.state === undefined) this.end(workerError('the thread that kept the group died'));
     else if (this.status === 'queued') this.line();
   }
 

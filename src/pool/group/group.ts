@@ -193,7 +193,7 @@ export class PoolGroup {
     if (this.list.has(name)) throw new UsageError(`the group has a member ${quoted(name)} already`);
     const { ports = {}, args = [], limits, fuel } = options;
     const module = carried(options.module);
-    if (module instanceof Module) checkServices(module.syntax, this.services);
+    if (module instanceof Module) checkServices(module.importList, this.services);
     const calledModule = (callee: string) => this.moduleOf.get(callee);
     const imports = importsOf(options, calledModule, (each) => this.learn(each));
     const packed = pack(args, 'the arguments');

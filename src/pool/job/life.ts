@@ -12,7 +12,7 @@ import { Scheduler } from '../line/scheduler.ts';
 import type { ThreadId } from '../line/ticket.ts';
 import type { Plain } from '../told/batch.ts';
 import { LostError } from '../told/ends.ts';
-import { CancelledError, fromData, WorkerError } from '../told/errors.ts';
+import { CancelledError, fromData, workerError } from '../told/errors.ts';
 import { checkFork, type JobSpec, jobSpec, type PoolSpec, type ResumeOptions } from '../told/options.ts';
 import { unpack } from '../told/parcel.ts';
 import { clock, type Reply, type SliceEnd } from '../told/protocol.ts';
@@ -223,7 +223,7 @@ export class Life {
     const running = spec.key === undefined ? undefined : this.kept.running(spec, origin);
     if (running !== undefined) return running as Job<T>;
     const services = this.services.with(spec.services);
-    for (const module of spec.modules) if (module instanceof Module) checkServices(module.syntax, services);
+    for (const module of spec.modules) if (module instanceof Module) checkServices(module.importList, services);
     // Those that are brought back were let in before.
     if (!known) this.admission.check(spec.tenant, 1);
     this.admission.count(spec.tenant, 1);
@@ -655,12 +655,12 @@ export class Life {
     run.waited();
     this.sleepers.rested(run);
     if (run.kept === undefined ? run.revive() : this.durable?.revive(run)) return this.queue(run);
-    const death = new WorkerError('the thread that ran the job died', { cause: lost });
+    const death = workerError('the thread that ran the job died', { cause: lost });
     this.fail(run, run.stop?.kind === 'limit' ? run.stopError(undefined, { cause: death }) : death);
   }
 
   private extinct(cause: Error): void {
-    this.closed ??= new WorkerError('no thread is left to run jobs', { cause });
+    this.closed ??= workerError('no thread is left to run jobs', { cause });
     for (const run of this.runs.all) this.drop(run, this.closed);
     const { closed } = this;
     this.places.cancel(() => closed);

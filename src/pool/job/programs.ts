@@ -4,7 +4,7 @@
 import type { ProgramThread, SliceOrder, SliceResult } from '../../javascript/run/afar.ts';
 import { type Deferred, deferred } from '../line/deferred.ts';
 import type { Affinity, ThreadId } from '../line/ticket.ts';
-import { fromData, WorkerError } from '../told/errors.ts';
+import { fromData, workerError } from '../told/errors.ts';
 import type { ProgramReply } from '../told/protocol.ts';
 import type { RunStatus } from '../told/stats.ts';
 import type { PlacedWork, Places } from './places.ts';
@@ -73,7 +73,7 @@ export class PlacedProgram implements PlacedWork, ProgramThread {
     if (this.cancelled !== undefined) return;
     if (begun) this.deaths++;
     if (this.deaths < mostDeaths) return this.places.line(this);
-    this.result.reject(new WorkerError('the threads that ran the program died', { cause: lost }));
+    this.result.reject(workerError('the threads that ran the program died', { cause: lost }));
   }
 
   /** It goes on to its end. */

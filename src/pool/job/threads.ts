@@ -12,6 +12,7 @@ import type { ThreadId } from '../line/ticket.ts';
 import type { BatchOrder, BatchReply } from '../told/batch.ts';
 import type { GroupReply, GroupTask } from '../told/group.ts';
 import type { Carried } from '../told/module-bytes.ts';
+import { sharedWhereLong } from '../told/parcel.ts';
 import {
   type CodeParcel,
   holds,
@@ -369,9 +370,19 @@ const costOfCode = (code: CompiledCode): number =>
 const costOf = ({ bytes }: Carried, code: CompiledCode | undefined): number =>
   moduleCost(bytes.length) + (code === undefined ? 0 : costOfCode(code));
 
+/** Bytes on shared memory are the same for all threads: those of a Module are copied there once. */
+const shared = new WeakMap<Carried, Uint8Array>();
+
+function wholeParcel(module: Carried): ModuleParcel {
+  const { hash, codes } = module;
+  const bytes = shared.get(module) ?? sharedWhereLong(module.bytes);
+  shared.set(module, bytes);
+  return codes === undefined ? { hash, bytes } : { hash, bytes, codes };
+}
+
 function parcelFor(thread: Thread, module: Carried, code: CompiledCode | undefined): ModuleParcel {
-  const { hash, bytes } = module;
-  const parcel = thread.modules.has(hash) ? { hash } : { hash, bytes };
+  const { hash } = module;
+  const parcel = thread.modules.has(hash) ? { hash } : wholeParcel(module);
   thread.modules.put(hash, costOf(module, code));
   if (code === undefined || thread.codes.has(hash)) return parcel;
   thread.codes.add(hash);

@@ -20,6 +20,9 @@ export const bounds = {
   knownCalls: MiB,
   /** Native code that the main thread keeps to give it to other threads. */
   mainCode: 256 * MiB,
+  /** Rewritten modules in a folder; each counts as `leastFile` at the least, so that there are no more than some thousands. */
+  cacheFolder: 512 * MiB,
+  leastFile: 128 * KiB,
 };
 
 /** Counted for each in any case: of those that are small there are not more than a thousand, or the books would be long. */

@@ -29,13 +29,13 @@ export class CancelledError extends spec.WasboxError {
   }
 }
 
-/** The thread that ran the job died: `process.exit` or an uncaught error in a host function, or it was killed. */
-export class WorkerError extends spec.WasboxError {
-  readonly code = 'worker';
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    shorten(this);
-  }
+export { WorkerError } from '../../spec/errors.ts';
+
+/** Of a thread of the pool. */
+export function workerError(message: string, options?: ErrorOptions): spec.WorkerError {
+  const error = new spec.WorkerError(message, options);
+  shorten(error);
+  return error;
 }
 
 type ErrorClass = { readonly prototype: Error };
@@ -46,7 +46,7 @@ const isErrorClass = (value: unknown): value is ErrorClass =>
 const classes = new Map<string, ErrorClass>(
   [
     ...Object.values<unknown>(spec),
-    ...[CancelledError, WorkerError],
+    ...[CancelledError],
     ...[TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError, AggregateError],
   ]
     .filter(isErrorClass)

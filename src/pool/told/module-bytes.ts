@@ -6,8 +6,10 @@ import { hashOf } from '../../runtime/sha256.ts';
 import { check } from '../../spec/options.ts';
 import { shareBytes } from './parcel.ts';
 
-/** What the main thread needs of a module. */
-export type Carried = Pick<Module, 'hash' | 'bytes'>;
+/** What the main thread needs of a module; `codes` only where it is known to be valid. */
+export interface Carried extends Pick<Module, 'hash' | 'bytes'> {
+  readonly codes?: readonly number[];
+}
 
 /** A module as users give it: bytes are copied, once for all threads. */
 export type ModuleLike = Module | Uint8Array | ArrayBuffer;

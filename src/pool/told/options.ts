@@ -78,7 +78,10 @@ export interface PoolOptions {
   readonly tenants?: Readonly<Record<string, TenantOptions>> | undefined;
   /** How long a slice that is asked to stop may take, in ms, before its thread is killed: a host function may hang. */
   readonly grace?: number | undefined;
-  /** A folder where native code is kept, for other pools and for the next time. Whoever can write there is trusted. */
+  /**
+   * A folder where native code is kept, and which modules are valid, for other pools and for the next time, up to 512 MiB; what was not used for the longest
+   * goes. Only files are read that this user or the system's owns and nobody else can write.
+   */
   readonly cache?: string | undefined;
   /**
    * Where jobs with a `key` are kept: a Store, which stays open, or the path or URL of one as `openStore` of `wasbox/store` takes

@@ -3,7 +3,7 @@
 // out not to be one that can travel.
 
 import { Deserializer, Serializer } from 'node:v8';
-import { sharedCopy } from '../../runtime/shared.ts';
+import { asShared, sharedCopy } from '../../runtime/shared.ts';
 import { SnapshotError, UsageError } from '../../spec/errors.ts';
 import { messageOf } from '../../spec/told.ts';
 
@@ -17,6 +17,9 @@ const fewBytes = 1024;
 export function shareBytes(bytes: Uint8Array): Parcel {
   return bytes.length <= fewBytes ? new Uint8Array(bytes) : sharedCopy(bytes);
 }
+
+/** The same for bytes that never change: a copy only where they are many and not shared yet. */
+export const sharedWhereLong = (bytes: Uint8Array): Parcel => (bytes.length <= fewBytes ? bytes : asShared(bytes));
 
 /** Throws UsageError, naming `what`, for what cannot be copied to another thread: functions, sockets, references. */
 export function pack(value: unknown, what: string): Parcel {

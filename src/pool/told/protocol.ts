@@ -74,6 +74,8 @@ export interface ModuleParcel {
   readonly hash: string;
   /** Only where this worker does not hold the module yet. */
   readonly bytes?: Uint8Array;
+  /** Of bytes that are known to be valid, what `Module.codes` tells. */
+  readonly codes?: readonly number[];
   /** Its native code, where another worker has made that and this one has it not. */
   readonly code?: CompiledCode;
 }

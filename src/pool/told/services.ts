@@ -4,7 +4,7 @@
 
 import { type MessagePort, MessagePort as MessagePortClass, Worker } from 'node:worker_threads';
 import * as Comlink from 'comlink';
-import type { ModuleSyntax } from '../../binary/module.ts';
+import type { Import } from '../../binary/module.ts';
 import { HostError, LinkError } from '../../spec/errors.ts';
 import { cut, quoted } from '../../spec/told.ts';
 import { deferred } from '../line/deferred.ts';
@@ -155,8 +155,8 @@ const late = (name: string, timeout: number): HostError =>
   new HostError(`the service did not answer ${cut(name)} within ${timeout} ms`);
 
 /** Throws LinkError where an import names a method that its service does not have. */
-export function checkServices(syntax: ModuleSyntax, services: ReadonlyMap<string, BoundService>): void {
-  for (const { module, name, desc } of syntax.imports) {
+export function checkServices(imports: readonly Import[], services: ReadonlyMap<string, BoundService>): void {
+  for (const { module, name, desc } of imports) {
     const service = services.get(module);
     if (service !== undefined && desc.kind === 'func' && !service.has(name))
       throw new LinkError(`import ${cut(module)}.${cut(name)}: the service ${quoted(module)} has no such method`);

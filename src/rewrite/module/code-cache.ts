@@ -1,10 +1,12 @@
 // Rewritten modules in a cache that the host of wasbox provides, on a disk for instance, or that came along with a module
-// of ours. What comes out of a cache is checked: an entry that is damaged, or of another version of the rewriter, is as good
-// as none.
+// of ours; and which modules were validated. What comes out of a cache is checked: an entry that is damaged, or of another
+// version of the rewriter or validator, is as good as none.
 
-import type { Module } from '../../runtime/module.ts';
-import { sha256 } from '../../runtime/sha256.ts';
+import { concatBytes } from '@noble/hashes/utils.js';
+import { Module } from '../../runtime/module.ts';
+import { hashOf, sha256 } from '../../runtime/sha256.ts';
 import { check } from '../../spec/options.ts';
+import { validatorVersion } from '../../validate/module.ts';
 
 /** Where rewritten modules are kept. Keys are letters, digits and dashes. What it throws, callers see. */
 export interface CodeCache {
@@ -56,8 +58,8 @@ export function keptOf(module: Module, shared: boolean): Kept | undefined {
     along.delete(module);
     return read();
   }
-  const found = cache?.get(keyOf(module, shared));
-  return found && unpack(found);
+  const found = opened(keyOf(module, shared));
+  return found && readKept(found);
 }
 
 /** What the cache has of the module, or what `make` makes, which it then has. */
@@ -65,24 +67,56 @@ export function keptOr(module: Module, shared: boolean, make: () => Kept): Kept 
   const known = keptOf(module, shared);
   if (known !== undefined) return known;
   const made = make();
-  cache?.set(keyOf(module, shared), pack(made));
+  if (cache !== undefined) put(keyOf(module, shared), writeKept(made));
   return made;
 }
 
-/** A checksum, and what `writeKept` writes. */
-function pack(kept: Kept): Uint8Array {
-  const rest = writeKept(kept);
-  const packed = new Uint8Array(hashBytes + rest.length);
-  packed.set(sha256(rest));
-  packed.set(rest, hashBytes);
-  return packed;
+/** Smaller ones are validated about as soon as read. */
+const fewBytes = 4096;
+
+/**
+ * `Module.from`, for whoever is as sure of the cache as of these files: bytes that it knows to be valid are not validated again.
+ * `hash`: theirs, where it is known.
+ */
+export function moduleFrom(bytes: Uint8Array, hash?: string): Module {
+  if (cache === undefined || bytes.length < fewBytes) return Module.from(bytes);
+  const name = hash ?? hashOf(bytes);
+  const key = `${name}-${validatorVersion}-valid`;
+  const codes = opened(key);
+  const known = codes && Module.known(bytes, name, readNumbers(codes));
+  if (known !== undefined) return known;
+  const made = Module.from(bytes);
+  put(key, writeNumbers(made.codes));
+  return made;
 }
 
-function unpack(packed: Uint8Array): Kept | undefined {
-  if (packed.length < hashBytes + 4) return undefined;
-  const rest = packed.subarray(hashBytes);
-  return sha256(rest).every((byte, i) => packed[i] === byte) ? readKept(rest) : undefined;
+function writeNumbers(numbers: readonly number[]): Uint8Array {
+  const view = new DataView(new ArrayBuffer(4 * numbers.length));
+  numbers.forEach((number, i) => {
+    view.setInt32(4 * i, number, true);
+  });
+  return new Uint8Array(view.buffer);
 }
+
+function readNumbers(bytes: Uint8Array): number[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  return Array.from({ length: bytes.length >> 2 }, (_, i) => view.getInt32(4 * i, true));
+}
+
+/** Behind a checksum, also of what it is kept by. */
+function put(key: string, rest: Uint8Array): void {
+  cache?.set(key, concatBytes(checksum(key, rest), rest));
+}
+
+function opened(key: string): Uint8Array | undefined {
+  const packed = cache?.get(key);
+  if (packed === undefined || packed.length < hashBytes) return undefined;
+  const rest = packed.subarray(hashBytes);
+  return checksum(key, rest).every((byte, i) => packed[i] === byte) ? rest : undefined;
+}
+
+const checksum = (key: string, rest: Uint8Array): Uint8Array =>
+  sha256(concatBytes(sha256(rest), new TextEncoder().encode(key)));
 
 /** How many functions there are, and where each begins; the module. */
 export function writeKept({ bytes, offsets }: Kept): Uint8Array {

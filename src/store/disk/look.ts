@@ -10,6 +10,7 @@ import {
   openSync,
   readFileSync,
   readSync,
+  type Stats,
   statSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -17,10 +18,20 @@ import { StoreError } from '../../spec/errors.ts';
 import { messageOf } from '../../spec/told.ts';
 import { isFull } from './full.ts';
 
-/** Makes a folder, and those above it. Throws StoreError. */
-export function makeFolder(path: string): void {
+/** For this user alone. */
+export const privately = 0o700;
+const writableByOthers = 0o022;
+
+/** Whether nobody but this user and the system's could have written it. Windows has other rights, which files inherit. */
+export function isSafe({ uid, mode }: Stats): boolean {
+  const user = process.getuid?.();
+  return user === undefined || ((uid === user || uid === 0) && (mode & writableByOthers) === 0);
+}
+
+/** Makes a folder, and those above it; `mode` says who may use those that were not there. Throws StoreError. */
+export function makeFolder(path: string, mode = 0o777): void {
   try {
-    makeFolders(path);
+    makeFolders(path, mode);
     if (!statSync(path).isDirectory()) throw new Error('it is a file');
   } catch (cause) {
     throw new StoreError(`the folder cannot be made: ${messageOf(cause)}`, 'io', path, { cause });
@@ -31,12 +42,12 @@ export function makeFolder(path: string): void {
  * One by one: where a folder lets nobody make another one in it, and says that there is no such folder, as /proc does, Node's
  * own way to make all of them never ends.
  */
-function makeFolders(path: string): void {
+function makeFolders(path: string, mode: number): void {
   const absent: string[] = [];
   for (let at = path; !existsSync(at) && at !== dirname(at); at = dirname(at)) absent.push(at);
   for (const each of absent.reverse())
     try {
-      mkdirSync(each);
+      mkdirSync(each, { mode });
     } catch (error) {
       // Somebody else may have been faster.
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
