@@ -27,6 +27,7 @@ const rooms = [
   'index.ts',
   'store',
   'pool',
+  'queue',
   'cli',
 ];
 /** Rooms with rooms in them, in the same order; what stands beside these and is not named may import all of them. */
@@ -54,7 +55,7 @@ const innerRooms: Readonly<Record<string, readonly string[]>> = {
 /** The engines stand side by side: each is complete without the other. */
 const strangers = ['interpret', 'rewrite'];
 /** Rooms that run in Node alone. */
-const nodeRooms = ['pool', 'cli', 'store/disk', 'wasi/folder', 'wasi/node', 'javascript/node'];
+const nodeRooms = ['pool', 'queue', 'cli', 'store/disk', 'wasi/folder', 'wasi/node', 'javascript/node'];
 const knowsNode = (file: string) => nodeRooms.some((room) => file.startsWith(`${room}/`));
 /** Packages that run in a browser, too. */
 const portablePackages = ['@noble/hashes', 'fflate', 'fzstd', 'modern-tar', 'structured-clone-es'];

@@ -1,0 +1,99 @@
+// A Redis (or Valkey) of a test's own: on a free port of the loopback, with a temporary folder. It can be killed, stopped and
+// started again with what it has written. Where there is none on this machine, tests that need it are skipped, and that is said
+// loudly.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import test from 'ava';
+import { Redis } from 'ioredis';
+import { ended, freePort, installed, newFolder, tied, upWithin } from './ports.ts';
+
+const program = installed('redis-server') ?? installed('valkey-server');
+if (program === undefined) console.warn('NO REDIS: neither redis-server nor valkey-server is installed. SKIPPED.');
+
+/** A test that needs a Redis. Serial: servers share the machine. */
+export const withRedis = program === undefined ? test.serial.skip : test.serial;
+export const hasRedis = program !== undefined;
+
+export interface RedisOptions {
+  /** `always`: flushed before each answer. `everysec` or `no`: now and then. `off`: nothing is kept. `always` unless told. */
+  readonly appendfsync?: 'always' | 'everysec' | 'no' | 'off';
+  /** Further settings, as in the file of settings. */
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly password?: string;
+}
+
+export class RedisServer {
+  private child: ChildProcess | undefined;
+  private gone: Promise<unknown> = Promise.resolve();
+
+  private constructor(
+    readonly port: number,
+    readonly folder: string,
+    private readonly options: RedisOptions,
+  ) {}
+
+  /** Resolves once it answers. */
+  static async start(options: RedisOptions = {}): Promise<RedisServer> {
+    const server = new RedisServer(await freePort(), newFolder('redis'), options);
+    await server.start();
+    return server;
+  }
+
+  get url(): string {
+    const { password } = this.options;
+    return `redis://${password === undefined ? '' : `:${encodeURIComponent(password)}@`}127.0.0.1:${this.port}`;
+  }
+
+  get pid(): number {
+    return this.child?.pid as number;
+  }
+
+  /** On the same port, with what it has kept. */
+  async start(): Promise<void> {
+    const { appendfsync = 'always', settings = {}, password } = this.options;
+    const all: Record<string, string> = {
+      ...{ port: `${this.port}`, bind: '127.0.0.1', dir: this.folder, save: '', 'maxmemory-policy': 'noeviction' },
+      ...{ appendonly: appendfsync === 'off' ? 'no' : 'yes' },
+      ...(appendfsync === 'off' ? {} : { appendfsync }),
+      ...(password === undefined ? {} : { requirepass: password }),
+      ...settings,
+    };
+    const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value]);
+    this.child = spawn(...tied(program as string, ...args), { stdio: 'ignore' });
+    this.gone = ended(this.child);
+    await upWithin(20_000, this.child, () => this.ask((client) => client.ping()));
+  }
+
+  /** One question by a connection of its own. */
+  async ask<T>(question: (client: Redis) => Promise<T>): Promise<T> {
+    const client = new Redis(this.url, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 });
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      return await question(client);
+    } finally {
+      client.disconnect();
+    }
+  }
+
+  /** As a power cut would. */
+  kill(): Promise<unknown> {
+    this.child?.kill('SIGKILL');
+    return this.gone;
+  }
+
+  /** It stands still until `go`: connections stay, and nothing is answered. */
+  freeze(): void {
+    this.child?.kill('SIGSTOP');
+  }
+  go(): void {
+    this.child?.kill('SIGCONT');
+  }
+
+  /** Ends it and removes what it has kept. */
+  async remove(): Promise<void> {
+    await this.kill();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}

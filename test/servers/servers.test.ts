@@ -1,0 +1,38 @@
+// The servers that other tests start: they come up, keep what they have over a kill, stand still and go on.
+
+import { PostgresServer, withPostgres } from './postgres.ts';
+import { RedisServer, withRedis } from './redis.ts';
+
+withRedis('a Redis comes up, and has what it kept after a kill', async (t) => {
+  const server = await RedisServer.start({ password: 'a b@c' });
+  try {
+    await server.ask((client) => client.set('a', 'b'));
+    await server.kill();
+    await t.throwsAsync(server.ask((client) => client.get('a')));
+    await server.start();
+    server.freeze();
+    const asked = server.ask((client) => client.get('a'));
+    t.is(await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, 300, 'silence'))]), 'silence');
+    server.go();
+    t.is(await asked, 'b');
+  } finally {
+    await server.remove();
+  }
+});
+
+withPostgres('a PostgreSQL comes up, and has what it kept after a kill', async (t) => {
+  const server = await PostgresServer.start();
+  try {
+    await server.ask("CREATE TABLE a AS SELECT 'b' AS b");
+    await server.kill();
+    await t.throwsAsync(server.ask('SELECT b FROM a'));
+    await server.start();
+    server.freeze();
+    const asked = server.ask('SELECT b FROM a');
+    t.is(await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, 300, 'silence'))]), 'silence');
+    server.go();
+    t.deepEqual((await asked).rows, [{ b: 'b' }]);
+  } finally {
+    await server.remove();
+  }
+});
