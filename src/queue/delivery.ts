@@ -32,6 +32,8 @@ export interface RunnerSide {
   drop(held: Held): Promise<void>;
   /** Whether the queue still counts the delivery as ours; it then is for a while. */
   isOurs(ticket: string, token: string): Promise<boolean>;
+  /** Whether nothing waits in the queue. */
+  isEmpty(): Promise<boolean>;
   /** Has the job in the queue, where that has lost it. */
   putBack(job: Delivery): Promise<void>;
 }
@@ -57,6 +59,8 @@ export class Work {
   private timer: NodeJS.Timeout | undefined;
   /** It has begun, and neither waits for anybody nor is on its way out. */
   isBusy = false;
+  /** The queue has it again, since it was given back. */
+  wasGiven = false;
 
   constructor(
     private readonly side: RunnerSide,
@@ -184,12 +188,16 @@ export class Work {
     }
     if (held?.entry.wish === 'rest') return { how: 'suspended' };
     if (leaving.why === 'waits') await this.delay(leaving.until - Date.now());
+    // Ahead of others it is where there are others; but that wakes no worker, where all are idle.
+    if (await this.side.isEmpty()) await this.delay(0);
     await this.delivery.moveToWait(this.token);
+    this.wasGiven = true;
     throw new WaitingError();
   }
 
   private async delay(ms: number): Promise<never> {
     await this.delivery.moveToDelayed(Date.now() + ms, this.token);
+    this.wasGiven = true;
     throw new DelayedError();
   }
 

@@ -120,17 +120,16 @@ export class Runner {
       this.counts.ended++;
       return came;
     } catch (error) {
-      this.count(error);
+      this.count(error, work);
       throw error;
     } finally {
       if (this.works.get(ticket) === work) this.works.delete(ticket);
     }
   }
 
-  private count(error: unknown): void {
-    const { name } = error as Error;
+  private count(error: unknown, { wasGiven }: Work): void {
     if (error instanceof UnrecoverableError) this.counts.ended++;
-    else if (name === 'WaitingError') this.counts.given++;
+    else if (wasGiven) this.counts.given++;
     else this.counts.lost++;
   }
 
@@ -154,12 +153,18 @@ export class Runner {
         const refused = await this.worker.extendJobLocks([ticket], [token], this.spec.lease);
         return refused.length === 0;
       },
+      isEmpty: () => this.isEmpty(),
       putBack: async ({ name, data, id, priority }) => {
         const { entry } = await ledger.look(data.key);
         if (entry === undefined || !('ticket' in entry) || entry.ticket !== id || entry.state !== 'live') return;
         await this.bull.add(name, data, { jobId: id as string, priority });
       },
     };
+  }
+
+  private async isEmpty(): Promise<boolean> {
+    const { wait = 0, prioritized = 0 } = await this.bull.getJobCounts('wait', 'prioritized');
+    return wait + prioritized === 0;
   }
 
   // ---- what others say
@@ -214,9 +219,9 @@ export class Runner {
     this.sharing = true;
     try {
       await sleep((Math.random() * shareWithin) / Math.max(1, spare()));
-      const { wait = 0, prioritized = 0 } = await this.bull.getJobCounts('wait', 'prioritized');
+      const isEmpty = await this.isEmpty();
       const count = Math.min(free, Math.ceil(spare() / 2));
-      if (wait + prioritized > 0 || count <= 0) return;
+      if (!isEmpty || count <= 0) return;
       // It would take them again at once.
       this.worker.concurrency = Math.max(1, this.works.size - count);
       await Promise.all(this.busy.slice(-count).map((work) => work.leaveBy({ why: 'shared' })));
