@@ -4,6 +4,7 @@
 import { type Job as BullJob, DelayedError, UnrecoverableError, WaitingError } from 'bullmq';
 import type { Delivered, Held } from '../pool/durable/ledger.ts';
 import type { Taken } from '../pool/job/durable-jobs.ts';
+import { deferred } from '../pool/line/deferred.ts';
 import { LostError, SuspendedError } from '../pool/told/ends.ts';
 import { CancelledError } from '../pool/told/errors.ts';
 import { StoreError, WasboxError } from '../spec/errors.ts';
@@ -55,6 +56,7 @@ export class Work {
   private held: Held | undefined;
   private leaving: Leaving | undefined;
   private left: Promise<void> | undefined;
+  private readonly ended = deferred<void>();
   private toldAt = 0;
   private timer: NodeJS.Timeout | undefined;
   /** It has begun, and neither waits for anybody nor is on its way out. */
@@ -71,6 +73,11 @@ export class Work {
     this.ticket = delivery.id as string;
   }
 
+  /** Resolves once nothing is done for it any more. */
+  get over(): Promise<void> {
+    return this.ended.promise;
+  }
+
   /** Never rejects with anything but what BullMQ understands. */
   async run(): Promise<Came> {
     try {
@@ -82,6 +89,7 @@ export class Work {
       throw isTold(error) ? error : await this.troubled(error);
     } finally {
       clearTimeout(this.timer);
+      this.ended.resolve();
     }
   }
 

@@ -40,6 +40,30 @@ const silence = 20_000;
 export const isQueueUrl = (url: unknown): boolean =>
   typeof url === 'string' && [...redis, ...postgres].some((scheme) => url.startsWith(`${scheme}//`));
 
+/** Ms for saying goodbye to a server, which may be away. */
+const patience = 1000;
+
+/** Whether the promise is fulfilled in so many ms. */
+export async function isWithin(ms: number, promise: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  try {
+    return await Promise.race([promise.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Closes what was opened. What cannot be in time, because the server is away, is torn off. */
+export async function letGo(
+  all: readonly (Pick<Bull, 'close' | 'disconnect'> | undefined)[],
+  over: Promise<unknown> = Promise.allSettled(all.map((each) => each?.close())),
+): Promise<void> {
+  if (!(await isWithin(patience, over))) for (const each of all) each?.disconnect().catch(() => {});
+}
+
 export class Engine {
   private readonly isPostgres: boolean;
 

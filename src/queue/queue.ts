@@ -14,7 +14,7 @@ import type { WasiOutput } from '../pool/told/wasi.ts';
 import type { Value } from '../runtime/ref.ts';
 import { StoreError, UsageError } from '../spec/errors.ts';
 import { isA, quoted } from '../spec/told.ts';
-import { type Bull, Engine } from './engine.ts';
+import { type Bull, Engine, letGo } from './engine.ts';
 import { type QueueControl, QueueJob, type QueueJobState } from './job.ts';
 import {
   checkQueue,
@@ -295,7 +295,7 @@ export class Queue {
 
   private async finish(): Promise<void> {
     await this.watch.close(new UsageError('the queue is closed'));
-    await Promise.allSettled([this.opened?.close(), this.producer?.close()]);
+    await letGo([this.opened, this.producer]);
     await this.ledger.close();
   }
 

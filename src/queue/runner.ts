@@ -4,14 +4,14 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type QueueEvents, type QueueEventsProducer, UnrecoverableError, type Worker } from 'bullmq';
+import { DelayedError, type QueueEvents, type QueueEventsProducer, UnrecoverableError, type Worker } from 'bullmq';
 import { Deliveries } from '../pool/durable/deliveries.ts';
 import { Pool } from '../pool/pool.ts';
 import type { Service } from '../pool/told/services.ts';
 import { anInteger, mostMs } from '../spec/options.ts';
 import { messageOf } from '../spec/told.ts';
 import { type Delivery, type RunnerSide, Work } from './delivery.ts';
-import { type Bull, type Came, Engine } from './engine.ts';
+import { type Bull, type Came, Engine, isWithin, letGo } from './engine.ts';
 import { type RunnerOptions, type RunnerSpec, runnerSpec } from './options.ts';
 import { hear, type RunnerMessage, tell } from './runners.ts';
 import { keyIn, type Told } from './ticket.ts';
@@ -31,6 +31,8 @@ export interface RunnerStats {
 
 /** Of BullMQ's list of ended jobs: results are in the store. */
 const keptInQueue = 1000;
+/** After so many ms a job comes again that was delivered to the same runner twice. */
+const againIn = 200;
 /** How often a runner that has nothing to do says so, in ms: from, and up to, doubling while nothing comes. */
 const idleEvery = { least: 300, most: 10_000 } as const;
 /** Runners answer one by one: in so many ms at the most. */
@@ -109,9 +111,8 @@ export class Runner {
     this.idleIn = idleEvery.least;
     const key = this.keyOf(delivery);
     const ticket = delivery.id as string;
-    // An earlier delivery to us does not stand any more.
     const before = this.works.get(ticket);
-    before?.abandon();
+    if (before !== undefined) return this.again(before, delivery, token);
     const work = new Work(this.side, key, delivery, token);
     this.works.set(ticket, work);
     if (this.isDraining) void work.leaveBy({ why: 'drained' });
@@ -127,6 +128,18 @@ export class Runner {
     }
   }
 
+  /**
+   * An earlier delivery to us does not stand any more: it is saved, and the queue has the job once more. BullMQ knows the locks of a
+   * worker by their jobs, and the end of the earlier delivery would have this one's run out.
+   */
+  private async again(before: Work, delivery: Delivery, token: string): Promise<never> {
+    this.counts.lost++;
+    void before.leaveBy({ why: 'late' });
+    await before.over;
+    await delivery.moveToDelayed(Date.now() + againIn, token).catch(() => {});
+    throw new DelayedError();
+  }
+
   private count(error: unknown, { wasGiven }: Work): void {
     if (error instanceof UnrecoverableError) this.counts.ended++;
     else if (wasGiven) this.counts.given++;
@@ -137,6 +150,7 @@ export class Runner {
     try {
       return keyIn(data, id);
     } catch (error) {
+      this.counts.ended++;
       throw new UnrecoverableError(messageOf(error));
     }
   }
@@ -257,15 +271,13 @@ export class Runner {
     const works = [...this.works.values()];
     for (const work of works) void work.leaveBy({ why: 'drained' });
     const over = this.worker.close();
-    const inTime = await Promise.race([over.then(() => true), sleep(grace, false, { ref: false })]);
-    const late = [...this.works.values()];
-    if (!inTime) {
-      for (const work of late) work.abandon();
-      await Promise.race([over, sleep(1000, undefined, { ref: false })]);
-    }
-    await Promise.allSettled([this.events.close(), this.producer.close(), this.bull.close()]);
+    const inTime = await isWithin(grace, over);
+    const late = inTime ? [] : [...this.works.values()];
+    for (const work of late) work.abandon();
+    if (!inTime) await letGo([this.worker], over);
+    await letGo([this.events, this.producer, this.bull]);
     await this.pool.terminate();
-    return inTime ? 0 : late.length;
+    return late.length;
   }
 
   /** As `close`. */

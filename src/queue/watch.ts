@@ -9,6 +9,7 @@ import { type Deferred, deferred } from '../pool/line/deferred.ts';
 import { CancelledError } from '../pool/told/errors.ts';
 import { StoreError } from '../spec/errors.ts';
 import { isA, quoted } from '../spec/told.ts';
+import { letGo } from './engine.ts';
 import { StrandedError } from './errors.ts';
 import type { Progress, QueueEvent } from './events.ts';
 
@@ -144,7 +145,7 @@ export class Watch {
   async close(error: Error): Promise<void> {
     clearInterval(this.timer);
     for (const watched of [...this.byKey.values()]) this.end(watched, () => watched.output.reject(error));
-    await this.events?.close().catch(() => {});
+    await letGo([this.events]);
   }
 }
 

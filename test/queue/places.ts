@@ -7,7 +7,7 @@ import { RedisServer } from '../servers/redis.ts';
 import { memoryStore, Queue, Runner } from './built.ts';
 
 /** Locks of tests are short. */
-export const lease = 1000;
+export const lease = 2000;
 
 export class Place {
   readonly queues: Queue[] = [];
@@ -45,7 +45,7 @@ export async function inRedis(
   act: (place: Place, server: RedisServer) => Promise<void>,
   store?: Store,
 ) {
-  t.timeout(120_000);
+  t.timeout(60_000);
   const server = await RedisServer.start({ appendfsync: 'everysec' });
   const place = new Place(server.url, store, () => server.remove());
   try {
