@@ -55,7 +55,19 @@ const innerRooms: Readonly<Record<string, readonly string[]>> = {
 /** The engines stand side by side: each is complete without the other. */
 const strangers = ['interpret', 'rewrite'];
 /** Rooms that run in Node alone. */
-const nodeRooms = ['pool', 'queue', 'cli', 'store/disk', 'wasi/folder', 'wasi/node', 'javascript/node'];
+const nodeRooms = [
+  'pool',
+  'queue',
+  'cli',
+  'store/disk',
+  'store/shared',
+  'store/postgres',
+  'store/redis',
+  'store/open',
+  'wasi/folder',
+  'wasi/node',
+  'javascript/node',
+];
 const knowsNode = (file: string) => nodeRooms.some((room) => file.startsWith(`${room}/`));
 /** Packages that run in a browser, too. */
 const portablePackages = ['@noble/hashes', 'fflate', 'fzstd', 'modern-tar', 'structured-clone-es'];

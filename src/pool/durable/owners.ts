@@ -78,6 +78,8 @@ export class Owners {
   private registered: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private sweeping = Promise.resolve();
+  /** One at a time: a store may take longer than they are apart. */
+  private renewing: Promise<void> | undefined;
   /** Owners that we watch: the version of each, and since when it is that. */
   private readonly seen = new Map<string, { readonly version: number; readonly since: number }>();
 
@@ -93,7 +95,11 @@ export class Owners {
         this.sweeping = this.sweep();
         let turns = 0;
         this.timer = setInterval(() => {
-          void this.renew().catch(() => {});
+          this.renewing ??= this.renew()
+            .catch(() => {})
+            .finally(() => {
+              this.renewing = undefined;
+            });
           if (++turns % turnsToSweep === 0) this.sweeping = this.sweeping.then(() => this.sweep());
         }, this.lease / 3).unref();
       },
@@ -174,6 +180,7 @@ export class Owners {
     clearInterval(this.timer);
     if (this.registered === undefined) return;
     await this.registered.catch(() => {});
+    await this.renewing;
     await this.sweeping;
     const heads = [{ name: prefix + this.id, expected: this.version, state: undefined }];
     await (await this.store()).commit({ heads }).catch(() => {});

@@ -4,8 +4,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { resolve as absolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { StoreError, UsageError } from '../../spec/errors.ts';
-import { anInteger, mostMs, optionsOf, theOptions } from '../../spec/options.ts';
+import { StoreError } from '../../spec/errors.ts';
 import { messageOf } from '../../spec/told.ts';
 import { aBlobName, aHeadName, checkCommit, checkList, checkNames } from '../checks.ts';
 import { missing, readBlob, readHead, writeBlob } from '../form.ts';
@@ -23,15 +22,6 @@ const damageSignals: readonly (NodeJS.Signals | null)[] = ['SIGSEGV', 'SIGBUS', 
 /** What does not change by trying again. */
 const hopeless: readonly StoreError['reason'][] = ['damaged', 'version'];
 
-/** How a store on disk is used. */
-export interface StoreOptions {
-  /**
-   * How many ms the process that keeps the file may be silent when something is asked of it: then it is ended, and what was asked
-   * rejects with reason `gone`. The next call starts another one. 30,000 unless told.
-   */
-  readonly timeout?: number | undefined;
-}
-const checkOptions = optionsOf<StoreOptions>({ timeout: anInteger(1, mostMs) });
 const defaultTimeout = 30_000;
 /** In so many steps the silence is measured: time in which we ourselves stood still is no more than one of them. */
 const looks = 10;
@@ -267,14 +257,9 @@ function started(path: string, timeout: number): Keeper {
   }
 }
 
-/**
- * Opens the store in a folder, which is made if it is not there. Several processes may have it open. Rejects with StoreError,
- * by reason: `version` where it is of another format or no store, `damaged`, `full` or `io`.
- */
-export async function openStore(path: string, options: StoreOptions = {}): Promise<Store> {
-  if (typeof path !== 'string' || path === '') throw new UsageError('the path of a store must be a text');
-  checkOptions(options, theOptions);
-  const store = new DiskStore(path, options.timeout);
+/** Opens the store in a folder, which is made if it is not there. Rejects with StoreError. */
+export async function openDisk(path: string, timeout?: number): Promise<Store> {
+  const store = new DiskStore(path, timeout);
   await store.open();
   return store;
 }

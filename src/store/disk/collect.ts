@@ -2,9 +2,9 @@
 // before those that it links to, so that whatever is there has all that it needs, and a commit that links to it need look no
 // further. And each removal is a transaction that first looks at the heads that were changed meanwhile.
 
+import { NameSet } from '../names.ts';
 import type { Collected } from '../types.ts';
 import { type BlobLetter, blobKey, type Database } from './database.ts';
-import { NameSet } from './names.ts';
 
 /** How many entries a step looks at, and how many it removes. */
 const stepSize = { looks: 2000, removes: 1000 } as const;

@@ -1,4 +1,4 @@
 // The public names of `wasbox/store` in Node.
 
 export * from '../index.ts';
-export { openStore, type StoreOptions } from './client.ts';
+export { type LargeOptions, openStore, type StoreOptions } from '../open/open.ts';

@@ -21,6 +21,8 @@ export interface Campaign {
   readonly kills: number;
   readonly random: (below: number) => number;
   readonly tell?: (line: string) => void;
+  /** The path or URL of the store; a folder in that of the campaign unless told. */
+  readonly at?: string;
 }
 
 export interface Outcome {
@@ -31,12 +33,9 @@ export interface Outcome {
   readonly collected: number;
 }
 
-export async function campaign(folder: string, { jobs, rounds, kills, random, tell }: Campaign): Promise<Outcome> {
-  const [store, log, wasm] = ['store', 'log', 'guest.wasm'].map((name) => join(folder, name)) as [
-    string,
-    string,
-    string,
-  ];
+export async function campaign(folder: string, { jobs, rounds, kills, random, tell, at }: Campaign): Promise<Outcome> {
+  const [log, wasm] = [join(folder, 'log'), join(folder, 'guest.wasm')];
+  const store = at ?? join(folder, 'store');
   writeFileSync(wasm, asking.bytes);
   writeFileSync(log, '');
   let killed = 0;
