@@ -15,6 +15,7 @@ import { javascript, tokens } from './javascript.ts';
 import { latency } from './latency.ts';
 import { moving } from './moving.ts';
 import { prices } from './prices/section.ts';
+import { queues } from './queue/section.ts';
 import { kernelRatios, picture, programRatios } from './ratios/section.ts';
 import { nativeSlices } from './ratios/slices.ts';
 import { slices, snapshots } from './snapshots.ts';
@@ -41,6 +42,7 @@ const parts = {
   sleepers: [sleepers],
   talk: [talking, waiters, cuts],
   batch: [batches, wholeLives],
+  queue: [queues],
   moving: [moving],
   wasi: [wasiPrograms, wasiSaves],
   latency: [latency],
