@@ -13,6 +13,7 @@ import { firstResults } from './first.ts';
 import { hostileGrowth } from './growth/section.ts';
 import { javascript, tokens } from './javascript.ts';
 import { latency } from './latency.ts';
+import { many } from './many/section.ts';
 import { moving } from './moving.ts';
 import { prices } from './prices/section.ts';
 import { queues } from './queue/section.ts';
@@ -43,6 +44,7 @@ const parts = {
   talk: [talking, waiters, cuts],
   batch: [batches, wholeLives],
   queue: [queues],
+  many: [many],
   moving: [moving],
   wasi: [wasiPrograms, wasiSaves],
   latency: [latency],

@@ -10,6 +10,7 @@ import { formatValue } from '../runtime/literals.ts';
 import type { Value } from '../runtime/ref.ts';
 import { UsageError, type WasboxError } from '../spec/errors.ts';
 import { plain } from '../spec/told.ts';
+import { toldPlace } from '../store/open/url.ts';
 import { parseCount } from './arguments.ts';
 import { BatchKeeping } from './batch-keeping.ts';
 import { type Display, displayFor } from './display.ts';
@@ -230,8 +231,9 @@ class Batch {
 
   private get further(): string {
     const { output, store } = this.options;
-    if (store !== undefined && output !== undefined) return `--store ${store} --output ${output} --resume goes on`;
-    if (store !== undefined) return `--store ${store} goes on`;
+    if (store !== undefined && output !== undefined)
+      return `--store ${toldPlace(store)} --output ${output} --resume goes on`;
+    if (store !== undefined) return `--store ${toldPlace(store)} goes on`;
     return output === undefined ? 'with --output FILE it could be gone on with' : `--output ${output} --resume goes on`;
   }
 }

@@ -2,6 +2,7 @@
 
 import { openStore } from '../store/disk/index.ts';
 import type { Head } from '../store/index.ts';
+import { toldPlace } from '../store/open/url.ts';
 import { checkStore } from './kept.ts';
 import { count, formatBytes, type Report } from './print.ts';
 
@@ -19,7 +20,7 @@ export async function reportStore(path: string): Promise<Report> {
       some = some.length < page ? [] : await store.list({ limit: page, after: heads.at(-1)?.name as string });
     }
     return {
-      lines: [`${path}: a store of ${count(heads.length, 'head')}`, ...treeOf(heads)],
+      lines: [`${toldPlace(path)}: a store of ${count(heads.length, 'head')}`, ...treeOf(heads)],
       json: jsonOf(path, heads),
     };
   } finally {

@@ -9,6 +9,7 @@ import { restoreStore } from '../snapshot/restore.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { UsageError } from '../spec/errors.ts';
 import { plain, quoted } from '../spec/told.ts';
+import { isDatabase } from '../store/open/url.ts';
 import { checkFor, parseCount } from './arguments.ts';
 import { describeBytes, parseStretch } from './bytes.ts';
 import { describeFunction, describeModule, findFunction } from './describe.ts';
@@ -35,16 +36,16 @@ export interface InspectOptions {
 }
 
 export async function inspect(file: string, options: InspectOptions): Promise<Exit> {
-  const isFolder = statSync(file, { throwIfNoEntry: false })?.isDirectory() === true;
-  const { lines, json } = isFolder ? await reportFolder(file, options) : await reportOn(file, options);
+  const isStore = isDatabase(file) || statSync(file, { throwIfNoEntry: false })?.isDirectory() === true;
+  const { lines, json } = isStore ? await reportStored(file, options) : await reportOn(file, options);
   if (options.json) print(toJson(json));
   else for (const line of lines) print(plain(line));
   return 'ok';
 }
 
 /** A folder is a store, or a mistake. */
-async function reportFolder(path: string, options: InspectOptions): Promise<Report> {
-  if (!existsSync(join(path, 'data.mdb'))) readBytes(path);
+async function reportStored(path: string, options: InspectOptions): Promise<Report> {
+  if (!isDatabase(path) && !existsSync(join(path, 'data.mdb'))) readBytes(path);
   checkFor('a store', options, 'func', 'bytes', 'module', 'base', 'key', 'memory');
   return (await import('./heads.ts')).reportStore(path);
 }

@@ -12,6 +12,7 @@ import type { Snapshot } from '../snapshot/snapshot.ts';
 import { UsageError } from '../spec/errors.ts';
 import { anObject, aText, listOf } from '../spec/options.ts';
 import { mostOfName, quoted } from '../spec/told.ts';
+import { toldPlace } from '../store/open/url.ts';
 import { parseSaveEvery } from './arguments.ts';
 import { exits, isFullDisk, withMore } from './exit.ts';
 import { shellWord } from './print.ts';
@@ -96,7 +97,7 @@ export class Keeping {
     const ledger = new Ledger(store, leaseMs);
     try {
       const claim = await whenFree<Exclude<Claim, Elsewhere>>(key, () => ledger.claim(key, wanted), stop);
-      if (claim.kind === 'absent') throw new UsageError(`${store} has no job ${quoted(key)}`);
+      if (claim.kind === 'absent') throw new UsageError(`${toldPlace(store)} has no job ${quoted(key)}`);
       const [held, ended] = claim.kind === 'held' ? [claim.held, undefined] : [undefined, claim.entry];
       return new Keeping(key, store, ledger, every, held, ended);
     } catch (error) {

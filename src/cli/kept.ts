@@ -12,6 +12,7 @@ import { mostOfSnapshot } from '../snapshot/restore.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
 import { StoreError, UsageError } from '../spec/errors.ts';
 import { plain, quoted } from '../spec/told.ts';
+import { isDatabase, toldPlace } from '../store/open/url.ts';
 import { parseCount } from './arguments.ts';
 import { type Exit, errorLine, isFullDisk, known, withMore } from './exit.ts';
 import { Bounds } from './go.ts';
@@ -28,6 +29,7 @@ interface JsonOption {
 
 /** Throws UsageError where there is none: to look at a store is not to make one. */
 export function checkStore(path: string): void {
+  if (isDatabase(path)) return;
   const file = join(path, 'data.mdb');
   if (!existsSync(file)) throw new UsageError(`${path} is no store: it has no file data.mdb`);
   if (statSync(file).size === 0) throw new UsageError(`${path} is no store: its file data.mdb is empty`);
@@ -146,7 +148,7 @@ async function stateIn(ledger: Ledger, key: string, { modules }: Entry, state: U
 async function entryIn(ledger: Ledger, path: string, key: string): Promise<Entry> {
   const entry = await ledger.entry(key);
   if (entry instanceof StoreError) throw entry;
-  if (entry === undefined) throw new UsageError(`${path} has no job ${quoted(key)}`);
+  if (entry === undefined) throw new UsageError(`${toldPlace(path)} has no job ${quoted(key)}`);
   return entry;
 }
 
@@ -224,7 +226,7 @@ export const remove = (path: string, keys: readonly string[], { json }: JsonOpti
   within<Exit>(path, async (ledger) => {
     for (const key of keys) {
       const isOver = await removable(ledger, path, key);
-      if (!(await ledger.forget(key, isOver))) throw new UsageError(`${path} has no job ${quoted(key)}`);
+      if (!(await ledger.forget(key, isOver))) throw new UsageError(`${toldPlace(path)} has no job ${quoted(key)}`);
     }
     const { bytes } = await (await ledger.store).collect();
     if (json) print(toJson({ removed: keys.length, bytes }));

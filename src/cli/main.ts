@@ -38,7 +38,7 @@ const envOption = [
   collected,
 ] as const;
 const storeOption = [
-  '--store <folder>',
+  '--store <folder|url>',
   'a store that keeps the program as it goes on: the same command goes on with it',
 ] as const;
 const saveEveryOption = [
@@ -253,7 +253,10 @@ function program(): Command {
     .option('--keep-going', 'let a line that is no job be a job that failed; else nothing runs, or nothing after it')
     .option('--output <file>', 'write each result to a file, as a line of JSON')
     .option('--resume', 'go on with a batch that was interrupted: leave out the jobs whose results are in that file')
-    .option('--store <folder>', 'a store that keeps the jobs as they go on: the same command goes on in their midst')
+    .option(
+      '--store <folder|url>',
+      'a store that keeps the jobs as they go on: the same command goes on in their midst',
+    )
     .option(...saveEveryOption)
     .option(...cacheOption)
     .option('--json', 'write each result as a line of JSON')

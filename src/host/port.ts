@@ -6,10 +6,10 @@ import type { HostPort } from '../runtime/engine.ts';
 import { exported } from '../runtime/instance.ts';
 import type { MemoryInst } from '../runtime/memory.ts';
 import { enterHost, hostCallsOfThread, leaveHost } from '../runtime/nesting.ts';
-import type { Ref, Value } from '../runtime/ref.ts';
+import { Ref, type Value } from '../runtime/ref.ts';
 import type { FuncInst, InstanceInst, PendingCall, Store } from '../runtime/store.ts';
 import { type ReadTextOptions, readText, type WriteTextOptions, writeText } from '../runtime/text.ts';
-import { readValues, writeValues } from '../runtime/value.ts';
+import { readValues, writeValue, writeValues } from '../runtime/value.ts';
 import type { DefType } from '../spec/deftypes.ts';
 import {
   CrashError,
@@ -23,7 +23,7 @@ import {
 } from '../spec/errors.ts';
 import { calledFrom, trimThrown } from '../spec/stacks.ts';
 import { cut, isA, messageOf, quoted, toldThrown } from '../spec/told.ts';
-import { type FuncAddr, type FuncType, slotsOfAll, type ValType } from '../spec/types.ts';
+import { type FuncAddr, type FuncType, slotsOf, slotsOfAll, type ValType } from '../spec/types.ts';
 import type { HostContext, HostFunction, MemoryNamed } from './define.ts';
 import { NotYet } from './not-yet.ts';
 import type { NamedState, StateOwner } from './state.ts';
@@ -155,7 +155,8 @@ export class Port implements HostPort {
       this.wait(func, args);
       return false;
     }
-    this.write(func, base, results, this.resultList(func, results, value));
+    if (results.length === 1) this.writeOne(func, base, results[0] as ValType, value);
+    else this.write(func, base, results, this.resultList(func, results, value));
     return true;
   }
 
@@ -184,7 +185,8 @@ export class Port implements HostPort {
     const { running } = this;
     const { inHands } = this.store.references;
     this.running = caller;
-    inHands.push(args);
+    const refers = args.some(isReference);
+    if (refers) inHands.push(args);
     const context = this.context(caller, host.owner, callId);
     enterHost(this.store);
     try {
@@ -194,7 +196,17 @@ export class Port implements HostPort {
     } finally {
       leaveHost(this.store);
       this.running = running;
-      inHands.pop();
+      if (refers) inHands.pop();
+    }
+  }
+
+  private writeOne(func: FuncAddr, base: number, type: ValType, value: Value): void {
+    const { stack } = this.store;
+    stack.reserveSlots(base + slotsOf(type));
+    try {
+      writeValue(stack.words, base, type, value, this.store, 'result', 0);
+    } catch (cause) {
+      throw badResult(this.name(func), cause);
     }
   }
 
@@ -308,6 +320,8 @@ export class Port implements HostPort {
     stack.top += slotsOfAll(results);
   }
 }
+
+const isReference = (value: Value): boolean => typeof value === 'object' && isA(value, Ref);
 
 const tooDeep = (): ExhaustionError =>
   new ExhaustionError(`${maxHostCalls} host functions call each other`, {

@@ -114,7 +114,8 @@ export class Pool implements ProgramThreads {
     options: MapOptions = {},
   ): AsyncGenerator<T, void, void> {
     checkMap(module, target, options);
-    const room = () => 2 * this.spec.threads * this.together(module, target, options);
+    const most = this.life.mostJobs(options.tenant);
+    const room = () => Math.min(most, 2 * this.spec.threads * this.together(module, target, options));
     return mapInputs<T>((spec) => this.submit<T>(spec), room, module, target, inputs, options);
   }
 

@@ -26,39 +26,31 @@ export interface StackLimits {
   readonly slots: number;
 }
 
-/** The arrays of a stack: the words of its slots under each type that is read there, and its frames. */
-export interface StackViews {
+/** The arrays of a stack: the words of its slots, and its frames. */
+export interface StackArrays {
   readonly words: Int32Array;
-  readonly floats: Float32Array;
-  readonly doubles: Float64Array;
-  readonly bytes: Int8Array;
-  readonly shorts: Int16Array;
   readonly frames: Int32Array;
 }
 
 /** New arrays of so many words of slots and words of frames, all zero. */
-export function stackViews(words: number, frames: number): StackViews {
-  const { buffer } = new Int32Array(words);
-  return {
-    words: new Int32Array(buffer),
-    floats: new Float32Array(buffer),
-    doubles: new Float64Array(buffer),
-    bytes: new Int8Array(buffer),
-    shorts: new Int16Array(buffer),
-    frames: new Int32Array(frames),
-  };
-}
+export const stackArrays = (words: number, frames: number): StackArrays => ({
+  words: new Int32Array(words),
+  frames: new Int32Array(frames),
+});
 
-/** Words of slots that a stack begins with. */
-const firstWords = 2048;
-const firstFrames = 64;
+/** Words of slots that a stack begins with: most of those that wait need no more. */
+const firstWords = 256;
+const firstFrames = 16;
+
+/** Words of arrays that a stack keeps while it is elsewhere. */
+const mostHome = 2 ** 14;
 
 /** Arrays of stacks that are gone, for the next ones: all zero. */
-const spareViews: StackViews[] = [];
-const noViews = stackViews(0, 0);
+const spareArrays: StackArrays[] = [];
+const noArrays = stackArrays(0, 0);
 
 /** How many are kept. */
-export const spareStacks = (): number => spareViews.length;
+export const spareStacks = (): number => spareArrays.length;
 
 /** Frames and slots that were taken off a stack, canonical; the frames' bases count from the first of the slots. */
 export interface Lifted {
@@ -68,9 +60,9 @@ export interface Lifted {
 
 export class Stack {
   /** Its arrays now; they change when it grows, and when it moves. */
-  views: StackViews = spareViews.pop() ?? stackViews(firstWords, firstFrames * frameWords);
-  /** Its first arrays, while it is elsewhere: VMs take turns in one place. */
-  private home: StackViews | undefined;
+  arrays: StackArrays = spareArrays.pop() ?? stackArrays(firstWords, firstFrames * frameWords);
+  /** Those of its own, while it is elsewhere: VMs take turns in one place. */
+  private home: StackArrays | undefined;
   /** Number of frames. */
   depth = 0;
   /** Number of slots in use. */
@@ -79,10 +71,10 @@ export class Stack {
   constructor(readonly limits: StackLimits) {}
 
   get words(): Int32Array {
-    return this.views.words;
+    return this.arrays.words;
   }
   get frames(): Int32Array {
-    return this.views.frames;
+    return this.arrays.frames;
   }
 
   func(i: number): FuncAddr {
@@ -118,7 +110,7 @@ export class Stack {
     const { length } = this.frames;
     if (count * frameWords <= length) return;
     const wider = Math.min(frames, Math.max(count, (2 * length) / frameWords));
-    this.moveTo(stackViews(this.words.length, wider * frameWords));
+    this.widen(stackArrays(this.words.length, wider * frameWords));
   }
 
   /** Makes room for `count` slots. Throws ExhaustionError past the limit. */
@@ -128,26 +120,33 @@ export class Stack {
       throw new ExhaustionError(`more than ${slots * 8} bytes of frames`, { limit: 'stack', value: slots * 8 });
     const { length } = this.words;
     if (count * 2 <= length) return;
-    this.moveTo(stackViews(Math.min(slots, Math.max(count, length)) * 2, this.frames.length));
+    this.widen(stackArrays(Math.min(slots, Math.max(count, length)) * 2, this.frames.length));
   }
 
-  /** To arrays that are as large or larger. All is copied: an engine may have more in use than `top` tells. */
-  moveTo(views: StackViews): void {
-    views.words.set(this.words);
-    views.frames.set(this.frames);
-    if (this.words.length === firstWords) this.home = this.views;
-    this.views = views;
+  private widen(arrays: StackArrays): void {
+    this.home = undefined;
+    this.copyTo(arrays);
+  }
+
+  /** To arrays that others use in turn, and that are as large or larger. */
+  moveTo(arrays: StackArrays): void {
+    if (this.words.length <= mostHome) this.home ??= this.arrays;
+    this.copyTo(arrays);
+  }
+
+  /** All is copied: an engine may have more in use than `top` tells. */
+  private copyTo(arrays: StackArrays): void {
+    arrays.words.set(this.words);
+    arrays.frames.set(this.frames);
+    this.arrays = arrays;
   }
 
   /** To arrays of its own, with what is in use between runs of an engine. */
   moveOut(): void {
     const words = this.words.subarray(0, this.top * 2);
     const frames = this.frames.subarray(0, this.depth * frameWords);
-    const { home } = this;
-    const fits = home !== undefined && words.length <= home.words.length && frames.length <= home.frames.length;
-    this.views = fits
-      ? home
-      : stackViews(Math.max(firstWords, words.length), Math.max(firstFrames * frameWords, frames.length));
+    this.arrays = homeFor(words.length, frames.length, this.home);
+    this.home = undefined;
     this.words.set(words);
     this.frames.set(frames);
   }
@@ -183,16 +182,25 @@ export class Stack {
   /** Gives its first arrays back: it must not be used any more. */
   release(): void {
     this.clear();
-    const first = this.home ?? this.views;
-    const isFirst = first.words.length === firstWords && first.frames.length === firstFrames * frameWords;
+    const own = this.home ?? this.arrays;
+    const isFirst = own.words.length === firstWords && own.frames.length === firstFrames * frameWords;
     // Whoever collects objects reads whole slots, also where an i32 has written half of one.
-    if (isFirst && spareViews.length < bounds.spareStacks) {
-      first.words.fill(0);
-      spareViews.push(first);
+    if (isFirst && spareArrays.length < bounds.spareStacks) {
+      own.words.fill(0);
+      spareArrays.push(own);
     }
-    this.home = noViews;
-    this.views = noViews;
+    this.home = undefined;
+    this.arrays = noArrays;
   }
+}
+
+/** Arrays for so many words: those that there are, unless they are too small, or much too large. */
+function homeFor(words: number, frames: number, known: StackArrays | undefined): StackArrays {
+  const wanted = (count: number, first: number) => (count <= first ? first : 2 * count);
+  const [most, mostFrames] = [wanted(words, firstWords), wanted(frames, firstFrames * frameWords)];
+  const fits = known !== undefined && words <= known.words.length && frames <= known.frames.length;
+  if (fits && known.words.length <= 4 * most && known.frames.length <= 4 * mostFrames) return known;
+  return stackArrays(most, mostFrames);
 }
 
 function moveBases(frames: Int32Array, by: number): void {

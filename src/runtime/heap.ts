@@ -5,6 +5,7 @@
 
 import { ExhaustionError } from '../spec/errors.ts';
 import type { TagAddr } from '../spec/types.ts';
+import { LateMap } from './late-map.ts';
 import { refKinds } from './ref.ts';
 import { type Field, holdsRefs, longHeader, type Shape, sizeOf } from './shape.ts';
 
@@ -42,7 +43,7 @@ export class Heap {
   private marks = nothing.bytes;
   /** Shapes of objects, by the numbers that objects have for them. */
   private readonly shapes: Shape[] = [];
-  private readonly shapeNumbers = new Map<Shape, number>();
+  private readonly shapeNumbers = new LateMap<Shape, number>();
   /** That of the object made last. */
   private newest: Shape | undefined;
   private newestNumber = 0;

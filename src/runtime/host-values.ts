@@ -2,11 +2,12 @@
 // no word of the store names any more are given away again (collect.ts, `tidyHostValues`).
 
 import { bounds } from './bounds.ts';
+import { LateMap } from './late-map.ts';
 
 export class HostValues {
   /** By place; undefined where there is none. */
   readonly list: unknown[] = [];
-  private readonly places = new Map<unknown, number>();
+  private readonly places = new LateMap<unknown, number>();
   private readonly free: number[] = [];
   /** With so many it is time to look for those that nobody refers to. */
   private most = bounds.idleHostValues;

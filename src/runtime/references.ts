@@ -5,6 +5,7 @@
 // one then would be told so.
 
 import { bounds } from './bounds.ts';
+import { LateMap } from './late-map.ts';
 import { Recent } from './recent.ts';
 import { Ref, type RefHome, type RefKind, type Value } from './ref.ts';
 
@@ -15,11 +16,11 @@ export class References {
   /** To functions, by address: there are as many as the store has, at the most. */
   private readonly funcs: Ref[] = [];
   /** To small integers: they are values, so that the oldest can go, and one more be made. */
-  private readonly smalls = new Map<number, Ref>();
+  private readonly smalls = new LateMap<number, Ref>();
   /** By address of the object, in the order in which the host was handed them. */
   private readonly recent = new Recent();
   /** Of earlier jobs. */
-  private readonly settled = new Map<number, WeakRef<Ref>>();
+  private readonly settled = new LateMap<number, WeakRef<Ref>>();
   private mostSettled = fewSettled;
   private settles = false;
   /** What the host functions that run now were called with. */

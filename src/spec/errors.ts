@@ -220,18 +220,19 @@ export type StoreReason =
   | 'missing'
   /** What was kept is not what is there now: bytes were changed or cut off. */
   | 'damaged'
-  /** The disk is full, or the file may not grow any more; nothing of the commit is there. */
+  /** The disk or the database is full, or the file may not grow any more; nothing of the commit is there. */
   | 'full'
   /** It is of another format, or no store. */
   | 'version'
   /** It was closed. */
   | 'closed'
   /**
-   * The process that has the file open ended, or was ended as it did not answer; whether a commit that was under way took place is
-   * not known.
+   * The process that has the file open ended, or was ended as it did not answer; or a database was not heard of in time. Whether a
+   * commit that was under way took place is not known: whoever must know it looks at the head, and makes its next change from the
+   * version that it finds, of which one can be done.
    */
   | 'gone'
-  /** The operating system refused; `cause` tells. */
+  /** The operating system refused, and `cause` tells; or the database did. */
   | 'io';
 
 /** A store could not do what it was asked. */

@@ -1,6 +1,8 @@
 // A port: a bounded queue of messages, first in, first out, and who has hold of its two ends. It knows nothing of VMs: who
 // waits is whatever can be woken.
 
+import { LateMap } from '../runtime/late-map.ts';
+
 export type Side = 'send' | 'receive';
 export const sides: readonly Side[] = ['send', 'receive'];
 export const opposite = (side: Side): Side => (side === 'send' ? 'receive' : 'send');
@@ -27,7 +29,7 @@ export interface Waiter {
 class Waiters {
   private first: Waiter | undefined;
   private firstSaw = 0;
-  private readonly others = new Map<Waiter, number>();
+  private readonly others = new LateMap<Waiter, number>();
 
   /** `again`: it was woken in vain, and keeps its place before the others. */
   add(waiter: Waiter, saw: number, again: boolean): void {

@@ -1,6 +1,7 @@
 // An instance as its user sees it: what it exports, as handles and as functions that can be called.
 
 import { type ExternVal, exported } from '../runtime/instance.ts';
+import { LateMap } from '../runtime/late-map.ts';
 import type { Module } from '../runtime/module.ts';
 import type { Ref, Value } from '../runtime/ref.ts';
 import type { InstanceInst } from '../runtime/store.ts';
@@ -51,7 +52,7 @@ function exportedFunction(vm: Runner, name: string, ref: Ref<'func'>): ExportedF
 
 /** `E`: what it exports, where its user knows; see `ExportsOf`. */
 export class Instance<E = Exports> {
-  private readonly handles = new Map<string, Extern>();
+  private readonly handles = new LateMap<string, Extern>();
   private known: ExportsOf<E> | undefined;
 
   /** @hidden */

@@ -123,6 +123,7 @@ test('so are those of a pool, of resume and map', (t) => {
     sliceMs: '10',
     services: { a: 1 },
     maxLive: 0.5,
+    limits: { jobs: 0 },
     tenants: { a: { weight: 0 } },
     sleepAfter: -1,
     awakeBytes: 0.5,

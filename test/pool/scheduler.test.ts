@@ -1,5 +1,6 @@
 import test from 'ava';
 import { Scheduler } from '../../src/pool/line/scheduler.ts';
+import { Shares } from '../../src/pool/line/shares.ts';
 import { type Affinity, type Ticket, ticket } from '../../src/pool/line/ticket.ts';
 
 interface Named extends Ticket {
@@ -11,7 +12,7 @@ const job = (name: string, priority = 0, affinity: Affinity = 'keep'): Named => 
 });
 
 function schedulerWith(threads: number, maxLive = 100): Scheduler<Named> {
-  const scheduler = new Scheduler<Named>(maxLive);
+  const scheduler = new Scheduler<Named>(new Shares({ live: maxLive }));
   for (let id = 1; id <= threads; id++) scheduler.addThread(id);
   return scheduler;
 }

@@ -3,6 +3,7 @@
 import test from 'ava';
 import { Pool } from '../../src/pool/index.ts';
 import { Scheduler } from '../../src/pool/line/scheduler.ts';
+import { Shares } from '../../src/pool/line/shares.ts';
 import { type Ticket, ticket } from '../../src/pool/line/ticket.ts';
 import { sumBelow, summing } from './guests.ts';
 
@@ -15,7 +16,7 @@ const job = (tenant: string | undefined, priority = 0, name = tenant ?? ''): Nam
 });
 
 function scheduler(weights: Readonly<Record<string, number>> = {}, threads = 1): Scheduler<Named> {
-  const made = new Scheduler<Named>(10_000, (tenant) => weights[tenant] ?? 1);
+  const made = new Scheduler<Named>(new Shares({ live: 10_000 }), (tenant) => weights[tenant] ?? 1);
   for (let id = 1; id <= threads; id++) made.addThread(id);
   return made;
 }

@@ -10,6 +10,8 @@ export class Network {
   private readonly sockets = new Set<Socket>();
   /** Asked for each piece. */
   fate: (piece: Buffer) => Fate = () => 'passes';
+  /** What happens before a piece goes on. */
+  before: (piece: Buffer) => Promise<void> | undefined = () => undefined;
   /** Bytes that clients have sent. */
   sent = 0;
 
@@ -45,12 +47,13 @@ export class Network {
       });
     }
     let deaf = false;
+    let turn = Promise.resolve();
     client.on('data', (piece: Buffer) => {
       this.sent += piece.length;
       const fate = this.fate(piece);
       if (fate === 'is lost') return cut();
       deaf ||= fate === 'is not answered';
-      server.write(piece);
+      turn = turn.then(() => this.before(piece)).then(() => void server.write(piece));
     });
     server.on('data', (piece: Buffer) => (deaf ? cut() : client.write(piece)));
   }

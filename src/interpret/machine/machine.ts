@@ -123,7 +123,7 @@ export class Machine {
   refreshStack(): void {
     const { stack } = this.store;
     threadArrays.hold(stack);
-    const { words, floats, doubles, bytes, shorts, frames } = stack.views;
+    const { words, floats, doubles, bytes, shorts, frames } = threadArrays.stack;
     this.I = words;
     this.F = floats;
     this.D = doubles;

@@ -52,11 +52,18 @@ export function tidyMemory(memory: Uint8Array, image: Uint8Array, stackPointer: 
   const chunks = freeChunks(words);
   if (chunks === undefined) return;
   const stack: Range = [0, stackPointer >= redZone && stackPointer <= stackEnd ? stackPointer - redZone : 0];
-  for (const [from, to] of [stack, ...chunks, ...freeItems(words)]) {
-    const known = image.subarray(from, to);
-    memory.set(known, from);
-    memory.fill(0, from + known.length, to);
-  }
+  for (const [from, to] of [stack, ...chunks, ...freeItems(words)])
+    if (to - from > fewBytes) setBack(memory, image, from, to);
+    else for (let at = from; at < to; at++) memory[at] = image[at] ?? 0;
+}
+
+/** Views of parts of an array cost more than to set so many bytes back one by one. */
+const fewBytes = 64;
+
+function setBack(memory: Uint8Array, image: Uint8Array, from: number, to: number): void {
+  const known = image.subarray(from, to);
+  memory.set(known, from);
+  memory.fill(0, from + known.length, to);
 }
 
 function freeChunks(words: Words): Range[] | undefined {

@@ -30,7 +30,7 @@ const bad = (what: string): never => {
 export function packProgram(data: SnapshotData, base: SnapshotData, dictionary: Uint8Array): Uint8Array | undefined {
   const contents = contentsOf(data, base);
   if (contents === undefined) return undefined;
-  return concatBytes(bytesOf(Uint32Array.of(contents.length)), deflate(contents, 9, dictionary));
+  return concatBytes(bytesOf(Uint32Array.of(contents.length)), deflate(contents, 7, dictionary));
 }
 
 /** What is packed. */
@@ -216,13 +216,15 @@ class Written {
     return (this.size * wasmPageBytes) / 4;
   }
 
-  /** Writes words from a place on. */
-  set(words: Int32Array, start: number): void {
-    for (let done = 0; done < words.length; ) {
-      const [page, at] = [Math.floor((start + done) / pageWords), (start + done) % pageWords];
-      const next = Math.min(words.length - done, pageWords - at);
-      this.page(page).set(words.subarray(done, done + next), at);
-      done += next;
+  /** Writes words, from one of them up to another, from a place on. */
+  set(words: Int32Array, from: number, end: number, start: number): void {
+    for (let next = from, place = start; next < end; ) {
+      const page = this.page(Math.floor(place / pageWords));
+      const at = place % pageWords;
+      const count = Math.min(end - next, pageWords - at);
+      for (let i = 0; i < count; i++) page[at + i] = words[next + i] as number;
+      next += count;
+      place += count;
     }
   }
 
@@ -267,7 +269,7 @@ function writeWords(memory: Written, counts: Uint8Array, words: Int32Array): voi
     from += next();
     const length = next();
     if (from + length > memory.length || used + length > words.length) bad('a run beyond the memory');
-    memory.set(words.subarray(used, used + length), from);
+    memory.set(words, used, used + length, from);
     used += length;
     from += length;
   }

@@ -22,6 +22,7 @@ import { JobSnapshot } from '../told/snapshot.ts';
 import type { RunStatus } from '../told/stats.ts';
 import type { WatchedPool } from '../watch/channels.ts';
 import { News } from '../watch/news.ts';
+import { Admission } from './admission.ts';
 import { answerOf, type HostCall } from './asking.ts';
 import { Batches } from './batches.ts';
 import { Bindings } from './bindings.ts';
@@ -50,6 +51,7 @@ export interface GroupSide {
 
 /** All jobs of a pool, and its threads. It keeps the process alive as long as there are jobs. */
 export class Life {
+  private readonly admission: Admission;
   private readonly scheduler: Scheduler<Run | PlacedWork>;
   /** Programs of JavaScript, and groups. */
   private readonly places: Places;
@@ -90,8 +92,8 @@ export class Life {
     this.services = new Bindings(this.spec.services);
     const { store } = this.spec;
     this.durable = store === undefined ? undefined : new DurableJobs({ ...this.spec, store }, this.side);
-    const { maxLive, tenants } = this.spec;
-    this.scheduler = new Scheduler(maxLive, (tenant) => weightOf(tenants, tenant));
+    this.admission = new Admission(this.spec);
+    this.scheduler = new Scheduler(this.admission.shares, (tenant) => this.admission.weightOf(tenant));
     this.sleepers = new Sleepers({ ms: this.spec.sleepAfter, bytes: this.spec.awakeBytes }, this.scheduler, {
       save: (run) => {
         this.queue(run);
@@ -168,6 +170,11 @@ export class Life {
     return { number: this.jobs++, places: this.places, grace: this.grace, services: this.services.with(services) };
   }
 
+  /** How many jobs a tenant may have. */
+  mostJobs(tenant: string | undefined): number {
+    return this.admission.most(tenant);
+  }
+
   /** How many jobs that make the call are sent to a thread together: at least one. */
   together(hash: string, engine: JobSpec['engine'], name: string): number {
     return Math.max(1, this.batches.together(callId(hash, engine, name)));
@@ -201,6 +208,7 @@ export class Life {
 
   private async end(): Promise<void> {
     this.sleepers.close();
+    this.admission.close();
     this.news.close();
     await this.threads.end();
     await this.durable?.close();
@@ -215,15 +223,18 @@ export class Life {
     if (this.closed !== undefined) throw this.closed;
     const running = spec.key === undefined ? undefined : this.kept.running(spec, origin);
     if (running !== undefined) return running as Job<T>;
-    const { run, job } = this.made<T>(spec, origin);
+    const { run, job } = this.made<T>(spec, origin, !known);
     if (spec.key === undefined) this.line(run);
     else this.durable?.attach(run, job as Job<unknown>, origin, known);
     return job;
   }
 
-  private made<T>(spec: JobSpec, origin: Origin['place']): { readonly run: Run; readonly job: Job<T> } {
+  /** Those that are brought back, or taken up for a queue, were let in before. */
+  private made<T>(spec: JobSpec, origin: Origin['place'], isNew = false): { readonly run: Run; readonly job: Job<T> } {
     const services = this.services.with(spec.services);
     for (const module of spec.modules) if (module instanceof Module) checkServices(module.syntax, services);
+    if (isNew) this.admission.check(spec.tenant, 1);
+    this.admission.count(spec.tenant, 1);
     const run = new Run(this.jobs++, spec, services, origin);
     this.batches.pace(run);
     this.runs.add(run);
@@ -308,6 +319,7 @@ export class Life {
     this.sleepers.makeRoom();
     for (let next = this.scheduler.next(); next !== undefined; next = this.scheduler.next())
       void (next.job instanceof Run ? this.send(next.job, next.thread) : this.places.send(next.job, next.thread));
+    this.admission.later(this.scheduler.readyIn, () => this.pump());
     this.tidy();
     this.stayAlive();
   }
@@ -359,6 +371,7 @@ export class Life {
     await this.durable?.bring(run).catch((error: unknown) => this.drop(run, error as Error));
     run.keeping = false;
     if (!run.ended && this.threads.has(thread)) return true;
+    this.scheduler.charge([run], 0);
     this.scheduler.release(thread);
     if (!run.ended) this.queue(run);
     this.pump();
@@ -375,10 +388,14 @@ export class Life {
     this.threads.compiled(thread, reply.compiled, run.spec.modules);
     if ('kept' in reply.end && reply.end.kept) this.threads.kept(thread, run.id, wordBytes(reply.end.vm));
     if ('checkpoint' in reply.end && reply.end.checkpoint !== undefined) this.threads.saved(thread, run.id);
-    if (run.ended) return this.threads.forget(run.id);
+    if (run.ended) {
+      this.scheduler.ran(run, reply.report.charged, 0);
+      return this.threads.forget(run.id);
+    }
     this.batches.saw(run, reply.end.kind === 'done', reply.report);
     const { stats } = run;
     run.took(reply, thread, before, this.spec.sliceMs);
+    this.scheduler.ran(run, reply.report.charged, run.heldBytes);
     this.news.sliced(run, stats);
     run.tell();
     this.settle(run, reply.end);
@@ -386,10 +403,11 @@ export class Life {
 
   /** As `replied`, of a job that is over. */
   private returned(run: Run, values: readonly Plain[], report: Reply['report'], thread: ThreadId): void {
-    if (run.ended) return;
+    if (run.ended) return this.scheduler.ran(run, report.charged, 0);
     this.batches.saw(run, true, report);
     const { stats } = run;
     run.took({ end: { kind: 'returned' }, report }, thread, undefined, this.spec.sliceMs);
+    this.scheduler.ran(run, report.charged, 0);
     this.news.sliced(run, stats);
     run.tell();
     run.output.resolve(values);
@@ -490,6 +508,7 @@ export class Life {
     this.threads.forget(run.id);
     run.forget();
     this.runs.delete(run);
+    this.admission.count(run.spec.tenant, -1);
     this.tidy();
     this.stayAlive();
     this.settleDrained();
@@ -606,6 +625,7 @@ export class Life {
   /** New jobs that go on from where the job is; it goes on itself. */
   private async fork(run: Run, count: number, options: ResumeOptions): Promise<Job<unknown>[]> {
     checkFork(count, options);
+    this.admission.check(options.tenant ?? run.tenant, count);
     const { bytes, progress, answer, spec } = await this.state(run);
     // Services have to tell them apart.
     const snapshot = new JobSnapshot(bytes, progress, false, undefined, answer, spec);
@@ -676,6 +696,3 @@ export class Life {
     this.places.cancel(() => closed);
   }
 }
-
-const weightOf = (tenants: PoolSpec['tenants'], tenant: string): number =>
-  Object.hasOwn(tenants, tenant) ? (tenants[tenant]?.weight ?? 1) : 1;

@@ -18,12 +18,13 @@ interface Events {
 export class Sleepers {
   private readonly waiting: Waiting<Run>;
   private timer: NodeJS.Timeout | undefined;
-  /** How many are being saved. */
+  /** How many are being saved, and how many of each tenant. */
   private leaving = 0;
+  private readonly leavingOf = new Map<string, number>();
 
   constructor(
     patience: Patience,
-    private readonly scheduler: Pick<Scheduler<Run>, 'retire' | 'crowd'>,
+    private readonly scheduler: Pick<Scheduler<Run>, 'retire' | 'crowd' | 'crowded'>,
     private readonly events: Events,
   ) {
     this.waiting = new Waiting(patience);
@@ -44,7 +45,7 @@ export class Sleepers {
 
   /** It has been saved, or will not be. */
   rested(run: Run): void {
-    if (run.resting) this.leaving--;
+    if (run.resting) this.leaves(run, -1);
     run.resting = false;
   }
 
@@ -54,6 +55,11 @@ export class Sleepers {
       const run = this.waiting.take();
       if (run === undefined) return;
       this.giveUp(run);
+    }
+    for (const tenant of this.scheduler.crowded) {
+      if (this.leavingOf.has(tenant)) continue;
+      const run = this.waiting.takeOf((each) => (each.tenant ?? '') === tenant);
+      if (run !== undefined) this.giveUp(run);
     }
   }
 
@@ -76,9 +82,16 @@ export class Sleepers {
       this.events.cool(run);
     } else {
       run.resting = true;
-      this.leaving++;
+      this.leaves(run, 1);
       this.events.save(run);
     }
+  }
+
+  private leaves({ tenant = '' }: Run, more: number): void {
+    this.leaving += more;
+    const count = (this.leavingOf.get(tenant) ?? 0) + more;
+    if (count === 0) this.leavingOf.delete(tenant);
+    else this.leavingOf.set(tenant, count);
   }
 
   close(): void {

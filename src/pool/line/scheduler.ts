@@ -8,7 +8,8 @@
 // Affinity decides among jobs of about equal pass: `keep` goes where it ran last, and may for that be some slices ahead
 // of one that would have to move; `spread` goes anywhere else.
 
-import { Tenants } from './tenants.ts';
+import type { Shares } from './shares.ts';
+import { type Queue, type TenantLine, Tenants } from './tenants.ts';
 import type { ThreadId, Ticket } from './ticket.ts';
 
 export interface Assignment<T extends Ticket> {
@@ -28,11 +29,10 @@ export class Scheduler<T extends Ticket> {
   private readonly alive = new Set<ThreadId>();
   private readonly idle: ThreadId[] = [];
   private arrivals = 0;
-  private live = 0;
 
-  /** `maxLive`: how many jobs may hold memory at once, those that wait for a service included. */
+  /** `shares`: what may be held and run at once, by all and by each tenant; jobs that wait for a service hold, too. */
   constructor(
-    private readonly maxLive: number,
+    readonly shares: Shares,
     weightOf: (tenant: string) => number = () => 1,
   ) {
     this.tenants = new Tenants(weightOf);
@@ -44,8 +44,26 @@ export class Scheduler<T extends Ticket> {
 
   /** How many jobs could be sent off if others gave up their memory: no more than there are threads. */
   get crowd(): number {
-    const room = Math.max(0, this.maxLive - this.live);
-    return Math.max(0, Math.min(this.tenants.fresh, this.alive.size) - room);
+    const { room } = this.shares.all;
+    return Math.max(0, Math.min(this.tenants.fresh, this.alive.size) - Math.max(0, room));
+  }
+
+  /** Tenants with jobs that would begin if others of theirs gave up their memory. */
+  get crowded(): readonly string[] {
+    if (!this.shares.isBound) return [];
+    return this.tenants.names((name, { fresh }) => fresh.head !== undefined && this.shares.of(name)?.isFull === true);
+  }
+
+  /** In how many ms a tenant has fuel again whose jobs wait for that; undefined where none does. */
+  get readyIn(): number | undefined {
+    if (!this.shares.isBound) return undefined;
+    const now = this.shares.now();
+    const waits = [
+      this.shares.all,
+      ...this.tenants.names((_, line) => !line.isEmpty).map((name) => this.shares.of(name)),
+    ];
+    const times = waits.map((share) => share?.readyIn(now) ?? 0).filter((ms) => ms > 0);
+    return times.length > 0 ? Math.min(...times) : undefined;
   }
 
   addThread(thread: ThreadId): void {
@@ -95,12 +113,28 @@ export class Scheduler<T extends Ticket> {
 
   /** The job holds no memory any more. */
   retire(job: T): void {
-    if (job.live) this.live--;
+    if (!job.live) return;
     job.live = false;
+    for (const share of this.shares.for(job)) {
+      share.live--;
+      share.bytes -= job.bytes ?? 0;
+    }
+    job.bytes = 0;
+  }
+
+  /** The job's slice is over, and used so much fuel; it holds so many bytes now. */
+  ran(job: T, units: number, bytes: number): void {
+    const now = this.shares.now();
+    for (const share of this.shares.for(job)) {
+      share.used(units, now);
+      if (job.live) share.bytes += bytes - (job.bytes ?? 0);
+    }
+    if (job.live) job.bytes = bytes;
   }
 
   /** What the jobs were sent off for together has taken so many times what a slice should take. */
   charge(jobs: readonly T[], slices: number): void {
+    for (const job of jobs) for (const share of this.shares.for(job)) share.running--;
     const each = Math.max(leastSlice, slices) / jobs.length;
     for (const job of jobs) this.tenants.charge(job, each - 1);
   }
@@ -135,7 +169,10 @@ export class Scheduler<T extends Ticket> {
 
   private send({ job, thread }: Assignment<T>): void {
     this.remove(job);
-    if (!job.live) this.live++;
+    for (const share of this.shares.for(job)) {
+      share.running++;
+      if (!job.live) share.live++;
+    }
     job.live = true;
     job.pass = Math.max(job.pass, this.tenants.lineOf(job).now) + 2 ** -job.priority;
     this.tenants.charge(job, 1);
@@ -169,13 +206,22 @@ export class Scheduler<T extends Ticket> {
     let left = lookAhead;
     for (const line of this.tenants.inOrder) {
       if (left <= 0) return;
-      const { head } = line.fresh;
-      const urgent = head?.pass === Number.NEGATIVE_INFINITY ? 1 : 0;
-      for (const job of line.jobs(left, this.live < this.maxLive ? left : urgent)) {
+      const [begun, fresh] = this.allowed(line, left);
+      for (const job of line.jobs(begun, fresh)) {
         left--;
         yield job;
       }
     }
+  }
+
+  /** How many of a line's jobs may run, of those with a VM and of those without: what is urgent always does. */
+  private allowed(line: TenantLine<T>, most: number): readonly [begun: number, fresh: number] {
+    const { all } = this.shares;
+    const own = this.shares.of(line.tenant);
+    const now = this.shares.now();
+    const urgent = (queue: Queue<T>) => (queue.head?.pass === Number.NEGATIVE_INFINITY ? 1 : 0);
+    if (all.isBusy(now) || own?.isBusy(now) === true) return [urgent(line.begun), urgent(line.fresh)];
+    return [most, all.isFull || own?.isFull === true ? urgent(line.fresh) : most];
   }
 
   private isHome(job: T): boolean {

@@ -43,6 +43,7 @@ export class TenantLine<T extends Ticket> {
   readonly fresh = new Queue<T>();
 
   constructor(
+    readonly tenant: string,
     readonly weight: number,
     /** Its turn among the lines: so many slices it has had, for its weight. */
     public pass: number,
@@ -100,7 +101,7 @@ export class Tenants<T extends Ticket> {
     const known = this.lines.get(tenant);
     if (known !== undefined) return known;
     this.forgetIdle();
-    const line = new TenantLine<T>(this.weightOf(tenant), this.now, this.lastOfJobs);
+    const line = new TenantLine<T>(tenant, this.weightOf(tenant), this.now, this.lastOfJobs);
     this.lines.set(tenant, line);
     return line;
   }
@@ -138,6 +139,11 @@ export class Tenants<T extends Ticket> {
   charge(job: T, slices: number): void {
     const line = this.lineOf(job);
     line.pass += slices / line.weight;
+  }
+
+  /** Of the lines that are meant. */
+  names(isMeant: (tenant: string, line: TenantLine<T>) => boolean): readonly string[] {
+    return [...this.lines].filter(([tenant, line]) => isMeant(tenant, line)).map(([tenant]) => tenant);
   }
 
   get queued(): number {

@@ -18,9 +18,11 @@ export interface Ticket {
   readonly isPinned?: boolean;
   /** It holds memory: it has run before, and has not given its memory up since. Only so many may at a time. */
   live: boolean;
-  /** Its turn; the scheduler's business. */
+  /** What it holds, as far as that was told; the scheduler's business, as all that follows. */
+  bytes?: number;
+  /** Its turn. */
   pass: number;
-  /** Breaks ties by order of arrival; the scheduler's business. */
+  /** Breaks ties by order of arrival. */
   arrival: number;
 }
 

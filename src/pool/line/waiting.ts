@@ -67,6 +67,16 @@ export class Waiting<T extends Waiter<T>> {
     return job;
   }
 
+  /** Of those that are meant. */
+  takeOf(isMeant: (job: T) => boolean): T | undefined {
+    for (let seat = this.first; seat !== undefined; seat = seat.after) {
+      if (!isMeant(seat.job)) continue;
+      this.remove(seat.job);
+      return seat.job;
+    }
+    return undefined;
+  }
+
   /** The same, where it has waited for too long by now, or all of them hold too much. */
   takeDue(now: number): T | undefined {
     const left = this.dueIn(now);

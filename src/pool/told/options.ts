@@ -29,6 +29,7 @@ import type { Store } from '../../store/index.ts';
 import { engineOption } from '../../vm/engines.ts';
 import { givenLimits, type LimitOptions, limitChecks } from '../../vm/options.ts';
 import type { VmOptions } from '../../vm.ts';
+import type { ShareLimits } from '../line/shares.ts';
 import { type Affinity, priorities } from '../line/ticket.ts';
 import { isIdentity } from './identity.ts';
 import { aModule, type Carried, type ModuleLike } from './module-bytes.ts';
@@ -37,9 +38,9 @@ import type { JobStats } from './stats.ts';
 import { aWasiJob, type WasiJob, type WasiOrder, wasiOrder } from './wasi.ts';
 
 /** What a tenant of a pool has. */
-export interface TenantOptions {
-  /** Its share of the threads' time beside others, from 0.001 to 1,000. */
-  readonly weight: number;
+export interface TenantOptions extends ShareLimits {
+  /** Its share of the threads' time beside others, from 0.001 to 1,000; 1 unless told. */
+  readonly weight?: number | undefined;
 }
 
 /** What a pool is made with. */
@@ -68,15 +69,20 @@ export interface PoolOptions {
    * longest give theirs up.
    */
   readonly awakeBytes?: number | undefined;
-  /** Weights of tenants by their names, 1 unless told: one of 2 gets twice the time of one of 1 while both have jobs in line. */
+  /** What all jobs together may have besides: `live` is `maxLive`. */
+  readonly limits?: Omit<ShareLimits, 'live'> | undefined;
+  /**
+   * Weights and limits of tenants by their names: one of weight 2 gets twice the time of one of 1 while both have jobs in line.
+   * Those of `*` are for each that is not named.
+   */
   readonly tenants?: Readonly<Record<string, TenantOptions>> | undefined;
   /** How long a slice that is asked to stop may take, in ms, before its thread is killed: a host function may hang. */
   readonly grace?: number | undefined;
   /** A folder where native code is kept, for other pools and for the next time. Whoever can write there is trusted. */
   readonly cache?: string | undefined;
   /**
-   * Where jobs with a `key` are kept: a Store, which stays open, or the path of one on disk, which is opened when it is first
-   * needed and closed with the pool. Whoever can write there says what code its jobs load.
+   * Where jobs with a `key` are kept: a Store, which stays open, or the path or URL of one as `openStore` of `wasbox/store` takes
+   * it, which is opened when it is first needed and closed with the pool. Whoever can write there says what code its jobs load.
    */
   readonly store?: Store | string | undefined;
   /**
@@ -266,10 +272,13 @@ const aStore = check(
   'a Store, or the path of one',
 );
 
-const aWeighted = check(
-  ({ weight }: TenantOptions) => typeof weight === 'number' && weight >= 0.001 && weight <= 1000,
-  'an object with a `weight` from 0.001 to 1000',
-);
+const shareChecks = {
+  jobs: anInteger(1),
+  bytes: anInteger(1),
+  running: anInteger(1),
+  fuelPerSecond: aNumber(1),
+};
+const tenantOptions = optionsOf<TenantOptions>({ ...shareChecks, live: anInteger(1), weight: aNumber(0.001, 1000) });
 
 const poolChecks: Checks<PoolOptions> = {
   threads: anInteger(1, 1024),
@@ -278,7 +287,8 @@ const poolChecks: Checks<PoolOptions> = {
   maxLive: anInteger(1, 10_000),
   sleepAfter: aTime,
   awakeBytes: aCount,
-  tenants: recordOf(aWeighted),
+  limits: optionsOf<Omit<ShareLimits, 'live'>>(shareChecks),
+  tenants: recordOf(tenantOptions),
   grace: aTime,
   cache: aText,
   store: aStore,
@@ -364,9 +374,9 @@ export interface PoolSpec {
   readonly threads: number;
   readonly sliceMs: number;
   readonly services: Readonly<Record<string, Service>>;
-  readonly maxLive: number;
   readonly sleepAfter: number;
   readonly awakeBytes: number;
+  readonly limits: ShareLimits;
   readonly tenants: Readonly<Record<string, TenantOptions>>;
   readonly grace: number;
   readonly cache: string | undefined;
@@ -384,7 +394,8 @@ export function poolSpec(options: PoolOptions): PoolSpec {
   const { threads = availableParallelism(), sliceMs = 10, services = {}, grace = 5000 } = options;
   const { maxLive = 4096, sleepAfter = 10_000, awakeBytes = 512 * 2 ** 20 } = options;
   const { tenants = {} } = options;
-  const live = { maxLive, sleepAfter, awakeBytes, tenants };
+  const limits = { ...options.limits, live: maxLive };
+  const live = { limits, sleepAfter, awakeBytes, tenants };
   return { threads, sliceMs, services, ...live, grace, cache, store, lease, keepResults, execArgv, resourceLimits };
 }
 

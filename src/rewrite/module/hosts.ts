@@ -20,32 +20,43 @@ import { Op } from '../write/ops.ts';
 import { assemble, Code, type ImportEntry } from '../write/sections.ts';
 import { theScratch } from './scratch-memory.ts';
 
-/** Calls the host: depth and fuel of the caller in; out the fuel that is left, or what says why code is to leave. */
-export type CallHost = (depth: number, fuel: number) => number;
+/**
+ * Calls the host: depth and fuel of the caller in, and what code was charged beyond its fuel; out the fuel that is left, or
+ * what says why code is to leave.
+ */
+export type CallHost = (depth: number, fuel: number, owed: number) => number;
 
-/** By the rewritten type. */
+/** By the rewritten types. */
 const modules = new Lru<string, WebAssembly.Module>(() => bounds.hostWrappers);
 
 /** What this thread keeps of them, in bytes. */
 export const keptWrappers = (): number => modules.bytes;
 
-/** A function of the type that calls the host. */
-export function hostWrapper(type: FuncType, call: CallHost): CallableFunction {
-  const params = lowAll(type.params);
-  const results = lowAll(type.results);
-  const key = `${params.join(' ')}>${results.join(' ')}`;
-  const module = modules.get(key) ?? compiled(key, wrapperModule(type, params, results));
-  const imports = { scratch: theScratch().exports, host: { call } };
-  return new hostWasm.Instance(module, imports).exports.run as CallableFunction;
+const keyOf = ({ params, results }: FuncType): string => `${lowAll(params).join(' ')}>${lowAll(results).join(' ')}`;
+
+/** Functions of the types, each of which calls the host by one of `calls`: all of one instance, for an instance is much. */
+export function hostWrappers(types: readonly FuncType[], calls: readonly CallHost[]): CallableFunction[] {
+  const key = types.map(keyOf).join(';');
+  const module = modules.get(key) ?? compiled(key, wrapperModule(types));
+  const host = Object.fromEntries(calls.map((call, i) => [String(i), call]));
+  const { exports } = new hostWasm.Instance(module, { scratch: theScratch().exports, host });
+  return types.map((_, i) => exports[String(i)] as CallableFunction);
 }
 
 const compiled = (key: string, bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module =>
   modules.set(key, new hostWasm.Module(bytes), compiledBytes(bytes.length));
 
-function wrapperModule(type: FuncType, params: LowTypes, results: LowTypes): Uint8Array<ArrayBuffer> {
+/** The one global that it imports: what is owed. */
+const owed = 0;
+
+function wrapperModule(all: readonly FuncType[]): Uint8Array<ArrayBuffer> {
   const types = new TypeSection();
   const imports: ImportEntry[] = [];
   const numbers = new Map<ScratchFunc, number>();
+  const call = { kind: 'func', type: types.index(['i32', 'i32', 'i32'], ['i32']) } as const;
+  all.forEach((_, i) => {
+    imports.push({ module: 'host', name: String(i), is: call });
+  });
   const scratch = (name: ScratchFunc): number => {
     const known = numbers.get(name);
     if (known !== undefined) return known;
@@ -55,21 +66,15 @@ function wrapperModule(type: FuncType, params: LowTypes, results: LowTypes): Uin
     numbers.set(name, number);
     return number;
   };
-  const call =
-    imports.push({ module: 'host', name: 'call', is: { kind: 'func', type: types.index(['i32', 'i32'], ['i32']) } }) -
-    1;
-  const bytes = wrapperBody(params, results, scratch, call);
-  const index = types.index(functionParams(type), functionResults(type));
+  const bodies = all.map((type, i) => wrapperBody(lowAll(type.params), lowAll(type.results), scratch, i));
   const code = new Code();
-  code.add(index, bytes);
-  return assemble({
-    name: 'host',
-    types,
-    imports,
-    code,
-    globals: [],
-    exports: [{ name: 'run', kind: 'func', index: imports.length }],
-  }).bytes;
+  all.forEach((type, i) => {
+    code.add(types.index(functionParams(type), functionResults(type)), bodies[i] as Uint8Array);
+  });
+  const exports = all.map((_, i) => ({ name: String(i), kind: 'func' as const, index: imports.length + i }));
+  const global = { kind: 'global', type: 'i32', mutable: true } as const;
+  const withOwed = [...imports, { module: 'scratch', name: 'owed', is: global }];
+  return assemble({ name: 'host', types, imports: withOwed, code, globals: [], exports }).bytes;
 }
 
 function wrapperBody(
@@ -96,6 +101,12 @@ function wrapperBody(
   w.u32(params.length);
   w.byte(Op.localGet);
   w.u32(fuel);
+  w.byte(Op.globalGet);
+  w.u32(owed);
+  w.byte(Op.i32Const);
+  w.s32(0);
+  w.byte(Op.globalSet);
+  w.u32(owed);
   w.byte(Op.call);
   w.u32(call);
   w.byte(Op.localSet);

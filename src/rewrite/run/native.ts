@@ -11,7 +11,7 @@ import type { FuncAddr, FuncType, GlobalAddr, TableAddr } from '../../spec/types
 import { slotsOfAll } from '../../spec/types.ts';
 import { type Continuation, continuation, type Enter, type Rest } from '../module/continuation.ts';
 import { GlobalMirror } from '../module/globals.ts';
-import { type CallHost, hostWrapper } from '../module/hosts.ts';
+import { type CallHost, hostWrappers } from '../module/hosts.ts';
 import { type Rewritten, rewritten } from '../module/module.ts';
 import { copyWords, theScratch } from '../module/scratch-memory.ts';
 import { TableMirror, theMisfit } from '../module/tables.ts';
@@ -75,10 +75,10 @@ export interface Runner {
   /** The function that was entered last, where that was at its beginning. */
   fresh: FuncAddr | undefined;
   /**
-   * Calls the host from code that has so much fuel, and so many bytes of native stack. Other runs may come and go
-   * meanwhile. Says what is left of the fuel, and whether the results are in place; or what the function threw.
+   * Calls the host from code that has so much fuel, and so many bytes of native stack; `owed` is what it was charged
+   * beyond its fuel. Other runs may come and go meanwhile. Says what is left of the fuel, and whether the results are in place; or what the function threw.
    */
-  callHost(addr: FuncAddr, base: number, caller: InstanceInst, depth: number, fuel: number): HostAnswer;
+  callHost(addr: FuncAddr, base: number, caller: InstanceInst, depth: number, fuel: number, owed: number): HostAnswer;
   /** What code that goes on after it called the host has from then on. */
   refill(fuel: number): number;
   /** Charges what was done at once; says what is left of the fuel that code has. */
@@ -216,6 +216,7 @@ export class NativeStore {
     const shared = hasSharedMemory(this.store, inst);
     const form = rewritten(module, shared);
     const home: Home = { store: this.store, inst };
+    this.wrapImports(home);
     const thunks = makeThunks(
       home,
       {
@@ -342,19 +343,32 @@ export class NativeStore {
   }
 
   private wrapper(addr: FuncAddr, caller: Home | undefined): CallableFunction {
-    const key = `${addr} ${caller?.inst.addr}`;
-    const known = this.wrappers.get(key);
-    if (known !== undefined) return known;
-    const type = this.store.funcType(addr);
-    const wrapper = hostWrapper(type, this.callHost(addr, type, caller));
-    this.wrappers.set(key, wrapper);
-    return wrapper;
+    const key = keyOf(addr, caller);
+    if (!this.wrappers.has(key)) this.wrap([addr], caller);
+    return this.wrappers.get(key) as CallableFunction;
+  }
+
+  /** Makes the rewritten forms of host functions. */
+  private wrap(addrs: readonly FuncAddr[], caller: Home | undefined): void {
+    const types = addrs.map((addr) => this.store.funcType(addr));
+    const calls = addrs.map((addr, i) => this.callHost(addr, types[i] as FuncType, caller));
+    hostWrappers(types, calls).forEach((wrapper, i) => {
+      this.wrappers.set(keyOf(addrs[i] as FuncAddr, caller), wrapper);
+    });
+  }
+
+  /** Those that an instance imports, at once. */
+  private wrapImports(home: Home): void {
+    const { funcs, module } = home.inst;
+    const imported = funcs.slice(0, module.context.importedFuncs);
+    const hosts = imported.filter((addr) => this.store.funcs[addr]?.kind === 'host');
+    if (hosts.length > 0) this.wrap([...new Set(hosts)], home);
   }
 
   private callHost(addr: FuncAddr, { params, results }: FuncType, only: Home | undefined): CallHost {
     const paramSlots = slotsOfAll(params);
     const resultSlots = slotsOfAll(results);
-    return (depth, fuel) => {
+    return (depth, fuel, owed) => {
       const { store, scratch } = this;
       const { stack } = store;
       const caller = only?.inst ?? (store.instances[scratch.asker] as InstanceInst);
@@ -368,7 +382,7 @@ export class NativeStore {
       stack.top = base + paramSlots;
       let answer: HostAnswer;
       try {
-        answer = runner.callHost(addr, base, caller, depth, fuel);
+        answer = runner.callHost(addr, base, caller, depth, fuel, owed);
       } finally {
         stack.depth = level;
         stack.top = base;
@@ -419,6 +433,8 @@ export class NativeStore {
     if (this.rests.size > mostNames) this.rests.delete(this.rests.keys().next().value as string);
   }
 }
+
+const keyOf = (host: FuncAddr, caller: Home | undefined): string => `${host} ${caller?.inst.addr}`;
 
 export const hasSharedMemory = ({ memories }: Store, inst: InstanceInst): boolean =>
   memories[inst.memories[0] ?? -1]?.shared ?? false;

@@ -162,9 +162,9 @@ class Run implements Runner {
   }
 
   /** Meanwhile the thread is as it was before this run, but for the native stack that is in use. */
-  callHost(addr: FuncAddr, base: number, caller: InstanceInst, depth: number, fuel: number): HostAnswer {
+  callHost(addr: FuncAddr, base: number, caller: InstanceInst, depth: number, fuel: number, owed: number): HostAnswer {
     const { store } = this;
-    this.takeOwed();
+    this.charge(owed);
     const before = store.fuelUsed;
     store.fuelUsed += hostCall;
     const stack = nativeStack.leave(depth);

@@ -194,8 +194,8 @@ class TypeReader {
     let next = 0;
     const types = Array.from({ length: words.length / 2 }, (_, addr) => {
       const [instance, index] = [words[addr * 2] as number, words[addr * 2 + 1] as number];
+      if (instance !== hostMade) return this.declared(kind, addr, instance, index) as StoreTypes[K][number];
       const where = `${kind} ${addr}`;
-      if (instance !== hostMade) return this.declared(kind, addr, instance, index, where) as StoreTypes[K][number];
       if (index !== next++) bad('made by the host, and out of order', where);
       return made(index, where);
     });
@@ -204,10 +204,11 @@ class TypeReader {
   }
 
   /** An instance declares what its own index space has at the index, past the imports. */
-  private declared(kind: ExternKind, addr: number, instance: number, index: number, where: string): unknown {
-    const context = this.contexts[instance] ?? bad(`of an unknown instance, ${instance}`, where);
-    if (index < spaces[kind].imported(context)) bad('comes from an import', where);
-    if (this.data.instances[instance]?.spaces[kind][index] !== addr) bad('its instance has something else', where);
+  private declared(kind: ExternKind, addr: number, instance: number, index: number): unknown {
+    const context = this.contexts[instance] ?? bad(`of an unknown instance, ${instance}`, `${kind} ${addr}`);
+    if (index < spaces[kind].imported(context)) bad('comes from an import', `${kind} ${addr}`);
+    if (this.data.instances[instance]?.spaces[kind][index] !== addr)
+      bad('its instance has something else', `${kind} ${addr}`);
     return spaces[kind].types(context)[index];
   }
 

@@ -7,6 +7,7 @@ import { attempt, peek } from '../../spec/told.ts';
 import { openDisk } from '../disk/client.ts';
 import type { LargePlace } from '../shared/place.ts';
 import type { Store } from '../types.ts';
+import { schemeOf } from './url.ts';
 
 /** Where blobs go that are large. */
 export interface LargeOptions {
@@ -83,7 +84,7 @@ const defaults = { timeout: 30_000, connections: 8, name: 'wasbox', from: 65_536
 export async function openStore(at: string, options: StoreOptions = {}): Promise<Store> {
   if (typeof at !== 'string' || at === '') throw new UsageError('the path or URL of a store must be a text');
   checkOptions(options, theOptions);
-  const scheme = /^([a-z][a-z0-9+.-]*:)\/\//i.exec(at)?.[1]?.toLowerCase();
+  const scheme = schemeOf(at);
   const kind = scheme === undefined ? 'disk' : kinds[scheme];
   if (kind === undefined)
     throw new UsageError(`there is no store at ${scheme}//, only at ${Object.keys(kinds).join(', ')}`);

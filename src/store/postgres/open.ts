@@ -20,7 +20,8 @@ export interface PostgresTold {
 export async function openPostgres({ url, schema, connections, timeout, large }: PostgresTold): Promise<SharedStore> {
   if (!isSchema(schema))
     throw new UsageError('the schema of a store must be a name of a to z, 0 to 9 and _, of at most 48 characters');
-  const { Pool } = await import('pg');
+  // Older ones have no other name for Node to see.
+  const { Pool } = (await import('pg')).default;
   const pool = new Pool({
     connectionString: url.href,
     max: connections,

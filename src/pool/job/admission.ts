@@ -1,0 +1,69 @@
+// Who is let into a pool: how many jobs it and each tenant may have, what these may use, and when the jobs of one go on that has
+// used up its fuel.
+
+import { LimitError } from '../../spec/errors.ts';
+import { quoted } from '../../spec/told.ts';
+import { type ShareLimits, Shares } from '../line/shares.ts';
+import type { PoolSpec, TenantOptions } from '../told/options.ts';
+
+type Tenants = PoolSpec['tenants'];
+
+/** What a tenant was given, or each that was not named. */
+const tenantOf = (tenants: Tenants, tenant: string): TenantOptions | undefined =>
+  tenants[Object.hasOwn(tenants, tenant) ? tenant : '*'];
+
+/** Undefined where it has nothing but a weight. */
+function limitsOf(tenants: Tenants, tenant: string): ShareLimits | undefined {
+  const { weight: _, ...limits } = tenantOf(tenants, tenant) ?? {};
+  return Object.values(limits).some((limit) => limit !== undefined) ? limits : undefined;
+}
+
+export class Admission {
+  readonly shares: Shares;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly spec: Pick<PoolSpec, 'limits' | 'tenants'>) {
+    this.shares = new Shares(spec.limits, (tenant) => limitsOf(spec.tenants, tenant));
+  }
+
+  weightOf(tenant: string): number {
+    return tenantOf(this.spec.tenants, tenant)?.weight ?? 1;
+  }
+
+  /** How many jobs a tenant may have. */
+  most(tenant: string | undefined): number {
+    const shares = [...this.shares.for({ tenant })];
+    return Math.min(...shares.map(({ limits }) => limits.jobs ?? Number.POSITIVE_INFINITY));
+  }
+
+  /** Throws LimitError where there is no room for so many jobs more. */
+  check(tenant: string | undefined, count: number): void {
+    const { jobs: most = Number.POSITIVE_INFINITY } = this.shares.all.limits;
+    if (this.shares.all.jobs + count > most) throw refused('the pool', 'jobs of the pool', most);
+    const own = this.shares.of(tenant);
+    const ownMost = own?.limits.jobs ?? Number.POSITIVE_INFINITY;
+    if (own !== undefined && own.jobs + count > ownMost)
+      throw refused(`the tenant ${quoted(tenant ?? '')}`, 'jobs of a tenant', ownMost);
+  }
+
+  /** So many jobs more, or less. */
+  count(tenant: string | undefined, more: number): void {
+    for (const share of this.shares.for({ tenant })) share.jobs += more;
+  }
+
+  /** Calls when one has fuel again whose jobs wait for it, in so many ms. */
+  later(ms: number | undefined, act: () => void): void {
+    if (ms === undefined || this.timer !== undefined) return;
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      act();
+    }, ms);
+  }
+
+  close(): void {
+    clearTimeout(this.timer);
+  }
+}
+
+const refused = (who: string, limit: string, value: number): LimitError =>
+  new LimitError(`${who} has as many jobs as it may have, ${value}: wait until some have ended`, { limit, value });
