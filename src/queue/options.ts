@@ -58,7 +58,7 @@ export type RateLimit = NonNullable<WorkerOptions['limiter']>;
 
 /** What a runner is made with: what its pool is, and what it takes. */
 export interface RunnerOptions extends PlaceOptions, Omit<PoolOptions, 'store' | 'lease' | 'keepResults'> {
-  /** How many jobs it has at once, those that wait included; four times its threads unless told. */
+  /** How many jobs it has at once, those that wait included; 6 and two a thread unless told: some are on their way. */
   readonly jobs?: number | undefined;
   /**
    * How long it may be silent before its jobs go to others, in ms; 10,000 unless told, from 500. A wrong guess harms nothing.
@@ -124,7 +124,7 @@ export function runnerSpec(options: RunnerOptions): RunnerSpec {
   optionsOf(runnerChecks as Checks<typeof own>, 'url', 'store')(own, theOptions);
   const pool = Object.fromEntries(Object.entries(options).filter(([name]) => !Object.hasOwn(runnerChecks, name)));
   const { threads = availableParallelism(), store, lease = 10_000, giveBackAfter = 5000 } = options;
-  const { jobs = 4 * threads, share = true, deaths = 20, limiter } = options;
+  const { jobs = 2 * threads + 6, share = true, deaths = 20, limiter } = options;
   return {
     ...{ place: placeOf(options), store, threads, jobs, lease, giveBackAfter, share, deaths, limiter },
     pool: { ...pool, threads, store },

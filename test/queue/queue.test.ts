@@ -4,7 +4,7 @@ import test from 'ava';
 import { arithmetic } from '../pool/guests.ts';
 import { PostgresServer } from '../servers/postgres.ts';
 import { withPostgres, withRedis } from '../servers/tests.ts';
-import { CancelledError, memoryStore, StrandedError, Trap, UsageError } from './built.ts';
+import { CancelledError, memoryStore, Pool, StrandedError, Trap, UsageError } from './built.ts';
 import { answerTo, asking, expected, sleeper } from './guests.ts';
 import { inRedis, Place, until } from './places.ts';
 
@@ -148,7 +148,12 @@ withRedis('what is urgent comes first, and what is delayed later', (t) =>
     const queue = place.queue();
     const submit = (who: number, more: object) =>
       queue.submit({ module: asks, export: 'run', args: [who, 1, 10], ...more });
-    const jobs = [submit(0, { delay: 1000 }), submit(1, {}), submit(2, { priority: -3 }), submit(3, { priority: 5 })];
+    const jobs = [
+      submit(0, { delay: 3000, priority: -10 }),
+      submit(1, {}),
+      submit(2, { priority: -3 }),
+      submit(3, { priority: 5 }),
+    ];
     await Promise.all(jobs.map(({ submitted }) => submitted));
     t.is(await jobs[0]?.state(), 'delayed');
     await place.runner({ services: { env }, jobs: 1 });
@@ -236,6 +241,27 @@ withRedis('a queue lists its jobs, and knows each that it is told of', (t) =>
     await queue.resume('b');
     t.deepEqual(await jobs[1]?.result, [3]);
     for await (const { key, state } of queue.list('b')) t.deepEqual([key, state], ['b', 'done']);
+  }),
+);
+
+withRedis('a pool on the same store leaves the jobs of a queue alone', (t) =>
+  inRedis(t, async (place) => {
+    const queue = place.queue();
+    const spec = { module, export: 'add', args: [1, 2], key: 'a' };
+    const job = queue.submit(spec);
+    await job.submitted;
+    const pool = new Pool({ threads: 1, store: place.store });
+    t.is((await pool.recover()).size, 0);
+    await t.throwsAsync((await pool.recover(['a'])).get('a')?.result ?? job.result, { message: /one of a queue/ });
+    await t.throwsAsync(pool.submit(spec).result, { instanceOf: UsageError, message: /one of a queue/ });
+    await place.runner();
+    t.deepEqual(await job.result, [3]);
+    t.deepEqual(await pool.submit(spec).result, [3]);
+    const held = pool.submit({ ...spec, key: 'b', export: 'spin', args: [] });
+    await held.checkpoint();
+    await t.throwsAsync(queue.submit({ ...spec, key: 'b', export: 'spin', args: [] }).result, { message: /of a pool/ });
+    held.cancel();
+    await pool.close();
   }),
 );
 
