@@ -62,11 +62,20 @@ async function runnerOptions(options: WorkOptions): Promise<RunnerOptions> {
   if (url === undefined || store === undefined)
     throw new UsageError('work needs --queue URL and --store, which say where the queue and its jobs are');
   return {
-    ...{ url, store, name, prefix, cache, share },
+    ...{ url, store, name, prefix, cache, share, onError: teller() },
     threads: threads === undefined ? undefined : parseCount(threads, '--threads', 1, 1024),
     jobs: jobs === undefined ? undefined : parseCount(jobs, '--jobs', 1, 10_000),
     lease: lease === undefined ? undefined : parseMs(lease, '--lease'),
     services: options.services === undefined ? undefined : await readServices(options.services),
+  };
+}
+
+/** The same again and again is told once. */
+function teller(): (error: Error) => void {
+  let last: string | undefined;
+  return ({ message }) => {
+    if (message !== last) warn(plain(`the queue: ${message}`));
+    last = message;
   };
 }
 

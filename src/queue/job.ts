@@ -83,8 +83,8 @@ export class QueueJob<T = readonly Value[]> implements PromiseLike<T>, AsyncIter
   }
 
   /**
-   * Brings it to rest: resolves once its state is in the store, and no runner has it. Rejects with UsageError where it has ended, and
-   * with StoreError.
+   * Brings it to rest: resolves once its state is in the store, and no runner has it. One that has it and does not answer for 30 s has
+   * lost it: the job rests as it was last saved. Rejects with UsageError where it has ended, and with StoreError.
    */
   async suspend(): Promise<void> {
     await this.submitted;

@@ -7,6 +7,7 @@ import { checkSubmit } from '../pool/told/options.ts';
 import { UsageError } from '../spec/errors.ts';
 import {
   aFlag,
+  aFunction,
   aNumber,
   anInteger,
   anObject,
@@ -70,6 +71,8 @@ export interface RunnerOptions extends PlaceOptions, Omit<PoolOptions, 'store' |
   readonly share?: boolean | undefined;
   /** How often runners may have died with a job before it is given up; 20 unless told. */
   readonly deaths?: number | undefined;
+  /** Told what goes wrong with the queue's server meanwhile; all of it is tried again. What it throws is left to the process. */
+  readonly onError?: ((error: Error) => void) | undefined;
   /** BullMQ's: all runners of the queue together take at most `max` jobs in `duration` ms. */
   readonly limiter?: RateLimit | undefined;
 }
@@ -95,6 +98,7 @@ const runnerChecks: Checks<Omit<RunnerOptions, keyof PoolOptions> & PlaceOptions
   share: aFlag,
   deaths: anInteger(0, 1_000_000),
   limiter: anObject,
+  onError: aFunction,
 };
 
 export const placeOf = ({ url, name = 'wasbox', prefix }: PlaceOptions): Place => ({ url, name, prefix });
@@ -113,6 +117,7 @@ export interface RunnerSpec {
   readonly share: boolean;
   readonly deaths: number;
   readonly limiter: RateLimit | undefined;
+  readonly onError: (error: Error) => void;
   /** What is its pool's; that checks it. */
   readonly pool: PoolOptions;
 }
@@ -124,9 +129,9 @@ export function runnerSpec(options: RunnerOptions): RunnerSpec {
   optionsOf(runnerChecks as Checks<typeof own>, 'url', 'store')(own, theOptions);
   const pool = Object.fromEntries(Object.entries(options).filter(([name]) => !Object.hasOwn(runnerChecks, name)));
   const { threads = availableParallelism(), store, lease = 10_000, giveBackAfter = 5000 } = options;
-  const { jobs = 2 * threads + 6, share = true, deaths = 20, limiter } = options;
+  const { jobs = 2 * threads + 6, share = true, deaths = 20, limiter, onError = () => {} } = options;
   return {
-    ...{ place: placeOf(options), store, threads, jobs, lease, giveBackAfter, share, deaths, limiter },
+    ...{ place: placeOf(options), store, threads, jobs, lease, giveBackAfter, share, deaths, limiter, onError },
     pool: { ...pool, threads, store },
   };
 }

@@ -48,6 +48,8 @@ export interface ListedJob {
   readonly damage?: string | undefined;
 }
 
+/** So long, in ms, whoever has a job may take to let it come to rest; then it rests as it was last saved. */
+const patience = 30_000;
 /** So often a job is looked at that is to come to rest. */
 const lookMs = 50;
 
@@ -201,9 +203,11 @@ export class Queue {
     // Nobody need find a job that rests; whoever has it is told, and the wish is there in any case.
     if (found.entry.owner === undefined) await this.bull.remove(ticket as string).catch(() => {});
     await this.tell({ what: 'look', key });
-    while (found.entry.owner !== undefined || (await this.isActive(ticket))) {
+    for (const begun = performance.now(); found.entry.owner !== undefined || (await this.isActive(ticket)); ) {
       await sleep(lookMs);
-      found = live(key, await this.deliveries.find(key));
+      const isLate = performance.now() - begun > patience;
+      found = live(key, await (isLate ? this.deliveries.seizeToRest(key) : this.deliveries.find(key)));
+      if (isLate) return;
       if (found.entry.wish === undefined) throw new UsageError(`the job ${quoted(key)} was resumed meanwhile`);
     }
   }
@@ -227,8 +231,8 @@ export class Queue {
 
   private async again(key: string, { entry }: Found): Promise<void> {
     await this.line(key, entry);
-    const watched = this.watch.of(key);
-    this.watch.follow(watched, entry.ticket);
+    const watched = this.watch.known(key);
+    if (watched !== undefined) this.watch.follow(watched, entry.ticket);
   }
 
   /** As `job.cancel`. */
@@ -237,8 +241,8 @@ export class Queue {
     const { entry } = live(key, await this.deliveries.remove(key));
     await this.tell({ what: 'look', key });
     await this.bull.remove(entry.ticket as string).catch(() => {});
-    const watched = this.watch.of(key);
-    await this.watch.look(watched);
+    const watched = this.watch.known(key);
+    if (watched !== undefined) await this.watch.look(watched);
   }
 
   /**

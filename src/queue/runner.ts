@@ -67,7 +67,7 @@ export class Runner {
     const { place, jobs, lease, deaths, limiter } = this.spec;
     this.pool = new Pool(this.spec.pool);
     this.deliveries = new Deliveries(this.pool.kept.ledger);
-    this.engine = new Engine(place, (error) => this.troubled(error));
+    this.engine = new Engine(place, this.spec.onError);
     this.bull = this.engine.queue();
     this.events = this.engine.runnersEvents();
     this.producer = this.engine.runnersProducer();
@@ -85,8 +85,6 @@ export class Runner {
     hear(this.events, (message) => this.hear(message));
     this.idleSoon();
   }
-
-  private troubled(_error: Error): void {}
 
   /** Binds an object to the import module `name` of all jobs that are taken from now on. */
   expose(name: string, service: Service): void {

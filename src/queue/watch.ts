@@ -49,6 +49,11 @@ export class Watch {
 
   constructor(private readonly side: WatchSide) {}
 
+  /** The one of that key, where somebody here waits for it. */
+  known(key: string): Watched | undefined {
+    return this.byKey.get(key);
+  }
+
   /** The one of that key that has not ended, or a new one. */
   of(key: string): Watched {
     const known = this.byKey.get(key);

@@ -255,3 +255,13 @@ test('a module is sent again where the store has collected it', async (t) => {
   const { entry } = await deliveries.put('b', { digest: 'd', make }, { ticket: 'b' });
   t.deepEqual(await ledger.bytes(entry.modules[0] as string), module);
 });
+
+test('a job that is brought to rest by force is not its owner’s any more', async (t) => {
+  const { a, submitter } = await submitted();
+  const { held } = await a.take();
+  await a.ledger.save(held, state(1), about);
+  await submitter.deliveries.rest('k');
+  t.like((await submitter.deliveries.seizeToRest('k'))?.entry, { owner: undefined, wish: 'rest', saves: 1 });
+  await t.throwsAsync(a.ledger.save(held, state(2), about), { instanceOf: LostError });
+  t.is((await a.take()).kind, 'resting');
+});

@@ -105,6 +105,15 @@ export class Deliveries {
     return this.update(key, (entry) => (entry.wish === 'rest' ? entry : { ...entry, wish: 'rest' }));
   }
 
+  /** It rests as it was last saved: whoever has it has lost it. */
+  seizeToRest(key: string): Promise<Found | undefined> {
+    return this.update(key, (entry) =>
+      entry.owner === undefined && entry.wish === 'rest'
+        ? entry
+        : { ...entry, wish: 'rest', owner: undefined, fence: entry.fence + 1 },
+    );
+  }
+
   /** A job that rests may go on, by a new `ticket`; any other goes on as it does. */
   resume(key: string, ticket: string): Promise<Found | undefined> {
     return this.update(key, (entry) => {
