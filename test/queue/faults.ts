@@ -27,6 +27,10 @@ export interface Campaign {
   readonly lease: number;
   /** At most so many. */
   readonly faults: number;
+  /** So many jobs are under way until there have been all faults, rather than in all. */
+  readonly isSteady?: boolean;
+  /** How long a service takes at the most, in ms. */
+  readonly askMs?: number;
   readonly random: (below: number) => number;
   readonly tell?: ((line: string) => void) | undefined;
 }
@@ -52,10 +56,15 @@ class Member {
     private readonly closed: Promise<unknown>,
   ) {}
 
-  static async start(name: string, { server, lease }: Campaign, store: string, log: string): Promise<Member> {
+  static async start(
+    name: string,
+    { server, lease, askMs = 20 }: Campaign,
+    store: string,
+    log: string,
+  ): Promise<Member> {
     const network = await Network.to(server.port);
     const url = `redis://127.0.0.1:${network.port}`;
-    const args = [program, url, store.startsWith('redis') ? url : store, log, name, '1', String(lease)];
+    const args = [program, url, store.startsWith('redis') ? url : store, log, name, '1', String(lease), String(askMs)];
     const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     const member = new Member(name, child, network, once(child, 'close'));
     await Promise.race([once(child.stdout as NonNullable<typeof child.stdout>, 'data'), member.closed]);
@@ -87,7 +96,8 @@ export async function campaign(all: Campaign): Promise<Told> {
   const recoveries = new Map<Fault, number[]>();
   const results = new Map<number, Promise<number>>();
   let done = 0;
-  for (let who = 0; who < jobs; who++) {
+  const submit = (): void => {
+    const who = results.size;
     const job = queue.submit<readonly number[]>({
       module: asking.bytes,
       export: 'run',
@@ -102,9 +112,14 @@ export async function campaign(all: Campaign): Promise<Told> {
       () => done++,
       () => done++,
     );
-  }
+  };
+  const fill = () => {
+    while (results.size - done < jobs) submit();
+  };
+  fill();
+  const filling = all.isSteady ? setInterval(fill, 50) : undefined;
   const lines = () => readFileSync(log, 'utf8').trim().split('\n').map(lineOf);
-  const isOver = () => done === jobs;
+  const isOver = () => done === results.size;
 
   /** Until all that the named one had was asked for by another one, or has ended. */
   const recovered = async (name: string, from: number): Promise<number> => {
@@ -133,7 +148,7 @@ export async function campaign(all: Campaign): Promise<Told> {
     };
     const took = (ms: number) => {
       recoveries.set(fault, [...(recoveries.get(fault) ?? []), ms]);
-      all.tell?.(`${fault}: ${Math.round(ms)} ms; ${done} of ${jobs} done`);
+      all.tell?.(`${fault}: ${Math.round(ms)} ms; ${done} of ${results.size} done`);
     };
     if (fault === 'server' || fault === 'freeze') {
       const begun = performance.now();
@@ -164,18 +179,21 @@ export async function campaign(all: Campaign): Promise<Told> {
   };
 
   try {
-    for (let i = 0; i < all.faults && !isOver(); i++) {
+    for (let i = 0; i < all.faults && (all.isSteady || !isOver()); i++) {
+      if (all.isSteady) fill();
       const before = done;
       const wait = performance.now() + 500 + random(1500);
       while (!isOver() && (performance.now() < wait || done === before)) await sleep(10);
       if (!isOver()) await fail(faults[i % faults.length] as Fault);
     }
+    clearInterval(filling);
     const values = new Map<number, number>();
     for (const [who, result] of results) values.set(who, await result);
     await Promise.all(members.map((member) => member.end('SIGTERM')));
     await sameForAll(all, opened, values);
     return { ...checked(lines(), values, rounds), recoveries, seconds: (performance.now() - started) / 1000 };
   } finally {
+    clearInterval(filling);
     await Promise.all(members.map((member) => member.end('SIGKILL')));
     await queue.close();
     await opened.close();
@@ -197,7 +215,7 @@ const lastBy = (lines: readonly Line[]): Map<number, string> => new Map(lines.ma
 
 /** Whoever asks later, of another queue, gets the same; and nothing else is there. */
 async function sameForAll(
-  { server, jobs }: Campaign,
+  { server }: Campaign,
   store: Awaited<ReturnType<typeof openStore>>,
   values: Map<number, number>,
 ) {
@@ -209,7 +227,7 @@ async function sameForAll(
       equal(state, 'done');
       count++;
     }
-    equal(count, jobs);
+    equal(count, values.size);
     const { active, waiting, delayed, prioritized, failed } = await other.bull.getJobCounts();
     deepEqual([active, waiting, delayed, prioritized, failed], [0, 0, 0, 0, 0]);
   } finally {

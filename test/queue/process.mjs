@@ -5,13 +5,13 @@ import { appendFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Runner } from '../../dist/src/queue/index.js';
 
-const [, , url, store, log, name, threads, lease] = process.argv;
+const [, , url, store, log, name, threads, lease, askMs] = process.argv;
 let asked = 0;
 const env = {
   async ask(who, _round, { job, id }) {
     const answer = (Number(name) * 1_000_003 + ++asked * 7919) | 0;
     appendFileSync(log, `ask ${name} ${who} ${job} ${id} ${answer}\n`);
-    await sleep(Math.random() * 20);
+    await sleep(Math.random() * Number(askMs));
     return answer;
   },
 };
