@@ -17,6 +17,7 @@ import { latency } from './latency.ts';
 import { many } from './many/section.ts';
 import { moving } from './moving.ts';
 import { prices } from './prices/section.ts';
+import { queues } from './queue/section.ts';
 import { kernelRatios, picture, programRatios } from './ratios/section.ts';
 import { nativeSlices } from './ratios/slices.ts';
 import { slices, snapshots } from './snapshots.ts';
@@ -44,6 +45,7 @@ const parts = {
   sleepers: [sleepers],
   talk: [talking, waiters, cuts],
   batch: [batches, wholeLives],
+  queue: [queues],
   many: [many],
   moving: [moving],
   wasi: [wasiPrograms, wasiSaves],

@@ -27,6 +27,7 @@ const rooms = [
   'index.ts',
   'store',
   'pool',
+  'queue',
   'cli',
 ];
 /** Rooms with rooms in them, in the same order; what stands beside these and is not named may import all of them. */
@@ -56,6 +57,7 @@ const strangers = ['interpret', 'rewrite'];
 /** Rooms that run in Node alone. */
 const nodeRooms = [
   'pool',
+  'queue',
   'cli',
   'store/disk',
   'store/shared',

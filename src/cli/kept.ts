@@ -159,6 +159,7 @@ async function entryIn(ledger: Ledger, path: string, key: string): Promise<Entry
 export async function resumeKept(path: string, key: string, options: Omit<ResumeOptions, 'store'>): Promise<Exit> {
   checkStore(path);
   const entry = await within(path, (ledger) => entryIn(ledger, path, key));
+  if (entry.by === 'queue') throw new UsageError(`${quoted(key)} is a job of a queue: its runners go on with it`);
   return entry.by === 'pool' ? inPool(path, key, entry, options) : inPlace(path, key, { ...options, store: path });
 }
 

@@ -14,6 +14,7 @@ import { flushed, print, warn, watchStreams } from './output.ts';
 import { toJson } from './print.ts';
 import type { ResumeOptions } from './resume.ts';
 import type { RunOptions } from './run.ts';
+import type { WorkOptions } from './work.ts';
 
 const { version } = createRequire(import.meta.url)('wasbox/package.json') as { version: string };
 
@@ -91,6 +92,8 @@ const inspect = async (file: string, options: InspectOptions): Promise<Exit> =>
 
 const runBatch = async (file: string, options: BatchOptions): Promise<Exit> =>
   (await import('./batch.ts')).batch(file, options);
+
+const runWork = async (options: WorkOptions): Promise<Exit> => (await import('./work.ts')).work(options);
 
 const runJs = async (file: string | undefined, options: JsOptions): Promise<Exit> =>
   (await import('./javascript/run.ts')).js(file, options);
@@ -277,6 +280,27 @@ function program(): Command {
     .option('--json', 'write each result as a line of JSON')
     .addHelpText('after', batchHelp)
     .action(exiting(runBatch));
+
+  command('work')
+    .description(
+      'take jobs of a queue up, which `wasbox/queue` has put there, and run them; ended by Ctrl-C or SIGTERM it saves those that it has and gives them back',
+    )
+    .option('--queue <url>', 'where the queue is: redis://, rediss:// or postgres://')
+    .option('--store <folder|url>', 'where its jobs are kept, the same for all who use the queue')
+    .option('--name <name>', 'of the queue (default: wasbox)')
+    .option('--prefix <text>', 'what its keys in Redis begin with (default: bull)')
+    .option('--threads <n>', 'how many threads (default: one a processor)')
+    .option('--jobs <n>', 'how many jobs it has at once, those that wait included (default: 6, and 2 a thread)')
+    .option(
+      '--services <file>',
+      'a JavaScript module that exports `services`: objects by the import modules that they answer for',
+    )
+    .option('--lease <ms>', 'how long it may be silent before its jobs go to others (default: 10000)')
+    .option('--grace <ms>', 'how long it may take to save all at its end (default: 10000)')
+    .option('--no-share', 'keep jobs that other runners would have a thread for')
+    .option(...cacheOption)
+    .option(...noCacheOption)
+    .action(exiting(runWork));
 
   return all;
 }

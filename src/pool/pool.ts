@@ -9,6 +9,7 @@ import type { Store } from '../store/index.ts';
 import type { GroupSnapshot } from '../talk/snapshot.ts';
 import { PoolGroup } from './group/group.ts';
 import { checkPoolGroup, type PoolGroupOptions, type ResumeGroupOptions } from './group/options.ts';
+import type { DurableJobs } from './job/durable-jobs.ts';
 import type { Job } from './job/job.ts';
 import { Life } from './job/life.ts';
 import { type Inputs, mapInputs } from './job/map.ts';
@@ -156,6 +157,11 @@ export class Pool implements ProgramThreads {
   /** Binds an object to the import module `name` of all jobs that are submitted from now on. */
   expose(name: string, service: Service): void {
     this.life.expose(name, service);
+  }
+
+  /** For `wasbox/queue`: jobs in the store. Throws UsageError where there is none. @hidden */
+  get kept(): DurableJobs {
+    return this.life.kept;
   }
 
   /** For programs of `wasbox/javascript`: a place among the jobs. @hidden */

@@ -1,6 +1,7 @@
 // `--store URL`: programs, batches and lists of jobs in a database, whose password nobody is told.
 
-import { RedisServer, withRedis } from '../servers/redis.ts';
+import { RedisServer } from '../servers/redis.ts';
+import { withRedis } from '../servers/tests.ts';
 import { Folder } from './wasbox.ts';
 
 withRedis('a store in a database does on the command line what a folder does', async (t) => {

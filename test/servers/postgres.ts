@@ -6,7 +6,6 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_pr
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import test from 'ava';
 import pg from 'pg';
 import { ended, freePort, installed, newFolder, tied, upWithin } from './ports.ts';
 
@@ -29,9 +28,6 @@ const asUser = (command: string, args: readonly string[]): [string, string[]] =>
 export const hasPostgres =
   postgres !== undefined && initdb !== undefined && spawnSync(...asUser(postgres, ['--version'])).status === 0;
 if (!hasPostgres) console.warn('NO POSTGRESQL: it is not installed, or may not be run. SKIPPED.');
-
-/** A test that needs a PostgreSQL. Serial: servers share the machine. */
-export const withPostgres = hasPostgres ? test.serial : test.serial.skip;
 
 export interface PostgresOptions {
   /** Further settings, as in postgresql.conf. */

@@ -4,15 +4,12 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
-import test from 'ava';
 import { Redis } from 'ioredis';
 import { ended, freePort, installed, newFolder, tied, upWithin } from './ports.ts';
 
 const program = installed('redis-server') ?? installed('valkey-server');
 if (program === undefined) console.warn('NO REDIS: neither redis-server nor valkey-server is installed. SKIPPED.');
 
-/** A test that needs a Redis. Serial: servers share the machine. */
-export const withRedis = program === undefined ? test.serial.skip : test.serial;
 export const hasRedis = program !== undefined;
 
 export interface RedisOptions {

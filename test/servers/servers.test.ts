@@ -1,7 +1,8 @@
 // The servers that other tests start: they come up, keep what they have over a kill, stand still and go on.
 
-import { PostgresServer, withPostgres } from './postgres.ts';
-import { RedisServer, withRedis } from './redis.ts';
+import { PostgresServer } from './postgres.ts';
+import { RedisServer } from './redis.ts';
+import { withPostgres, withRedis } from './tests.ts';
 
 withRedis('a Redis comes up, and has what it kept after a kill', async (t) => {
   const server = await RedisServer.start({ password: 'a b@c' });

@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestFn } from 'ava';
 import { memoryStore, openStore, type Store, type StoreOptions } from '../../src/store/disk/index.ts';
-import { PostgresServer, withPostgres } from '../servers/postgres.ts';
-import { RedisServer, withRedis } from '../servers/redis.ts';
+import { PostgresServer } from '../servers/postgres.ts';
+import { RedisServer } from '../servers/redis.ts';
+import { withPostgres, withRedis } from '../servers/tests.ts';
 
 export interface StoreKind {
   readonly name: string;

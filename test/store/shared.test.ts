@@ -8,8 +8,9 @@ import { inspect, promisify } from 'node:util';
 import test, { type ExecutionContext, type TestFn } from 'ava';
 import { blobName, type NewBlob, openStore, type Store, type StoreOptions } from '../../src/store/disk/index.ts';
 import { type Fate, Network } from '../servers/network.ts';
-import { PostgresServer, withPostgres } from '../servers/postgres.ts';
-import { RedisServer, withRedis } from '../servers/redis.ts';
+import { PostgresServer } from '../servers/postgres.ts';
+import { RedisServer } from '../servers/redis.ts';
+import { withPostgres, withRedis } from '../servers/tests.ts';
 import { killed, numbers, raced } from './faults.ts';
 import { endServers, kinds, postgres, redis } from './kinds.ts';
 

@@ -25,8 +25,8 @@ export type EntryState = 'live' | 'done' | 'failed';
 /** A job as it is kept. */
 export interface Entry {
   readonly state: EntryState;
-  /** Who goes on with it: a pool, or `wasbox run`, whose program has the standard streams. */
-  readonly by: 'pool' | 'run';
+  /** Who goes on with it: a pool; `wasbox run`, whose program has the standard streams; or the runners of a queue. */
+  readonly by: 'pool' | 'run' | 'queue';
   /** What it is, in a few words for people. */
   readonly title: string;
   /** What services know it by. */
@@ -53,6 +53,13 @@ export interface Entry {
   readonly changedAt: number;
   /** The call of a service that it waited for when it was last saved. */
   readonly calling: number | undefined;
+  /** Of a job of a queue: the only one there that may go on with it. */
+  readonly ticket?: string | undefined;
+  /** Of a job of a queue: it is to come to rest; nobody's by then, it has. */
+  readonly wish?: 'rest' | undefined;
+  /** Of a job of a queue, what it was put there with: its priority, as that has it, and when it may begin, in ms since 1970. */
+  readonly priority?: number | undefined;
+  readonly runAt?: number | undefined;
 }
 
 const prefix = 'job/';
@@ -74,7 +81,7 @@ const aDate = aNumber(0, 8.64e15);
 const aCounter = (least: number) => anInteger(least, 2 ** 52);
 const checks: Checks<Entry> = {
   state: oneOf('live', 'done', 'failed'),
-  by: oneOf('pool', 'run'),
+  by: oneOf('pool', 'run', 'queue'),
   title: aText,
   identity: aText,
   digest: aText,
@@ -90,6 +97,10 @@ const checks: Checks<Entry> = {
   submittedAt: aDate,
   changedAt: aDate,
   calling: maybe(anInteger(0)),
+  ticket: maybe(anOwner),
+  wish: maybe(oneOf('rest')),
+  priority: maybe(anInteger(0, 2 ** 21 - 1)),
+  runAt: maybe(aDate),
 };
 const isEntry = optionsOf<Entry>(
   checks,
@@ -98,11 +109,12 @@ const isEntry = optionsOf<Entry>(
 );
 
 /** What goes together. Throws UsageError. */
-function isWhole({ state, by, spec, modules, result }: Entry): void {
+function isWhole({ state, by, spec, modules, result, ticket }: Entry): void {
   if (state === 'live' && result !== undefined) throw new UsageError('it has no result yet, and one');
   if (state !== 'live' && result === undefined) throw new UsageError('it has ended without a result');
-  if (state === 'live' && by === 'pool' && (spec === undefined || modules.length === 0))
+  if (state === 'live' && by !== 'run' && (spec === undefined || modules.length === 0))
     throw new UsageError('it was submitted without a spec or a module');
+  if ((by === 'queue') !== (ticket !== undefined)) throw new UsageError('only a job of a queue has a ticket, and each');
 }
 
 /**

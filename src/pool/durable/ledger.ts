@@ -1,6 +1,6 @@
 // Jobs in a store: taking one up, saving it, its result. One head for each job, which changes only by its owner's hand: every
 // change names the version that it follows, so that an owner that was taken for dead finds its next change refused, whatever
-// clocks say. All that a change needs is one commit with it.
+// clocks say. All that a change needs is one commit with it. Whose a job of a queue is, deliveries.ts decides.
 
 import { joinSeries } from '../../snapshot/container/whole.ts';
 import { hide, UsageError } from '../../spec/errors.ts';
@@ -8,7 +8,7 @@ import { isA, quoted } from '../../spec/told.ts';
 import { openStore } from '../../store/disk/index.ts';
 import { blobName, type Head, type NewBlob, type Store, StoreError } from '../../store/index.ts';
 import { LostError } from '../told/ends.ts';
-import { joined, joinedParts, seriesOf, split } from './blobs.ts';
+import { joined, joinedParts, type Split, seriesOf, split } from './blobs.ts';
 import { type Entry, entryOf, headOf, jobsPrefix, keyOf, type Outcome, outcomeOf, stateOf } from './entry.ts';
 import { Owners, type Seen, type Whereabouts } from './owners.ts';
 
@@ -16,6 +16,10 @@ import { Owners, type Seen, type Whereabouts } from './owners.ts';
 export class Held {
   /** Changes are made one after the other. */
   turn: Promise<unknown> = Promise.resolve();
+  /** That it is ours, where the store does not say so yet: told with the first change. */
+  claim: Pick<Entry, 'owner' | 'fence'> | undefined;
+  /** Called once somebody has asked a job of a queue to come to rest. */
+  wished: (() => void) | undefined;
   constructor(
     readonly key: string,
     public entry: Entry,
@@ -52,6 +56,25 @@ export type Claim =
   /** There is no such job, and nothing to make one of. */
   | { readonly kind: 'absent' };
 
+/** What comes of a delivery of a queue. */
+export type Delivered =
+  | Exclude<Claim, Elsewhere>
+  /** It goes on by another ticket. */
+  | { readonly kind: 'stale' }
+  /** Another delivery of this ticket goes on with it. */
+  | { readonly kind: 'late' }
+  /** It was asked to come to rest, and has. */
+  | { readonly kind: 'resting' };
+
+/** A job as it is in the store, and the version that a change of it follows. */
+export interface Found {
+  readonly entry: Entry;
+  readonly version: number;
+}
+
+/** What an entry tells of a job's place in a queue. */
+export type Line = Pick<Entry, 'ticket' | 'priority' | 'runAt'>;
+
 /** A new job for the store. */
 export interface Fresh {
   readonly by: Entry['by'];
@@ -78,8 +101,8 @@ export interface Listed {
   readonly entry: Entry | StoreError;
 }
 
-/** What is told of a job each time it is saved. */
-export type About = Pick<Entry, 'paid' | 'spent' | 'calling'>;
+/** What is told of a job each time it is saved; with an `owner` of undefined anybody may go on with it from then on. */
+export type About = Pick<Entry, 'paid' | 'spent' | 'calling'> & { readonly owner?: undefined };
 
 export class Ledger {
   private readonly opened: () => Promise<Store>;
@@ -99,6 +122,11 @@ export class Ledger {
     this.owners = new Owners(this.opened, lease);
   }
 
+  /** What we are called as an owner. */
+  get owner(): string {
+    return this.owners.id;
+  }
+
   get store(): Promise<Store> {
     return this.opened();
   }
@@ -115,6 +143,8 @@ export class Ledger {
       const entry = head === undefined ? undefined : entryOf(head);
       if (entry !== undefined && wanted !== undefined && wanted.digest !== entry.digest) throw new OtherJobError(key);
       if (entry !== undefined && entry.state !== 'live') return { kind: 'ended', entry };
+      if (entry?.by === 'queue')
+        throw new UsageError(`the job ${quoted(key)} is one of a queue, whose runners go on with it`);
       const by = entry && (await this.holder(entry));
       if (by !== undefined) return { kind: 'elsewhere', by };
       try {
@@ -131,17 +161,10 @@ export class Ledger {
   }
 
   private async create(key: string, { spec, modules, ...about }: Fresh): Promise<Held> {
-    const now = Date.now();
-    const [written, ...code] = [spec, ...modules].map(split);
-    const entry: Entry = {
-      ...about,
-      ...{ state: 'live', fence: 1, owner: this.owners.id, saves: 0, paid: 0, spent: 0, calling: undefined },
-      ...{ submittedAt: now, changedAt: now, checkpoint: undefined, result: undefined },
-      spec: written?.root,
-      modules: code.map(({ root }) => root),
-    };
-    const held = new Held(key, entry, 0);
-    await this.change(held, {}, [...(written?.blobs ?? []), ...code.flatMap(({ blobs }) => blobs)]);
+    const [written, ...code] = [spec, ...modules].map(split) as [Split, ...Split[]];
+    const roots = code.map(({ root }) => root);
+    const held = new Held(key, { ...newEntry(about, written.root, roots), owner: this.owners.id }, 0);
+    await this.change(held, {}, [...written.blobs, ...code.flatMap(({ blobs }) => blobs)]);
     held.bytes = spec.length;
     return held;
   }
@@ -188,21 +211,46 @@ export class Ledger {
     this.left(held);
   }
 
-  /** Rejects with LostError where the job is somebody else's by now, else with StoreError. */
-  private change(held: Held, more: Partial<Entry> | undefined, blobs: readonly NewBlob[] = []): Promise<void> {
+  /** Undefined removes it. Rejects with LostError where the job is somebody else's by now, else with StoreError. */
+  change(held: Held, more: Partial<Entry> | undefined, blobs: readonly NewBlob[] = []): Promise<void> {
     const done = held.turn.then(async () => {
-      const entry: Entry | undefined = more && { ...held.entry, ...more, changedAt: Date.now() };
-      const heads = [{ name: headOf(held.key), expected: held.version, state: entry && stateOf(entry) }];
-      try {
-        held.version = await (await this.store).commit({ blobs, heads });
-      } catch (cause) {
-        if (isA(cause, StoreError) && cause.reason === 'conflict') throw new LostError(held.key, { cause });
-        throw cause;
-      }
-      if (entry !== undefined) held.entry = entry;
+      while (!(await this.commit(held, more, blobs)));
     });
     held.turn = done.catch(() => {});
     return this.track(done);
+  }
+
+  /** False where it has to be done again, since somebody has wished something meanwhile. */
+  private async commit(held: Held, more: Partial<Entry> | undefined, blobs: readonly NewBlob[]): Promise<boolean> {
+    const entry: Entry | undefined = more && { ...held.entry, ...held.claim, ...more, changedAt: Date.now() };
+    const heads = [{ name: headOf(held.key), expected: held.version, state: entry && stateOf(entry) }];
+    try {
+      held.version = await (await this.store).commit({ blobs, heads });
+    } catch (cause) {
+      if (!isA(cause, StoreError) || cause.reason !== 'conflict') throw cause;
+      if (held.entry.by === 'queue' && (await this.follow(held))) return false;
+      throw new LostError(held.key, { cause });
+    }
+    held.claim = undefined;
+    if (entry !== undefined) held.entry = entry;
+    return true;
+  }
+
+  /**
+   * Takes in what others may change of a job of a queue that is ours, which is its `wish`. False where it is not ours any more: not
+   * of our owner and number. Also where a commit of ours came through whose answer did not.
+   */
+  private async follow(held: Held): Promise<boolean> {
+    const { entry, version } = await this.look(held.key);
+    if (entry === undefined || isA(entry, StoreError) || entry.ticket !== held.entry.ticket) return false;
+    const is = (owned: Pick<Entry, 'owner' | 'fence'> | undefined) =>
+      owned !== undefined && entry.owner === owned.owner && entry.fence === owned.fence;
+    if (is(held.claim)) held.claim = undefined;
+    else if (!is(held.entry)) return false;
+    held.entry = entry;
+    held.version = version;
+    if (entry.wish !== undefined) held.wished?.();
+    return true;
   }
 
   // ---- what is kept
@@ -233,9 +281,7 @@ export class Ledger {
   }
 
   /** It, and the version that a change of it follows. */
-  private async look(
-    key: string,
-  ): Promise<{ readonly entry: Entry | StoreError | undefined; readonly version: number }> {
+  async look(key: string): Promise<{ readonly entry: Entry | StoreError | undefined; readonly version: number }> {
     const store = await this.store;
     try {
       const head = await store.head(headOf(key));
@@ -337,6 +383,20 @@ export class Ledger {
     await this.owners.leave();
     if (this.isOurs) await this.store.then((store) => store.close()).catch(() => {});
   }
+}
+
+/** A job that nobody has yet, and that has not begun. */
+export function newEntry(
+  about: Omit<Fresh, 'spec' | 'modules'> & Line,
+  spec: string,
+  modules: readonly string[],
+): Entry {
+  const now = Date.now();
+  return {
+    ...about,
+    ...{ state: 'live', fence: 1, owner: undefined, saves: 0, paid: 0, spent: 0, calling: undefined },
+    ...{ submittedAt: now, changedAt: now, checkpoint: undefined, result: undefined, spec, modules },
+  };
 }
 
 function entryOrError(head: Head): Entry | StoreError {

@@ -20,12 +20,14 @@ import type { Job } from './job.ts';
 import { Kept } from './kept.ts';
 import { inStore } from './place.ts';
 import type { Run } from './run.ts';
-import { digestOf, type Origin, readSpec, titleOf, writeSpec } from './spec.ts';
+import { digestOf, type Origin, type ReadSpec, readSpec, titleOf, writeSpec } from './spec.ts';
 
 /** What a pool does for these jobs. */
 export interface PoolSide {
   /** Makes a job that was found in the store. */
   recovered(spec: JobSpec, origin: Origin): Job<unknown>;
+  /** The same of one that is in our hands. */
+  taken(spec: JobSpec, origin: Origin, held: Held): Taken;
   /** A job of that key which has ended with that error. */
   refused(key: string, error: Error): Job<unknown>;
   /** The job may run. */
@@ -37,6 +39,18 @@ export interface PoolSide {
   /** Its result is known. */
   finish(run: Run, status: 'done' | 'failed'): void;
   hasService(name: string): boolean;
+}
+
+/** A job that was taken up for a queue. */
+export interface Taken {
+  readonly job: Job<unknown>;
+  /** It is somebody else's: it ends here, and nothing more is written of it. */
+  abandon(): void;
+  /**
+   * It ends here, and is anybody's, at once where it waits and is in the store as it is, else once it was suspended. Rejects with
+   * what `job.suspend` does.
+   */
+  giveBack(): Promise<void>;
 }
 
 /** How a pool keeps jobs. */
@@ -83,6 +97,16 @@ export class DurableJobs {
         `the key ${quoted(spec.key as string)} is that of another job: of another module, call or input`,
       );
     return known?.job;
+  }
+
+  /** Has a job run that is ours. */
+  attachHeld(run: Run, job: Job<unknown>, origin: Origin, held: Held): void {
+    const kept = new Kept(held.key, run.spec.saveEvery, origin);
+    run.kept = kept;
+    kept.held = held;
+    this.jobs.set(kept.key, { job, digest: undefined });
+    this.goBack(run, kept, held);
+    this.pool.line(run);
   }
 
   /** Finds the job in the store, or makes it there unless it is `known`; it runs once it is ours. */
@@ -155,6 +179,7 @@ export class DurableJobs {
     for await (const { key, entry } of this.ledger.entries(keys)) {
       const known = this.jobs.get(key)?.job;
       if (known === undefined && !isA(entry, StoreError) && entry.state !== 'live') continue;
+      if (keys === undefined && !isA(entry, StoreError) && entry.by === 'queue') continue;
       const put = (job: Job<unknown>) => void found.set(key, job);
       if (known === undefined) some.push(this.recovered(key, entry, put));
       else put(known);
@@ -170,18 +195,34 @@ export class DurableJobs {
   private async recovered(key: string, entry: Entry | StoreError, put: (job: Job<unknown>) => void): Promise<void> {
     try {
       if (isA(entry, StoreError)) throw entry;
-      if (entry.by !== 'pool')
-        throw new UsageError(`the job ${quoted(key)} is one of \`wasbox run\`: \`wasbox jobs resume\` goes on with it`);
-      const carriers = await Promise.all(entry.modules.map((root) => this.module(root)));
-      const { spec, services, origin } = readSpec(await this.ledger.bytes(entry.spec as string), key, carriers);
-      const lacking = services.filter((name) => !this.pool.hasService(name));
-      if (lacking.length > 0)
-        throw new UsageError(
-          `the job ${quoted(key)} needs services that the pool does not have: ${lacking.map(quoted).join(', ')}`,
-        );
+      if (entry.by !== 'pool') throw new UsageError(`the job ${quoted(key)} is ${ofOthers[entry.by]}`);
+      const { spec, origin } = await this.submitted(key, entry);
       put(this.pool.recovered(spec, origin));
     } catch (error) {
       put(this.pool.refused(key, isA(error, WasboxError) ? error : unreadable(key, error)));
+    }
+  }
+
+  /** What a job was submitted with. Rejects with StoreError, and with UsageError where the pool lacks what it needs. */
+  private async submitted(key: string, entry: Entry): Promise<ReadSpec> {
+    const carriers = await Promise.all(entry.modules.map((root) => this.module(root)));
+    const read = readSpec(await this.ledger.bytes(entry.spec as string), key, carriers);
+    const lacking = read.services.filter((name) => !this.pool.hasService(name));
+    if (lacking.length === 0) return read;
+    throw new UsageError(
+      `the job ${quoted(key)} needs services that the pool does not have: ${lacking.map(quoted).join(', ')}`,
+    );
+  }
+
+  /** Goes on with a job that was taken. Rejects with StoreError, UsageError: then nothing has begun. */
+  async goOnWith(held: Held): Promise<Taken> {
+    const { key } = held;
+    await this.ending.get(key);
+    try {
+      const { spec, origin } = await this.submitted(key, held.entry);
+      return this.pool.taken(spec, origin, held);
+    } catch (error) {
+      throw isA(error, WasboxError) ? error : unreadable(key, error);
     }
   }
 
@@ -226,12 +267,14 @@ export class DurableJobs {
     paid: number,
     calling: number | undefined,
     checkpoint?: Checkpoint,
+    leaving: object = {},
   ): Promise<void> {
     const kept = run.kept as Kept;
     const { wanted } = kept;
     kept.wanted = undefined;
     try {
-      await this.ledger.save(kept.held as Held, state, { paid, spent: run.age, calling }, checkpoint?.isChange);
+      const about = { paid, spent: run.age, calling, ...leaving };
+      await this.ledger.save(kept.held as Held, state, about, checkpoint?.isChange);
     } catch (error) {
       wanted?.reject(error);
       throw error;
@@ -249,11 +292,13 @@ export class DurableJobs {
   suspended(run: Run, snapshot: JobSnapshot): Promise<void> {
     const kept = run.kept as Kept;
     const { call, place } = run;
-    const leave = async () => {
-      await this.save(run, snapshot.encode(), place.paid, call);
-      await this.ledger.release(kept.held as Held);
-    };
-    return this.last(kept, leave());
+    const saved = this.save(run, snapshot.encode(), place.paid, call, undefined, { owner: undefined });
+    return this.last(kept, saved);
+  }
+
+  /** It is in the store as it is: anybody may go on with it. */
+  release(kept: Kept): Promise<void> {
+    return this.last(kept, this.ledger.release(kept.held as Held));
   }
 
   /** Its result is an error; undefined for one that is no result: the job stays as it was saved. */
@@ -320,6 +365,11 @@ export class DurableJobs {
     return this.ledger.close();
   }
 }
+
+const ofOthers = {
+  run: 'one of `wasbox run`: `wasbox jobs resume` goes on with it',
+  queue: 'one of a queue, whose runners go on with it',
+};
 
 /** Mistakes of whoever runs the job, and of ours: put right, the job can go on. */
 const noResults: readonly (string | undefined)[] = ['usage', 'crash', 'store', 'lost', 'suspended', 'cancelled'];

@@ -6,6 +6,7 @@ import { Module } from '../../runtime/module.ts';
 import { CrashError, UsageError, type WasboxError } from '../../spec/errors.ts';
 import { mostMs } from '../../spec/options.ts';
 import { isA } from '../../spec/told.ts';
+import type { Held } from '../durable/ledger.ts';
 import { deferred } from '../line/deferred.ts';
 import { Roster } from '../line/roster.ts';
 import { Scheduler } from '../line/scheduler.ts';
@@ -25,7 +26,7 @@ import { Admission } from './admission.ts';
 import { answerOf, type HostCall } from './asking.ts';
 import { Batches } from './batches.ts';
 import { Bindings } from './bindings.ts';
-import { DurableJobs, type PoolSide } from './durable-jobs.ts';
+import { DurableJobs, type PoolSide, type Taken } from './durable-jobs.ts';
 import { Grace } from './grace.ts';
 import { Job } from './job.ts';
 import { type Origin, resumed } from './origin.ts';
@@ -222,19 +223,47 @@ export class Life {
     if (this.closed !== undefined) throw this.closed;
     const running = spec.key === undefined ? undefined : this.kept.running(spec, origin);
     if (running !== undefined) return running as Job<T>;
+    const { run, job } = this.made<T>(spec, origin, !known);
+    if (spec.key === undefined) this.line(run);
+    else this.durable?.attach(run, job as Job<unknown>, origin, known);
+    return job;
+  }
+
+  /** Those that are brought back, or taken up for a queue, were let in before. */
+  private made<T>(spec: JobSpec, origin: Origin['place'], isNew = false): { readonly run: Run; readonly job: Job<T> } {
     const services = this.services.with(spec.services);
     for (const module of spec.modules) if (module instanceof Module) checkServices(module.importList, services);
-    // Those that are brought back were let in before.
-    if (!known) this.admission.check(spec.tenant, 1);
+    if (isNew) this.admission.check(spec.tenant, 1);
     this.admission.count(spec.tenant, 1);
     const run = new Run(this.jobs++, spec, services, origin);
     this.batches.pace(run);
     this.runs.add(run);
     this.news.submitted(run);
-    const job = new Job<T>(run, this.control);
-    if (spec.key === undefined) this.line(run);
-    else this.durable?.attach(run, job as Job<unknown>, origin, known);
-    return job;
+    return { run, job: new Job<T>(run, this.control) };
+  }
+
+  /** A job that was taken up for a queue. Throws UsageError, LinkError. */
+  private taken(spec: JobSpec, origin: Origin['place'], held: Held): Taken {
+    if (this.closed !== undefined) throw this.closed;
+    const { run, job } = this.made<unknown>(spec, origin);
+    this.kept.attachHeld(run, job, origin, held);
+    return { job, abandon: () => this.abandon(run, held), giveBack: () => this.giveBack(run, job) };
+  }
+
+  private abandon(run: Run, { key }: Held): void {
+    if (run.status === 'running') this.grace.dismiss(run);
+    this.drop(run, new LostError(key));
+  }
+
+  private async giveBack(run: Run, job: Job<unknown>): Promise<void> {
+    const { kept } = run;
+    const isThere = run.status === 'waiting' && run.isInStore && !run.keeping && !run.isToBeSaved;
+    if (kept === undefined || !isThere || run.answer !== undefined) {
+      await job.suspend();
+      return;
+    }
+    this.drop(run, new CancelledError('the job was given back'));
+    await this.kept.release(kept);
   }
 
   /** The job may run. */
@@ -250,6 +279,7 @@ export class Life {
   private get side(): PoolSide {
     return {
       recovered: (spec, place) => this.begin({ spec, place }, true),
+      taken: (spec, place, held) => this.taken(spec, place, held),
       refused: (key, error) => {
         const run = new Run(this.jobs++, jobSpec({ key }, []), new Map(), nowhere);
         run.output.reject(error);

@@ -160,7 +160,8 @@ export class Run implements Ticket, Placed, Waiter<Run>, Followed {
     this.answer = place.answer;
     this.known = identity;
     this.bornAt = clock() - age;
-    this.fuel = firstFuel;
+    // One that begins anew has what those of others came to.
+    if (place.vm.kind !== 'new') this.fuel = firstFuel;
   }
 
   /** What it holds while it waits. */

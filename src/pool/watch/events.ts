@@ -27,8 +27,16 @@ export type JobHappening =
   | { readonly type: 'queued' }
   /** A slice of it was sent to a thread. */
   | { readonly type: 'running'; readonly thread: number }
-  /** It waits: for an answer of a service, for its guest's own time, or for the store. `asleep`: it has given up its VM. */
-  | { readonly type: 'waiting'; readonly for: 'service' | 'time' | 'store'; readonly asleep: boolean }
+  /**
+   * It waits: for an answer of a service, for its guest's own time, or for the store. `asleep`: it has given up its VM. `until`: when
+   * its time is over, in ms since 1970.
+   */
+  | {
+      readonly type: 'waiting';
+      readonly for: 'service' | 'time' | 'store';
+      readonly asleep: boolean;
+      readonly until?: number | undefined;
+    }
   /** Its VM goes from one thread to another one. */
   | { readonly type: 'moved'; readonly from: number; readonly to: number }
   /** A slice has ended: what it cost, times in ms, and the job so far. */
@@ -77,8 +85,9 @@ export function endOf(status: RunStatus, error: unknown): JobEnd {
 
 /** Where a job is that has not ended. */
 export function stateOf(job: Watched): JobHappening {
-  const { status, keeping, call, isAsleep } = job;
+  const { status, keeping, call, isAsleep: asleep, wakesAt: until } = job;
   if (status === 'running') return { type: 'running', thread: job.lastThread as ThreadId };
   if (status === 'queued') return { type: 'queued' };
-  return { type: 'waiting', for: keeping ? 'store' : call === undefined ? 'time' : 'service', asleep: isAsleep };
+  if (keeping || call !== undefined) return { type: 'waiting', for: keeping ? 'store' : 'service', asleep };
+  return { type: 'waiting', for: 'time', asleep, until };
 }

@@ -26,6 +26,7 @@ export interface Watched {
   readonly keeping: boolean;
   readonly call: number | undefined;
   readonly isAsleep: boolean;
+  readonly wakesAt: number | undefined;
   readonly lastThread: ThreadId | undefined;
   readonly place: { readonly vm: { readonly kind: string } };
   marks: Marks | undefined;

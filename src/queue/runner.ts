@@ -1,0 +1,285 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+// A process that takes jobs from a queue and runs them on a pool of its own.
+
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DelayedError, type QueueEvents, type QueueEventsProducer, UnrecoverableError, type Worker } from 'bullmq';
+import { Deliveries } from '../pool/durable/deliveries.ts';
+import { Pool } from '../pool/pool.ts';
+import type { Service } from '../pool/told/services.ts';
+import { anInteger, mostMs } from '../spec/options.ts';
+import { messageOf } from '../spec/told.ts';
+import { type Delivery, type RunnerSide, Work } from './delivery.ts';
+import { type Bull, type Came, Engine, isWithin, letGo } from './engine.ts';
+import { type RunnerOptions, type RunnerSpec, runnerSpec } from './options.ts';
+import { hear, type RunnerMessage, tell } from './runners.ts';
+import { keyIn, type Told } from './ticket.ts';
+
+/** What a runner does at the moment, and has done. */
+export interface RunnerStats {
+  /** Jobs that it has, those that wait included. */
+  readonly jobs: number;
+  /** Deliveries so far. */
+  readonly taken: number;
+  /** Of those: jobs that have ended here, that were given back or to other runners, and that others took over. */
+  readonly ended: number;
+  readonly given: number;
+  readonly shared: number;
+  readonly lost: number;
+}
+
+/** Of BullMQ's list of ended jobs: results are in the store. */
+const keptInQueue = 1000;
+/** After so many ms a job comes again that was delivered to the same runner twice. */
+const againIn = 200;
+/** How often a runner that has nothing to do says so, in ms: from, and up to, doubling while nothing comes. */
+const idleEvery = { least: 300, most: 10_000 } as const;
+/** Runners answer one by one: in so many ms at the most. */
+const shareWithin = 100;
+/** So long a runner leaves the jobs to others that it has given away. */
+const shareFor = 1000;
+
+/** Takes jobs of a queue up, as many as it may have at once, until it is closed. */
+export class Runner {
+  /** What others know it by. */
+  readonly id = `${hostname()}.${process.pid}.${randomUUID().slice(0, 8)}`;
+  private readonly spec: RunnerSpec;
+  private readonly pool: Pool;
+  private readonly engine: Engine;
+  private readonly deliveries: Deliveries;
+  private readonly worker: Worker<Told, Came, string>;
+  private readonly bull: Bull;
+  private readonly events: QueueEvents;
+  private readonly producer: QueueEventsProducer;
+  private readonly works = new Map<string, Work>();
+  private readonly counts = { taken: 0, ended: 0, given: 0, shared: 0, lost: 0 };
+  private isDraining = false;
+  private closing: Promise<void> | undefined;
+  private idleIn: number = idleEvery.least;
+  private idleTimer: NodeJS.Timeout | undefined;
+  private sharing = false;
+  private isDrained = false;
+
+  /** Begins at once. Throws UsageError. What cannot be reached now is tried again until it can be. */
+  constructor(options: RunnerOptions) {
+    this.spec = runnerSpec(options);
+    const { place, jobs, lease, deaths, limiter } = this.spec;
+    this.pool = new Pool(this.spec.pool);
+    this.deliveries = new Deliveries(this.pool.kept.ledger);
+    this.engine = new Engine(place, this.spec.onError);
+    this.bull = this.engine.queue();
+    this.events = this.engine.runnersEvents();
+    this.producer = this.engine.runnersProducer();
+    this.worker = this.engine.worker((job, token) => this.process(job, token as string), {
+      ...{ name: this.id, concurrency: jobs, lockDuration: lease, stalledInterval: lease / 2, maxStalledCount: deaths },
+      ...{ removeOnComplete: { count: keptInQueue }, removeOnFail: { count: keptInQueue }, runRetryDelay: 500 },
+      ...(limiter === undefined ? {} : { limiter }),
+    });
+    this.worker.on('lockRenewalFailed', (tickets) => {
+      for (const ticket of tickets) void this.works.get(ticket)?.leaveBy({ why: 'late' });
+    });
+    this.worker.on('drained', () => {
+      this.isDrained = true;
+    });
+    hear(this.events, (message) => this.hear(message));
+    this.idleSoon();
+  }
+
+  /** Binds an object to the import module `name` of all jobs that are taken from now on. */
+  expose(name: string, service: Service): void {
+    this.pool.expose(name, service);
+  }
+
+  /** What it does and has done. */
+  get stats(): RunnerStats {
+    return { jobs: this.works.size, ...this.counts };
+  }
+
+  /** Resolves once it is connected to the queue, and its threads have started. */
+  async ready(): Promise<void> {
+    await Promise.all([this.worker.waitUntilReady(), this.events.waitUntilReady(), this.pool.ready()]);
+  }
+
+  // ---- deliveries
+
+  private async process(delivery: Delivery, token: string): Promise<Came> {
+    this.counts.taken++;
+    this.isDrained = false;
+    this.idleIn = idleEvery.least;
+    const key = this.keyOf(delivery);
+    const ticket = delivery.id as string;
+    const before = this.works.get(ticket);
+    if (before !== undefined) return this.again(before, delivery, token);
+    const work = new Work(this.side, key, delivery, token);
+    this.works.set(ticket, work);
+    if (this.isDraining) void work.leaveBy({ why: 'drained' });
+    try {
+      const came = await work.run();
+      this.counts.ended++;
+      return came;
+    } catch (error) {
+      this.count(error, work);
+      throw error;
+    } finally {
+      if (this.works.get(ticket) === work) this.works.delete(ticket);
+    }
+  }
+
+  /**
+   * An earlier delivery to us does not stand any more: it is saved, and the queue has the job once more. BullMQ knows the locks of a
+   * worker by their jobs, and the end of the earlier delivery would have this one's run out.
+   */
+  private async again(before: Work, delivery: Delivery, token: string): Promise<never> {
+    this.counts.lost++;
+    void before.leaveBy({ why: 'late' });
+    await before.over;
+    await delivery.moveToDelayed(Date.now() + againIn, token).catch(() => {});
+    throw new DelayedError();
+  }
+
+  private count(error: unknown, { wasGiven }: Work): void {
+    if (error instanceof UnrecoverableError) this.counts.ended++;
+    else if (wasGiven) this.counts.given++;
+    else this.counts.lost++;
+  }
+
+  private keyOf({ data, id }: Delivery): string {
+    try {
+      return keyIn(data, id);
+    } catch (error) {
+      this.counts.ended++;
+      throw new UnrecoverableError(messageOf(error));
+    }
+  }
+
+  private get side(): RunnerSide {
+    const { ledger } = this.pool.kept;
+    return {
+      id: this.id,
+      giveBackAfter: this.spec.giveBackAfter,
+      take: (key, ticket, isOurs) => this.deliveries.take(key, ticket, isOurs),
+      begin: (held) => this.pool.kept.goOnWith(held),
+      drop: (held) => this.deliveries.drop(held),
+      isOurs: async (ticket, token) => {
+        const refused = await this.worker.extendJobLocks([ticket], [token], this.spec.lease);
+        return refused.length === 0;
+      },
+      isEmpty: () => this.isEmpty(),
+      putBack: async ({ name, data, id, priority }) => {
+        const { entry } = await ledger.look(data.key);
+        if (entry === undefined || !('ticket' in entry) || entry.ticket !== id || entry.state !== 'live') return;
+        await this.bull.add(name, data, { jobId: id as string, priority });
+      },
+    };
+  }
+
+  private async isEmpty(): Promise<boolean> {
+    const { wait = 0, prioritized = 0 } = await this.bull.getJobCounts('wait', 'prioritized');
+    return wait + prioritized === 0;
+  }
+
+  // ---- what others say
+
+  private hear(message: RunnerMessage): void {
+    if (message.what === 'idle') {
+      if (message.runner !== this.id) void this.answer(message.free);
+      return;
+    }
+    for (const work of this.works.values()) if (work.key === message.key) void this.look(work);
+  }
+
+  /** Somebody wishes something of a job. */
+  private async look(work: Work): Promise<void> {
+    try {
+      const found = await this.deliveries.find(work.key);
+      if (found === undefined) work.abandon();
+      else if (found.entry.wish === 'rest') await work.leaveBy({ why: 'asked' });
+    } catch {
+      // Its next change finds out.
+    }
+  }
+
+  // ---- sharing
+
+  private idleSoon(): void {
+    this.idleTimer = setTimeout(() => void this.idle(), this.idleIn * (0.5 + Math.random() / 2)).unref();
+  }
+
+  /** Says so where it has threads for which the queue has no jobs. */
+  private async idle(): Promise<void> {
+    if (this.closing !== undefined) return;
+    const free = this.spec.threads - this.busy.length;
+    if (this.spec.share && this.isDrained && free > 0) {
+      await tell(this.producer, { what: 'idle', runner: this.id, free });
+      this.idleIn = Math.min(idleEvery.most, this.idleIn * 2);
+    } else this.idleIn = idleEvery.least;
+    this.idleSoon();
+  }
+
+  private get busy(): Work[] {
+    return [...this.works.values()].filter(({ isBusy }) => isBusy);
+  }
+
+  /**
+   * Gives jobs that have no thread here to runners that have: as many as these have threads, and half of what is too much at the
+   * most. Of all that hear of it one answers first, and the others then see that the queue has jobs again.
+   */
+  private async answer(free: number): Promise<void> {
+    const spare = () => this.busy.length - this.spec.threads;
+    if (!this.spec.share || this.sharing || this.isDraining || spare() <= 0) return;
+    this.sharing = true;
+    try {
+      await sleep((Math.random() * shareWithin) / Math.max(1, spare()));
+      const isEmpty = await this.isEmpty();
+      const count = Math.min(free, Math.ceil(spare() / 2));
+      if (!isEmpty || count <= 0) return;
+      // It would take them again at once.
+      this.worker.concurrency = Math.max(1, this.works.size - count);
+      await Promise.all(this.busy.slice(-count).map((work) => work.leaveBy({ why: 'shared' })));
+      this.counts.shared += count;
+      await sleep(shareFor);
+    } catch {
+      // Another time.
+    } finally {
+      this.worker.concurrency = this.spec.jobs;
+      this.sharing = false;
+    }
+  }
+
+  // ---- its end
+
+  /**
+   * Takes no more jobs, saves those that it has, gives them back, and resolves once all is done. What is not saved after `grace` ms,
+   * 10,000 unless told, others go on with from where it was last saved, as they do after a crash. Resolves to how many those are.
+   */
+  async close(grace = 10_000): Promise<number> {
+    anInteger(0, mostMs)(grace, 'the grace');
+    let late = 0;
+    this.closing ??= this.finish(grace).then((count) => {
+      late = count;
+    });
+    await this.closing;
+    return late;
+  }
+
+  private async finish(grace: number): Promise<number> {
+    clearTimeout(this.idleTimer);
+    this.isDraining = true;
+    const works = [...this.works.values()];
+    for (const work of works) void work.leaveBy({ why: 'drained' });
+    const over = this.worker.close();
+    const inTime = await isWithin(grace, over);
+    const late = inTime ? [] : [...this.works.values()];
+    for (const work of late) work.abandon();
+    if (!inTime) await letGo([this.worker], over);
+    await letGo([this.events, this.producer, this.bull]);
+    await this.pool.terminate();
+    return late.length;
+  }
+
+  /** As `close`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
