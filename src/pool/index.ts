@@ -16,6 +16,7 @@ export type {
 } from './group/options.ts';
 export { Job } from './job/job.ts';
 export type { Inputs } from './job/map.ts';
+export type { ShareLimits } from './line/shares.ts';
 export type { Affinity } from './line/ticket.ts';
 export { Pool, type Recovered } from './pool.ts';
 export { JobLimitError, LostError, SuspendedError } from './told/ends.ts';
