@@ -19,17 +19,48 @@ export interface GroupLimits {
 /** What the members of a group may have together, unless told. */
 export const defaultGroupLimits: GroupLimits = { members: 10_000, ports: 100_000, portBytes: 2 ** 30, topics: 1000 };
 
+/** Makes a port. */
+type PortKind = (name: string, bounds: PortBounds, gone: () => void) => Port;
+const ownPort: PortKind = (name, bounds, gone) => new Port(name, bounds, gone);
+
 /** A message of no bytes counts for something, too. */
 const messageCost = 64;
 const costOf = ({ bytes, messages }: PortBounds): number => bytes + messages * messageCost;
 
+/** How much all ports are. */
+export interface Tally {
+  readonly ports: number;
+  readonly bytes: number;
+  add(ports: number, bytes: number): void;
+}
+
+class OwnTally implements Tally {
+  ports = 0;
+  bytes = 0;
+
+  add(ports: number, bytes: number): void {
+    this.ports += ports;
+    this.bytes += bytes;
+  }
+}
+
 export class Ports {
   private readonly byName = new Map<string, Port>();
   private readonly topicsByName = new Map<string, Topic>();
-  private bytes = 0;
+  /** Of the next port without a name; those between are for other parts of the group. */
   private next = 0;
+  private step = 1;
 
-  constructor(readonly limits: GroupLimits) {}
+  constructor(
+    readonly limits: GroupLimits,
+    private readonly tally: Tally = new OwnTally(),
+  ) {}
+
+  /** Ports that are made here from now on are numbered so: others number theirs in between. */
+  numberFrom(next: number, step: number): void {
+    this.next = next;
+    this.step = step;
+  }
 
   get list(): readonly Port[] {
     return [...this.byName.values()];
@@ -43,7 +74,7 @@ export class Ports {
   }
 
   /** Undefined where there would be too many, or too much in them. Its name, unless told, is one that no other has. */
-  make(bounds: PortBounds, name = this.numbered('port')): Port | undefined {
+  make(bounds: PortBounds, name = this.numbered('port'), kind: PortKind = ownPort): Port | undefined {
     const cost = costOf(bounds);
     if (!this.hasRoom(cost)) {
       // Topics still have hold of the ports of those who do not listen any more.
@@ -51,16 +82,23 @@ export class Ports {
       for (const port of this.lost) port.clear();
       if (!this.hasRoom(cost)) return undefined;
     }
-    const port = new Port(name, bounds, () => {
-      if (this.byName.delete(name)) this.bytes -= cost;
+    const port = kind(name, bounds, () => {
+      if (this.byName.delete(name)) this.tally.add(-1, -cost);
     });
-    this.bytes += cost;
+    this.tally.add(1, cost);
     this.byName.set(name, port);
     return port;
   }
 
   private hasRoom(cost: number): boolean {
-    return this.byName.size < this.limits.ports && this.bytes + cost <= this.limits.portBytes;
+    return this.tally.ports < this.limits.ports && this.tally.bytes + cost <= this.limits.portBytes;
+  }
+
+  /** One that is elsewhere, where it counts. */
+  makeAway(bounds: PortBounds, name: string, kind: PortKind): Port {
+    const port = kind(name, bounds, () => this.byName.delete(name));
+    this.byName.set(name, port);
+    return port;
   }
 
   /** Ports of which the host has hold, or would have once it had received all that it can. */
@@ -86,12 +124,12 @@ export class Ports {
   }
 
   /** Throws LimitError, and UsageError where another one has the name. */
-  makeOrThrow(bounds: PortBounds, name?: string): Port {
+  makeOrThrow(bounds: PortBounds, name?: string, kind?: PortKind): Port {
     if (name !== undefined && this.byName.has(name)) throw new UsageError(`there is a port ${quoted(name)} already`);
-    const port = this.make(bounds, name);
+    const port = this.make(bounds, name, kind);
     if (port !== undefined) return port;
     const { ports, portBytes } = this.limits;
-    throw this.byName.size >= ports
+    throw this.tally.ports >= ports
       ? tooMany('ports', ports)
       : new LimitError(`the group's ports would hold more than ${portBytes} bytes`, {
           limit: 'portBytes',
@@ -105,8 +143,9 @@ export class Ports {
   }
 
   private numbered(name: string): string {
-    while (this.byName.has(`${name} ${this.next}`)) this.next++;
-    return `${name} ${this.next++}`;
+    while (this.byName.has(`${name} ${this.next}`)) this.next += this.step;
+    this.next += this.step;
+    return `${name} ${this.next - this.step}`;
   }
 
   /** Throws LimitError. */
