@@ -12,7 +12,7 @@
 
 import { Inlet, Outlet, Slot, slotWords } from './crossing.ts';
 import type { Port } from './port.ts';
-import type { Tally } from './ports.ts';
+import type { GroupLimits, Tally } from './ports.ts';
 import { isEmptyRing, Ring } from './ring.ts';
 
 /** A port that members of several parts have hold of. */
@@ -79,9 +79,13 @@ export class BridgeMemory {
   constructor(
     readonly parts: number,
     readonly crossings: readonly Crossing[],
+    /** How many ports there are, and what they count for. */
+    held: { readonly ports: number; readonly bytes: number },
   ) {
     this.words = new SharedArrayBuffer(wordsOf(parts, crossings.length) * 4);
     this.view = new Int32Array(this.words);
+    Atomics.store(this.view, portsAt, held.ports);
+    Atomics.store(new BigInt64Array(this.words, bytesAt * 4, 1), 0, BigInt(held.bytes));
     const used = new Set(crossings.flatMap(({ inlet, outlets }) => outlets.map((outlet) => outlet * parts + inlet)));
     this.rings = Array.from({ length: parts * parts }, (_, i) => (used.has(i) ? Ring.make(ringBytes) : undefined));
     for (let part = 0; part < parts; part++) Atomics.store(this.view, partsAt + part * partWords, states.gone);
@@ -121,6 +125,9 @@ export class Bridge implements Tally {
   private readonly waiting = new Set<Outlet>();
   /** What has found no room in a ring. */
   private unsent: { readonly to: number; readonly kind: number; readonly bytes: Uint8Array }[] = [];
+  /** How long it is worth waiting without leaving the thread, in microseconds. */
+  private patience = mostSpun;
+  private spins = 0;
   /** A part is sent to that has no slice; or the group is to be joined. */
   onNeed: () => void = () => {};
 
@@ -253,7 +260,7 @@ export class Bridge implements Tally {
     if (!this.hasNews) return;
     for (const [i, ring] of this.from.entries()) {
       // What comes meanwhile is for the next time.
-      for (let left = mostAtOnce; left > 0 && ring.read(this.take); left--);
+      for (let left = mostAtOnce; left > 0 && ring.read(this.hear); left--);
       this.readFrom(this.fromParts[i] as number);
     }
     const room = this.wordOf(this.data.part, roomAt);
@@ -274,11 +281,11 @@ export class Bridge implements Tally {
 
   /** All that is in the rings to this part: no other one runs. */
   drain(): void {
-    for (const ring of this.from) while (ring.read(this.take));
+    for (const ring of this.from) while (ring.read(this.hear));
     this.poll();
   }
 
-  private readonly take = (kind: number, bytes: Uint8Array): void => {
+  private readonly hear = (kind: number, bytes: Uint8Array): void => {
     const inlet = this.inlets.get(kind >> kindBits) as Inlet;
     switch (kind & ((1 << kindBits) - 1)) {
       case kinds.message:
@@ -294,14 +301,35 @@ export class Bridge implements Tally {
     }
   };
 
-  /** Waits for others without leaving the thread: until they have done something, or for some microseconds. Returns how many. */
+  /**
+   * Waits for others without leaving the thread, for some microseconds: less each time that it was in vain, as where the others have no
+   * processor at the same time. Returns how many.
+   */
   spin(): number {
+    if (this.hasNews) return 0;
     const since = performance.now();
+    // Now and then it is tried anew.
+    if (++this.spins % triesAnew === 0) this.patience = mostSpun;
     for (;;) {
-      for (let i = 0; i < looks; i++) if (this.hasNews) return (performance.now() - since) * 1000;
+      for (let i = 0; i < looks; i++)
+        if (this.hasNews) {
+          this.patience = Math.min(mostSpun, this.patience * 2 + leastSpun);
+          return (performance.now() - since) * 1000;
+        }
       const spent = (performance.now() - since) * 1000;
-      if (spent >= mostSpun) return spent;
+      if (spent < this.patience) continue;
+      this.patience = Math.max(leastSpun, this.patience / 2);
+      return spent;
     }
+  }
+
+  /** The same, asleep, so shortly that nobody else of the thread minds. Returns how many. */
+  nap(): number {
+    const since = performance.now();
+    this.rest();
+    if (!this.hasNews && Atomics.load(this.words, overAt) === 0) this.sleep(napMs);
+    this.goOn();
+    return (performance.now() - since) * 1000;
   }
 
   // Resting
@@ -362,13 +390,15 @@ export class Bridge implements Tally {
 
   /** While this part rests: whether one without a slice has something to do. */
   get isAwaitedElsewhere(): boolean {
+    for (let part = 0; part < this.data.parts; part++)
+      if (Atomics.load(this.words, this.wordOf(part, stateAt)) === states.gone && this.isAwaited(part)) return true;
+    return false;
+  }
+
+  private isAwaited(part: number): boolean {
     const { parts, rings } = this.data;
-    return Array.from({ length: parts }, (_, part) => part).some(
-      (part) =>
-        Atomics.load(this.words, this.wordOf(part, stateAt)) === states.gone &&
-        (Atomics.load(this.words, this.wordOf(part, roomAt)) !== 0 ||
-          rings.some((ring, i) => ring !== undefined && i % parts === part && !isEmptyRing(ring))),
-    );
+    if (Atomics.load(this.words, this.wordOf(part, roomAt)) !== 0) return true;
+    return rings.some((ring, i) => ring !== undefined && i % parts === part && !isEmptyRing(ring));
   }
 
   // How much all parts have together
@@ -377,19 +407,29 @@ export class Bridge implements Tally {
     return Atomics.load(this.words, portsAt);
   }
 
-  get bytes(): number {
-    return Number(Atomics.load(this.held, 0));
+  take(bytes: number, limits: GroupLimits): boolean {
+    const ports = Atomics.add(this.words, portsAt, 1) + 1;
+    const held = Number(Atomics.add(this.held, 0, BigInt(bytes))) + bytes;
+    if (ports <= limits.ports && held <= limits.portBytes) return true;
+    this.give(bytes);
+    return false;
   }
 
-  add(ports: number, bytes: number): void {
-    Atomics.add(this.words, portsAt, ports);
-    Atomics.add(this.held, 0, BigInt(bytes));
+  give(bytes: number): void {
+    Atomics.sub(this.words, portsAt, 1);
+    Atomics.sub(this.held, 0, BigInt(bytes));
   }
 }
 
 /** Messages that are taken in at once, from each part. */
 const mostAtOnce = 256;
-/** So long a thread waits for another one before it goes to sleep, which costs more, in microseconds. */
+/** So long a thread waits for another one at the most before it goes to sleep, which costs more, in microseconds. */
 const mostSpun = 50;
+/** How long it sleeps at the most while its member is in the midst of a call, in ms. */
+const napMs = 0.2;
+/** At the least, and so much more each time that it was not in vain, in microseconds. */
+const leastSpun = 2;
+/** Once in so many times it is waited as long as at first. */
+const triesAnew = 128;
 /** Between two looks at the clock. */
-const looks = 50;
+const looks = 20;

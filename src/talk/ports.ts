@@ -25,22 +25,30 @@ const ownPort: PortKind = (name, bounds, gone) => new Port(name, bounds, gone);
 
 /** A message of no bytes counts for something, too. */
 const messageCost = 64;
-const costOf = ({ bytes, messages }: PortBounds): number => bytes + messages * messageCost;
+export const costOf = ({ bytes, messages }: PortBounds): number => bytes + messages * messageCost;
 
-/** How much all ports are. */
+/** How many ports there are, and what they count for. */
 export interface Tally {
   readonly ports: number;
-  readonly bytes: number;
-  add(ports: number, bytes: number): void;
+  /** Counts one more; false where that would be too many, or too much. */
+  take(bytes: number, limits: GroupLimits): boolean;
+  give(bytes: number): void;
 }
 
 class OwnTally implements Tally {
   ports = 0;
-  bytes = 0;
+  private bytes = 0;
 
-  add(ports: number, bytes: number): void {
-    this.ports += ports;
+  take(bytes: number, limits: GroupLimits): boolean {
+    if (this.ports >= limits.ports || this.bytes + bytes > limits.portBytes) return false;
+    this.ports++;
     this.bytes += bytes;
+    return true;
+  }
+
+  give(bytes: number): void {
+    this.ports--;
+    this.bytes -= bytes;
   }
 }
 
@@ -74,29 +82,22 @@ export class Ports {
   }
 
   /** Undefined where there would be too many, or too much in them. Its name, unless told, is one that no other has. */
-  make(bounds: PortBounds, name = this.numbered('port'), kind: PortKind = ownPort): Port | undefined {
+  make(bounds: PortBounds, name = this.numbered('port')): Port | undefined {
     const cost = costOf(bounds);
-    if (!this.hasRoom(cost)) {
+    if (!this.tally.take(cost, this.limits)) {
       // Topics still have hold of the ports of those who do not listen any more.
       for (const topic of this.topics) topic.listeners();
       for (const port of this.lost) port.clear();
-      if (!this.hasRoom(cost)) return undefined;
+      if (!this.tally.take(cost, this.limits)) return undefined;
     }
+    return this.makeCounted(bounds, name);
+  }
+
+  /** One that is counted already: here, where it counts until it is gone, or elsewhere. */
+  makeCounted(bounds: PortBounds, name: string, kind: PortKind = ownPort): Port {
     const port = kind(name, bounds, () => {
-      if (this.byName.delete(name)) this.tally.add(-1, -cost);
+      if (this.byName.delete(name) && port.isHere) this.tally.give(costOf(bounds));
     });
-    this.tally.add(1, cost);
-    this.byName.set(name, port);
-    return port;
-  }
-
-  private hasRoom(cost: number): boolean {
-    return this.tally.ports < this.limits.ports && this.tally.bytes + cost <= this.limits.portBytes;
-  }
-
-  /** One that is elsewhere, where it counts. */
-  makeAway(bounds: PortBounds, name: string, kind: PortKind): Port {
-    const port = kind(name, bounds, () => this.byName.delete(name));
     this.byName.set(name, port);
     return port;
   }
@@ -124,9 +125,9 @@ export class Ports {
   }
 
   /** Throws LimitError, and UsageError where another one has the name. */
-  makeOrThrow(bounds: PortBounds, name?: string, kind?: PortKind): Port {
+  makeOrThrow(bounds: PortBounds, name?: string): Port {
     if (name !== undefined && this.byName.has(name)) throw new UsageError(`there is a port ${quoted(name)} already`);
-    const port = this.make(bounds, name, kind);
+    const port = this.make(bounds, name);
     if (port !== undefined) return port;
     const { ports, portBytes } = this.limits;
     throw this.tally.ports >= ports

@@ -116,11 +116,10 @@ function madePort({ ports, bridge }: Parts, { name, messages, bytes }: SavedPort
   if (bridge === undefined) return ports.makeOrThrow(bounds, name);
   switch (bridge.roleOf(name)) {
     case 'port':
-      return ports.makeOrThrow(bounds, name);
+      return ports.makeCounted(bounds, name);
     case 'inlet':
-      return ports.makeOrThrow(bounds, name, (...about) => bridge.port(...about));
     case 'outlet':
-      return ports.makeAway(bounds, name, (...about) => bridge.port(...about));
+      return ports.makeCounted(bounds, name, (...about) => bridge.port(...about));
     default:
       return undefined;
   }

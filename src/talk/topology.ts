@@ -2,6 +2,7 @@
 
 import { mostCrossing } from './crossing.ts';
 import type { Port, Side } from './port.ts';
+import { costOf } from './ports.ts';
 import type { Parts } from './saving.ts';
 
 /** An end of a port, by the port's number in the list. */
@@ -15,6 +16,8 @@ export interface MemberPlace {
 
 export interface PortPlace {
   readonly name: string;
+  /** What it counts for among all. */
+  readonly cost: number;
   /** How often it was sent to and received from. */
   readonly traffic: number;
   /** All who have hold of it have to be on one thread. */
@@ -47,6 +50,7 @@ export function topologyOf({ turns, ports }: Parts): Topology {
     })),
     ports: list.map((port) => ({
       name: port.name,
+      cost: costOf(port.bounds),
       traffic: port.traffic,
       isLocal: port.bounds.bytes > mostCrossing.bytes || port.bounds.messages > mostCrossing.messages,
       ofTopic: heard.has(port),

@@ -359,6 +359,7 @@ export class Turns implements CallsOf, Seat {
     const { bridge } = this;
     if (bridge === undefined) return false;
     this.fuelWithin -= bridge.spin() * fuelPerUs;
+    if (!bridge.hasNews && this.fuelWithin > 0) this.fuelWithin -= bridge.nap() * fuelPerUs;
     if (!bridge.hasNews) return false;
     bridge.poll();
     return true;

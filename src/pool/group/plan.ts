@@ -12,6 +12,8 @@ export interface Plan {
   readonly ports: ReadonlyMap<string, number>;
   /** Other parts that send to it, where there are any. */
   readonly outlets: ReadonlyMap<string, readonly number[]>;
+  /** What all ports count for. */
+  readonly portBytes: number;
 }
 
 /** What is known besides of who belongs together, and of how much each has to do. */
@@ -97,6 +99,7 @@ export function planOf({ members, ports }: Topology, most: number, hints: Hints)
     parts,
     members: new Map(members.map(({ name }, member) => [name, part(member)])),
     ports: new Map(ports.map(({ name }, port) => [name, homes[port] as number])),
+    portBytes: ports.reduce((sum, { cost }) => sum + cost, 0),
     outlets: new Map(
       ports.flatMap(({ name }, port) => {
         const others = new Set((senders[port] as number[]).map(part));

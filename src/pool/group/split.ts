@@ -45,7 +45,7 @@ export class SplitGroup implements Split {
     private readonly topics: ReadonlySet<string>,
   ) {
     const crossings = [...plan.outlets].map(([name, outlets]) => ({ name, inlet: plan.ports.get(name) ?? 0, outlets }));
-    this.memory = new BridgeMemory(plan.parts, crossings);
+    this.memory = new BridgeMemory(plan.parts, crossings, { ports: plan.ports.size, bytes: plan.portBytes });
     for (const { id, port } of endsOf(state)) this.ends.set(id, plan.ports.get(port) ?? 0);
   }
 

@@ -26,7 +26,6 @@ export async function heard(
   bell: Bell,
   { working, until }: { readonly working: number; readonly until: number },
 ): Promise<boolean> {
-  bridge.spin();
   bridge.rest();
   const since = performance.now();
   let turnAt = since;

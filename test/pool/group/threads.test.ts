@@ -397,6 +397,35 @@ for (const engine of engines) {
     t.like(await soon(run), { status: 'ended' });
   });
 
+  test.serial(`${engine}: what a group may have it has once, on both threads together`, async (t) => {
+    await using pool = new Pool({ threads: 2 });
+    const group = pool.group({ engine, threads: 2, limits: { ports: 60 } });
+    const hold = await group.port();
+    // Makes ports until it may not any more, tells how many, and keeps them.
+    const makes = await moduleOf(`${talking} (memory 1) (func (export "main") (result i32) (local $count i32)
+      (loop $more (if (i32.eqz (call $make (i32.const 1) (i32.const 10) (i32.const 0))) (then
+        (local.set $count (i32.add (local.get $count) (i32.const 1))) (br $more))))
+      (i32.store (i32.const 0) (local.get $count))
+      (drop (call $send (i32.const 0) (i32.const 0) (i32.const 4)))
+      (call $receive (i32.const 1) (i32.const 0) (i32.const 4)))`);
+    const outs = await Promise.all(upTo(2).map(() => group.port()));
+    for (const [i, { sender }] of outs.entries())
+      await group.add(`makes ${i}`, {
+        ...{ module: makes, export: 'main' },
+        ports: { out: sender, hold: (await group.port({ name: `hold ${i}` })).receiver },
+      });
+    const run = group.run();
+    const counts = await Promise.all(
+      outs.map(async ({ receiver }) => numberOf((await receiver.receive())?.bytes ?? message(-1))),
+    );
+    // Those that the host has made count, too; and it can make none.
+    t.is((counts[0] ?? 0) + (counts[1] ?? 0), 60 - 5);
+    await t.throwsAsync(group.port(), { message: /60 ports/ });
+    hold.receiver.close();
+    group.dispose();
+    await t.throwsAsync(run, { instanceOf: CancelledError });
+  });
+
   test.serial(`${engine}: more parts than the pool has threads come to their end`, async (t) => {
     await using pool = new Pool({ threads: 1, services: { env: new RingService() } });
     const group = await poolRing(pool, 12, { engine, threads: 4, sliceFuel: 500 });
