@@ -141,9 +141,9 @@ for (const engine of engines) {
 
   test.serial(`${engine}: a stream from one thread to another, saved while it flows`, async (t) => {
     await using pool = new Pool({ threads: 2 });
-    const count = 20_000;
-    const group = pool.group({ engine, threads: 2, sliceFuel: 5000 });
-    const [between, out] = [await group.port({ messages: 7 }), await group.port({ name: 'out', bytes: 2 ** 17 })];
+    const count = 40_000;
+    const group = pool.group({ engine, threads: 2, sliceFuel: 100_000 });
+    const [between, out] = [await group.port({ messages: 1000 }), await group.port({ name: 'out', bytes: 2 ** 20 })];
     await group.add('counter', {
       ...{ module: counter, export: 'main', args: [0, count] },
       ports: { out: between.sender },
@@ -152,7 +152,7 @@ for (const engine of engines) {
     const run = group.run();
     await isWide(group);
     const saved = [];
-    for (let i = 0; i < 4; i++) {
+    for (let i = 0; i < 6; i++) {
       saved.push((await group.save()).encode());
       await sleep(3);
     }
