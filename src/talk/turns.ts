@@ -358,8 +358,8 @@ export class Turns implements CallsOf, Seat {
   private heard(): boolean {
     const { bridge } = this;
     if (bridge === undefined) return false;
-    this.fuelWithin -= bridge.spin() * fuelPerUs;
-    if (!bridge.hasNews && this.fuelWithin > 0) this.fuelWithin -= bridge.nap() * fuelPerUs;
+    this.fuelWithin -= Math.ceil(bridge.spin() * fuelPerUs);
+    if (!bridge.hasNews && this.fuelWithin > 0) this.fuelWithin -= Math.ceil(bridge.nap() * fuelPerUs);
     if (!bridge.hasNews) return false;
     bridge.poll();
     return true;
