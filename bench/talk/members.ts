@@ -27,6 +27,10 @@ export function members(engine: Engine): Racers {
       ...{ what: whats.stream, who: `${who}, ports of ${depth}` },
       run: (count: number) => sum(asked, count, small, 0),
     })),
+    ...streams.slice(0, 1).map(({ asked }) => ({
+      ...{ what: whats.largeStream, who },
+      run: (count: number) => sum(asked, count, large, 0),
+    })),
     { what: whats.call, who, run: (count) => sum(calling, count, 0, 0) },
   ];
   return {

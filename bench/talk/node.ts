@@ -75,5 +75,6 @@ function racersOf(who: string, give: Give, listen: (tell: Tell, fail: (error: un
     { what: whats.largeTrip, who, run: run('copied', large) },
     { what: whats.largeTrip, who: `${who}, transferred`, run: run('given', large) },
     { what: whats.stream, who: `${who}, no bound`, run: run('stream', small) },
+    { what: whats.largeStream, who: `${who}, no bound`, run: run('stream', large) },
   ];
 }

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { Pool, type PoolGroup, type PoolReceiver, type PoolSender } from 'wasbox/pool';
 import { Group } from 'wasbox/talk';
 import { caller, firstWord, math, relay, talkers, words } from './guests.ts';
-import { checkSum, type Racer, type Racers, small, whats } from './racers.ts';
+import { checkSum, large, type Racer, type Racers, small, whats } from './racers.ts';
 
 /** A group that is asked by one port, and tells by another. */
 interface Asked {
@@ -14,16 +14,13 @@ interface Asked {
 }
 
 const engine = 'native';
+/** Messages that ports hold. */
+const depths = [64, 1024];
 const who = `members on a pool, ${engine}`;
 
 export async function pooled(): Promise<Racers> {
   const pool = new Pool({ threads: 2 });
-  const pingPong = await groupOf(pool, async (group, orders, sums) => {
-    const [there, back] = [await group.port(), await group.port()];
-    const module = talkers;
-    await group.add('ping', { module, export: 'ping', ports: { orders, sums, out: there.sender, in: back.receiver } });
-    await group.add('pong', { module, export: 'pong', ports: { in: there.receiver, out: back.sender } });
-  });
+  const pingPong = await groupOf(pool, withPingPong);
   const calling = await groupOf(pool, async (group, orders, sums) => {
     await group.add('math', { module: math });
     await group.add('caller', { module: caller, export: 'run', calls: { math: 'math' }, ports: { orders, sums } });
@@ -46,11 +43,54 @@ export async function pooled(): Promise<Racers> {
   };
 }
 
+/** Two members at the same time, each on a thread. */
+export async function apart(): Promise<Racers> {
+  const pool = new Pool({ threads: 2 });
+  const pingPong = await groupOf(pool, withPingPong, 2);
+  const streams = await Promise.all(
+    depths.map(async (depth) => ({ depth, asked: await groupOf(pool, withStream(depth), 2) })),
+  );
+  const who = `members on two threads, ${engine}`;
+  const racers: Racer[] = [
+    { what: whats.smallTrip, who, run: (count) => sum(pingPong, count, small, 1) },
+    { what: whats.largeTrip, who, run: (count) => sum(pingPong, count, large, 1) },
+    ...streams.map(({ depth, asked }) => ({
+      ...{ what: whats.stream, who: `${who}, ports of ${depth}` },
+      run: (count: number) => sum(asked, count, small, 0),
+    })),
+    ...streams.slice(0, 1).map(({ asked }) => ({
+      ...{ what: whats.largeStream, who },
+      run: (count: number) => sum(asked, count, large, 0),
+    })),
+  ];
+  return {
+    racers,
+    async end() {
+      for (const { group } of [pingPong, ...streams.map(({ asked }) => asked)]) group.dispose();
+      await pool.close();
+    },
+  };
+}
+
+async function withPingPong(group: PoolGroup, orders: PoolReceiver, sums: PoolSender): Promise<void> {
+  const [there, back] = [await group.port(), await group.port()];
+  const module = talkers;
+  await group.add('ping', { module, export: 'ping', ports: { orders, sums, out: there.sender, in: back.receiver } });
+  await group.add('pong', { module, export: 'pong', ports: { in: there.receiver, out: back.sender } });
+}
+
+const withStream = (messages: number) => async (group: PoolGroup, orders: PoolReceiver, sums: PoolSender) => {
+  const port = await group.port({ messages });
+  await group.add('source', { module: talkers, export: 'source', ports: { orders, out: port.sender } });
+  await group.add('sink', { module: talkers, export: 'sink', ports: { in: port.receiver, sums } });
+};
+
 async function groupOf(
   pool: Pool,
   fill: (group: PoolGroup, orders: PoolReceiver, sums: PoolSender) => Promise<void>,
+  threads = 1,
 ): Promise<Asked> {
-  const group = pool.group({ engine });
+  const group = pool.group({ engine, threads });
   const [orders, sums] = [await group.port(), await group.port()];
   await fill(group, orders.receiver, sums.sender);
   group.run().catch(() => {});

@@ -26,6 +26,7 @@ export const whats = {
   smallTrip: 'a round trip, 64 B',
   largeTrip: 'a round trip, 64 KiB',
   stream: 'a stream, 64 B',
+  largeStream: 'a stream, 64 KiB',
   call: 'a call',
   hostTrip: 'the host and back, 64 B',
   hostStream: 'through, from the host and back, 64 B',

@@ -5,7 +5,7 @@ import { figure, mapFigure, time, warmUp } from '../measure.ts';
 import { cell, type Section } from '../table.ts';
 import { members } from './members.ts';
 import { onOneThread, onTwoThreads } from './node.ts';
-import { pooled, relayed, worker } from './pooled.ts';
+import { apart, pooled, relayed, worker } from './pooled.ts';
 import { engines, type Racer, whats } from './racers.ts';
 
 export { cuts } from './cuts.ts';
@@ -25,7 +25,15 @@ interface Lane extends Racer {
 }
 
 export async function talking(): Promise<Section> {
-  const all = [...engines.map(members), await pooled(), relayed(), worker(), onTwoThreads(), onOneThread()];
+  const all = [
+    ...engines.map(members),
+    await pooled(),
+    await apart(),
+    relayed(),
+    worker(),
+    onTwoThreads(),
+    onOneThread(),
+  ];
   const lanes = all.flatMap(({ racers }) => racers.map((racer): Lane => ({ ...racer, count: fewest, times: [] })));
   try {
     for (const lane of lanes) await warm(lane);
@@ -60,7 +68,7 @@ function sectionOf(lanes: readonly Lane[]): Section {
   });
   return {
     title: 'Talking',
-    text: `Two members of a group, on one thread, and two sides that have ports of Node. A round trip is a message and its answer; a stream goes one way, through ports that hold so many messages where they have a bound; a call goes through \`callsTo\`; on a pool both members are on one of its threads; what the host sends to a pool and gets back goes there and back by slices, one at a time, or as many as there is room for. Median of ${rounds} turns of about ${turnMs} ms (least to most), in which all take turns once they are warm. Last: beside the first of the same kind, in the same turns.`,
+    text: `Two members of a group, on one thread or, on a pool, each on its own, and two sides that have ports of Node. A round trip is a message and its answer; a stream goes one way, through ports that hold so many messages where they have a bound; a call goes through \`callsTo\`; on a pool both members are on one of its threads unless told; what the host sends to a pool and gets back goes there and back by slices, one at a time, or as many as there is room for. Median of ${rounds} turns of about ${turnMs} ms (least to most), in which all take turns once they are warm. Last: beside the first of the same kind, in the same turns.`,
     head: ['what', 'who', 'each, µs', 'a second', 'beside the first'],
     rows,
   };

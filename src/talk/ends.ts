@@ -169,7 +169,7 @@ export class Sender extends HostEnd {
       end.checkHeld();
       if (end === this) throw new UsageError('an end cannot be sent through itself');
     }
-    if (!port.hasRoom(bytes.length)) return false;
+    if (!port.take(bytes.length)) return false;
     port.push({ bytes: transfer ? bytes : bytes.slice(), ends: ports.map((end) => end.give()) });
     return true;
   }

@@ -5,6 +5,7 @@ import { UsageError } from '../spec/errors.ts';
 import { quoted } from '../spec/told.ts';
 import { type InterruptOptions, Interrupts } from '../vm/interrupts.ts';
 import { VM } from '../vm.ts';
+import type { Bridge } from './bridge.ts';
 import { type Received, Receiver, Sender } from './ends.ts';
 import { PeerError } from './errors.ts';
 import { guests, importName, within } from './guest.ts';
@@ -30,15 +31,12 @@ import { Ports } from './ports.ts';
 import { fill, handlesOf, type Parts, savedGroup } from './saving.ts';
 import { GroupSnapshot } from './snapshot.ts';
 import { runStart } from './starting.ts';
-import { Turns } from './turns.ts';
+import { type Topology, topologyOf } from './topology.ts';
+import { Turns, type Waiting } from './turns.ts';
 
 /** All members wait. */
-export interface GroupIdle {
+export interface GroupIdle extends Waiting {
   readonly status: 'idle';
-  /** How many of them for work of this thread. */
-  readonly working: number;
-  /** When the first has waited long enough for ports, in ms since 1970. */
-  readonly until: number;
 }
 
 /**
@@ -50,12 +48,18 @@ export class Group {
   private isRunning = false;
 
   /** Throws UsageError. */
-  constructor(private readonly options: GroupOptions = {}) {
+  constructor(options?: GroupOptions);
+  /** A part of one whose others are on other threads. @hidden */
+  constructor(options: GroupOptions, bridge: Bridge | undefined);
+  constructor(
+    private readonly options: GroupOptions = {},
+    bridge?: Bridge,
+  ) {
     checkGroup(options);
-    const ports = new Ports(limitsOf(options));
-    const turns = new Turns(options, () => ports.atHost);
-    const home = new GroupHome(ports, turns);
-    this.parts = { engine: options.engine, ports, turns, home, senders: new Map(), receivers: new Map() };
+    const ports = new Ports(limitsOf(options), bridge);
+    const turns = new Turns(options, () => ports.atHost, bridge);
+    const home = new GroupHome(ports, turns, bridge);
+    this.parts = { engine: options.engine, ports, turns, home, bridge, senders: new Map(), receivers: new Map() };
   }
 
   // Ports
@@ -196,9 +200,34 @@ export class Group {
     return this.parts.turns.fuelUsed;
   }
 
+  /** Whether members wait, and nobody of this thread could end that, nor the host. @hidden */
+  get isStuck(): boolean {
+    return this.parts.turns.isStuck;
+  }
+
   /** Whether a member can go on. @hidden */
   get isReady(): boolean {
     return this.parts.turns.isReady;
+  }
+
+  /** Those that have to run before they can be saved do so. @hidden */
+  settle(): void {
+    this.parts.turns.settle();
+  }
+
+  /** Who has hold of what. @hidden */
+  get topology(): Topology {
+    return topologyOf(this.parts);
+  }
+
+  /** Names of ports that are on other threads. @hidden */
+  get outlets(): readonly string[] {
+    return this.parts.ports.list.filter(({ isHere }) => !isHere).map(({ name }) => name);
+  }
+
+  /** A member elsewhere has failed, and all others are to end. @hidden */
+  failAll(cause: Error): void {
+    this.parts.turns.endAll(cause);
   }
 
   /** Until a member can go on that waits now. @hidden */
@@ -234,9 +263,13 @@ export class Group {
    */
   static restore(from: Uint8Array | GroupSnapshot, options: GroupRestoreOptions = {}): Group {
     checkRestore(options);
+    return Group.restorePart(from instanceof GroupSnapshot ? from : GroupSnapshot.decode(from), options);
+  }
+
+  /** With a bridge, the part that it tells. @hidden */
+  static restorePart({ data }: GroupSnapshot, options: GroupRestoreOptions, bridge?: Bridge): Group {
     const { modules: _, imports: __, memberLimits: ___, ...own } = options;
-    const { data } = from instanceof GroupSnapshot ? from : GroupSnapshot.decode(from);
-    const group = new Group(own);
+    const group = new Group(own, bridge);
     try {
       fill(group.parts, data, options);
     } catch (error) {
@@ -250,7 +283,7 @@ export class Group {
   fork(): Group {
     return Group.restore(this.save(), {
       ...this.options,
-      modules: [...new Set(this.members.map(({ module }) => module))],
+      modules: [...new Set(this.members.flatMap((member) => (member.vm === undefined ? [] : [member.module])))],
       imports: (name) => this.member(name).imports,
     });
   }

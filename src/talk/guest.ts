@@ -14,7 +14,7 @@ import { type Act, handleBytes, type Result, Scene } from './scene.ts';
 /** By this name guests import the calls. */
 export const importName = 'wasbox';
 /** What snapshots call the state. */
-const stateName = 'talk';
+export const stateName = 'talk';
 
 /** Ends that go along with one message. */
 export const mostEnds = 16;
@@ -34,8 +34,12 @@ function send(scene: Scene, handle: number, at: number, length: number, list = 0
   // Each is there, and there once.
   for (const other of along) scene.handles.at(other);
   if (new Set(along).size < count) refuse('badPort');
-  if (!port.hasRoom(length)) return scene.wait({ port, side: 'send' });
-  port.push({ bytes: bytes.slice(), ends: along.map((other) => scene.handles.take(other)) });
+  if (count > 0 && !port.isHere) {
+    port.join();
+    return scene.wait({ port, side: 'send' });
+  }
+  if (!port.take(length)) return port.isOver('send') ? refuse('closed') : scene.wait({ port, side: 'send' });
+  port.push({ bytes: port.isHere ? bytes.slice() : bytes, ends: along.map((other) => scene.handles.take(other)) });
   return codes.done;
 }
 
@@ -135,6 +139,7 @@ function subscribe(scene: Scene, name: number, length: number, messages: number,
   if (messages === 0) refuse('invalid');
   const title = scene.text(name, length);
   if (scene.handles.room === 0) refuse('limit');
+  if (!scene.home.hasTopics(scene.handles.member)) return scene.wait();
   const topic = scene.home.topic(title);
   const port = topic && scene.home.makePort({ messages, bytes });
   if (topic === undefined || port === undefined) return refuse('limit');
@@ -144,7 +149,9 @@ function subscribe(scene: Scene, name: number, length: number, messages: number,
 
 /** To how many it went: to all, or nobody has it yet. */
 function publish(scene: Scene, name: number, length: number, at: number, size: number): Result {
-  const topic = scene.home.topic(scene.text(name, length));
+  const title = scene.text(name, length);
+  if (!scene.home.hasTopics(scene.handles.member)) return scene.wait();
+  const topic = scene.home.topic(title);
   if (topic === undefined) return refuse('limit');
   const bytes = scene.bytes(at, size);
   const ports = topic.listeners();

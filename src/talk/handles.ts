@@ -21,6 +21,8 @@ export interface Home {
   readonly calls: CallsOf;
   /** A new port; undefined where the group may have no more. */
   makePort(bounds: PortBounds): Port | undefined;
+  /** Whether a member may use topics where it is now; else it has to wait until it is elsewhere. */
+  hasTopics(member: string): boolean;
   /** Undefined where the group may have no more. */
   topic(name: string): Topic | undefined;
   /** Of a VM that is made now. */
@@ -81,6 +83,11 @@ export class Handles {
     return end === undefined || (side !== undefined && end.side !== side) ? refuse('badPort') : end;
   }
 
+  /** All ends that it has. */
+  get all(): readonly End[] {
+    return this.ends.filter((end) => end !== undefined);
+  }
+
   /** Takes an end away; it is still held. Throws Refused. */
   take(handle: number): End {
     const end = this.at(handle);
@@ -106,7 +113,7 @@ export class Handles {
   }
 
   /** Anybody may have written it. Throws SnapshotError. */
-  static restore(saved: unknown, ports: readonly Port[], home: Home, member: string): Handles {
+  static restore(saved: unknown, ports: readonly (Port | undefined)[], home: Home, member: string): Handles {
     const handles = new Handles(home, member);
     const { ends, names, until, call } = Object(saved) as Partial<Record<keyof SavedHandles, unknown>>;
     if (!Array.isArray(ends) || ends.length > mostHandles || !Array.isArray(names)) throw bad('no handles');
@@ -122,7 +129,7 @@ export class Handles {
 
 const bad = (what: string): SnapshotError => new SnapshotError(what, 'handles of ports');
 
-function endOf(saved: unknown, ports: readonly Port[]): End {
+function endOf(saved: unknown, ports: readonly (Port | undefined)[]): End {
   const [number, side] = Array.isArray(saved) ? saved : [];
   const port = typeof number === 'number' ? ports[number] : undefined;
   if (port === undefined || !sides.includes(side)) throw bad('of a port that is not in the snapshot');

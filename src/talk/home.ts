@@ -1,5 +1,6 @@
 // Where members are at home: the ports and topics of the group that their handles are of.
 
+import type { Bridge } from './bridge.ts';
 import type { CallsOf } from './call.ts';
 import { Handles, type Home } from './handles.ts';
 import type { End, Port, PortBounds } from './port.ts';
@@ -13,13 +14,18 @@ export class GroupHome implements Home {
   /** Whose handles are made or given back now, and what it is given. */
   private making: { readonly member: string; readonly given: readonly Given[] } = { member: '', given: [] };
   /** Ports by their numbers in the snapshot that is read now, and numbers in the one that is made now. */
-  private read: readonly Port[] = [];
+  private read: readonly (Port | undefined)[] = [];
   private readonly numbers = new Map<Port, number>();
 
   constructor(
     private readonly ports: Ports,
     readonly calls: CallsOf,
+    private readonly bridge: Bridge | undefined,
   ) {}
+
+  hasTopics(member: string): boolean {
+    return this.bridge?.hasTopics(member) ?? true;
+  }
 
   makePort(bounds: PortBounds): Port | undefined {
     return this.ports.make(bounds);
@@ -44,8 +50,8 @@ export class GroupHome implements Home {
     return Handles.restore(saved, this.read, this, this.making.member);
   }
 
-  /** From now on a snapshot with these ports is read. */
-  beginReading(ports: readonly Port[]): void {
+  /** From now on a snapshot with these ports is read; undefined for those of other parts. */
+  beginReading(ports: readonly (Port | undefined)[]): void {
     this.read = ports;
   }
 

@@ -3,7 +3,8 @@
 import type { Outcome } from '../runtime/engine.ts';
 import type { Module } from '../runtime/module.ts';
 import type { Value } from '../runtime/ref.ts';
-import { LimitError } from '../spec/errors.ts';
+import { LimitError, UsageError } from '../spec/errors.ts';
+import { quoted } from '../spec/told.ts';
 import type { FrameView, Imports, VM } from '../vm.ts';
 import { type Call, failed } from './call.ts';
 import type { Handles, Want } from './handles.ts';
@@ -75,8 +76,8 @@ export class Member {
   constructor(
     /** Unlike all others of the group. */
     readonly name: string,
-    /** What it is an instance of. */
-    readonly module: Module,
+    /** What it is an instance of; or was, by the hash, where nobody needs it any more. */
+    private readonly made: Module | string,
     /** What it imports besides. @hidden */
     readonly imports: Imports,
     /** Whether it has a program, which ends. */
@@ -85,6 +86,18 @@ export class Member {
     fuel: Readonly<Fuel> = noBound,
   ) {
     this.fuel = { ...fuel };
+  }
+
+  /** What it is an instance of. Throws UsageError of one that has gone, in a restored group to which that was not given. */
+  get module(): Module {
+    const { made } = this;
+    if (typeof made !== 'string') return made;
+    throw new UsageError(`the module of ${quoted(this.name)} (${quoted(made)}) was not given, as the member has gone`);
+  }
+
+  /** Of the module. @hidden */
+  get hash(): string {
+    return typeof this.made === 'string' ? this.made : this.made.hash;
   }
 
   /** What its program has returned, once it has. Rejects with what it failed with; of one without a program, never settles. */

@@ -156,6 +156,19 @@ export class Port {
     return this.holders.receive;
   }
 
+  /** How many have hold of the end where one sends. */
+  get senders(): number {
+    return this.holders.send;
+  }
+
+  /** Whether its queue is on this thread: then it keeps what is pushed as it is. */
+  get isHere(): boolean {
+    return true;
+  }
+
+  /** It is to be here, with all who have hold of it. */
+  join(): void {}
+
   /** Whether the host, which may do anything at any time, has hold of the end. */
   isHeldByHost(side: Side): boolean {
     return this.ofHost[side] > 0;
@@ -167,6 +180,11 @@ export class Port {
     this.isShut = true;
     this.told = reason;
     this.wakeAll();
+  }
+
+  /** How often it was asked for something that came of it. */
+  get traffic(): number {
+    return this.changes;
   }
 
   get wasClosed(): boolean {
@@ -207,12 +225,21 @@ export class Port {
     return this.isOver(side) || (side === 'receive' ? this.size > 0 : this.hasRoom(0));
   }
 
-  /** There must be room. */
+  /** Takes room for a message that is pushed next; false where there is none, or it is closed by now. */
+  take(length: number): boolean {
+    return this.hasRoom(length);
+  }
+
+  /** Its room was taken. */
   push(message: Message): void {
     this.queue.push(message);
     this.held += message.bytes.length;
-    this.changes++;
-    this.wakeOne('receive');
+    this.news('receive');
+  }
+
+  /** Of one that was restored: what was in it, in order. */
+  fill(message: Message): void {
+    this.push(message);
   }
 
   /** Puts a message back that was taken out last, whether or not there is room. */
@@ -220,8 +247,7 @@ export class Port {
     if (this.first > 0) this.queue[--this.first] = message;
     else this.queue.unshift(message);
     this.held += message.bytes.length;
-    this.changes++;
-    this.wakeOne('receive');
+    this.news('receive');
   }
 
   get next(): Message | undefined {
@@ -240,8 +266,7 @@ export class Port {
       this.queue = this.queue.slice(this.first);
       this.first = 0;
     }
-    this.changes++;
-    this.wakeOne('send');
+    this.news('send');
     return message;
   }
 
@@ -270,11 +295,17 @@ export class Port {
     if (this.isReady(side)) this.wakeOne(side);
   }
 
+  /** It is worth asking there again. */
+  protected news(side: Side): void {
+    this.changes++;
+    this.wakeOne(side);
+  }
+
   private wakeOne(side: Side): void {
     this.waiting[side].take(this.changes)?.wake();
   }
 
-  private wakeAll(): void {
+  protected wakeAll(): void {
     this.changes++;
     for (const side of sides) {
       const waiters = this.waiting[side];

@@ -19,17 +19,56 @@ export interface GroupLimits {
 /** What the members of a group may have together, unless told. */
 export const defaultGroupLimits: GroupLimits = { members: 10_000, ports: 100_000, portBytes: 2 ** 30, topics: 1000 };
 
+/** Makes a port. */
+type PortKind = (name: string, bounds: PortBounds, gone: () => void) => Port;
+const ownPort: PortKind = (name, bounds, gone) => new Port(name, bounds, gone);
+
 /** A message of no bytes counts for something, too. */
 const messageCost = 64;
-const costOf = ({ bytes, messages }: PortBounds): number => bytes + messages * messageCost;
+export const costOf = ({ bytes, messages }: PortBounds): number => bytes + messages * messageCost;
+
+/** How many ports there are, and what they count for. */
+export interface Tally {
+  readonly ports: number;
+  /** Counts one more; false where that would be too many, or too much. */
+  take(bytes: number, limits: GroupLimits): boolean;
+  give(bytes: number): void;
+}
+
+class OwnTally implements Tally {
+  ports = 0;
+  private bytes = 0;
+
+  take(bytes: number, limits: GroupLimits): boolean {
+    if (this.ports >= limits.ports || this.bytes + bytes > limits.portBytes) return false;
+    this.ports++;
+    this.bytes += bytes;
+    return true;
+  }
+
+  give(bytes: number): void {
+    this.ports--;
+    this.bytes -= bytes;
+  }
+}
 
 export class Ports {
   private readonly byName = new Map<string, Port>();
   private readonly topicsByName = new Map<string, Topic>();
-  private bytes = 0;
+  /** Of the next port without a name; those between are for other parts of the group. */
   private next = 0;
+  private step = 1;
 
-  constructor(readonly limits: GroupLimits) {}
+  constructor(
+    readonly limits: GroupLimits,
+    private readonly tally: Tally = new OwnTally(),
+  ) {}
+
+  /** Ports that are made here from now on are numbered so: others number theirs in between. */
+  numberFrom(next: number, step: number): void {
+    this.next = next;
+    this.step = step;
+  }
 
   get list(): readonly Port[] {
     return [...this.byName.values()];
@@ -45,22 +84,22 @@ export class Ports {
   /** Undefined where there would be too many, or too much in them. Its name, unless told, is one that no other has. */
   make(bounds: PortBounds, name = this.numbered('port')): Port | undefined {
     const cost = costOf(bounds);
-    if (!this.hasRoom(cost)) {
+    if (!this.tally.take(cost, this.limits)) {
       // Topics still have hold of the ports of those who do not listen any more.
       for (const topic of this.topics) topic.listeners();
       for (const port of this.lost) port.clear();
-      if (!this.hasRoom(cost)) return undefined;
+      if (!this.tally.take(cost, this.limits)) return undefined;
     }
-    const port = new Port(name, bounds, () => {
-      if (this.byName.delete(name)) this.bytes -= cost;
-    });
-    this.bytes += cost;
-    this.byName.set(name, port);
-    return port;
+    return this.makeCounted(bounds, name);
   }
 
-  private hasRoom(cost: number): boolean {
-    return this.byName.size < this.limits.ports && this.bytes + cost <= this.limits.portBytes;
+  /** One that is counted already: here, where it counts until it is gone, or elsewhere. */
+  makeCounted(bounds: PortBounds, name: string, kind: PortKind = ownPort): Port {
+    const port = kind(name, bounds, () => {
+      if (this.byName.delete(name) && port.isHere) this.tally.give(costOf(bounds));
+    });
+    this.byName.set(name, port);
+    return port;
   }
 
   /** Ports of which the host has hold, or would have once it had received all that it can. */
@@ -91,7 +130,7 @@ export class Ports {
     const port = this.make(bounds, name);
     if (port !== undefined) return port;
     const { ports, portBytes } = this.limits;
-    throw this.byName.size >= ports
+    throw this.tally.ports >= ports
       ? tooMany('ports', ports)
       : new LimitError(`the group's ports would hold more than ${portBytes} bytes`, {
           limit: 'portBytes',
@@ -105,8 +144,9 @@ export class Ports {
   }
 
   private numbered(name: string): string {
-    while (this.byName.has(`${name} ${this.next}`)) this.next++;
-    return `${name} ${this.next++}`;
+    while (this.byName.has(`${name} ${this.next}`)) this.next += this.step;
+    this.next += this.step;
+    return `${name} ${this.next - this.step}`;
   }
 
   /** Throws LimitError. */

@@ -1,10 +1,10 @@
 // A group as data, and out of data again: its members' VMs, its ports with what is in them, and the calls that are under way.
 
-import type { Module } from '../runtime/module.ts';
 import { UsageError } from '../spec/errors.ts';
 import { attempt, quoted } from '../spec/told.ts';
 import type { EngineName } from '../vm/engines.ts';
 import { VM } from '../vm.ts';
+import type { Bridge } from './bridge.ts';
 import { Call } from './call.ts';
 import { Receiver, Sender } from './ends.ts';
 import { PeerError } from './errors.ts';
@@ -24,6 +24,8 @@ export interface Parts {
   readonly ports: Ports;
   readonly turns: Turns;
   readonly home: GroupHome;
+  /** Where the group is a part of one: the others. */
+  readonly bridge: Bridge | undefined;
   /** Ends of ports that the host had when the group was saved, by name of the port. */
   readonly senders: Map<string, Sender>;
   readonly receivers: Map<string, Receiver>;
@@ -34,7 +36,7 @@ export const handlesOf = (vm: VM): Handles | undefined => attempt(() => vm.state
 
 // Saving
 
-/** No turn must be under way. Throws SnapshotError. */
+/** No turn must be under way, of no part. Throws SnapshotError. */
 export function savedGroup({ ports, turns, home }: Parts): GroupData {
   home.beginSaving();
   // First, as it lets go of ports that nobody listens to any more.
@@ -55,9 +57,9 @@ export function savedGroup({ ports, turns, home }: Parts): GroupData {
   };
 }
 
-function savedMember({ name, module, hasProgram, fuel, outcome, vm }: Member): SavedMember {
+function savedMember({ name, hash, hasProgram, fuel, outcome, vm }: Member): SavedMember {
   return {
-    ...{ name, module: module.hash, hasProgram },
+    ...{ name, module: hash, hasProgram },
     fuel: Number.isFinite(fuel.most) ? { ...fuel } : null,
     outcome: outcome?.status === 'failed' ? { status: 'failed', error: outcome.error.message } : (outcome ?? null),
     vm: vm?.save() ?? null,
@@ -87,21 +89,46 @@ const savedPort = (port: Port, home: GroupHome): SavedPort => ({
 /** Fills a group that is new. Throws SnapshotError, LimitError, LinkError, UsageError for a module that is not given. */
 export function fill(group: Parts, data: GroupData, options: GroupRestoreOptions): void {
   group.ports.checkMembers(data.members.length);
-  const ports = data.ports.map(({ name, messages, bytes }) => group.ports.makeOrThrow({ messages, bytes }, name));
+  if (group.bridge !== undefined) numberPorts(group.ports, data, group.bridge);
+  const ports = data.ports.map((saved) => madePort(group, saved));
   group.home.beginReading(ports);
-  for (const saved of data.members) group.turns.join(restoredMember(group, saved, options));
+  for (const saved of data.members)
+    if (group.bridge?.data.members.has(saved.name) ?? true) group.turns.join(restoredMember(group, saved, options));
   data.ports.forEach((saved, i) => {
-    fillPort(group, saved, ports[i] as Port, ports);
+    const port = ports[i];
+    if (port?.isHere === true) fillPort(group, saved, port, ports);
   });
   for (const { name, ports: numbers } of data.topics)
-    for (const number of numbers) group.ports.topicOrThrow(name).add(new End(ports[number] as Port, 'send'));
+    for (const port of numbers.flatMap((number) => ports[number] ?? []))
+      group.ports.topicOrThrow(name).add(new End(port, 'send'));
   restoreCalls(group, data);
-  for (const port of ports) port.settle();
+  for (const port of ports) port?.settle();
+  group.bridge?.open();
   for (const { name, outcome } of data.members)
     if (outcome !== null) group.turns.members.get(name)?.endedAs(restoredOutcome(outcome, name));
   for (const member of group.turns.list) group.turns.join(member);
   group.turns.arrange(data.order);
   group.home.beginReading([]);
+}
+
+function madePort({ ports, bridge }: Parts, { name, messages, bytes }: SavedPort): Port | undefined {
+  const bounds = { messages, bytes };
+  if (bridge === undefined) return ports.makeOrThrow(bounds, name);
+  switch (bridge.roleOf(name)) {
+    case 'port':
+      return ports.makeCounted(bounds, name);
+    case 'inlet':
+    case 'outlet':
+      return ports.makeCounted(bounds, name, (...about) => bridge.port(...about));
+    default:
+      return undefined;
+  }
+}
+
+/** Behind all that there are, each part its own. */
+function numberPorts(ports: Ports, data: GroupData, { data: { part, parts } }: Bridge): void {
+  const last = data.ports.reduce((most, { name }) => Math.max(most, Number(/ (\d{1,15})$/.exec(name)?.[1] ?? 0)), 0);
+  ports.numberFrom(last + 1 + part, parts);
 }
 
 function restoredMember(
@@ -110,7 +137,10 @@ function restoredMember(
   { modules = [], imports, memberLimits: limits }: GroupRestoreOptions,
 ): Member {
   const besides = imports?.(name) ?? {};
-  const member = new Member(name, moduleOf(name, hash, modules), besides, hasProgram, turns, fuel ?? undefined);
+  const module = modules.find((each) => each.hash === hash);
+  if (module === undefined && snapshot !== null)
+    throw new UsageError(`the module of ${quoted(name)} (${quoted(hash)}) is needed, and was not given`);
+  const member = new Member(name, module ?? hash, besides, hasProgram, turns, fuel ?? undefined);
   if (snapshot === null) return member;
   home.prepare(name);
   within(home, () => {
@@ -121,21 +151,14 @@ function restoredMember(
   return member;
 }
 
-function moduleOf(name: string, hash: string, modules: readonly Module[]): Module {
-  const module = modules.find((each) => each.hash === hash);
-  if (module === undefined)
-    throw new UsageError(`the module of ${quoted(name)} (${quoted(hash)}) is needed, and was not given`);
-  return module;
-}
-
 function fillPort(
   { senders, receivers }: Parts,
   { queue, closed, reason, host, name }: SavedPort,
   port: Port,
-  ports: readonly Port[],
+  ports: readonly (Port | undefined)[],
 ): void {
   for (const { bytes, ends } of queue)
-    port.push({ bytes, ends: ends.map(([number, side]) => new End(ports[number] as Port, side)) });
+    port.fill({ bytes, ends: ends.map(([number, side]) => new End(ports[number] as Port, side)) });
   if (closed) port.close(reason ?? undefined);
   if (host.send) senders.set(name, new Sender(new End(port, 'send', true)));
   if (host.receive) receivers.set(name, new Receiver(new End(port, 'receive', true)));

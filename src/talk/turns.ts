@@ -6,6 +6,7 @@ import { CrashError, WasboxError } from '../spec/errors.ts';
 import { isA, quoted } from '../spec/told.ts';
 import type { Interrupts } from '../vm/interrupts.ts';
 import type { VM } from '../vm.ts';
+import type { Bridge } from './bridge.ts';
 import { Call, type CallsOf, failed, type Target } from './call.ts';
 import { DeadlockError, PeerError } from './errors.ts';
 import { guests } from './guest.ts';
@@ -23,6 +24,19 @@ const mostWithin = 8;
 const mostMeanwhile = 8;
 /** Members that an error tells of. */
 const mostTold = 10;
+
+/** What a microsecond counts for in which a thread waits for another one. */
+const fuelPerUs = 100;
+
+/** While all members wait. */
+export interface Waiting {
+  /** How many of them for work of this thread. */
+  readonly working: number;
+  /** When the first has waited long enough for ports, in ms since 1970. */
+  readonly until: number;
+  /** All programs have ended. */
+  readonly isOver: boolean;
+}
 
 type Failed = MemberOutcome & { readonly status: 'failed' };
 
@@ -54,6 +68,8 @@ export class Turns implements CallsOf, Seat {
     private readonly options: Pick<GroupOptions, 'sliceFuel' | 'onFailure'>,
     /** Ports that the host could do something about. */
     private readonly atHost: () => ReadonlySet<Port>,
+    /** Where others of the group are on other threads. */
+    private readonly bridge: Bridge | undefined,
   ) {}
 
   private get sliceFuel(): number {
@@ -101,11 +117,13 @@ export class Turns implements CallsOf, Seat {
   /** The same, but also until all wait. Rejects with DeadlockError. */
   async whileBusy(interrupts: Interrupts): Promise<GroupOutcome | 'idle'> {
     for (let since = performance.now(); ; ) {
+      this.bridge?.poll();
       if (this.failure !== undefined) this.endAll(this.failure);
       const why = interrupts.why();
       if (why !== undefined) return { status: 'suspended', reason: why };
       const member = this.shift();
       if (member === undefined) {
+        if (this.bridge !== undefined) return 'idle';
         if (this.busy.size === 0) return { status: 'ended', members: new Map(this.list.flatMap(endOf)) };
         this.checkDeadlock();
         return 'idle';
@@ -130,14 +148,13 @@ export class Turns implements CallsOf, Seat {
     });
   }
 
-  /** While all wait: how many of them for work of this thread, and when the first has waited long enough, in ms since 1970. */
-  waiting(isElsewhere: (member: string) => boolean): { readonly working: number; readonly until: number } {
+  waiting(isElsewhere: (member: string) => boolean): Waiting {
     let [working, until] = [0, Number.POSITIVE_INFINITY];
     for (const member of this.busy) {
       if (member.isAwaitingWork && !isElsewhere(member.name)) working++;
       until = Math.min(until, member.waitsUntil);
     }
-    return { working, until };
+    return { working, until, isOver: this.busy.size === 0 };
   }
 
   private shift(): Member | undefined {
@@ -258,7 +275,7 @@ export class Turns implements CallsOf, Seat {
     this.note(member);
   }
 
-  private endAll(cause: Error): void {
+  endAll(cause: Error): void {
     this.failure = undefined;
     for (const member of this.list)
       if (member.hasProgram && member.outcome === undefined) {
@@ -306,7 +323,7 @@ export class Turns implements CallsOf, Seat {
     this.calls.set(caller, call);
     const member = this.members.get(callee);
     if (member === undefined) call.answer = cannot(call, 'there is no such member');
-    else if (member.module.hash !== module.hash) call.answer = cannot(call, 'the member is of another module');
+    else if (member.hash !== module.hash) call.answer = cannot(call, 'the member is of another module');
     else if (!member.canServe) call.answer = cannot(call, 'the member has failed');
     else if (member.isBusy || this.within >= mostWithin || this.fuelWithin <= 0) {
       member.calls.push(call);
@@ -324,15 +341,28 @@ export class Turns implements CallsOf, Seat {
     if (this.within > 0) return false;
     this.within++;
     try {
-      for (let turns = 0; turns < mostMeanwhile && this.fuelWithin > 0 && !isThere(); turns++) {
+      for (let turns = 0; turns < mostMeanwhile && this.fuelWithin > 0 && !isThere(); ) {
         const member = this.shift();
-        if (member === undefined) return false;
-        this.turn(member);
+        if (member !== undefined) {
+          this.turn(member);
+          turns++;
+        } else if (!this.heard()) return false;
       }
       return isThere();
     } finally {
       this.within--;
     }
+  }
+
+  /** Whether another thread has done something just now, for which it is worth waiting a little. */
+  private heard(): boolean {
+    const { bridge } = this;
+    if (bridge === undefined) return false;
+    this.fuelWithin -= Math.ceil(bridge.spin() * fuelPerUs);
+    if (!bridge.hasNews && this.fuelWithin > 0) this.fuelWithin -= Math.ceil(bridge.nap() * fuelPerUs);
+    if (!bridge.hasNews) return false;
+    bridge.poll();
+    return true;
   }
 
   private serveAtOnce(member: Member, call: Call): void {
@@ -378,15 +408,21 @@ export class Turns implements CallsOf, Seat {
     if (at >= 0) waiting.splice(at, 1);
   }
 
-  /** Throws DeadlockError where nobody could end what they wait for. */
-  private checkDeadlock(): void {
-    if (this.awaited > 0) return;
+  /** Some wait, and neither the host nor anybody of this thread could end that. */
+  get isStuck(): boolean {
+    if (this.awaited > 0 || this.busy.size === 0) return false;
     // Mostly the first of them tells.
     for (const member of this.busy)
-      if (member.waitsForAny(({ port, side }) => port.isHeldByHost(opposite(side)))) return;
+      if (member.waitsForAny(({ port, side }) => port.isHeldByHost(opposite(side)))) return false;
     const waiting = [...this.busy];
     const atHost = this.atHost();
-    if (waiting.some((member) => member.waitsForAny(({ port }) => atHost.has(port)))) return;
+    return !waiting.some((member) => member.waitsForAny(({ port }) => atHost.has(port)));
+  }
+
+  /** Throws DeadlockError where nobody could end what they wait for. */
+  private checkDeadlock(): void {
+    if (!this.isStuck) return;
+    const waiting = [...this.busy];
     const told = waiting.slice(0, mostTold).map((member) => {
       const call = this.calls.get(member.name);
       if (call !== undefined) return `${quoted(member.name)} for a call of ${quoted(call.callee)}`;

@@ -22,7 +22,8 @@ import { CancelledError, fromData, keepClass } from '../told/errors.ts';
 import type { EndOfMember, GroupState, HeldEnd, MemberImports } from '../told/group.ts';
 import { type Carried, carried } from '../told/module-bytes.ts';
 import { hrefOf } from '../told/options.ts';
-import { pack, shareBytes, unpack } from '../told/parcel.ts';
+import { type Parcel, pack, shareBytes, unpack } from '../told/parcel.ts';
+import { snapshotOf } from '../told/pieces.ts';
 import { checkServices } from '../told/services.ts';
 import { AskedServices } from './asked.ts';
 import { GroupDriver } from './driver.ts';
@@ -50,7 +51,8 @@ interface From {
 
 /**
  * VMs that talk with each other, as a `Group` of `wasbox/talk`, on the threads of a pool: all members are on one thread at a time,
- * which other work can have in between, and move together. What is asked of it is done in its next slice.
+ * which other work can have in between, and move together; with `threads`, members that can be apart are on several at once. What
+ * is asked of it is done in its next slice.
  */
 export class PoolGroup {
   private readonly driver: GroupDriver;
@@ -65,8 +67,8 @@ export class PoolGroup {
     private readonly options: ResumeGroupOptions,
     from?: From,
   ) {
-    const { identity = randomUUID(), limits, memberLimits, engine, sliceFuel, onFailure } = options;
-    const { places, number, grace, services } = open(options.services);
+    const { identity = randomUUID(), limits, memberLimits, engine, sliceFuel, onFailure, threads = 1 } = options;
+    const { places, number, newNumber, grace, services } = open(options.services);
     const wishes = new Wishes(
       (end) => this.ends.of(end),
       () => this.driver.tell(),
@@ -76,7 +78,8 @@ export class PoolGroup {
     this.driver = new GroupDriver(
       places,
       {
-        ...{ number, grace, wishes, asked: this.asked, services: [...services.keys()] },
+        ...{ number, newNumber, threads, grace, wishes, asked: this.asked, services: [...services.keys()] },
+        members: () => [...this.list.keys()],
         ...{ tenant: options.tenant, priority: options.priority ?? 0, mayRetry: options.onCrash === 'retry' },
         options: { limits: limits as Record<string, number> | undefined, memberLimits, engine, sliceFuel, onFailure },
         ended: (name, end) => this.list.get(name)?.endedAs(outcomeOf(end)),
@@ -109,7 +112,7 @@ export class PoolGroup {
     const bytes = saved instanceof Uint8Array ? saved : saved.encode();
     return new PoolGroup(open, options, {
       data: snapshot.data,
-      state: { bytes: shareBytes(bytes), ends: endsOf(snapshot.data) },
+      state: stateOf(shareBytes(bytes), snapshot.data),
     });
   }
 
@@ -117,7 +120,7 @@ export class PoolGroup {
     const { modules = [], members = {} } = this.options;
     const given = new Map(modules.map((module) => carried(module)).map((module) => [module.hash, module]));
     for (const { name, module } of data.members) this.moduleOf.set(name, module);
-    for (const { id, side, port } of state.ends) {
+    for (const { id, side, port } of state.pieces.flatMap(({ ends }) => ends)) {
       this.held.set(`${side} ${port}`, this.ends.of({ id, side, port }));
     }
     for (const { name, module: hash, hasProgram, vm, outcome } of data.members) {
@@ -284,7 +287,7 @@ export class PoolGroup {
    * runs. What `send` has not resolved yet is not in it. Rejects with SnapshotError.
    */
   async save(): Promise<GroupSnapshot> {
-    return GroupSnapshot.decode((await this.copy()).bytes.slice());
+    return snapshotOf(await this.copy());
   }
 
   private copy(): Promise<GroupState> {
@@ -306,15 +309,15 @@ export class PoolGroup {
   async fork(options: PoolGroupOptions = {}): Promise<PoolGroup> {
     checkPoolGroup(options);
     const { identity: _, ...inherited } = this.options;
-    const { bytes } = await this.copy();
-    const { data } = GroupSnapshot.decode(bytes.slice());
+    const state = await this.copy();
+    const { data } = snapshotOf(state);
     const modules = [...this.driver.modules.values()].map((module) =>
       module instanceof Module ? module : module.bytes,
     );
     const fork = new PoolGroup(
       this.open,
       { ...inherited, ...options, modules },
-      { data, state: { bytes, ends: endsOf(data) } },
+      { data, state: withEnds(state, data) },
     );
     for (const [name, imports] of this.driver.imports) fork.driver.imports.set(name, imports);
     for (const [hash, module] of this.driver.modules) fork.driver.modules.set(hash, module);
@@ -360,6 +363,17 @@ const endsOf = ({ ports }: GroupSnapshot['data']): readonly HeldEnd[] =>
       (['send', 'receive'] as const).filter((side) => host[side]).map((side) => ({ side, port: name })),
     )
     .map((end, i) => ({ id: i + 1, ...end }));
+
+const stateOf = (bytes: Parcel, data: GroupSnapshot['data']): GroupState => ({
+  pieces: [{ bytes, outlets: [], ends: endsOf(data), topology: undefined }],
+  members: data.members.map(({ name }) => name),
+});
+
+/** As of a group that is new: each end that the host has hold of once. */
+const withEnds = (state: GroupState, data: GroupSnapshot['data']): GroupState => ({
+  ...state,
+  pieces: state.pieces.map((piece, i) => ({ ...piece, ends: i === 0 ? endsOf(data) : [] })),
+});
 
 const outcomeOf = (end: EndOfMember): MemberOutcome => {
   if (end.status === 'returned') return { status: 'returned', values: unpack(end.values) as readonly Value[] };

@@ -5,6 +5,7 @@ import {
   aCount,
   aList,
   aNumber,
+  anInteger,
   aText,
   aTime,
   type Checks,
@@ -15,6 +16,7 @@ import {
   recordOf,
   theOptions,
 } from '../../spec/options.ts';
+import { mostParts } from '../../talk/bridge.ts';
 import { type GroupOptions, groupChecks } from '../../talk/options.ts';
 import { limitOptions } from '../../vm/options.ts';
 import type { LimitOptions } from '../../vm.ts';
@@ -35,6 +37,12 @@ export interface PoolGroupOptions extends GroupOptions {
    * with the member's name, as in `id/name`.
    */
   readonly identity?: string | undefined;
+  /**
+   * How many threads its members may have at the same time, up to 16; 1 unless told. Those that talk most with each other are kept
+   * together. Always together are those that call each other, that use topics, that have hold of ports by which ends of ports are
+   * sent, that receive from the same port, or talk by one of more than 2047 messages or 1 MiB.
+   */
+  readonly threads?: number | undefined;
   /** Whose the group is, as of a job. */
   readonly tenant?: string | undefined;
   /** From -20 to 20: each step doubles the share of slices among a tenant's jobs. */
@@ -91,6 +99,7 @@ const poolGroupChecks: Checks<PoolGroupOptions> = {
   services: someServices,
   serviceTimeout: aTime,
   identity: anIdentity,
+  threads: anInteger(1, mostParts),
   tenant: anIdentity,
   priority: aNumber(priorities.least, priorities.most),
   onCrash: oneOf('fail', 'retry'),

@@ -10,6 +10,8 @@ import type { PoolReceived } from './ends.ts';
 /** Messages of one end, and their bytes, that go with a slice; and messages of all. */
 const most = { messages: 64, bytes: 2 ** 20, ofAll: 4096 } as const;
 
+const ofAll: ReadonlySet<GroupAct['kind']> = new Set<GroupAct['kind']>(['port', 'subscribe', 'add', 'fail']);
+
 type Wanted = Deferred<PoolReceived | undefined>;
 
 /** What a slice has left to do. */
@@ -141,6 +143,19 @@ export class Wishes {
     this.wants.delete(end);
   }
 
+  /** Whether some of it is about all of the group, wherever that is. */
+  get isAboutAll(): boolean {
+    for (const { kind } of this.acts.values()) if (ofAll.has(kind)) return true;
+    for (const { ends } of this.sends.values()) if (ends.length > 0) return true;
+    return false;
+  }
+
+  /** Whether all members are to end. */
+  get isFailing(): boolean {
+    for (const { kind } of this.acts.values()) if (kind === 'fail') return true;
+    return false;
+  }
+
   // What goes with a slice
 
   /** All that is wanted from now on is behind it. */
@@ -217,7 +232,7 @@ export class Wishes {
     const left = messages.slice(taken.length);
     if (left.length > 0) {
       const back = left.map(({ bytes, ends }) => ({ bytes, ends: ends.map(({ id }) => id) }));
-      this.returns.unshift({ kind: 'return', port, messages: back, number: this.next++ });
+      this.returns.unshift({ kind: 'return', end, port, messages: back, number: this.next++ });
       this.tell();
     }
     if (over !== undefined) for (const each of wanted.splice(0)) each.resolve(undefined);

@@ -42,8 +42,9 @@ const mostNotice = 1000;
 
 /** What a group of VMs has of its pool. */
 export interface GroupSide {
-  /** No job has it. */
+  /** No job has it, nor those that are made anew. */
   readonly number: number;
+  newNumber(): number;
   readonly places: Places;
   readonly grace: Grace;
   readonly services: ReadonlyMap<string, BoundService>;
@@ -167,7 +168,14 @@ export class Life {
   /** What a group of VMs needs of the pool. Throws UsageError where that is closed. */
   openGroup(services: Readonly<Record<string, Service>>): GroupSide {
     if (this.closed !== undefined) throw this.closed;
-    return { number: this.jobs++, places: this.places, grace: this.grace, services: this.services.with(services) };
+    const newNumber = () => this.jobs++;
+    return {
+      number: newNumber(),
+      newNumber,
+      places: this.places,
+      grace: this.grace,
+      services: this.services.with(services),
+    };
   }
 
   /** How many jobs a tenant may have. */

@@ -78,6 +78,14 @@ export class Places {
     return this.scheduler.isUneven(thread);
   }
 
+  /** Of what has several threads: whether others wait for one of them, or two are the same, while another one is idle. */
+  isCramped(threads: readonly ThreadId[]): boolean {
+    if (threads.some((thread) => this.isUneven(thread))) return true;
+    const used = new Set(threads);
+    const idle = this.threads.ids.filter((id) => !used.has(id)).length;
+    return used.size < threads.length && idle > 0 && this.scheduler.idling > used.size;
+  }
+
   /** Asks the slice that runs to rest. */
   rest(place: PlacedWork): void {
     if (place.status === 'queued') this.line(place);

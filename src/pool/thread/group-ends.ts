@@ -5,25 +5,27 @@ import { CrashError } from '../../spec/errors.ts';
 import { Receiver, Sender } from '../../talk/ends.ts';
 import type { Group } from '../../talk/group.ts';
 import { toData } from '../told/errors.ts';
-import type { Done, EndId, FromPort, GroupTask, HeldEnd, SendOrder } from '../told/group.ts';
+import type { Done, EndId, FromPort, GroupOrigin, GroupTask, HeldEnd, SendOrder } from '../told/group.ts';
 
 type HostEnd = Sender | Receiver;
 
 export class HostEnds {
   private readonly ends = new Map<EndId, HostEnd>();
-  /** The next that a worker names. */
+  /** The next that a worker names; those between are for other parts of the group. */
   private next = -1;
+  private step = 1;
 
   /** Of a group that was restored: who had which, and the rest closed. */
-  restore(group: Group, held: readonly HeldEnd[]): void {
+  restore(group: Group, { ends: held, lowestEnd, bridge }: GroupOrigin): void {
     const first = new Set<string>();
     for (const { id, side, port } of held) {
       const end = side === 'send' ? group.sender(port) : group.receiver(port);
       const key = `${side} ${port}`;
       this.ends.set(id, first.has(key) ? end.clone() : end);
       first.add(key);
-      this.next = Math.min(this.next, id - 1);
     }
+    this.step = bridge?.parts ?? 1;
+    this.next = lowestEnd - 1 - (bridge?.part ?? 0);
   }
 
   set(id: EndId, end: HostEnd): void {
@@ -55,7 +57,8 @@ export class HostEnds {
 
   /** An end that came out of a port. */
   name(end: HostEnd): HeldEnd {
-    const id = this.next--;
+    const id = this.next;
+    this.next -= this.step;
     this.ends.set(id, end);
     return heldEnd(id, end);
   }

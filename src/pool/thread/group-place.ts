@@ -5,27 +5,29 @@ import type { Module } from '../../runtime/module.ts';
 import type { Value } from '../../runtime/ref.ts';
 import { CrashError } from '../../spec/errors.ts';
 import type { Signal } from '../../spec/options.ts';
+import { Bridge } from '../../talk/bridge.ts';
 import { callsTo } from '../../talk/calls.ts';
 import type { Receiver, Sender } from '../../talk/ends.ts';
 import { Group } from '../../talk/group.ts';
 import type { Member, MemberOutcome } from '../../talk/member.ts';
-import { GroupSnapshot } from '../../talk/snapshot.ts';
 import type { Imports } from '../../vm.ts';
-import { toData } from '../told/errors.ts';
+import { fromData, toData } from '../told/errors.ts';
 import type {
   Done,
   EndOfMember,
   GroupAct,
   GroupEnd,
   GroupReply,
-  GroupState,
   GroupTask,
   MemberImports,
+  PieceOfGroup,
 } from '../told/group.ts';
 import { pack, shareBytes, unpack } from '../told/parcel.ts';
+import { snapshotOf } from '../told/pieces.ts';
 import { pauses, stages, type WorkerData } from '../told/protocol.ts';
 import { checkLeaving } from '../told/values.ts';
 import { HostEnds, Traffic } from './group-ends.ts';
+import { heard } from './group-rest.ts';
 import { MemberServices } from './group-services.ts';
 import { held, hold, newCode } from './modules.ts';
 import { loadImports, made } from './user-code.ts';
@@ -49,6 +51,7 @@ class Bell implements Signal {
   constructor(
     private readonly slot: number,
     private readonly shared: WorkerData,
+    private readonly mostMs: number,
   ) {}
 
   get aborted(): boolean {
@@ -58,9 +61,13 @@ class Bell implements Signal {
 
   /** Of all, whatever else rings. */
   isOver(now = performance.now()): boolean {
-    const { pause, crowded } = this.shared;
-    if (Atomics.load(pause, this.slot) !== pauses.none) return true;
-    return now - this.begunAt >= (Atomics.load(crowded, 0) === 0 ? sliceMs.free : sliceMs.crowded);
+    if (Atomics.load(this.shared.pause, this.slot) !== pauses.none) return true;
+    return now - this.begunAt >= Math.min(this.mostMs, this.isCrowded ? sliceMs.crowded : sliceMs.free);
+  }
+
+  /** Others wait for a thread. */
+  get isCrowded(): boolean {
+    return Atomics.load(this.shared.crowded, 0) !== 0;
   }
 
   /** In so many ms, unless it rings before. */
@@ -98,7 +105,17 @@ export async function doSlice(
   } catch (error) {
     groups.get(task.group)?.dispose();
     groups.delete(task.group);
-    const none = { done: [], received: [], calls: [], ended: [], state: undefined, fuel: 0 };
+    const none = {
+      done: [],
+      received: [],
+      calls: [],
+      ended: [],
+      joins: [],
+      topics: [],
+      state: undefined,
+      failure: undefined,
+      fuel: 0,
+    };
     return { end: { kind: 'gone', error: toData(error) }, ...none, compiled: newCode(task) };
   }
 }
@@ -108,19 +125,32 @@ export class PlacedGroup {
   /** While all members are known to wait: until when, in ms since 1970. */
   private idleUntil: number | undefined;
   private bell: Bell | undefined;
+  /** Other parts of the group need the main thread to go on. */
+  private isNeeded = false;
+  /** What a member has failed with whose failure ends all. */
+  private failure: Error | undefined;
 
   private constructor(
     private readonly group: Group,
     private readonly ends: HostEnds,
     private readonly services: MemberServices,
-  ) {}
+    private readonly bridge: Bridge | undefined,
+  ) {
+    if (bridge !== undefined)
+      bridge.onNeed = () => {
+        this.isNeeded = true;
+        this.bell?.ring(calledMs);
+      };
+  }
 
   static async make(task: GroupTask, modules: Modules): Promise<PlacedGroup> {
     const ends = new HostEnds();
     const services: MemberServices = new MemberServices(task.services, () => placed.bell?.ring(calledMs));
-    const group = await groupOf(task, modules, services);
-    const placed = new PlacedGroup(group, ends, services);
-    if (typeof task.from === 'object') ends.restore(group, task.from.ends);
+    const data = typeof task.from === 'object' ? task.from.bridge : undefined;
+    const bridge = data && new Bridge(data);
+    const group = await groupOf(task, modules, services, bridge);
+    const placed = new PlacedGroup(group, ends, services, bridge);
+    if (typeof task.from === 'object') ends.restore(group, task.from);
     for (const member of group.members) placed.watch(member);
     return placed;
   }
@@ -133,15 +163,20 @@ export class PlacedGroup {
     if (member.hasProgram && member.outcome === undefined)
       void member.ending.then((outcome) => {
         // One that has not failed may serve calls of others, and ask for them.
-        if (outcome.status === 'failed') this.services.forget(member.name);
+        if (outcome.status === 'failed') {
+          this.services.forget(member.name);
+          if (this.bridge !== undefined) this.failure ??= outcome.error;
+        }
         this.ended.push([member.name, endOf(outcome)]);
       });
   }
 
   async slice(task: GroupTask, modules: Modules, shared: WorkerData): Promise<GroupReply> {
-    const { group } = this;
-    const bell = new Bell(task.slot, shared);
+    const { group, bridge } = this;
+    const bell = new Bell(task.slot, shared, task.mostMs);
     this.bell = bell;
+    this.isNeeded = false;
+    bridge?.poll();
     const fuel = group.fuelUsed;
     const done: Done[] = [];
     for (const { number, ...act } of task.acts) done.push(await this.did(number, act, modules));
@@ -155,20 +190,37 @@ export class PlacedGroup {
     const came = await this.turns(traffic, bell, pause, task.mayRun);
     const received = traffic.received();
     Atomics.store(shared.stage, task.slot, stages.stopped);
-    const state = task.at === 'keep' ? undefined : this.state();
+    if (bridge !== undefined) this.leave(bridge, task.at);
+    const state = task.at === 'keep' ? undefined : this.state(task.mayBeSplit);
     // To be saved, members may have gone on, and ended.
     await undefined;
-    const end: GroupEnd = came.kind === 'idle' && task.mayRun && group.isReady ? { kind: 'rested' } : came;
+    const canGoOn = group.isReady || bridge?.hasNews === true;
+    const end: GroupEnd =
+      (came.kind === 'idle' || bridge !== undefined) && task.mayRun && canGoOn ? { kind: 'rested' } : came;
+    const failure = task.options.onFailure === 'end' ? this.failure : undefined;
     return {
       ...{ end, received, done: [...done, ...traffic.done], state },
       ...{ calls: this.services.made(), ended: this.ended.splice(0) },
+      ...{ joins: [...(bridge?.joins ?? [])], topics: [...(bridge?.topics ?? [])] },
+      ...{ failure: failure && toData(failure) },
       ...{ fuel: group.fuelUsed - fuel, compiled: newCode(task) },
     };
   }
 
-  private state(): GroupReply['state'] {
+  /** Others are told no more, and what has to run before it can be saved does so while they can still be told. */
+  private leave(bridge: Bridge, at: GroupTask['at']): void {
+    if (at === 'keep') this.group.settle();
+    // All have left before.
+    else bridge.drain();
+    bridge.leave();
+  }
+
+  private state(mayBeSplit: boolean): GroupReply['state'] {
     try {
-      return { bytes: shareBytes(this.group.save().encode()), ends: this.ends.list } satisfies GroupState;
+      const { group, ends } = this;
+      const bytes = shareBytes(group.save().encode());
+      const topology = mayBeSplit ? group.topology : undefined;
+      return { bytes, outlets: group.outlets, ends: ends.list, topology } satisfies PieceOfGroup;
     } catch (error) {
       return { error: toData(error) };
     }
@@ -180,7 +232,7 @@ export class PlacedGroup {
   private async turns(traffic: Traffic, bell: Bell, pause: Int32Array, mayRun: boolean): Promise<GroupEnd> {
     for (;;) {
       traffic.send();
-      if (!mayRun) return { kind: 'idle', until: Infinity };
+      if (!mayRun) return { kind: 'idle', until: Infinity, isStuck: false };
       if (traffic.isThere) return this.asItWas;
       const stop = traffic.watch(() => bell.ring(0));
       const end = await this.turn(bell, pause).finally(stop);
@@ -188,7 +240,7 @@ export class PlacedGroup {
         if (end.kind === 'idle') traffic.send();
         return end;
       }
-      if (bell.isOver() || traffic.isThere || this.services.hasMade) return end;
+      if (bell.isOver() || traffic.isThere || this.services.hasMade || this.isNeeded) return end;
       bell.reset();
     }
   }
@@ -196,7 +248,11 @@ export class PlacedGroup {
   /** Nobody has run: those that waited do so still, unless they can go on by now. */
   private get asItWas(): GroupEnd {
     if (this.idleUntil === undefined || this.group.isReady) return { kind: 'rested' };
-    return { kind: 'idle', until: this.idleUntil };
+    return this.idle(this.idleUntil);
+  }
+
+  private idle(until: number): GroupEnd {
+    return { kind: 'idle', until, isStuck: this.bridge !== undefined && this.group.isStuck };
   }
 
   private async turn(bell: Bell, pause: Int32Array): Promise<GroupEnd> {
@@ -208,12 +264,14 @@ export class PlacedGroup {
       if ('error' in outcome) return { kind: 'failed', error: toData(outcome.error) };
       if (outcome.status === 'ended') return { kind: 'ended' };
       if (outcome.status === 'suspended') return { kind: 'rested' };
-      if (outcome.working === 0) {
-        this.idleUntil = outcome.until;
-        return { kind: 'idle', until: outcome.until };
-      }
-      const soon = { kind: 'idle', until: Math.min(outcome.until, Date.now() + workMs) } as const;
-      if (bell.aborted || !(await this.worked(bell))) return soon;
+      if (this.bridge !== undefined) {
+        if (await heard(this.bridge, group, bell, outcome)) continue;
+        if (bell.aborted && !bell.isOver()) return { kind: 'rested' };
+        if (outcome.isOver) return { kind: 'ended' };
+      } else if (outcome.working > 0 && !bell.aborted && (await this.worked(bell))) continue;
+      if (outcome.working > 0) return this.idle(Math.min(outcome.until, Date.now() + workMs));
+      this.idleUntil = outcome.until;
+      return this.idle(outcome.until);
     }
   }
 
@@ -265,6 +323,8 @@ export class PlacedGroup {
       case 'close':
         ends.at(act.end).close(act.reason);
         return ends.forget(act.end);
+      case 'fail':
+        return group.failAll(fromData(act.error));
       case 'cancel':
         group.cancel(act.member, act.reason);
         return this.services.forget(act.member);
@@ -298,24 +358,27 @@ export class PlacedGroup {
   }
 }
 
-async function groupOf(task: GroupTask, modules: Modules, services: MemberServices): Promise<Group> {
+async function groupOf(
+  task: GroupTask,
+  modules: Modules,
+  services: MemberServices,
+  bridge: Bridge | undefined,
+): Promise<Group> {
   const { memberLimits, ...options } = task.options;
   if (typeof task.from === 'string') return new Group(options);
-  const snapshot = GroupSnapshot.decode(task.from.bytes.slice());
+  const snapshot = snapshotOf(task.from);
   const imports = new Map<string, Imports>();
   const used = new Set<Module>();
   for (const { name, module: hash, vm } of snapshot.data.members) {
+    if (bridge?.data.members.has(name) === false) continue;
+    // Of one that has no VM any more the module is named, and not needed otherwise.
     if (vm === null) continue;
     const module = modules(hash);
     used.add(module);
     imports.set(name, await importsOf(name, module, task.imports.get(name) ?? noImports, modules, services));
   }
-  return Group.restore(snapshot, {
-    ...options,
-    memberLimits,
-    modules: [...used],
-    imports: (name) => imports.get(name) ?? {},
-  });
+  const given = { ...options, memberLimits, modules: [...used], imports: (name: string) => imports.get(name) ?? {} };
+  return Group.restorePart(snapshot, given, bridge);
 }
 const noImports: MemberImports = { calls: [], host: undefined };
 

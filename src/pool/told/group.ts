@@ -1,7 +1,10 @@
-// What the main thread and its workers say to each other of a group of VMs that talk: one order and one reply a slice. All that
-// goes in or out goes with them: between slices nothing is on its way, and a group is where its state is.
+// What the main thread and its workers say to each other of a group of VMs that talk, or of a part of one: one order and one reply
+// a slice. All that goes in or out goes with them; what parts have of each other is in memory that they share (talk/bridge.ts).
+// Between slices nothing else is on its way, and a group is where its state is.
 
+import type { BridgeData } from '../../talk/bridge.ts';
 import type { GroupLimits } from '../../talk/ports.ts';
+import type { Topology } from '../../talk/topology.ts';
 import type { LimitOptions, VmOptions } from '../../vm.ts';
 import type { Parcel } from './parcel.ts';
 import type { Answer, CodeParcel, ErrorData, ModuleParcel } from './protocol.ts';
@@ -45,10 +48,14 @@ export type GroupAct =
   /** What was received and nobody took is to be what comes next at the port, in this order. */
   | {
       readonly kind: 'return';
+      /** By which they came. */
+      readonly end: EndId;
       readonly port: string;
       readonly messages: readonly { readonly bytes: Uint8Array; readonly ends: readonly EndId[] }[];
     }
   | { readonly kind: 'close'; readonly end: EndId; readonly reason: string | undefined }
+  /** A member of another part has failed, and all others are to end. */
+  | { readonly kind: 'fail'; readonly error: ErrorData }
   | { readonly kind: 'cancel'; readonly member: string; readonly reason: string | undefined };
 export type NumberedAct = GroupAct & { readonly number: number };
 
@@ -73,12 +80,32 @@ export interface HeldEnd {
   readonly port: string;
 }
 
-/** A group as it was at the end of a slice. */
-export interface GroupState {
+/** A part of a group, or all of it, as it was at the end of a slice. */
+export interface PieceOfGroup {
   /** As `GroupSnapshot.encode` writes it. */
   readonly bytes: Parcel;
+  /** Names of ports that are another part's. */
+  readonly outlets: readonly string[];
   /** All that the main thread has hold of. */
   readonly ends: readonly HeldEnd[];
+  /** Where the group may be split. */
+  readonly topology: Topology | undefined;
+}
+
+/** All of a group, between two slices. */
+export interface GroupState {
+  readonly pieces: readonly PieceOfGroup[];
+  /** Names of all members, in order. */
+  readonly members: readonly string[];
+}
+
+/** What a thread is given of a group that it goes on with: of all pieces what is its part's. */
+export interface GroupOrigin extends GroupState {
+  readonly bridge: BridgeData | undefined;
+  /** Those of the part. */
+  readonly ends: readonly HeldEnd[];
+  /** The least number of an end, of all parts. */
+  readonly lowestEnd: EndId;
 }
 
 /** Main thread to worker: do a slice of a group. */
@@ -93,7 +120,7 @@ export interface GroupTask {
   /** Groups and jobs of which it has kept something for nothing. */
   readonly drop: readonly number[];
   /** Nothing yet; what this worker has kept; or what was saved. */
-  readonly from: 'new' | 'kept' | GroupState;
+  readonly from: 'new' | 'kept' | GroupOrigin;
   readonly options: {
     readonly limits: Partial<GroupLimits> | undefined;
     readonly memberLimits: LimitOptions | undefined;
@@ -114,6 +141,10 @@ export interface GroupTask {
   readonly mayRun: boolean;
   /** At the end the worker keeps the group; and gives a copy; or gives all of it. */
   readonly at: 'keep' | 'copy' | 'give';
+  /** Who has hold of what is told with a copy. */
+  readonly mayBeSplit: boolean;
+  /** The slice is over after so many ms. */
+  readonly mostMs: number;
 }
 
 /** What a service answered to a member. */
@@ -150,8 +181,8 @@ export type EndOfMember =
 export type GroupEnd =
   /** It can go on. */
   | { readonly kind: 'rested' }
-  /** All members wait for the main thread, or until a time, in ms since 1970. */
-  | { readonly kind: 'idle'; readonly until: number }
+  /** All members wait for the main thread, or until a time, in ms since 1970; stuck: only another part could end that. */
+  | { readonly kind: 'idle'; readonly until: number; readonly isStuck: boolean }
   /** All programs have ended. */
   | { readonly kind: 'ended' }
   /** They wait for each other. */
@@ -168,7 +199,13 @@ export interface GroupReply {
   /** Members that have ended since the last reply. */
   readonly ended: readonly (readonly [member: string, end: EndOfMember])[];
   /** As the order's `at` asked. */
-  readonly state: GroupState | { readonly error: ErrorData } | undefined;
+  readonly state: PieceOfGroup | { readonly error: ErrorData } | undefined;
+  /** Of a part: ports with which all who have hold of them have to be on one thread. */
+  readonly joins: readonly string[];
+  /** Members that have to be with all others who use topics. */
+  readonly topics: readonly string[];
+  /** Of a part whose members end together with those of others: what one has failed with. */
+  readonly failure: ErrorData | undefined;
   /** Fuel that members have used in this slice. */
   readonly fuel: number;
   readonly compiled: readonly CodeParcel[];

@@ -98,7 +98,8 @@ for (const engine of engines) {
     const failed = await t.throwsAsync(members[1]?.result ?? Promise.resolve(), { instanceOf: HostError });
     t.true(failed?.cause instanceof RangeError);
     await t.throwsAsync(members[2]?.result ?? Promise.resolve(), { instanceOf: HostError });
-    t.deepEqual(calls, [
+    // On several threads they come in no order.
+    t.deepEqual(calls.toSorted(), [
       [0, 'g/m0', 1, false],
       [1, 'g/m1', 1, false],
       [2, 'g/m2', 1, false],

@@ -60,12 +60,13 @@ class World {
     private readonly engine: Engine,
   ) {}
 
-  static async of(pool: Pool, engine: Engine): Promise<World> {
+  static async of(pool: Pool, engine: Engine, ...[threads]: readonly number[]): Promise<World> {
     const ask = (_: number, { job, id }: { job: string; id: number }) => {
       world.calls.push(`${job} ${id}`);
       return world.answer.promise;
     };
-    const group = pool.group({ engine, sliceFuel: 2000, identity: 'g', services: { ask: { ask } } });
+    const width = threads === undefined ? {} : { threads };
+    const group = pool.group({ engine, sliceFuel: 2000, identity: 'g', services: { ask: { ask } }, ...width });
     const world = new World(group, engine);
     await world.fill();
     return world;
@@ -150,7 +151,7 @@ for (const engine of engines) {
     const pool = new Pool({ threads: 2, grace: 20 });
     t.teardown(() => pool.terminate());
     const release = await blocked(pool);
-    const worlds = await Promise.all([World.of(pool, engine), World.of(pool, engine)]);
+    const worlds = await Promise.all([World.of(pool, engine, 1), World.of(pool, engine, 1)]);
     const [first] = worlds.map(({ group }) => threadOf(group));
     t.deepEqual(
       worlds.map(({ group }) => threadOf(group)),

@@ -30,7 +30,7 @@ for (const engine of engines) {
     t.deepEqual(await returned(group), all);
     t.is(new Set(env.calls).size, env.calls.length);
     t.is(env.calls.length, members * 4);
-    t.true(env.calls.includes('ring/member 3 4'));
+    t.is(env.calls.filter((call) => call.startsWith('ring/member 3 ')).length, 4);
     t.true(group.fuelUsed > 0);
     group.dispose();
   });

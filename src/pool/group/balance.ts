@@ -1,0 +1,127 @@
+// How a group is split among threads, as far as is known: what may not be told apart, what each member has to do, and whether
+// that has become uneven.
+
+import type { Topology } from '../../talk/topology.ts';
+import type { GroupState, MemberImports } from '../told/group.ts';
+import { type Plan, planOf } from './plan.ts';
+
+/** How long it is looked at who has how much to do, in ms; doubled each time that something was made of it. */
+const firstWindowMs = 500;
+/** What a part may have more than the mean, as part of that. */
+const mostMore = 0.3;
+/** Less than this of fuel is not worth anything. */
+const leastFuel = 1e7;
+
+export class Balance {
+  /** Ports that cannot cross as they are used, and members that use topics. */
+  private readonly local = new Set<string>();
+  private readonly talkers = new Set<string>();
+  /** How many of both are known since the group was whole. */
+  private known = 0;
+  /** Of members, when the group was split last. */
+  private used: ReadonlyMap<string, number> = new Map();
+  /** By part, since it was looked at last. */
+  private fuel: number[] = [];
+  private since = performance.now();
+  private windowMs = firstWindowMs;
+  /** All that there are belong together. */
+  private isOne = false;
+
+  constructor(
+    private readonly threads: number,
+    private readonly imports: ReadonlyMap<string, MemberImports>,
+  ) {}
+
+  get mayBeSplit(): boolean {
+    return this.threads > 1 && !this.isOne;
+  }
+
+  /** Undefined where it cannot be, or it is not known. */
+  plan(state: GroupState): Plan | undefined {
+    const topology = topologyOf(state);
+    if (topology === undefined) return undefined;
+    const used = new Map(topology.members.map(({ name, fuelUsed }) => [name, fuelUsed]));
+    const loads = new Map([...used].map(([name, fuel]) => [name, Math.max(0, fuel - (this.used.get(name) ?? 0))]));
+    const mean = [...loads.values()].reduce((sum, load) => sum + load, 0) / Math.max(1, loads.size);
+    this.used = used;
+    this.fuel = [];
+    this.since = performance.now();
+    // What has done nothing yet may do as much as others.
+    const loadOf = (member: string) => (loads.get(member) ?? 0) + mean / 4 + 1;
+    const plan = planOf(topology, this.threads, {
+      imports: this.imports,
+      local: this.local,
+      topics: this.talkers,
+      loadOf,
+    });
+    this.isOne = plan === undefined;
+    return plan;
+  }
+
+  /** It cannot be saved. */
+  keepWhole(): void {
+    this.isOne = true;
+  }
+
+  /** A part has used fuel. */
+  note(part: number, fuel: number): void {
+    this.fuel[part] = (this.fuel[part] ?? 0) + fuel;
+  }
+
+  get topics(): ReadonlySet<string> {
+    return new Set(this.talkers);
+  }
+
+  /** Whether all that has to be together was known when the group was split. */
+  get isKnown(): boolean {
+    return this.known === this.local.size + this.talkers.size;
+  }
+
+  /** Ports were used in ways that cannot cross, and topics by members; `isNew`: something else may have changed. */
+  keepTogether(ports: readonly string[], members: readonly string[], isNew: boolean): void {
+    for (const port of ports) this.local.add(port);
+    for (const member of members) this.talkers.add(member);
+    if (isNew) this.isOne = false;
+  }
+
+  /** Whether another plan is due. */
+  get isOff(): boolean {
+    if (!this.isKnown) return true;
+    if (performance.now() - this.since < this.windowMs) return false;
+    const all = this.fuel.reduce((sum, fuel) => sum + fuel, 0);
+    const isUneven = all > leastFuel && Math.max(...this.fuel) > (1 + mostMore) * (all / this.fuel.length);
+    this.since = performance.now();
+    this.fuel = [];
+    if (isUneven) this.windowMs *= 2;
+    return isUneven;
+  }
+
+  /** The group is whole. */
+  joined(): void {
+    this.known = this.local.size + this.talkers.size;
+    this.fuel = [];
+  }
+}
+
+/** Of all pieces; undefined where one has not told it. */
+function topologyOf({ pieces }: GroupState): Topology | undefined {
+  const told = pieces.flatMap(({ topology }) => topology ?? []);
+  const [first] = told;
+  if (first === undefined || told.length < pieces.length) return undefined;
+  if (told.length === 1) return first;
+  const all = pieces.flatMap(({ outlets }, piece) => {
+    const away = new Set(outlets);
+    return (told[piece] as Topology).ports.map((port) => ({ port, piece, isHere: !away.has(port.name) }));
+  });
+  const kept = new Map(all.filter(({ isHere }) => isHere).map((each) => [each.port.name, each]));
+  for (const each of all) if (!kept.has(each.port.name)) kept.set(each.port.name, each);
+  const numbers = new Map([...kept.keys()].map((name, i) => [name, i]));
+  const numbered = (piece: number, held: Topology['members'][number]['holds']) =>
+    held.map(([port, side]) => [numbers.get((told[piece] as Topology).ports[port]?.name ?? '') ?? 0, side] as const);
+  return {
+    ports: [...kept.values()].map(({ port, piece }) => ({ ...port, carries: numbered(piece, port.carries) })),
+    members: told.flatMap(({ members }, piece) =>
+      members.map((member) => ({ ...member, holds: numbered(piece, member.holds) })),
+    ),
+  };
+}

@@ -1,0 +1,69 @@
+// A group whose parts were saved each by itself, as one: what `Group.save` would have made of it.
+
+import { Snapshot } from '../snapshot/snapshot.ts';
+import type { GroupData, SavedEnd, SavedMember, SavedPort } from './format.ts';
+import { stateName } from './guest.ts';
+import type { SavedHandles } from './handles.ts';
+
+/** A part as it was saved. */
+export interface Piece {
+  readonly data: GroupData;
+  /** Names of the ports that are another part's: this one only sends there. */
+  readonly outlets: ReadonlySet<string>;
+}
+
+/** `members`: names of all, in order. What is in rings must be in the queues. */
+export function joined(pieces: readonly Piece[], members: readonly string[]): GroupData {
+  const [first] = pieces as [Piece];
+  if (pieces.length === 1) return first.data;
+  const ports: Placed[] = pieces.flatMap((piece) => piece.data.ports.map((port) => ({ piece, port })));
+  const kept = new Map<string, Placed>();
+  // An outlet stands for a port only where that is gone.
+  for (const each of ports) if (!isOutlet(each)) kept.set(each.port.name, each);
+  for (const each of ports) if (!kept.has(each.port.name)) kept.set(each.port.name, each);
+  const numbers = new Map([...kept.keys()].map((name, i) => [name, i]));
+  const all = pieces.map((piece) => renumbered(piece, (port) => numbers.get(nameOf(piece, port)) as number));
+  const rank = new Map(members.map((name, i) => [name, i]));
+  const rankOf = ({ name }: SavedMember): number => rank.get(name) ?? members.length;
+  return {
+    ports: [...kept.values()].map(({ piece, port }) => all[pieces.indexOf(piece)]?.port(port) as SavedPort),
+    topics: all.flatMap(({ topics }) => topics),
+    members: all.flatMap((each) => each.members).sort((a, b) => rankOf(a) - rankOf(b)),
+    calls: pieces.flatMap(({ data }) => data.calls).sort((a, b) => a.id - b.id),
+    nextCall: Math.max(...pieces.map(({ data }) => data.nextCall)),
+    order: {
+      ready: pieces.flatMap(({ data }) => data.order.ready),
+      waiting: pieces.flatMap(({ data }) => data.order.waiting),
+    },
+  };
+}
+
+interface Placed {
+  readonly piece: Piece;
+  readonly port: SavedPort;
+}
+const isOutlet = ({ piece, port }: Placed): boolean => piece.outlets.has(port.name);
+
+const nameOf = ({ data }: Piece, port: number): string => (data.ports[port] as SavedPort).name;
+
+/** A piece whose ports have other numbers. */
+function renumbered({ data }: Piece, numberOf: (port: number) => number) {
+  const end = ([port, side]: SavedEnd): SavedEnd => [numberOf(port), side];
+  return {
+    port: (port: SavedPort): SavedPort => ({
+      ...port,
+      queue: port.queue.map(({ bytes, ends }) => ({ bytes, ends: ends.map(end) })),
+    }),
+    topics: data.topics.map(({ name, ports }) => ({ name, ports: ports.map(numberOf) })),
+    members: data.members.map((member) => ({ ...member, vm: member.vm && withHandles(member.vm, end) })),
+  };
+}
+
+function withHandles(vm: Snapshot, end: (end: SavedEnd) => SavedEnd): Snapshot {
+  const states = vm.data.states?.map((state) => {
+    if (state.name !== stateName) return state;
+    const saved = state.data as SavedHandles;
+    return { ...state, data: { ...saved, ends: saved.ends.map((each) => each && end(each)) } };
+  });
+  return states === undefined ? vm : new Snapshot({ ...vm.data, states }, vm.extras);
+}

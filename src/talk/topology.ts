@@ -1,0 +1,60 @@
+// Who in a group has hold of which ports, and what may not be told apart: what it takes to split a group into parts.
+
+import { mostCrossing } from './crossing.ts';
+import type { Port, Side } from './port.ts';
+import { costOf } from './ports.ts';
+import type { Parts } from './saving.ts';
+
+/** An end of a port, by the port's number in the list. */
+export type HeldBy = readonly [port: number, side: Side];
+
+export interface MemberPlace {
+  readonly name: string;
+  readonly fuelUsed: number;
+  readonly holds: readonly HeldBy[];
+}
+
+export interface PortPlace {
+  readonly name: string;
+  /** What it counts for among all. */
+  readonly cost: number;
+  /** How often it was sent to and received from. */
+  readonly traffic: number;
+  /** All who have hold of it have to be on one thread. */
+  readonly isLocal: boolean;
+  /** A topic sends to it. */
+  readonly ofTopic: boolean;
+  /** Ends that are in its messages. */
+  readonly carries: readonly HeldBy[];
+}
+
+export interface Topology {
+  readonly members: readonly MemberPlace[];
+  readonly ports: readonly PortPlace[];
+}
+
+export function topologyOf({ turns, ports }: Parts): Topology {
+  const { list } = ports;
+  const numbers = new Map(list.map((port, i) => [port, i]));
+  const heldBy = (ends: Iterable<{ readonly port: Port; readonly side: Side }>): HeldBy[] =>
+    [...ends].flatMap(({ port, side }) => {
+      const number = numbers.get(port);
+      return number === undefined ? [] : [[number, side] as const];
+    });
+  const heard = new Set(ports.topics.flatMap((topic) => topic.listeners()));
+  return {
+    members: turns.list.map((member) => ({
+      name: member.name,
+      fuelUsed: member.fuelUsed,
+      holds: heldBy(member.handles?.all ?? []),
+    })),
+    ports: list.map((port) => ({
+      name: port.name,
+      cost: costOf(port.bounds),
+      traffic: port.traffic,
+      isLocal: port.bounds.bytes > mostCrossing.bytes || port.bounds.messages > mostCrossing.messages,
+      ofTopic: heard.has(port),
+      carries: heldBy(port.messages.flatMap(({ ends }) => ends)),
+    })),
+  };
+}

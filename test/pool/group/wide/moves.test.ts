@@ -1,0 +1,4 @@
+// What moves.test.ts tells holds for groups on two threads.
+
+import './two-threads.ts';
+import '../moves.test.ts';
