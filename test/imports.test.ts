@@ -61,6 +61,7 @@ const nodeRooms = [
   'store/shared',
   'store/postgres',
   'store/redis',
+  'store/s3',
   'store/open',
   'wasi/folder',
   'wasi/node',
