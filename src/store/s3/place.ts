@@ -5,7 +5,7 @@
 // is tried again writes the same bytes. So any server will do that shows an object to all as soon as its put was acknowledged
 // (read-after-write), whole or not at all; and what is read is checked by its hash.
 
-import { addAbortSignal, type Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { S3 } from '@aws-sdk/client-s3';
 import { StoreError } from '../../spec/errors.ts';
 import { peek } from '../../spec/told.ts';
@@ -49,7 +49,7 @@ export class S3Place implements LargeStore {
     return this.ask(async (abortSignal) => {
       try {
         const { Body, ContentLength } = await this.at.client.getObject(this.named(place), { abortSignal });
-        return await read(Body as Readable, ContentLength, name, abortSignal);
+        return await read(Body as Readable, ContentLength, name);
       } catch (error) {
         if (peek(Object(error), 'name') === 'NoSuchKey') return undefined;
         throw error;
@@ -119,11 +119,10 @@ async function each<T>(items: readonly T[], act: (item: T) => Promise<unknown>):
 }
 
 /** Whatever the server sends, no more is held than a blob can have. */
-async function read(body: Readable, told: number | undefined, name: string, signal: AbortSignal): Promise<Uint8Array> {
-  addAbortSignal(signal, body);
+async function read(body: Readable, told: number | undefined, name: string): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [noLinks];
   let bytes = 0;
-  // Leaving the loop ends the stream.
+  // Leaving the loop ends the stream, and so does the signal of whoever asked.
   for await (const chunk of body) {
     bytes += (chunk as Uint8Array).length;
     if (Math.max(bytes, told ?? 0) > most.blobBytes) throw damaged('it is longer than any can be', whereBlob(name));
