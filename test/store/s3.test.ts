@@ -377,6 +377,8 @@ withRedis('what passes is asked for again, and what does not is told by its kind
     [403, failing('QuotaExceeded'), 'full', /S3 is full: why it is so/],
     [403, failing('AccessDenied'), 'io', /S3 lets us not in: why it is so/],
     [403, failing('SignatureDoesNotMatch'), 'io', /S3 lets us not in: why it is so/],
+    [403, failing('InvalidObjectState'), 'io', /S3 has archived it: why it is so/],
+    [501, failing('NotImplemented'), 'io', /S3 refuses: why it is so/],
     [400, failing('EntityTooLarge'), 'io', /S3 refuses: why it is so/],
     [301, failing('PermanentRedirect'), 'io', /S3 refuses: why it is so/],
   ];

@@ -19,12 +19,15 @@ const codes: readonly (readonly [codes: RegExp, kind: Kind])[] = [
     /^(AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|AllAccessDisabled|AccountProblem)/,
     { ...refused, why: 'S3 lets us not in' },
   ],
+  [/^InvalidObjectState$/, { ...refused, why: 'S3 has archived it' }],
   [/^CredentialsProviderError$/, { ...refused, why: 'no credentials for S3 could be had' }],
 ];
 
 /** By the status of an answer whose code says nothing. */
 function kindOfStatus(status: number): Kind {
   if (status === 507) return { ...against, reason: 'full', why: 'S3 is full' };
+  // It knows no such request: asking again is no help.
+  if (status === 501) return against;
   if (status === 429 || status >= 500) return later;
   return status === 401 || status === 403 ? { ...against, why: 'S3 lets us not in' } : against;
 }
