@@ -25,8 +25,8 @@ export interface LargeOptions {
 export interface StoreOptions {
   /**
    * How many ms a question may take. On disk: how long the process that keeps the file may be silent; then it is ended, and the
-   * next call starts another one. In a database, and in a bucket beside it: within that time it is asked again where it is away. What was asked then rejects
-   * with reason `gone`. 30,000 unless told, and at most 600,000 for a database.
+   * next call starts another one. In a database, and a bucket beside it: within that time it is asked again where it is away. What
+   * was asked then rejects with reason `gone`. 30,000 unless told, and at most 600,000 for a database.
    */
   readonly timeout?: number | undefined;
   /** In PostgreSQL: the schema that has the store's tables, which is made where it is not there. `wasbox` unless told. */
