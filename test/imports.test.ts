@@ -63,6 +63,7 @@ const nodeRooms = [
   'store/shared',
   'store/postgres',
   'store/redis',
+  'store/s3',
   'store/open',
   'wasi/folder',
   'wasi/node',

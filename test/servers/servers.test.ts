@@ -1,7 +1,9 @@
 // The servers that other tests start: they come up, keep what they have over a kill, stand still and go on.
 
+import test from 'ava';
 import { PostgresServer } from './postgres.ts';
 import { RedisServer } from './redis.ts';
+import { S3Server } from './s3.ts';
 import { withPostgres, withRedis } from './tests.ts';
 
 withRedis('a Redis comes up, and has what it kept after a kill', async (t) => {
@@ -33,6 +35,26 @@ withPostgres('a PostgreSQL comes up, and has what it kept after a kill', async (
     t.is(await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, 300, 'silence'))]), 'silence');
     server.go();
     t.deepEqual((await asked).rows, [{ b: 'b' }]);
+  } finally {
+    await server.remove();
+  }
+});
+
+test.serial('a server of S3 comes up, and has what it kept after a kill', async (t) => {
+  const server = await S3Server.start();
+  const at = { Bucket: 'box', Key: 'a/b' };
+  const asked = () => server.ask(async (client) => (await client.getObject(at)).Body?.transformToString());
+  try {
+    await server.ask((client) => client.putObject({ ...at, Body: 'c' }));
+    await server.kill();
+    await t.throwsAsync(asked());
+    await server.start();
+    server.freeze();
+    const answer = asked();
+    t.is(await Promise.race([answer, new Promise((resolve) => setTimeout(resolve, 300, 'silence'))]), 'silence');
+    server.go();
+    t.is(await answer, 'c');
+    t.is(server.files('a').length, 1);
   } finally {
     await server.remove();
   }

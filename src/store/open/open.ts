@@ -1,17 +1,21 @@
-// Opens a store by where it is: a folder, or the URL of a database. What a database needs is loaded when one is opened.
+// Opens a store by where it is: a folder, or the URL of a database. What a database or a bucket needs is loaded when one is opened.
 
 import { fileURLToPath } from 'node:url';
 import { UsageError } from '../../spec/errors.ts';
 import { anInteger, anObject, aText, mostMs, oneOf, optionsOf, theOptions } from '../../spec/options.ts';
 import { attempt, peek } from '../../spec/told.ts';
 import { openDisk } from '../disk/client.ts';
-import type { LargePlace } from '../shared/place.ts';
+import { HeldBytes } from '../shared/held.ts';
+import type { LargePlace, LargeStore } from '../shared/place.ts';
 import type { Store } from '../types.ts';
 import { schemeOf } from './url.ts';
 
 /** Where blobs go that are large. */
 export interface LargeOptions {
-  /** The store that has their bytes, or where it is. It has to be there for this purpose alone, and is closed with the other. */
+  /**
+   * The store that has their bytes, or where it is; or a bucket of S3, `s3://BUCKET/PREFIX?endpoint=…&region=…`. It (of a bucket, what
+   * begins with that prefix) has to be there for this one store alone, and is closed with it.
+   */
   readonly store: Store | string;
   /** Blobs of so many bytes or more go there, unless they have links. 65,536 unless told. */
   readonly from?: number | undefined;
@@ -21,8 +25,8 @@ export interface LargeOptions {
 export interface StoreOptions {
   /**
    * How many ms a question may take. On disk: how long the process that keeps the file may be silent; then it is ended, and the
-   * next call starts another one. In a database: within that time it is asked again where it is away. What was asked then rejects
-   * with reason `gone`. 30,000 unless told, and at most 600,000 for a database.
+   * next call starts another one. In a database, and a bucket beside it: within that time it is asked again where it is away. What
+   * was asked then rejects with reason `gone`. 30,000 unless told, and at most 600,000 for a database.
    */
   readonly timeout?: number | undefined;
   /** In PostgreSQL: the schema that has the store's tables, which is made where it is not there. `wasbox` unless told. */
@@ -36,7 +40,7 @@ export interface StoreOptions {
    * (`appendfsync always`), `second` about a second of it (`everysec`), `none` anything. `second` unless told.
    */
   readonly durability?: 'always' | 'second' | 'none' | undefined;
-  /** In a database: another place for large blobs. */
+  /** In a database: another place for large blobs. In a URL `large` and `largeFrom`. */
   readonly large?: LargeOptions | undefined;
 }
 
@@ -75,8 +79,8 @@ const defaults = { timeout: 30_000, connections: 8, name: 'wasbox', from: 65_536
 
 /**
  * Opens a store, which is made if it is not there: `at` is the path of a folder (or a `file:` URL), `postgres://USER:PASSWORD@HOST/DATABASE`
- * (needs the package `pg`), or `redis://HOST/NUMBER` (Redis or Valkey; needs `ioredis`); `schema`, `connections`, `prefix` and
- * `durability` may be told behind a `?`, too. Several processes may have it open, of several machines where it is in a database.
+ * (needs the package `pg`), or `redis://HOST/NUMBER` (Redis or Valkey; needs `ioredis`); `schema`, `connections`, `prefix`,
+ * `durability` and `large` may be told behind a `?`, too. Several processes may have it open, of several machines where it is in a database.
  * Rejects with UsageError for what cannot be: options, a package that is not installed, a database whose settings would lose what
  * it is given; and with StoreError, by reason: `version` where it is of another format or no store, `damaged`, `full`, `gone` where
  * a database cannot be reached, or `io`.
@@ -85,6 +89,10 @@ export async function openStore(at: string, options: StoreOptions = {}): Promise
   if (typeof at !== 'string' || at === '') throw new UsageError('the path or URL of a store must be a text');
   checkOptions(options, theOptions);
   const scheme = schemeOf(at);
+  if (scheme === 's3:')
+    throw new UsageError(
+      'a bucket takes large blobs of a store in a database, and is no store by itself: tell it as `large`',
+    );
   const kind = scheme === undefined ? 'disk' : kinds[scheme];
   if (kind === undefined)
     throw new UsageError(`there is no store at ${scheme}//, only at ${Object.keys(kinds).join(', ')}`);
@@ -112,7 +120,7 @@ async function openDatabase(kind: 'postgres' | 'redis', url: URL, options: Store
   const { timeout = defaults.timeout, schema = defaults.name, prefix = defaults.name } = all;
   const { connections = defaults.connections, durability = 'second' } = all;
   aDatabase(timeout, 'timeout');
-  const large = all.large && (await largePlace(all.large));
+  const large = all.large && (await largePlace(all.large, timeout));
   try {
     if (kind === 'postgres') {
       const { openPostgres } = await import('../postgres/open.ts');
@@ -121,31 +129,53 @@ async function openDatabase(kind: 'postgres' | 'redis', url: URL, options: Store
     const { openRedis } = await import('../redis/open.ts');
     return await openRedis({ url, prefix, durability, timeout, large });
   } catch (error) {
-    if (typeof options.large?.store === 'string') await large?.store.close();
+    if (typeof all.large?.store === 'string') await large?.store.close();
     throw notInstalled(kind, error) ?? error;
   }
 }
 
 /** Options that the URL tells: they are taken out of it. */
 function taken(kind: Kind, url: URL): StoreOptions {
+  const take = (name: string) => {
+    const value = url.searchParams.get(name);
+    url.searchParams.delete(name);
+    return value;
+  };
   const told: Record<string, unknown> = {};
   for (const name of own[kind]) {
-    const value = url.searchParams.get(name);
-    if (value === null || name === 'large') continue;
-    told[name] = name === 'connections' ? Number(value) : value;
-    url.searchParams.delete(name);
+    const value = take(name);
+    if (value === null) continue;
+    if (name === 'large') told[name] = largeIn(value, take('largeFrom'));
+    else told[name] = name === 'connections' ? Number(value) : value;
   }
   checkOptions(told, theOptions);
   return told;
 }
 
-async function largePlace({ store, from = defaults.from }: LargeOptions): Promise<LargePlace> {
-  return { store: typeof store === 'string' ? await openStore(store) : store, from };
+function largeIn(store: string, from: string | null): LargeOptions {
+  const large = { store, ...(from === null ? {} : { from: Number(from) }) };
+  checkLarge(large, 'large');
+  return large;
 }
 
-const packages = { postgres: 'pg', redis: 'ioredis' } as const;
+async function largePlace({ store, from = defaults.from }: LargeOptions, timeout: number): Promise<LargePlace> {
+  return { store: typeof store === 'string' ? await openLarge(store, timeout) : new HeldBytes(store), from };
+}
 
-function notInstalled(kind: 'postgres' | 'redis', error: unknown): UsageError | undefined {
+async function openLarge(at: string, timeout: number): Promise<LargeStore> {
+  if (schemeOf(at) !== 's3:') return new HeldBytes(await openStore(at));
+  const url = urlOf(at);
+  try {
+    const { openS3 } = await import('../s3/open.ts');
+    return await openS3(url, timeout);
+  } catch (error) {
+    throw notInstalled('s3', error) ?? error;
+  }
+}
+
+const packages = { postgres: 'pg', redis: 'ioredis', s3: '@aws-sdk/client-s3' } as const;
+
+function notInstalled(kind: keyof typeof packages, error: unknown): UsageError | undefined {
   const name = packages[kind];
   const isThat =
     peek(Object(error), 'code') === 'ERR_MODULE_NOT_FOUND' && `${peek(Object(error), 'message')}`.includes(`'${name}'`);

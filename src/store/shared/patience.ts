@@ -10,6 +10,8 @@ const looks = 10;
 const delay = { first: 20, most: 1000 } as const;
 
 export interface Asked {
+  /** As in `who has not answered`; the database unless told. */
+  readonly who?: string;
   readonly where: string;
   /** Ms for all of it. */
   readonly timeout: number;
@@ -42,10 +44,14 @@ export async function ask<T>(asked: Asked, act: Act<T>): Promise<T> {
   }
 }
 
-function silence({ where, timeout }: Asked, mayBeDone: boolean, last: Failure | undefined): StoreError {
+function silence(
+  { who = 'the database', where, timeout }: Asked,
+  mayBeDone: boolean,
+  last: Failure | undefined,
+): StoreError {
   const since = last === undefined ? '' : `; the last that was heard: ${last.message}`;
   const what = mayBeDone ? 'whether what was asked was done is not known' : 'nothing of what was asked was done';
-  return new StoreError(`the database has not answered for ${timeout} ms, and ${what}${since}`, 'gone', where);
+  return new StoreError(`${who} has not answered for ${timeout} ms, and ${what}${since}`, 'gone', where);
 }
 
 /** Aborts after its time. While it runs, the process lives on. */

@@ -183,7 +183,7 @@ export class SharedStore implements Store {
       if (row === undefined) throw missing(name, 'somebody asks for');
       const { form, place } = row;
       if (place === undefined) return readBlob(name, plainBytes(form));
-      const bytes = await this.places?.get(name);
+      const bytes = await this.places?.get(place, name);
       if (bytes !== undefined) return { bytes, links: [] };
       // It may have been collected meanwhile, and put again.
       if (place === before) throw damaged('its bytes are not in the store for large ones', whereBlob(name));
