@@ -15,8 +15,8 @@ import test, { type ExecutionContext } from 'ava';
 import { blobName, type NewBlob, openStore, type Store, type StoreOptions } from '../../src/store/disk/index.ts';
 import { toldPlace } from '../../src/store/open/url.ts';
 import { Network } from '../servers/network.ts';
-import { withRedis } from '../servers/redis.ts';
 import { becomeUser, S3Server } from '../servers/s3.ts';
+import { withRedis } from '../servers/tests.ts';
 import { conformance } from './conformance.ts';
 import { endServers, kinds } from './kinds.ts';
 
