@@ -33,12 +33,10 @@ import { type Origin, resumed } from './origin.ts';
 import { nowhere } from './place.ts';
 import { type PlacedWork, Places } from './places.ts';
 import { PlacedProgram } from './programs.ts';
-import { callId, Run, type Stop, wordBytes } from './run.ts';
+import { callId, Run, wordBytes } from './run.ts';
 import { Sleepers } from './sleepers.ts';
+import { Stops } from './stops.ts';
 import { type Lost, Threads } from './threads.ts';
-
-/** How long a thread may be busy with a job that is over its overtime, in ms. */
-const mostNotice = 1000;
 
 /** What a group of VMs has of its pool. */
 export interface GroupSide {
@@ -65,13 +63,14 @@ export class Life {
   private readonly runs = new Roster<Run>();
   private readonly services: Bindings;
   private readonly grace: Grace;
+  private readonly stops: Stops;
   private readonly control = {
-    suspend: (run: Run) => this.suspend(run),
+    suspend: (run: Run) => this.stops.suspend(run),
     cancel: (run: Run) => {
       if (run.kept !== undefined && !run.ended) this.durable?.forsake(run.kept);
       this.cancel(run, new CancelledError('the job was cancelled'));
     },
-    checkpoint: (run: Run) => this.checkpoint(run),
+    checkpoint: (run: Run) => this.stops.checkpoint(run),
     fork: (run: Run, count: number, options: ResumeOptions) => this.fork(run, count, options),
   };
   /** Jobs with a key; undefined where the pool has no store. */
@@ -122,6 +121,17 @@ export class Life {
       },
     );
     this.grace = new Grace(this.threads, this.spec.grace);
+    const { scheduler, threads, grace, durable, news, sleepers } = this;
+    this.stops = new Stops(
+      { scheduler, threads, grace, durable, news, sleepers },
+      {
+        queue: (run) => this.queue(run),
+        pump: () => this.pump(),
+        fail: (run, error) => this.fail(run, error),
+        finish: (run, status) => this.finish(run, status),
+        rest: (run, timeout) => this.rest(run, timeout),
+      },
+    );
     this.batches = new Batches(this.scheduler, this.threads, this.spec.sliceMs, {
       pump: () => this.pump(),
       running: (run, before) => this.news.running(run, before),
@@ -278,7 +288,7 @@ export class Life {
   private line(run: Run): void {
     // One that was stopped meanwhile is to be saved.
     this.queue(run);
-    if (run.kept === undefined || !run.watched) this.watch(run, run.spec);
+    if (run.kept === undefined || !run.watched) this.stops.watch(run, run.spec);
     run.watched = true;
     if (!this.batches.delays(run)) this.pump();
   }
@@ -302,24 +312,6 @@ export class Life {
       finish: (run, status) => this.finish(run, status),
       hasService: (name) => this.services.has(name),
     };
-  }
-
-  /** Sets up what can end a job from outside. */
-  private watch(run: Run, { signal, deadline, overtime }: JobSpec): void {
-    if (signal !== undefined) {
-      const abort = () => this.stop(run, { kind: 'suspend', cause: signal.reason });
-      signal.addEventListener('abort', abort);
-      run.cleanups.push(() => signal.removeEventListener('abort', abort));
-      if (signal.aborted) abort();
-    }
-    if (deadline !== undefined) {
-      const left = Math.max(0, deadline - run.age);
-      const timers = [
-        setTimeout(() => this.stop(run, { kind: 'limit', limit: 'deadline' }), left),
-        setTimeout(() => this.late(run, undefined), left + overtime),
-      ];
-      run.cleanups.push(() => timers.forEach(clearTimeout));
-    }
   }
 
   /** Sends off as many slices as there are threads free. */
@@ -446,11 +438,11 @@ export class Life {
       case 'failed':
         return this.fail(run, fromData(end.error));
       case 'saved':
-        return run.stop === undefined ? this.forked(run, end) : this.stopped(run, run.snapshotOf(end));
+        return run.stop === undefined ? this.stops.forked(run, end) : this.stops.stopped(run, run.snapshotOf(end));
       case 'dropped':
         return this.fail(run, new CrashError('the VM of a job was dropped that goes on'));
       case 'late':
-        return this.late(run, fromData(end.error));
+        return this.stops.late(run, fromData(end.error));
       case 'rested':
         if (run.outOfFuel) run.stop ??= { kind: 'limit', limit: 'fuel' };
         return this.queue(run);
@@ -568,111 +560,14 @@ export class Life {
 
   // ---- ends before the end
 
-  private suspend(run: Run): Promise<JobSnapshot> {
-    if (run.suspended === undefined && run.ended)
-      return Promise.reject(new UsageError(`the job has ended: it is ${run.status}`));
-    run.suspended ??= deferred();
-    this.stop(run, { kind: 'suspend', cause: undefined });
-    return run.suspended.promise;
-  }
-
-  /** Lets the job come to rest, to be saved then. The first reason counts. */
-  private stop(run: Run, stop: Stop): void {
-    if (run.ended || run.stop !== undefined) return;
-    run.stop = stop;
-    this.news.stopping(run);
-    // It comes to rest by itself as soon as the store has answered.
-    if (run.keeping) return;
-    if (run.status === 'running') return this.grace.interrupt(run);
-    this.lineToSave(run);
-  }
-
-  private lineToSave(run: Run): void {
-    this.scheduler.remove(run);
-    this.queue(run);
-    this.pump();
-    // Nothing that runs knows that this one cannot wait.
-    if (run.status === 'queued') this.threads.makeRoom(run.lastThread);
-  }
-
-  /** The job is over its time, and cannot be saved in what it has of overtime. */
-  private late(run: Run, cause: Error | undefined): void {
-    if (run.ended) return;
-    run.stop = { kind: 'limit', limit: 'deadline' };
-    if (run.status === 'running' && cause === undefined) this.grace.dismiss(run, Math.min(this.grace.ms, mostNotice));
-    this.fail(run, run.stopError(run.untouched, cause === undefined ? {} : { cause }));
-    this.pump();
-  }
-
-  /** Its state has been saved. */
-  private stopped(run: Run, snapshot: JobSnapshot): void {
-    const error = run.stopError(snapshot);
-    const { suspended, forking } = run;
-    run.suspended = undefined;
-    run.forking = undefined;
-    const told = () => {
-      suspended?.resolve(snapshot);
-      forking?.resolve(snapshot);
-      run.output.reject(error);
-    };
-    const refused = (other: unknown) => {
-      suspended?.reject(other);
-      forking?.reject(other);
-      run.output.reject(other);
-    };
-    const recorded = run.kept === undefined ? undefined : this.recordStop(run, snapshot, error);
-    if (recorded === undefined) told();
-    else recorded.then(told, refused);
-    this.finish(run, 'suspended');
-  }
-
-  private recordStop(run: Run, snapshot: JobSnapshot, error: Error): Promise<void> | undefined {
-    return run.stop?.kind === 'limit' ? this.durable?.failed(run, error) : this.durable?.suspended(run, snapshot);
-  }
-
   /** New jobs that go on from where the job is; it goes on itself. */
   private async fork(run: Run, count: number, options: ResumeOptions): Promise<Job<unknown>[]> {
     checkFork(count, options);
     this.admission.check(options.tenant ?? run.tenant, count);
-    const { bytes, progress, answer, spec } = await this.state(run);
+    const { bytes, progress, answer, spec } = await this.stops.state(run);
     // Services have to tell them apart.
     const snapshot = new JobSnapshot(bytes, progress, false, undefined, answer, spec);
     return Array.from({ length: count }, () => this.begin(resumed(snapshot, options)));
-  }
-
-  private state(run: Run): Promise<JobSnapshot> {
-    if (run.forking !== undefined) return run.forking.promise;
-    if (run.ended) return Promise.reject(new UsageError(`the job has ended: it is ${run.status}`));
-    run.forking = deferred();
-    const { promise } = run.forking;
-    if (run.keeping || run.stop !== undefined) return promise;
-    if (run.status === 'running') this.threads.rest(run.lastThread as ThreadId);
-    else this.lineToSave(run);
-    return promise;
-  }
-
-  /** The state of a job that goes on. */
-  private forked(run: Run, end: SliceEnd & { kind: 'saved' }): void {
-    run.forking?.resolve(run.snapshotOf(end));
-    run.forking = undefined;
-    run.goOn(end);
-    this.sleepers.rested(run);
-    const { wakesAt } = run;
-    if (!run.isWaiting) return this.queue(run);
-    if (wakesAt !== undefined) return this.rest(run, wakesAt - clock());
-    run.status = 'waiting';
-    this.news.state(run);
-    this.sleepers.add(run);
-  }
-
-  private checkpoint(run: Run): Promise<void> {
-    const { kept, status, lastThread } = run;
-    if (kept === undefined || this.durable === undefined)
-      return Promise.reject(new UsageError('the job has no key: it is kept nowhere'));
-    if (run.ended) return Promise.reject(new UsageError(`the job has ended: it is ${status}`));
-    if (status === 'waiting' && kept.isSaved) return Promise.resolve();
-    if (status === 'running') this.threads.rest(lastThread as ThreadId);
-    return this.durable.checkpoint(kept);
   }
 
   private cancel(run: Run, error: CancelledError): void {
