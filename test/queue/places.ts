@@ -56,5 +56,11 @@ export async function inRedis(
 }
 
 export async function until(is: () => unknown): Promise<void> {
-  while (!(await is())) await new Promise((resolve) => setTimeout(resolve, 10));
+  const end = performance.now() + mostMs;
+  while (!(await is())) {
+    if (performance.now() > end) throw new Error(`what was waited for did not come in ${mostMs} ms: ${is}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
+/** As long as a test may take: one that is given up does not wait for ever, nor hold its process. */
+const mostMs = 60_000;
