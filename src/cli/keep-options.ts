@@ -5,7 +5,7 @@ import { mostOfName } from '../spec/told.ts';
 import { parseSaveEvery } from './arguments.ts';
 
 export interface KeepOptions {
-  /** The folder of a store. */
+  /** A store: its folder, or its URL. */
   readonly store?: string;
   readonly key?: string;
   readonly saveEvery?: string;

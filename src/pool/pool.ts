@@ -56,7 +56,10 @@ export class Pool implements ProgramThreads {
 
   // ---- what users ask for
 
-  /** Starts a job. Throws UsageError and LinkError for what is wrong at once; all else ends the job. */
+  /**
+   * Starts a job. Throws UsageError and LinkError for what is wrong at once, and LimitError where the pool or the tenant has as many
+   * jobs as it may have; all else ends the job.
+   */
   submit<T = readonly Value[]>(spec: CallSpec): Job<T>;
   submit<T = WasiOutput>(spec: WasiSpec): Job<T>;
   submit<T = unknown>(spec: ProgramSpec): Job<T>;
@@ -65,7 +68,7 @@ export class Pool implements ProgramThreads {
     return this.life.begin(submitted(spec));
   }
 
-  /** Goes on with a job, or with a VM or program that was saved elsewhere, as often as you like. */
+  /** Goes on with a job, or with a VM or program that was saved elsewhere, as often as you like. Throws as `submit` does. */
   resume<T = unknown>(from: JobSnapshot | Snapshot | Uint8Array, options: ResumeOptions = {}): Job<T> {
     checkResume(options);
     return this.life.begin(resumed(from, options));
@@ -114,7 +117,7 @@ export class Pool implements ProgramThreads {
     options: MapOptions = {},
   ): AsyncGenerator<T, void, void> {
     checkMap(module, target, options);
-    const most = this.life.mostJobs(options.tenant);
+    const most = this.life.admission.most(options.tenant);
     const room = () => Math.min(most, 2 * this.spec.threads * this.together(module, target, options));
     return mapInputs<T>((spec) => this.submit<T>(spec), room, module, target, inputs, options);
   }

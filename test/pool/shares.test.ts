@@ -3,7 +3,9 @@
 
 import test from 'ava';
 import { LimitError } from '../../src/index.ts';
-import { Pool } from '../../src/pool/index.ts';
+import { run } from '../../src/javascript/node/index.ts';
+import { Pool, type PoolGroup } from '../../src/pool/index.ts';
+import { Admission } from '../../src/pool/job/admission.ts';
 import { Scheduler } from '../../src/pool/line/scheduler.ts';
 import { type ShareLimits, Shares } from '../../src/pool/line/shares.ts';
 import { type Ticket, ticket } from '../../src/pool/line/ticket.ts';
@@ -136,6 +138,20 @@ test('who rests saves up fuel of half a second, not more', (t) => {
   t.is(used, 500);
 });
 
+test('who can go on soon does not wait for one who has to wait for long', async (t) => {
+  const admission = new Admission({ limits: {}, tenants: {} });
+  const called: string[] = [];
+  admission.later(60_000, () => called.push('long'));
+  await new Promise<void>((resolve) => {
+    admission.later(5, () => resolve(void called.push('soon')));
+    admission.later(30_000, () => called.push('later'));
+    admission.later(undefined, () => called.push('never'));
+    setTimeout(resolve, 10_000);
+  });
+  t.deepEqual(called, ['soon']);
+  admission.close();
+});
+
 test('what is urgent goes before all bounds', (t) => {
   const all = bench({ a: { fuelPerSecond: 1, live: 1, running: 1 } }, { running: 1, live: 1 });
   const [one, two] = [job('a'), job('a')];
@@ -248,6 +264,36 @@ for (const engine of ['interpreter', 'native'] as const) {
     }
     // Half a second's was there at once, that of two jobs: the other two take half a second, but for what the last slice owes.
     t.true(performance.now() - began >= 350, 'the rate was not kept');
+  });
+
+  test.serial(`a group's fuel counts as a job's does: ${engine}`, async (t) => {
+    const group = (pool: Pool) => pool.group({ engine, tenant: 'a' });
+    const counted = async (each: PoolGroup) => {
+      const member = await each.add('counts', { module: arithmetic, export: 'count', args: [3_000_000] });
+      await each.run();
+      t.deepEqual(await member.result, [3_000_000]);
+      return each.fuelUsed;
+    };
+    await using free = new Pool({ threads: 1 });
+    const used = await counted(group(free));
+    await using pool = new Pool({ threads: 1, tenants: { a: { fuelPerSecond: 2 * used } } });
+    // The first has what was saved up, and each of the others waits for half a second's.
+    const began = performance.now();
+    for (let i = 0; i < 3; i++) t.is(await counted(group(pool)), used);
+    t.true(performance.now() - began >= 450, 'the rate was not kept');
+  });
+
+  test.serial(`so does that of a program in JavaScript: ${engine}`, async (t) => {
+    const code = 'let s = 0; for (let i = 0; i < 20000; i++) s += i; s';
+    await using free = new Pool({ threads: 1 });
+    const { fuel } = await run(code, { pool: free, engine });
+    await using pool = new Pool({ threads: 1, tenants: { '*': { fuelPerSecond: 2 * fuel } } });
+    const began = performance.now();
+    for (let i = 0; i < 3; i++) {
+      const outcome = await run(code, { pool, engine });
+      t.deepEqual([outcome.status, outcome.fuel], ['done', fuel]);
+    }
+    t.true(performance.now() - began >= 450, 'the rate was not kept');
   });
 
   test.serial(`a map keeps within what a tenant may have: ${engine}`, async (t) => {

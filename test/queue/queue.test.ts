@@ -65,7 +65,7 @@ for (const engine of engines) {
       await until(() => calls.length === 4);
       await job.suspend();
       t.is(await job.state(), 'suspended');
-      t.is(one.stats.jobs, 0);
+      await until(() => one.stats.jobs === 0);
       await one.close();
       open();
       const made = calls.length;
@@ -162,8 +162,7 @@ withRedis('a job that sleeps is with no runner, and goes on in time', (t) =>
     const runner = await place.runner({ giveBackAfter: 500 });
     const queue = place.queue();
     const job = queue.submit({ module: (await sleeper(1500, 2)).bytes, wasi: {}, key: 's' });
-    await until(async () => (await job.state()) === 'delayed');
-    t.is(runner.stats.jobs, 0);
+    await until(async () => (await job.state()) === 'delayed' && runner.stats.jobs === 0);
     t.like(await job.result, { exitCode: 2 });
     t.true(runner.stats.taken >= 3);
   }),

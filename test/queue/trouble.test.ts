@@ -37,7 +37,7 @@ withRedis('whatever is in the queue, a runner goes on', (t) =>
     await until(async () => (await bull.getJobState('mine')) === 'completed');
     t.is(await job.state(), 'delayed');
     t.deepEqual(await job.result, [3]);
-    t.is(runner.stats.jobs, 0);
+    await until(() => runner.stats.jobs === 0);
   }),
 );
 
@@ -208,7 +208,7 @@ for (const how of ['cut', 'silence'] as const)
           await until(hasFront);
           network.mend();
           t.deepEqual(await job.result, [expected(3, 300, 10_000)]);
-          t.is(front.stats.ended, 1);
+          await until(() => front.stats.ended === 1);
           // Each call was asked, and never an earlier one after a later one but for the one that was under way.
           const ids = asked.map((call) => Number(call.split(' ')[1]));
           t.deepEqual(

@@ -2,12 +2,13 @@
 // again with what it has written. Where there is none on this machine, tests that need it are skipped, and that is said loudly.
 // PostgreSQL does not run as root: then it runs as the user `postgres`.
 
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { ended, freePort, installed, newFolder, tied, upWithin } from './ports.ts';
+import { freePort, installed, newFolder, tied } from './ports.ts';
+import { Server } from './server.ts';
 
 /** Debian has the programs of each version in a folder of its own, which is in nobody's path. */
 const debian = '/usr/lib/postgresql';
@@ -34,15 +35,14 @@ export interface PostgresOptions {
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-export class PostgresServer {
-  private child: ChildProcess | undefined;
-  private gone: Promise<unknown> = Promise.resolve();
-
+export class PostgresServer extends Server {
   private constructor(
-    readonly port: number,
-    readonly folder: string,
+    port: number,
+    folder: string,
     private readonly options: PostgresOptions,
-  ) {}
+  ) {
+    super(port, folder);
+  }
 
   /** Makes a new cluster with one user, `wasbox`, who needs no password. Resolves once it answers. */
   static async start(options: PostgresOptions = {}): Promise<PostgresServer> {
@@ -66,10 +66,6 @@ export class PostgresServer {
     return `postgres://wasbox:secret@127.0.0.1:${this.port}/${database}`;
   }
 
-  get pid(): number {
-    return this.child?.pid as number;
-  }
-
   /** On the same port, with what it has kept. */
   async start(): Promise<void> {
     const settings: Record<string, string> = {
@@ -77,9 +73,7 @@ export class PostgresServer {
       ...{ shared_buffers: '32MB', max_connections: '60', log_min_messages: 'fatal', ...this.options.settings },
     };
     const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-    this.child = spawn(...asUser(postgres as string, ['-D', this.data, ...args]), { stdio: 'ignore' });
-    this.gone = ended(this.child);
-    await upWithin(60_000, this.child, () => this.ask('SELECT 1'));
+    await this.up(asUser(postgres as string, ['-D', this.data, ...args]), 60_000, () => this.ask('SELECT 1'));
   }
 
   /** One question by a connection of its own. */
@@ -95,23 +89,14 @@ export class PostgresServer {
   }
 
   /** As a power cut would: the server and all processes that work for it. */
-  async kill(): Promise<void> {
-    this.signalAll('SIGKILL');
-    await this.gone;
+  override async kill(): Promise<void> {
+    await super.kill();
     // Shared memory is given back once the last of them is gone.
     for (let i = 0; i < 200 && this.processes().length > 0; i++) await sleep(10);
     rmSync(join(this.data, 'postmaster.pid'), { force: true });
   }
 
-  /** All of it stands still until `go`: connections stay, and nothing is answered. */
-  freeze(): void {
-    this.signalAll('SIGSTOP');
-  }
-  go(): void {
-    this.signalAll('SIGCONT');
-  }
-
-  private signalAll(signal: NodeJS.Signals): void {
+  protected override signal(signal: NodeJS.Signals): void {
     for (const pid of this.processes())
       try {
         process.kill(pid, signal);
@@ -129,12 +114,6 @@ export class PostgresServer {
     else if (this.child?.exitCode === null && this.child.signalCode === null) this.known = [pid];
     this.known = this.known.filter((each) => existsSync(`/proc/${each}`) && !isZombie(each));
     return this.known;
-  }
-
-  /** Ends it and removes what it has kept. */
-  async remove(): Promise<void> {
-    await this.kill();
-    rmSync(this.folder, { recursive: true, force: true });
   }
 }
 

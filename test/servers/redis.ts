@@ -2,10 +2,9 @@
 // started again with what it has written. Where there is none on this machine, tests that need it are skipped, and that is said
 // loudly.
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { rmSync } from 'node:fs';
 import { Redis } from 'ioredis';
-import { ended, freePort, installed, newFolder, tied, upWithin } from './ports.ts';
+import { freePort, installed, newFolder, tied } from './ports.ts';
+import { Server } from './server.ts';
 
 const program = installed('redis-server') ?? installed('valkey-server');
 if (program === undefined) console.warn('NO REDIS: neither redis-server nor valkey-server is installed. SKIPPED.');
@@ -20,15 +19,14 @@ export interface RedisOptions {
   readonly password?: string;
 }
 
-export class RedisServer {
-  private child: ChildProcess | undefined;
-  private gone: Promise<unknown> = Promise.resolve();
-
+export class RedisServer extends Server {
   private constructor(
-    readonly port: number,
-    readonly folder: string,
+    port: number,
+    folder: string,
     private readonly options: RedisOptions,
-  ) {}
+  ) {
+    super(port, folder);
+  }
 
   /** Resolves once it answers. */
   static async start(options: RedisOptions = {}): Promise<RedisServer> {
@@ -42,10 +40,6 @@ export class RedisServer {
     return `redis://${password === undefined ? '' : `:${encodeURIComponent(password)}@`}127.0.0.1:${this.port}`;
   }
 
-  get pid(): number {
-    return this.child?.pid as number;
-  }
-
   /** On the same port, with what it has kept. */
   async start(): Promise<void> {
     const { appendfsync = 'always', settings = {}, password } = this.options;
@@ -57,9 +51,7 @@ export class RedisServer {
       ...settings,
     };
     const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value]);
-    this.child = spawn(...tied(program as string, ...args), { stdio: 'ignore' });
-    this.gone = ended(this.child);
-    await upWithin(20_000, this.child, () => this.ask((client) => client.ping()));
+    await this.up(tied(program as string, ...args), 20_000, () => this.ask((client) => client.ping()));
   }
 
   /** One question by a connection of its own. */
@@ -72,25 +64,5 @@ export class RedisServer {
     } finally {
       client.disconnect();
     }
-  }
-
-  /** As a power cut would. */
-  kill(): Promise<unknown> {
-    this.child?.kill('SIGKILL');
-    return this.gone;
-  }
-
-  /** It stands still until `go`: connections stay, and nothing is answered. */
-  freeze(): void {
-    this.child?.kill('SIGSTOP');
-  }
-  go(): void {
-    this.child?.kill('SIGCONT');
-  }
-
-  /** Ends it and removes what it has kept. */
-  async remove(): Promise<void> {
-    await this.kill();
-    rmSync(this.folder, { recursive: true, force: true });
   }
 }

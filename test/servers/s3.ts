@@ -5,12 +5,12 @@
 // all), conditional writes (it takes any), checksums (it looks at none), objects that come whole or not at all (one whose put breaks
 // off is there, cut), answers of `SlowDown`, a disk that is full, that some of many could not be removed, regions and virtual hosts.
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { S3 } from '@aws-sdk/client-s3';
-import { ended, freePort, newFolder, tied, upWithin } from './ports.ts';
+import { freePort, newFolder, tied } from './ports.ts';
+import { Server } from './server.ts';
 
 const root = dirname(createRequire(import.meta.url).resolve('s3rver/package.json'));
 /** Of its only account. */
@@ -29,15 +29,7 @@ export function becomeUser(): void {
   });
 }
 
-export class S3Server {
-  private child: ChildProcess | undefined;
-  private gone: Promise<unknown> = Promise.resolve();
-
-  private constructor(
-    readonly port: number,
-    readonly folder: string,
-  ) {}
-
+export class S3Server extends Server {
   /** Resolves once it answers. It has one bucket, `box`. */
   static async start(): Promise<S3Server> {
     const server = new S3Server(await freePort(), newFolder('s3'));
@@ -62,9 +54,7 @@ export class S3Server {
       '--configure-bucket',
       'box',
     ];
-    this.child = spawn(...tied(process.execPath, ...args), { stdio: 'ignore' });
-    this.gone = ended(this.child);
-    await upWithin(20_000, this.child, () => this.ask((client) => client.listBuckets()));
+    await this.up(tied(process.execPath, ...args), 20_000, () => this.ask((client) => client.listBuckets()));
   }
 
   /** One question by a client of its own. */
@@ -84,25 +74,5 @@ export class S3Server {
       .filter((path) => path.startsWith(`${prefix}/`) && path.endsWith('._S3rver_object'))
       .sort()
       .map((path) => join(this.folder, 'box', path));
-  }
-
-  /** As a power cut would. */
-  kill(): Promise<unknown> {
-    this.child?.kill('SIGKILL');
-    return this.gone;
-  }
-
-  /** It stands still until `go`: connections stay, and nothing is answered. */
-  freeze(): void {
-    this.child?.kill('SIGSTOP');
-  }
-  go(): void {
-    this.child?.kill('SIGCONT');
-  }
-
-  /** Ends it and removes what it has kept. */
-  async remove(): Promise<void> {
-    await this.kill();
-    rmSync(this.folder, { recursive: true, force: true });
   }
 }

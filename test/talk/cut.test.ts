@@ -1,14 +1,9 @@
 // A ring of a hundred members is cut at random moments, in the midst of messages and services, and restored, also in other
 // processes: nothing is lost, nothing comes twice, and the order of each port is kept.
 
-import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import test from 'ava';
 import { Random } from '../fuzz/random.ts';
+import { ranElsewhere } from './elsewhere.ts';
 import { expected, restoredRing, resultsOf, ringOf } from './ring.ts';
 import { type Engine, engines, otherEngine, turns } from './world.ts';
 
@@ -19,20 +14,6 @@ const members = 100;
 const elsewhere = 15;
 
 const all = Array.from({ length: members }, () => expected);
-
-async function ranElsewhere(bytes: Uint8Array, engine: Engine): Promise<unknown> {
-  const folder = await mkdtemp(join(tmpdir(), 'wasbox-'));
-  try {
-    const file = join(folder, 'ring');
-    await writeFile(file, bytes);
-    const script = fileURLToPath(new URL('ring.ts', import.meta.url));
-    const loader = new URL('../tsx.mjs', import.meta.url).href;
-    const { stdout } = await promisify(execFile)(process.execPath, [`--import=${loader}`, script, file, engine]);
-    return JSON.parse(stdout);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
 
 test('a ring that is not cut', async (t) => {
   for (const engine of engines) t.deepEqual(await resultsOf(await ringOf(members, { engine })), all);

@@ -32,11 +32,17 @@ export async function runSlice(order: SliceOrder, isAsked: () => boolean): Promi
   // A call that was begun is not left waiting until the program waits, too.
   const watch = setInterval(() => (isAsked() || open.someAreNew) && stop.abort(), lookMs);
   try {
-    return { id, printed, end: { kind: 'outcome', outcome: await program.run() } };
+    const outcome = await program.run();
+    return { id, fuel: program.fuelOfRun, printed, end: { kind: 'outcome', outcome } };
   } catch (error) {
     if (!isA(error, ProgramLimitError)) throw error;
     const { limit, value = 0, token } = error;
-    return { id, printed, end: { kind: 'limit', limit: limit as keyof ProgramLimits, value, token } };
+    return {
+      id,
+      fuel: program.fuelOfRun,
+      printed,
+      end: { kind: 'limit', limit: limit as keyof ProgramLimits, value, token },
+    };
   } finally {
     clearInterval(watch);
   }

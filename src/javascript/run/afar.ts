@@ -41,6 +41,8 @@ export interface SliceOrder {
 export interface SliceResult {
   /** Names the run in the ids of its calls. */
   readonly id: string;
+  /** Units of fuel that the slice has used. */
+  readonly fuel: number;
   readonly printed: readonly (readonly [level: string, message: Message])[];
   readonly end:
     | { readonly kind: 'outcome'; readonly outcome: RawOutcome }

@@ -25,6 +25,8 @@ export class Program {
   private readonly limits: ProgramLimits;
   private readonly calls: Calls;
   private readonly stop: Stop;
+  /** Units of fuel that its run has used, once that is over. */
+  fuelOfRun = 0;
 
   constructor(
     private readonly base: Base,
@@ -69,6 +71,7 @@ export class Program {
   }
 
   async run(): Promise<RawOutcome> {
+    const before = this.machine.vm.fuelUsed;
     let canGoOn = true;
     try {
       return await this.drive();
@@ -78,6 +81,7 @@ export class Program {
       throw failure;
     } finally {
       this.stop.done();
+      this.fuelOfRun = this.machine.vm.fuelUsed - before;
       this.state.owner = null;
       this.over(this.machine, canGoOn);
     }

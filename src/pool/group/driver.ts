@@ -365,6 +365,7 @@ export class GroupDriver implements PartOwner {
     if (!('lost' in reply)) {
       this.split.learn(reply, part.index);
       this.balance.note(part.index, reply.fuel);
+      part.fuelUsed += reply.fuel;
     }
     if (isLast) return this.finish(round);
     if ('lost' in reply) this.dismiss(round);

@@ -25,6 +25,7 @@ export class GroupPart implements PlacedWork {
   arrival = 0;
   status: RunStatus = 'waiting';
   readonly isAsked = false;
+  fuelUsed = 0;
   /** Its thread has it, as it was at the end of its last slice. */
   isKept = false;
   /** Ends the thread of a slice that does not stop when it is asked to. */

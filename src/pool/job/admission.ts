@@ -2,9 +2,11 @@
 // used up its fuel.
 
 import { LimitError } from '../../spec/errors.ts';
+import { mostMs } from '../../spec/options.ts';
 import { quoted } from '../../spec/told.ts';
 import { type ShareLimits, Shares } from '../line/shares.ts';
 import type { PoolSpec, TenantOptions } from '../told/options.ts';
+import { clock } from '../told/protocol.ts';
 
 type Tenants = PoolSpec['tenants'];
 
@@ -21,6 +23,8 @@ function limitsOf(tenants: Tenants, tenant: string): ShareLimits | undefined {
 export class Admission {
   readonly shares: Shares;
   private timer: NodeJS.Timeout | undefined;
+  /** When that is over, by `clock()`. */
+  private due = Number.POSITIVE_INFINITY;
 
   constructor(private readonly spec: Pick<PoolSpec, 'limits' | 'tenants'>) {
     this.shares = new Shares(spec.limits, (tenant) => limitsOf(spec.tenants, tenant));
@@ -38,12 +42,16 @@ export class Admission {
 
   /** Throws LimitError where there is no room for so many jobs more. */
   check(tenant: string | undefined, count: number): void {
-    const { jobs: most = Number.POSITIVE_INFINITY } = this.shares.all.limits;
-    if (this.shares.all.jobs + count > most) throw refused('the pool', 'jobs of the pool', most);
-    const own = this.shares.of(tenant);
-    const ownMost = own?.limits.jobs ?? Number.POSITIVE_INFINITY;
-    if (own !== undefined && own.jobs + count > ownMost)
-      throw refused(`the tenant ${quoted(tenant ?? '')}`, 'jobs of a tenant', ownMost);
+    for (const share of this.shares.for({ tenant })) {
+      const most = share.limits.jobs ?? Number.POSITIVE_INFINITY;
+      if (share.jobs + count <= most) continue;
+      const isPool = share === this.shares.all;
+      throw refused(
+        isPool ? 'the pool' : `the tenant ${quoted(tenant ?? '')}`,
+        `jobs of ${isPool ? 'the pool' : 'a tenant'}`,
+        most,
+      );
+    }
   }
 
   /** So many jobs more, or less. */
@@ -51,13 +59,19 @@ export class Admission {
     for (const share of this.shares.for({ tenant })) share.jobs += more;
   }
 
-  /** Calls when one has fuel again whose jobs wait for it, in so many ms. */
+  /** Calls when one has fuel again whose jobs wait for it, in so many ms, unless it calls before that. */
   later(ms: number | undefined, act: () => void): void {
-    if (ms === undefined || this.timer !== undefined) return;
-    this.timer = setTimeout(() => {
-      this.timer = undefined;
-      act();
-    }, ms);
+    const due = clock() + (ms ?? Number.POSITIVE_INFINITY);
+    if (ms === undefined || due >= this.due) return;
+    clearTimeout(this.timer);
+    this.due = due;
+    this.timer = setTimeout(
+      () => {
+        this.due = Number.POSITIVE_INFINITY;
+        act();
+      },
+      Math.min(ms, mostMs),
+    ).unref();
   }
 
   close(): void {

@@ -50,7 +50,7 @@ export interface GroupSide {
 
 /** All jobs of a pool, and its threads. It keeps the process alive as long as there are jobs. */
 export class Life {
-  private readonly admission: Admission;
+  readonly admission: Admission;
   private readonly scheduler: Scheduler<Run | PlacedWork>;
   /** Programs of JavaScript, and groups. */
   private readonly places: Places;
@@ -188,11 +188,6 @@ export class Life {
     };
   }
 
-  /** How many jobs a tenant may have. */
-  mostJobs(tenant: string | undefined): number {
-    return this.admission.most(tenant);
-  }
-
   /** How many jobs that make the call are sent to a thread together: at least one. */
   together(hash: string, engine: JobSpec['engine'], name: string): number {
     return Math.max(1, this.batches.together(callId(hash, engine, name)));
@@ -236,7 +231,7 @@ export class Life {
 
   // ---- the life of a job
 
-  /** A job, or the one of its key that has not ended. Throws UsageError and LinkError for what is wrong at once. */
+  /** A job, or the one of its key that has not ended. Throws UsageError, LinkError and LimitError. */
   begin<T>({ spec, place: origin }: Origin, known = false): Job<T> {
     if (this.closed !== undefined) throw this.closed;
     const running = spec.key === undefined ? undefined : this.kept.running(spec, origin);

@@ -10,6 +10,8 @@ export interface PlacedWork extends Ticket {
   status: RunStatus;
   /** Its slices come before all others'. */
   readonly isAsked: boolean;
+  /** Units of fuel that its slices have used, as far as that is known here. */
+  readonly fuelUsed: number;
   /** Whether a thread keeps something of it between its slices. */
   readonly isPinned: boolean;
   /** Runs a slice on the thread; what is returned is called once the thread is free for others. */
@@ -103,12 +105,14 @@ export class Places {
   async send(place: PlacedWork, thread: ThreadId): Promise<void> {
     place.status = 'running';
     const sentAt = performance.now();
+    const { fuelUsed } = place;
     const took = await place.run(this.threads, thread);
     this.scheduler.charge([place], (performance.now() - sentAt) / this.sliceMs);
     if (!place.isPinned) this.scheduler.retire(place);
     this.scheduler.release(thread);
     place.status = 'waiting';
     took();
+    this.scheduler.ran(place, place.fuelUsed - fuelUsed, 0);
     this.events.pump();
   }
 }

@@ -22,6 +22,7 @@ export class PlacedProgram implements PlacedWork, ProgramThread {
   pass = Number.NEGATIVE_INFINITY;
   arrival = 0;
   status: RunStatus = 'waiting';
+  fuelUsed = 0;
   /** All slices from now on are to rest as soon as they can. */
   isAsked = false;
   private order: SliceOrder | undefined;
@@ -65,8 +66,10 @@ export class PlacedProgram implements PlacedWork, ProgramThread {
 
   private took(reply: ProgramReply | Lost): void {
     if ('lost' in reply) return this.lost(reply);
-    if (reply.kind === 'slice') this.result.resolve(reply.result);
-    else this.result.reject(fromData(reply.error));
+    if (reply.kind === 'slice') {
+      this.fuelUsed += reply.result.fuel;
+      this.result.resolve(reply.result);
+    } else this.result.reject(fromData(reply.error));
   }
 
   private lost({ lost, begun }: Lost): void {

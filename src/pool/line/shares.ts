@@ -7,13 +7,13 @@ import type { Ticket } from './ticket.ts';
 export interface ShareLimits {
   /** How many jobs there may be that have not ended: more are refused. */
   readonly jobs?: number | undefined;
-  /** How many of them may have a VM at once. */
+  /** How many of them may have a VM at once; each group, or each part of one, is one more. */
   readonly live?: number | undefined;
-  /** How many bytes their memories and stacks may have together before another one of them gets a VM. */
+  /** How many bytes the memories and stacks of jobs may have together before another one of them gets a VM. */
   readonly bytes?: number | undefined;
-  /** How many slices may run at once. */
+  /** How many slices may run at once, those of groups and of programs in JavaScript included. */
   readonly running?: number | undefined;
-  /** Units of fuel a second. Half of what is not used in a second is saved up, at the most. */
+  /** Units of fuel a second, of all slices. What was not used is saved up, half a second's at the most. */
   readonly fuelPerSecond?: number | undefined;
 }
 

@@ -1,22 +1,16 @@
 // Groups whose members are on several threads of a pool at the same time: what they do is what they do on one; cut while they
 // run, with messages on their way, they go on elsewhere with nothing lost, nothing twice, and each port in order.
 
-import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import test from 'ava';
 import { CancelledError, Pool, type PoolGroup } from '../../../src/pool/index.ts';
 import { DeadlockError, PeerError } from '../../../src/talk/index.ts';
 import { Random } from '../../fuzz/random.ts';
+import { ranElsewhere } from '../../talk/elsewhere.ts';
 import { moduleOf } from '../../wat.ts';
 import {
   bytesOf,
   counter,
-  type Engine,
   endless,
   engines,
   expected,
@@ -51,21 +45,6 @@ const members = 100;
 /** Every so many cuts, another process goes on. */
 const elsewhere = 8;
 const all = Array.from({ length: members }, () => expected);
-
-async function ranElsewhere(bytes: Uint8Array, engine: Engine): Promise<unknown> {
-  const folder = await mkdtemp(join(tmpdir(), 'wasbox-'));
-  try {
-    const file = join(folder, 'ring');
-    await writeFile(file, bytes);
-    const process = fileURLToPath(new URL('../../talk/ring.ts', import.meta.url));
-    const loader = new URL('../../tsx.mjs', import.meta.url).href;
-    const run = promisify(execFile);
-    const { stdout } = await run(globalThis.process.execPath, [`--import=${loader}`, process, file, engine]);
-    return JSON.parse(stdout);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
 
 for (const engine of engines) {
   test.serial(`${engine}: a ring of a hundred on two threads, cut at random moments`, async (t) => {
