@@ -37,10 +37,12 @@ export interface RunnerSide {
   isEmpty(): Promise<boolean>;
   /** Has the job in the queue, where that has lost it. */
   putBack(job: Delivery): Promise<void>;
+  /** A job has begun to wait, or has ceased to. */
+  waits(more: 1 | -1): void;
 }
 
 /** After that many ms a job is followed, to see whether it waits and how far it is. */
-const followAfter = 250;
+const followAfter = 100;
 /** So often at the most somebody is told how far it is. */
 const progressEvery = 1000;
 /** How long a job stays away whose store cannot be asked, in ms: from, and up to. */
@@ -59,8 +61,8 @@ export class Work {
   private readonly ended = deferred<void>();
   private toldAt = 0;
   private timer: NodeJS.Timeout | undefined;
-  /** It has begun, and neither waits for anybody nor is on its way out. */
-  isBusy = false;
+  /** `busy`: it has begun, and neither waits for anybody nor is on its way out. */
+  private state: 'busy' | 'waits' | undefined;
   /** The queue has it again, since it was given back. */
   wasGiven = false;
 
@@ -71,6 +73,17 @@ export class Work {
     private readonly token: string,
   ) {
     this.ticket = delivery.id as string;
+  }
+
+  /** Whether it wants a thread, or has one. */
+  get isBusy(): boolean {
+    return this.state === 'busy';
+  }
+
+  private goTo(state: 'busy' | 'waits' | undefined): void {
+    const before = this.state;
+    this.state = state;
+    if ((before === 'waits') !== (state === 'waits')) this.side.waits(state === 'waits' ? 1 : -1);
   }
 
   /** Resolves once nothing is done for it any more. */
@@ -122,7 +135,7 @@ export class Work {
       throw error;
     });
     this.taken = taken;
-    this.isBusy = true;
+    this.goTo('busy');
     if (this.leaving !== undefined) void this.leaveBy(this.leaving);
     this.timer = setTimeout(() => void this.follow(taken), followAfter);
     try {
@@ -131,7 +144,7 @@ export class Work {
     } catch (error) {
       return await this.failed(error as Error, held);
     } finally {
-      this.isBusy = false;
+      this.goTo(undefined);
       clearTimeout(this.timer);
       this.taken = undefined;
     }
@@ -140,12 +153,13 @@ export class Work {
   /** Tells how far it is, and gives a job back that waits for long. */
   private async follow({ job }: Taken): Promise<void> {
     for await (const event of job) {
-      if (event.type === 'waiting') {
-        this.isBusy = event.for === 'store';
-        if (event.until !== undefined && event.until - Date.now() >= this.side.giveBackAfter)
-          void this.leaveBy({ why: 'waits', until: event.until });
-      } else if (event.type === 'running') this.isBusy = true;
-      else if (event.type === 'checkpointed') this.tellProgress();
+      if (event.type === 'checkpointed') this.tellProgress();
+      if (this.state === undefined) continue;
+      if (event.type === 'running' || event.type === 'queued') this.goTo('busy');
+      if (event.type !== 'waiting') continue;
+      this.goTo(event.for === 'store' ? 'busy' : 'waits');
+      if (event.until !== undefined && event.until - Date.now() >= this.side.giveBackAfter)
+        void this.leaveBy({ why: 'waits', until: event.until });
     }
   }
 
@@ -175,7 +189,7 @@ export class Work {
   async leaveBy(leaving: Leaving): Promise<void> {
     if (this.leaving === undefined || leaving.why === 'late') this.leaving = leaving;
     if (this.taken === undefined || this.left !== undefined) return;
-    this.isBusy = false;
+    this.goTo(undefined);
     this.left = this.taken.giveBack().catch(() => {});
     await this.left;
     this.left = undefined;

@@ -59,8 +59,13 @@ export type RateLimit = NonNullable<WorkerOptions['limiter']>;
 
 /** What a runner is made with: what its pool is, and what it takes. */
 export interface RunnerOptions extends PlaceOptions, Omit<PoolOptions, 'store' | 'lease' | 'keepResults'> {
-  /** How many jobs it has at once, those that wait included; 6 and two a thread unless told: some are on their way. */
+  /** How many jobs it has at once that do not wait; 6 and two a thread unless told: some are on their way. */
   readonly jobs?: number | undefined;
+  /**
+   * How many jobs it may have besides that wait for a service or a time, and hold no thread meanwhile; 500 unless told. What they
+   * hold else, the pool's `sleepAfter`, `awakeBytes` and `maxLive` say. All that go on at once may be more than `jobs`.
+   */
+  readonly waiting?: number | undefined;
   /**
    * How long it may be silent before its jobs go to others, in ms; 10,000 unless told, from 500. A wrong guess harms nothing.
    */
@@ -93,6 +98,7 @@ const queueOptions = optionsOf<QueueOptions>(placeChecks, 'url', 'store');
 const runnerChecks: Checks<Omit<RunnerOptions, keyof PoolOptions> & PlaceOptions & Pick<RunnerOptions, 'lease'>> = {
   ...placeChecks,
   jobs: anInteger(1, 10_000),
+  waiting: anInteger(0, 10_000),
   lease: aNumber(500, 3_600_000),
   giveBackAfter: aTime,
   share: aFlag,
@@ -112,6 +118,7 @@ export interface RunnerSpec {
   readonly store: Store | string;
   readonly threads: number;
   readonly jobs: number;
+  readonly waiting: number;
   readonly lease: number;
   readonly giveBackAfter: number;
   readonly share: boolean;
@@ -129,9 +136,21 @@ export function runnerSpec(options: RunnerOptions): RunnerSpec {
   optionsOf(runnerChecks as Checks<typeof own>, 'url', 'store')(own, theOptions);
   const pool = Object.fromEntries(Object.entries(options).filter(([name]) => !Object.hasOwn(runnerChecks, name)));
   const { threads = availableParallelism(), store, lease = 10_000, giveBackAfter = 5000 } = options;
-  const { jobs = 2 * threads + 6, share = true, deaths = 20, limiter, onError = () => {} } = options;
+  const { jobs = 2 * threads + 6, waiting = 500, share = true, deaths = 20, limiter, onError = () => {} } = options;
   return {
-    ...{ place: placeOf(options), store, threads, jobs, lease, giveBackAfter, share, deaths, limiter, onError },
+    ...{
+      place: placeOf(options),
+      store,
+      threads,
+      jobs,
+      waiting,
+      lease,
+      giveBackAfter,
+      share,
+      deaths,
+      limiter,
+      onError,
+    },
     pool: { ...pool, threads, store },
   };
 }

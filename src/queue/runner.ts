@@ -14,12 +14,15 @@ import { type Delivery, type RunnerSide, Work } from './delivery.ts';
 import { type Bull, type Came, Engine, isWithin, letGo } from './engine.ts';
 import { type RunnerOptions, type RunnerSpec, runnerSpec } from './options.ts';
 import { hear, type RunnerMessage, tell } from './runners.ts';
+import { Slots } from './slots.ts';
 import { keyIn, type Told } from './ticket.ts';
 
 /** What a runner does at the moment, and has done. */
 export interface RunnerStats {
   /** Jobs that it has, those that wait included. */
   readonly jobs: number;
+  /** Those of them that wait for a service or a time, and take no places of others. */
+  readonly waiting: number;
   /** Deliveries so far. */
   readonly taken: number;
   /** Of those: jobs that have ended here, that were given back or to other runners, and that others took over. */
@@ -49,6 +52,7 @@ export class Runner {
   private readonly engine: Engine;
   private readonly deliveries: Deliveries;
   private readonly worker: Worker<Told, Came, string>;
+  private readonly slots: Slots;
   private readonly bull: Bull;
   private readonly events: QueueEvents;
   private readonly producer: QueueEventsProducer;
@@ -76,6 +80,7 @@ export class Runner {
       ...{ removeOnComplete: { count: keptInQueue }, removeOnFail: { count: keptInQueue }, runRetryDelay: 500 },
       ...(limiter === undefined ? {} : { limiter }),
     });
+    this.slots = new Slots(this.worker, { ...this.spec, has: () => this.works.size });
     this.worker.on('lockRenewalFailed', (tickets) => {
       for (const ticket of tickets) void this.works.get(ticket)?.leaveBy({ why: 'late' });
     });
@@ -93,7 +98,7 @@ export class Runner {
 
   /** What it does and has done. */
   get stats(): RunnerStats {
-    return { jobs: this.works.size, ...this.counts };
+    return { jobs: this.works.size, waiting: this.slots.waiting, ...this.counts };
   }
 
   /** Resolves once it is connected to the queue, and its threads have started. */
@@ -166,6 +171,7 @@ export class Runner {
         return refused.length === 0;
       },
       isEmpty: () => this.isEmpty(),
+      waits: (more) => this.slots.waits(more),
       putBack: async ({ name, data, id, priority }) => {
         const { entry } = await ledger.look(data.key);
         if (entry === undefined || !('ticket' in entry) || entry.ticket !== id || entry.state !== 'live') return;
@@ -235,14 +241,14 @@ export class Runner {
       const count = Math.min(free, Math.ceil(spare() / 2));
       if (!isEmpty || count <= 0) return;
       // It would take them again at once.
-      this.worker.concurrency = Math.max(1, this.works.size - count);
+      this.slots.hold(this.works.size - count);
       await Promise.all(this.busy.slice(-count).map((work) => work.leaveBy({ why: 'shared' })));
       this.counts.shared += count;
       await sleep(shareFor);
     } catch {
       // Another time.
     } finally {
-      this.worker.concurrency = this.spec.jobs;
+      this.slots.hold(undefined);
       this.sharing = false;
     }
   }
@@ -266,6 +272,7 @@ export class Runner {
   private async finish(grace: number): Promise<number> {
     clearTimeout(this.idleTimer);
     this.isDraining = true;
+    this.slots.close();
     const works = [...this.works.values()];
     for (const work of works) void work.leaveBy({ why: 'drained' });
     const over = this.worker.close();

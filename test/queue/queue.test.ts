@@ -105,6 +105,94 @@ for (const engine of engines) {
   );
 }
 
+/** A service that nobody answers until it is told to; who has asked it. */
+function shut() {
+  const asked: number[] = [];
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return {
+    asked,
+    open,
+    env: {
+      async ask(who: number, round: number) {
+        asked.push(who);
+        await gate;
+        return answerTo(who, round);
+      },
+    },
+  };
+}
+
+for (const engine of engines) {
+  withRedis(`${engine}: jobs that wait take no places of others, up to a bound, and all go on`, (t) =>
+    inRedis(t, async (place) => {
+      const { asked, open, env } = shut();
+      const runner = await place.runner({ services: { env }, jobs: 2, waiting: 7 });
+      const queue = place.queue();
+      const submit = (who: number) =>
+        queue.submit({ module: asks, export: 'run', args: [who, 3, 1000], engine, key: `${who}` });
+      const jobs = Array.from({ length: 15 }, (_, who) => submit(who));
+      await until(() => asked.length === 9 && runner.stats.waiting === 9);
+      await Promise.all(jobs.map(({ submitted }) => submitted));
+      // A while in which it could take more.
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      t.is(asked.length, 9);
+      t.like(runner.stats, { jobs: 9, waiting: 9 });
+      open();
+      t.deepEqual(
+        await Promise.all(jobs.map((job) => job.result)),
+        jobs.map((_, who) => [expected(who, 3, 1000)]),
+      );
+      t.is(asked.length, 45);
+      await until(() => runner.stats.jobs === 0);
+      t.is(runner.stats.waiting, 0);
+      t.is(runner.stats.taken, 15);
+    }),
+  );
+
+  withRedis(`${engine}: what waits is given back by a runner that is closed, and asked again elsewhere`, (t) =>
+    inRedis(t, async (place) => {
+      const { asked, open, env } = shut();
+      const one = await place.runner({ services: { env }, jobs: 1 });
+      const queue = place.queue();
+      const jobs = Array.from({ length: 12 }, (_, who) =>
+        queue.submit({ module: asks, export: 'run', args: [who, 2, 1000], engine, key: `${who}` }),
+      );
+      await until(() => asked.length === 12);
+      t.is(await one.close(), 0);
+      t.like(one.stats, { jobs: 0, waiting: 0, given: 12 });
+      const { active, waiting, prioritized, delayed } = await queue.bull.getJobCounts();
+      t.is(active, 0);
+      t.is((waiting ?? 0) + (prioritized ?? 0) + (delayed ?? 0), 12);
+      open();
+      await place.runner({ services: { env }, jobs: 1 });
+      t.deepEqual(
+        await Promise.all(jobs.map((job) => job.result)),
+        jobs.map((_, who) => [expected(who, 2, 1000)]),
+      );
+      // Each call that was under way once more.
+      t.is(asked.length, 36);
+    }),
+  );
+}
+
+withRedis('a job that sleeps for less than it is given back for takes no place, either', (t) =>
+  inRedis(t, async (place) => {
+    const runner = await place.runner({ jobs: 1, giveBackAfter: 60_000 });
+    const queue = place.queue();
+    const { bytes } = await sleeper(3000, 1);
+    const sleeping = Array.from({ length: 5 }, (_, i) => queue.submit({ module: bytes, wasi: {}, key: `${i}` }));
+    await until(() => runner.stats.waiting === 5);
+    // Another one is done while they sleep.
+    t.deepEqual(await queue.submit({ module: arithmetic.bytes, export: 'add', args: [1, 2] }).result, [3]);
+    for (const job of sleeping) t.like(await job.result, { exitCode: 1 });
+    await until(() => runner.stats.jobs === 0);
+    t.is(runner.stats.taken, 6);
+  }),
+);
+
 withRedis('what ends a job is told as what it was', (t) =>
   inRedis(t, async (place) => {
     await place.runner();
@@ -277,6 +365,7 @@ withRedis('mistakes are told at once', (t) =>
     t.throws(() => place.queue({ store: '' }), { instanceOf: UsageError });
     await t.throwsAsync(place.runner({ threads: 0 }), { instanceOf: UsageError });
     await t.throwsAsync(place.runner({ lease: 5 }), { instanceOf: UsageError });
+    await t.throwsAsync(place.runner({ waiting: -1 }), { instanceOf: UsageError });
     await t.throwsAsync(queue.suspend('none'), { instanceOf: UsageError });
     await t.throwsAsync(queue.resume('none'), { instanceOf: UsageError });
     await queue.close();
