@@ -7,7 +7,7 @@ import type { Taken } from '../pool/job/durable-jobs.ts';
 import { deferred } from '../pool/line/deferred.ts';
 import { LostError, SuspendedError } from '../pool/told/ends.ts';
 import { CancelledError } from '../pool/told/errors.ts';
-import { StoreError, WasboxError } from '../spec/errors.ts';
+import { LimitError, StoreError, WasboxError } from '../spec/errors.ts';
 import { isA, messageOf } from '../spec/told.ts';
 import type { Came } from './engine.ts';
 import type { Progress } from './events.ts';
@@ -47,6 +47,8 @@ const followAfter = 100;
 const progressEvery = 1000;
 /** How long a job stays away whose store cannot be asked, in ms: from, and up to. */
 const retryAfter = { least: 500, most: 30_000 } as const;
+/** How long one stays away that the limits of the runner do not let in. */
+const refusedFor = { least: 100, most: 10_000 } as const;
 /** What a job can end with that is no result of it: it stays in the store as it was saved. */
 const noResults: readonly string[] = ['usage', 'crash', 'store', 'lost', 'suspended', 'cancelled'];
 /** What does not change by trying again. */
@@ -65,6 +67,8 @@ export class Work {
   private state: 'busy' | 'waits' | undefined;
   /** The queue has it again, since it was given back. */
   wasGiven = false;
+  /** The runner's limits have not let it in. */
+  wasRefused = false;
 
   constructor(
     private readonly side: RunnerSide,
@@ -226,7 +230,13 @@ export class Work {
   /** Nothing has come of it: what the queue is told. */
   private async troubled(error: unknown): Promise<Error> {
     try {
-      if (isA(error, StoreError) && !hopeless.includes(error.reason)) await this.delay(retryIn(this.delivery));
+      if (isA(error, StoreError) && !hopeless.includes(error.reason))
+        await this.delay(retryIn(this.delivery, retryAfter));
+      // A limit of the job itself is its result: this is one of the pool, or of a tenant there.
+      if (isA(error, LimitError)) {
+        this.wasRefused = true;
+        await this.delay(retryIn(this.delivery, refusedFor));
+      }
       if (isA(error, CancelledError) && !(await this.side.isOurs(this.ticket, this.token))) throw new DelayedError();
       return unrecoverable(error);
     } catch (instead) {
@@ -246,5 +256,5 @@ const unrecoverable = (error: unknown): Error => {
 };
 
 /** The longer the more often it was begun. */
-const retryIn = ({ attemptsStarted }: Delivery): number =>
-  Math.min(retryAfter.most, retryAfter.least * 2 ** Math.min(attemptsStarted, 10)) * (0.5 + Math.random() / 2);
+const retryIn = ({ attemptsStarted }: Delivery, { least, most }: { least: number; most: number }): number =>
+  Math.min(most, least * 2 ** Math.min(attemptsStarted, 10)) * (0.5 + Math.random() / 2);

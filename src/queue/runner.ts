@@ -30,6 +30,8 @@ export interface RunnerStats {
   readonly given: number;
   readonly shared: number;
   readonly lost: number;
+  /** Those of the ones given back that its limits, or those of their tenants, did not let in: they come again later, here or elsewhere. */
+  readonly refused: number;
 }
 
 /** Of BullMQ's list of ended jobs: results are in the store. */
@@ -57,7 +59,7 @@ export class Runner {
   private readonly events: QueueEvents;
   private readonly producer: QueueEventsProducer;
   private readonly works = new Map<string, Work>();
-  private readonly counts = { taken: 0, ended: 0, given: 0, shared: 0, lost: 0 };
+  private readonly counts = { taken: 0, ended: 0, given: 0, shared: 0, lost: 0, refused: 0 };
   private isDraining = false;
   private closing: Promise<void> | undefined;
   private idleIn: number = idleEvery.least;
@@ -143,7 +145,8 @@ export class Runner {
     throw new DelayedError();
   }
 
-  private count(error: unknown, { wasGiven }: Work): void {
+  private count(error: unknown, { wasGiven, wasRefused }: Work): void {
+    if (wasRefused) this.counts.refused++;
     if (error instanceof UnrecoverableError) this.counts.ended++;
     else if (wasGiven) this.counts.given++;
     else this.counts.lost++;

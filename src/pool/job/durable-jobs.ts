@@ -214,7 +214,7 @@ export class DurableJobs {
     );
   }
 
-  /** Goes on with a job that was taken. Rejects with StoreError, UsageError: then nothing has begun. */
+  /** Goes on with a job that was taken. Rejects with StoreError, UsageError, LimitError: then nothing has begun. */
   async goOnWith(held: Held): Promise<Taken> {
     const { key } = held;
     await this.ending.get(key);
