@@ -74,7 +74,7 @@ export class Work {
     private readonly side: RunnerSide,
     readonly key: string,
     private readonly delivery: Delivery,
-    private readonly token: string,
+    readonly token: string,
   ) {
     this.ticket = delivery.id as string;
   }

@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DelayedError, type QueueEvents, type QueueEventsProducer, UnrecoverableError, type Worker } from 'bullmq';
+import { type QueueEvents, type QueueEventsProducer, UnrecoverableError, type Worker } from 'bullmq';
 import { Deliveries } from '../pool/durable/deliveries.ts';
 import { Pool } from '../pool/pool.ts';
 import type { Service } from '../pool/told/services.ts';
@@ -12,6 +12,7 @@ import { anInteger, mostMs } from '../spec/options.ts';
 import { messageOf } from '../spec/told.ts';
 import { type Delivery, type RunnerSide, Work } from './delivery.ts';
 import { type Bull, type Came, Engine, isWithin, letGo } from './engine.ts';
+import { Locks } from './locks.ts';
 import { type RunnerOptions, type RunnerSpec, runnerSpec } from './options.ts';
 import { hear, type RunnerMessage, tell } from './runners.ts';
 import { Slots } from './slots.ts';
@@ -36,8 +37,6 @@ export interface RunnerStats {
 
 /** Of BullMQ's list of ended jobs: results are in the store. */
 const keptInQueue = 1000;
-/** After so many ms a job comes again that was delivered to the same runner twice. */
-const againIn = 200;
 /** How often a runner that has nothing to do says so, in ms: from, and up to, doubling while nothing comes. */
 const idleEvery = { least: 300, most: 10_000 } as const;
 /** Runners answer one by one: in so many ms at the most. */
@@ -58,6 +57,7 @@ export class Runner {
   private readonly bull: Bull;
   private readonly events: QueueEvents;
   private readonly producer: QueueEventsProducer;
+  private readonly locks: Locks;
   private readonly works = new Map<string, Work>();
   private readonly counts = { taken: 0, ended: 0, given: 0, shared: 0, lost: 0, refused: 0 };
   private isDraining = false;
@@ -80,11 +80,13 @@ export class Runner {
     this.worker = this.engine.worker((job, token) => this.process(job, token as string), {
       ...{ name: this.id, concurrency: jobs, lockDuration: lease, stalledInterval: lease / 2, maxStalledCount: deaths },
       ...{ removeOnComplete: { count: keptInQueue }, removeOnFail: { count: keptInQueue }, runRetryDelay: 500 },
-      ...(limiter === undefined ? {} : { limiter }),
+      ...{ skipLockRenewal: true, ...(limiter === undefined ? {} : { limiter }) },
     });
     this.slots = new Slots(this.worker, { ...this.spec, has: () => this.works.size });
-    this.worker.on('lockRenewalFailed', (tickets) => {
-      for (const ticket of tickets) void this.works.get(ticket)?.leaveBy({ why: 'late' });
+    this.locks = new Locks({
+      lease,
+      extend: (tickets, tokens) => this.worker.extendJobLocks(tickets, tokens, lease),
+      onError: this.spec.onError,
     });
     this.worker.on('drained', () => {
       this.isDrained = true;
@@ -116,12 +118,13 @@ export class Runner {
     this.idleIn = idleEvery.least;
     const key = this.keyOf(delivery);
     const ticket = delivery.id as string;
-    const before = this.works.get(ticket);
-    if (before !== undefined) return this.again(before, delivery, token);
     const work = new Work(this.side, key, delivery, token);
-    this.works.set(ticket, work);
-    if (this.isDraining) void work.leaveBy({ why: 'drained' });
+    this.locks.hold(token, { ticket, lost: () => void work.leaveBy({ why: 'late' }) });
     try {
+      for (let before = this.works.get(ticket); before !== undefined; before = this.works.get(ticket))
+        await this.end(before);
+      this.works.set(ticket, work);
+      if (this.isDraining) void work.leaveBy({ why: 'drained' });
       const came = await work.run();
       this.counts.ended++;
       return came;
@@ -129,20 +132,16 @@ export class Runner {
       this.count(error, work);
       throw error;
     } finally {
+      this.locks.drop(token);
       if (this.works.get(ticket) === work) this.works.delete(ticket);
     }
   }
 
-  /**
-   * An earlier delivery to us does not stand any more: it is saved, and the queue has the job once more. BullMQ knows the locks of a
-   * worker by their jobs, and the end of the earlier delivery would have this one's run out.
-   */
-  private async again(before: Work, delivery: Delivery, token: string): Promise<never> {
-    this.counts.lost++;
+  /** An earlier delivery to us of the same job, which does not stand any more. */
+  private async end(before: Work): Promise<void> {
+    this.locks.drop(before.token);
     void before.leaveBy({ why: 'late' });
     await before.over;
-    await delivery.moveToDelayed(Date.now() + againIn, token).catch(() => {});
-    throw new DelayedError();
   }
 
   private count(error: unknown, { wasGiven, wasRefused }: Work): void {
@@ -276,11 +275,14 @@ export class Runner {
     clearTimeout(this.idleTimer);
     this.isDraining = true;
     this.slots.close();
+    const over = this.worker.close();
     const works = [...this.works.values()];
     for (const work of works) void work.leaveBy({ why: 'drained' });
-    const over = this.worker.close();
-    const inTime = await isWithin(grace, over);
-    const late = inTime ? [] : [...this.works.values()];
+    const inTime = await isWithin(grace, Promise.all(works.map((work) => work.over)));
+    // The queue's server may be away, and BullMQ then waits for it for ever.
+    if (inTime) await letGo([this.worker], over);
+    const late = [...this.works.values()];
+    this.locks.close();
     for (const work of late) work.abandon();
     if (!inTime) await letGo([this.worker], over);
     await letGo([this.events, this.producer, this.bull]);

@@ -1,7 +1,10 @@
 // What a queue must bear: what others write into it, a store and a server that fail for a while, a network that is cut.
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import test from 'ava';
 import { arithmetic } from '../pool/guests.ts';
+import { RedisServer } from '../servers/redis.ts';
 import { withRedis } from '../servers/tests.ts';
 import { memoryStore, StoreError, StrandedError } from './built.ts';
 import { answerTo, asking, expected } from './guests.ts';
@@ -172,6 +175,30 @@ withRedis('a server that is killed and comes back loses nothing; nor one that fo
     t.deepEqual(await two.result, [expected(3, 300, 100_000)]);
   }),
 );
+
+const ends = `
+  import { Runner } from 'wasbox/queue';
+  import { memoryStore } from 'wasbox/store';
+  const runner = new Runner({ url: process.argv[1], store: memoryStore(), threads: 1 });
+  await runner.ready();
+  process.once('message', () => void runner.close().then(() => process.disconnect()));
+  process.send('ready');
+`;
+
+withRedis('a runner whose server is gone for good ends, and its process with it', async (t) => {
+  t.timeout(60_000);
+  const server = await RedisServer.start({});
+  const runner = spawn(process.execPath, ['--input-type=module', '--eval', ends, server.url], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  t.teardown(() => runner.kill('SIGKILL'));
+  const over = once(runner, 'exit');
+  await once(runner, 'message');
+  await server.remove();
+  runner.send('end');
+  const [code] = await over;
+  t.is(code, 0);
+});
 
 for (const how of ['cut', 'silence'] as const)
   withRedis(
