@@ -57,7 +57,10 @@ export type QueueSpec = QueueCallSpec | QueueProgramSpec | QueueWasiSpec;
 /** How jobs are taken out of a queue in which there may be no more than so many a time. */
 export type RateLimit = NonNullable<WorkerOptions['limiter']>;
 
-/** What a runner is made with: what its pool is, and what it takes. */
+/**
+ * What a runner is made with: what its pool is, and what it takes. What is in the pool's `cache` is also in the store, for other
+ * runners.
+ */
 export interface RunnerOptions extends PlaceOptions, Omit<PoolOptions, 'store' | 'lease' | 'keepResults'> {
   /** How many jobs it has at once that do not wait; 6 and two a thread unless told: some are on their way. */
   readonly jobs?: number | undefined;

@@ -33,6 +33,9 @@ export interface RunnerStats {
   readonly lost: number;
   /** Those of the ones given back that its limits, or those of their tenants, did not let in: they come again later, here or elsewhere. */
   readonly refused: number;
+  /** With a `cache`: entries of native code that it has found in the store, and put there. */
+  readonly codeFound: number;
+  readonly codeKept: number;
 }
 
 /** Of BullMQ's list of ended jobs: results are in the store. */
@@ -102,7 +105,8 @@ export class Runner {
 
   /** What it does and has done. */
   get stats(): RunnerStats {
-    return { jobs: this.works.size, waiting: this.slots.waiting, ...this.counts };
+    const { found: codeFound = 0, kept: codeKept = 0 } = this.pool.kept.codes?.counts ?? {};
+    return { jobs: this.works.size, waiting: this.slots.waiting, ...this.counts, codeFound, codeKept };
   }
 
   /** Resolves once it is connected to the queue, and its threads have started. */
