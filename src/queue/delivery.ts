@@ -39,15 +39,18 @@ export interface RunnerSide {
   putBack(job: Delivery): Promise<void>;
   /** A job has begun to wait, or has ceased to. */
   waits(more: 1 | -1): void;
+  /** The store has failed a job; or has taken what it was given. */
+  trouble(): void;
+  well(): void;
 }
 
 /** After that many ms a job is followed, to see whether it waits and how far it is. */
 const followAfter = 100;
 /** So often at the most somebody is told how far it is. */
 const progressEvery = 1000;
-/** How long a job stays away whose store cannot be asked, in ms: from, and up to. */
-const retryAfter = { least: 500, most: 30_000 } as const;
-/** How long one stays away that the limits of the runner do not let in. */
+/** How long a job stays away whose store has failed, in ms, or half of that: that of another runner may be well. */
+const retryAfter = 500;
+/** How long one stays away that the limits of the runner do not let in, in ms: from, and up to, the longer the more often it was begun. */
 const refusedFor = { least: 100, most: 10_000 } as const;
 /** What a job can end with that is no result of it: it stays in the store as it was saved. */
 const noResults: readonly string[] = ['usage', 'crash', 'store', 'lost', 'suspended', 'cancelled'];
@@ -144,6 +147,7 @@ export class Work {
     this.timer = setTimeout(() => void this.follow(taken), followAfter);
     try {
       await taken.job.result;
+      this.side.well();
       return { how: 'done' };
     } catch (error) {
       return await this.failed(error as Error, held);
@@ -157,7 +161,10 @@ export class Work {
   /** Tells how far it is, and gives a job back that waits for long. */
   private async follow({ job }: Taken): Promise<void> {
     for await (const event of job) {
-      if (event.type === 'checkpointed') this.tellProgress();
+      if (event.type === 'checkpointed') {
+        this.side.well();
+        this.tellProgress();
+      }
       if (this.state === undefined) continue;
       if (event.type === 'running' || event.type === 'queued') this.goTo('busy');
       if (event.type !== 'waiting') continue;
@@ -185,7 +192,10 @@ export class Work {
     // Somebody else has it, or has removed it: the store says what it is now.
     if (isA(error, LostError)) return this.leaving?.why === 'late' ? this.leave(this.leaving, held) : undefined;
     const { code } = error as Partial<WasboxError>;
-    if (!isA(error, WasboxError) || code === undefined || !noResults.includes(code)) throw unrecoverable(error);
+    if (!isA(error, WasboxError) || code === undefined || !noResults.includes(code)) {
+      this.side.well();
+      throw unrecoverable(error);
+    }
     throw error;
   }
 
@@ -230,12 +240,14 @@ export class Work {
   /** Nothing has come of it: what the queue is told. */
   private async troubled(error: unknown): Promise<Error> {
     try {
-      if (isA(error, StoreError) && !hopeless.includes(error.reason))
-        await this.delay(retryIn(this.delivery, retryAfter));
+      if (isA(error, StoreError) && !hopeless.includes(error.reason)) {
+        this.side.trouble();
+        await this.delay(retryAfter * (0.5 + Math.random() / 2));
+      }
       // A limit of the job itself is its result: this is one of the pool, or of a tenant there.
       if (isA(error, LimitError)) {
         this.wasRefused = true;
-        await this.delay(retryIn(this.delivery, refusedFor));
+        await this.delay(againIn(this.delivery));
       }
       if (isA(error, CancelledError) && !(await this.side.isOurs(this.ticket, this.token))) throw new DelayedError();
       return unrecoverable(error);
@@ -255,6 +267,7 @@ const unrecoverable = (error: unknown): Error => {
   return told;
 };
 
-/** The longer the more often it was begun. */
-const retryIn = ({ attemptsStarted }: Delivery, { least, most }: { least: number; most: number }): number =>
-  Math.min(most, least * 2 ** Math.min(attemptsStarted, 10)) * (0.5 + Math.random() / 2);
+const againIn = ({ attemptsStarted }: Delivery): number => {
+  const { least, most } = refusedFor;
+  return Math.min(most, least * 2 ** Math.min(attemptsStarted, 10)) * (0.5 + Math.random() / 2);
+};

@@ -56,6 +56,8 @@ export type QueueSpec = QueueCallSpec | QueueProgramSpec | QueueWasiSpec;
 
 /** How jobs are taken out of a queue in which there may be no more than so many a time. */
 export type RateLimit = NonNullable<WorkerOptions['limiter']>;
+/** What BullMQ counts of what has ended. */
+export type Metrics = NonNullable<WorkerOptions['metrics']>;
 
 /**
  * What a runner is made with: what its pool is, and what it takes. What is in the pool's `cache` is also in the store, for other
@@ -83,6 +85,8 @@ export interface RunnerOptions extends PlaceOptions, Omit<PoolOptions, 'store' |
   readonly onError?: ((error: Error) => void) | undefined;
   /** BullMQ's: all runners of the queue together take at most `max` jobs in `duration` ms. */
   readonly limiter?: RateLimit | undefined;
+  /** BullMQ's: for how many minutes it counts what has ended, as `queue.bull.getMetrics` tells; none unless told. */
+  readonly metrics?: Metrics | undefined;
 }
 
 const aQueueUrl: Check = check(isQueueUrl, 'a URL of Redis, Valkey or PostgreSQL, such as redis://127.0.0.1:6379');
@@ -107,6 +111,7 @@ const runnerChecks: Checks<Omit<RunnerOptions, keyof PoolOptions> & PlaceOptions
   share: aFlag,
   deaths: anInteger(0, 1_000_000),
   limiter: anObject,
+  metrics: anObject,
   onError: aFunction,
 };
 
@@ -127,6 +132,7 @@ export interface RunnerSpec {
   readonly share: boolean;
   readonly deaths: number;
   readonly limiter: RateLimit | undefined;
+  readonly metrics: Metrics | undefined;
   readonly onError: (error: Error) => void;
   /** What is its pool's; that checks it. */
   readonly pool: PoolOptions;
@@ -139,7 +145,15 @@ export function runnerSpec(options: RunnerOptions): RunnerSpec {
   optionsOf(runnerChecks as Checks<typeof own>, 'url', 'store')(own, theOptions);
   const pool = Object.fromEntries(Object.entries(options).filter(([name]) => !Object.hasOwn(runnerChecks, name)));
   const { threads = availableParallelism(), store, lease = 10_000, giveBackAfter = 5000 } = options;
-  const { jobs = 2 * threads + 6, waiting = 500, share = true, deaths = 20, limiter, onError = () => {} } = options;
+  const {
+    jobs = 2 * threads + 6,
+    waiting = 500,
+    share = true,
+    deaths = 20,
+    limiter,
+    metrics,
+    onError = () => {},
+  } = options;
   return {
     ...{
       place: placeOf(options),
@@ -152,6 +166,7 @@ export function runnerSpec(options: RunnerOptions): RunnerSpec {
       share,
       deaths,
       limiter,
+      metrics,
       onError,
     },
     pool: { ...pool, threads, store },

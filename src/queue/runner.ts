@@ -73,7 +73,7 @@ export class Runner {
   /** Begins at once. Throws UsageError. What cannot be reached now is tried again until it can be. */
   constructor(options: RunnerOptions) {
     this.spec = runnerSpec(options);
-    const { place, jobs, lease, deaths, limiter } = this.spec;
+    const { place, jobs, lease, deaths, limiter, metrics } = this.spec;
     this.pool = new Pool(this.spec.pool);
     this.deliveries = new Deliveries(this.pool.kept.ledger);
     this.engine = new Engine(place, this.spec.onError);
@@ -84,6 +84,7 @@ export class Runner {
       ...{ name: this.id, concurrency: jobs, lockDuration: lease, stalledInterval: lease / 2, maxStalledCount: deaths },
       ...{ removeOnComplete: { count: keptInQueue }, removeOnFail: { count: keptInQueue }, runRetryDelay: 500 },
       ...{ skipLockRenewal: true, ...(limiter === undefined ? {} : { limiter }) },
+      ...(metrics === undefined ? {} : { metrics }),
     });
     this.slots = new Slots(this.worker, { ...this.spec, has: () => this.works.size });
     this.locks = new Locks({
@@ -178,6 +179,8 @@ export class Runner {
       },
       isEmpty: () => this.isEmpty(),
       waits: (more) => this.slots.waits(more),
+      trouble: () => this.slots.trouble(),
+      well: () => this.slots.well(),
       putBack: async ({ name, data, id, priority }) => {
         const { entry } = await ledger.look(data.key);
         if (entry === undefined || !('ticket' in entry) || entry.ticket !== id || entry.state !== 'live') return;
@@ -222,7 +225,7 @@ export class Runner {
   private async idle(): Promise<void> {
     if (this.closing !== undefined) return;
     const free = this.spec.threads - this.busy.length;
-    if (this.spec.share && this.isDrained && free > 0) {
+    if (this.spec.share && this.isDrained && free > 0 && !this.slots.isTroubled) {
       await tell(this.producer, { what: 'idle', runner: this.id, free });
       this.idleIn = Math.min(idleEvery.most, this.idleIn * 2);
     } else this.idleIn = idleEvery.least;

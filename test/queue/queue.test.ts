@@ -256,6 +256,50 @@ withRedis('a job that sleeps is with no runner, and goes on in time', (t) =>
   }),
 );
 
+withRedis('no more jobs are taken than a rate allows', (t) =>
+  inRedis(t, async (place) => {
+    const limiter = { max: 2, duration: 3_600_000 };
+    const runners = [await place.runner({ limiter }), await place.runner({ limiter })];
+    const queue = place.queue();
+    const jobs = [1, 2, 3, 4, 5].map((n) => queue.submit({ module, export: 'add', args: [n, n], key: `${n}` }));
+    await Promise.all(jobs.map(({ submitted }) => submitted));
+    await Promise.race(jobs.map((job) => job.result));
+    await until(async () => (await queue.bull.getRateLimitTtl(2)) > 0);
+    const states = async () => Promise.all(jobs.map((job) => job.state()));
+    await until(async () => (await states()).filter((state) => state === 'done').length === 2);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    t.deepEqual((await states()).sort(), ['done', 'done', 'waiting', 'waiting', 'waiting']);
+    // Those that wait for it are in nobody's way who ends.
+    t.deepEqual(await Promise.all(runners.map((runner) => runner.close(5000))), [0, 0]);
+    await place.runner();
+    await queue.bull.removeRateLimitKey();
+    t.deepEqual(await Promise.all(jobs.map((job) => job.result)), [[2], [4], [6], [8], [10]]);
+  }),
+);
+
+withRedis('whoever looks at the queue as BullMQ has it sees jobs, counts and metrics, and can promote and retry', (t) =>
+  inRedis(t, async (place) => {
+    const queue = place.queue();
+    const { bull } = queue;
+    const later = queue.submit({ module, export: 'add', args: [1, 2], key: 'later', delay: 3_600_000, tenant: 'a' });
+    await later.submitted;
+    const [delayed] = await bull.getJobs('delayed');
+    t.like(delayed, { name: 'add', data: { key: 'later', tenant: 'a' } });
+    const runner = await place.runner({ metrics: { maxDataPoints: 60 } });
+    await delayed?.promote();
+    t.deepEqual(await later.result, [3]);
+    await t.throwsAsync(queue.submit({ module: asks, export: 'run', args: [1, 1, 1], key: 'x' }).result);
+    await until(async () => (await bull.getJobCounts('failed')).failed === 1 && runner.stats.jobs === 0);
+    t.is((await bull.getMetrics('completed')).meta.count + (await bull.getMetrics('failed')).meta.count, 2);
+    t.regex(await bull.exportPrometheusMetrics(), /bullmq_job_count\{queue="wasbox", state="failed"\} 1/);
+    // What has a result keeps it, whoever has it tried again.
+    const [failed] = await bull.getJobs('failed');
+    await failed?.retry();
+    await until(async () => (await bull.getJobCounts('completed')).completed === 2);
+    await t.throwsAsync(queue.get('x').result, { code: 'link' });
+  }),
+);
+
 withRedis('a job is followed by whoever likes', (t) =>
   inRedis(t, async (place) => {
     await place.runner();

@@ -123,6 +123,28 @@ for (const reason of ['io', 'full', 'gone'] as const)
     );
   });
 
+for (const reason of ['gone', 'full'] as const)
+  withRedis(`a runner whose store fails (${reason}) leaves the jobs to others, until it does not`, (t) =>
+    inRedis(t, async (place) => {
+      const store = new Troubled(place.store);
+      store.trouble = { when: 'before', reason };
+      const bad = await place.runner({ store, services: { env }, jobs: 4, share: false });
+      const queue = place.queue();
+      const submit = (who: number) => queue.submit({ module: asks, export: 'run', args: [who, 30, 100_000] });
+      const jobs = Array.from({ length: 40 }, (_, who) => submit(who));
+      await until(() => store.failed > 4);
+      const good = await place.runner({ services: { env }, jobs: 4, share: false });
+      for (const [who, job] of jobs.entries()) t.deepEqual(await job.result, [expected(who, 30, 100_000)]);
+      t.is(good.stats.ended, 40);
+      // Four at once at first, and then one now and then.
+      t.true(bad.stats.taken <= 20, `${bad.stats.taken}`);
+      await good.close();
+      store.trouble = undefined;
+      t.deepEqual(await submit(1).result, [expected(1, 30, 100_000)]);
+      t.is(bad.stats.ended, 1);
+    }),
+  );
+
 withRedis('a store that is slow makes jobs slow, and nothing else', (t) => {
   const store = new Troubled(memoryStore());
   store.delay = () => sleep(lease / 2);
