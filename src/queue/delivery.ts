@@ -42,16 +42,18 @@ export interface RunnerSide {
   /** The store has failed a job; or has taken what it was given. */
   trouble(): void;
   well(): void;
+  /** The queue's server has failed, or something that nobody has thought of. */
+  failed(error: unknown): void;
 }
 
 /** After that many ms a job is followed, to see whether it waits and how far it is. */
 const followAfter = 100;
 /** So often at the most somebody is told how far it is. */
 const progressEvery = 1000;
-/** How long a job stays away whose store has failed, in ms, or half of that: that of another runner may be well. */
-const retryAfter = 500;
-/** How long one stays away that the limits of the runner do not let in, in ms: from, and up to, the longer the more often it was begun. */
-const refusedFor = { least: 100, most: 10_000 } as const;
+/** A job that was begun so often stays away where the store fails it: one that goes wrong everywhere must not be in the way. */
+const mostTries = 4;
+/** How long a job stays away in ms, from, and up to, the longer the more often it was begun: as its store fails, or limits do not let it in. */
+const awayFor = { least: 100, most: 10_000 } as const;
 /** What a job can end with that is no result of it: it stays in the store as it was saved. */
 const noResults: readonly string[] = ['usage', 'crash', 'store', 'lost', 'suspended', 'cancelled'];
 /** What does not change by trying again. */
@@ -224,7 +226,11 @@ export class Work {
     }
     if (held?.entry.wish === 'rest') return { how: 'suspended' };
     if (leaving.why === 'waits') await this.delay(leaving.until - Date.now());
-    // Ahead of others it is where there are others; but that wakes no worker, where all are idle.
+    return this.goFirst();
+  }
+
+  /** Ahead of others it is where there are others; but that wakes no worker, where all are idle. */
+  private async goFirst(): Promise<never> {
     if (await this.side.isEmpty()) await this.delay(0);
     await this.delivery.moveToWait(this.token);
     this.wasGiven = true;
@@ -242,12 +248,19 @@ export class Work {
     try {
       if (isA(error, StoreError) && !hopeless.includes(error.reason)) {
         this.side.trouble();
-        await this.delay(retryAfter * (0.5 + Math.random() / 2));
+        // The runner takes none now; that of another one may be well.
+        if (this.delivery.attemptsStarted <= mostTries) await this.goFirst();
+        await this.delay(againIn(this.delivery));
       }
       // A limit of the job itself is its result: this is one of the pool, or of a tenant there.
       if (isA(error, LimitError)) {
         this.wasRefused = true;
         await this.delay(againIn(this.delivery));
+      }
+      // The queue's server has failed: the delivery is left to its lock, and comes again.
+      if (!isA(error, WasboxError)) {
+        this.side.failed(error);
+        throw new DelayedError();
       }
       if (isA(error, CancelledError) && !(await this.side.isOurs(this.ticket, this.token))) throw new DelayedError();
       return unrecoverable(error);
@@ -268,6 +281,6 @@ const unrecoverable = (error: unknown): Error => {
 };
 
 const againIn = ({ attemptsStarted }: Delivery): number => {
-  const { least, most } = refusedFor;
+  const { least, most } = awayFor;
   return Math.min(most, least * 2 ** Math.min(attemptsStarted, 10)) * (0.5 + Math.random() / 2);
 };

@@ -52,6 +52,8 @@ export interface ListedJob {
 
 /** So long, in ms, whoever has a job may take to let it come to rest; then it rests as it was last saved. */
 const patience = 30_000;
+/** How long until the queue's server is asked again that has failed, in ms: from, and up to, doubling. */
+const againIn = { least: 100, most: 2000 } as const;
 /** So often a job is looked at that is to come to rest. */
 const lookMs = 50;
 
@@ -163,7 +165,18 @@ export class Queue {
   private async line(key: string, { ticket, title, priority = 0, runAt, tenant }: Entry): Promise<void> {
     const delay = Math.max(0, (runAt ?? 0) - Date.now());
     const data = { key, ...(tenant === undefined ? {} : { tenant }) };
-    await this.bull.add(title || 'job', data, { jobId: ticket as string, priority, delay });
+    await this.asked(() => this.bull.add(title || 'job', data, { jobId: ticket as string, priority, delay }));
+  }
+
+  /** Asks the queue's server until it answers, or the queue is closed. */
+  private async asked<T>(act: () => Promise<T>): Promise<T> {
+    for (let wait: number = againIn.least; ; wait = Math.min(wait * 2, againIn.most))
+      try {
+        return await act();
+      } catch (error) {
+        if (!this.engine.isPassing(error) || this.closing !== undefined) throw error;
+        await sleep(wait);
+      }
   }
 
   private readonly control: QueueControl = {
@@ -186,7 +199,7 @@ export class Queue {
     if (state !== 'live') return state;
     if (by !== 'queue') return 'lost';
     if (wish !== undefined) return owner === undefined ? 'suspended' : 'suspending';
-    const there = await this.bull.getJobState(ticket as string);
+    const there = await this.asked(() => this.bull.getJobState(ticket as string));
     if (there === 'failed' || there === 'completed') return 'stranded';
     if (there === 'unknown') return 'lost';
     return there === 'prioritized' || there === 'waiting-children' ? 'waiting' : (there as QueueJobState);
@@ -211,7 +224,7 @@ export class Queue {
 
   /** A runner may have it that has not written anything yet. */
   private async isActive(ticket: string | undefined): Promise<boolean> {
-    return (await this.bull.getJobState(ticket as string)) === 'active';
+    return (await this.asked(() => this.bull.getJobState(ticket as string))) === 'active';
   }
 
   /** As `job.resume`; also of a job that the queue has given up. */

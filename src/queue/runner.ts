@@ -9,12 +9,12 @@ import { Deliveries } from '../pool/durable/deliveries.ts';
 import { Pool } from '../pool/pool.ts';
 import type { Service } from '../pool/told/services.ts';
 import { anInteger, mostMs } from '../spec/options.ts';
-import { messageOf } from '../spec/told.ts';
+import { isError, messageOf } from '../spec/told.ts';
 import { type Delivery, type RunnerSide, Work } from './delivery.ts';
 import { type Bull, type Came, Engine, isWithin, letGo } from './engine.ts';
 import { Locks } from './locks.ts';
 import { type RunnerOptions, type RunnerSpec, runnerSpec } from './options.ts';
-import { hear, type RunnerMessage, tell } from './runners.ts';
+import { firstIdle, hear, nextIdle, type RunnerMessage, tell } from './runners.ts';
 import { Slots } from './slots.ts';
 import { keyIn, type Told } from './ticket.ts';
 
@@ -40,8 +40,6 @@ export interface RunnerStats {
 
 /** Of BullMQ's list of ended jobs: results are in the store. */
 const keptInQueue = 1000;
-/** How often a runner that has nothing to do says so, in ms: from, and up to, doubling while nothing comes. */
-const idleEvery = { least: 300, most: 10_000 } as const;
 /** Runners answer one by one: in so many ms at the most. */
 const shareWithin = 100;
 /** So long a runner leaves the jobs to others that it has given away. */
@@ -65,7 +63,9 @@ export class Runner {
   private readonly counts = { taken: 0, ended: 0, given: 0, shared: 0, lost: 0, refused: 0 };
   private isDraining = false;
   private closing: Promise<void> | undefined;
-  private idleIn: number = idleEvery.least;
+  private idleIn: number = firstIdle;
+  /** How often others have said so since it did. */
+  private othersIdle = 0;
   private idleTimer: NodeJS.Timeout | undefined;
   private sharing = false;
   private isDrained = false;
@@ -120,7 +120,7 @@ export class Runner {
   private async process(delivery: Delivery, token: string): Promise<Came> {
     this.counts.taken++;
     this.isDrained = false;
-    this.idleIn = idleEvery.least;
+    this.idleIn = firstIdle;
     const key = this.keyOf(delivery);
     const ticket = delivery.id as string;
     const work = new Work(this.side, key, delivery, token);
@@ -181,6 +181,7 @@ export class Runner {
       waits: (more) => this.slots.waits(more),
       trouble: () => this.slots.trouble(),
       well: () => this.slots.well(),
+      failed: (error) => this.spec.onError(isError(error) ? error : new Error(messageOf(error))),
       putBack: async ({ name, data, id, priority }) => {
         const { entry } = await ledger.look(data.key);
         if (entry === undefined || !('ticket' in entry) || entry.ticket !== id || entry.state !== 'live') return;
@@ -198,7 +199,9 @@ export class Runner {
 
   private hear(message: RunnerMessage): void {
     if (message.what === 'idle') {
-      if (message.runner !== this.id) void this.answer(message.free);
+      if (message.runner === this.id) return;
+      this.othersIdle++;
+      void this.answer(message.free);
       return;
     }
     for (const work of this.works.values()) if (work.key === message.key) void this.look(work);
@@ -227,8 +230,9 @@ export class Runner {
     const free = this.spec.threads - this.busy.length;
     if (this.spec.share && this.isDrained && free > 0 && !this.slots.isTroubled) {
       await tell(this.producer, { what: 'idle', runner: this.id, free });
-      this.idleIn = Math.min(idleEvery.most, this.idleIn * 2);
-    } else this.idleIn = idleEvery.least;
+      this.idleIn = nextIdle(this.idleIn, this.othersIdle);
+      this.othersIdle = 0;
+    } else this.idleIn = firstIdle;
     this.idleSoon();
   }
 

@@ -1,6 +1,7 @@
 // Jobs of a queue with a real server: what comes of them, whoever asks, and what may be asked of them meanwhile.
 
 import test from 'ava';
+import { firstIdle, nextIdle } from '../../src/queue/runners.ts';
 import { arithmetic } from '../pool/guests.ts';
 import { PostgresServer } from '../servers/postgres.ts';
 import { withPostgres, withRedis } from '../servers/tests.ts';
@@ -441,6 +442,17 @@ withPostgres('the same in PostgreSQL', async (t) => {
     t.is(new Set(calls).size, 80);
   } finally {
     await place.close();
+  }
+});
+
+test('idle runners all together say so about once a second, however many they are', (t) => {
+  for (const n of [1, 5, 100, 1000]) {
+    let waits = firstIdle;
+    // All alike, so that each hears each other one once while it waits.
+    for (let i = 0; i < 20; i++) waits = nextIdle(waits, n - 1);
+    t.is(waits, Math.max(10_000, n * 1000));
+    // As the others have something to do.
+    t.is(nextIdle(waits, 0), 10_000);
   }
 });
 
