@@ -80,10 +80,10 @@ export function isSparse(contents: Uint8Array): boolean {
 export const mostDictionary = 32_768;
 
 /** By deflate, as small as the level says, from 1 to 9. `dictionary`: whoever unpacks it has that, too. */
-export const deflate = (contents: Uint8Array, level: 1 | 4 | 7 | 9, dictionary?: Uint8Array): Uint8Array =>
+export const deflate = (contents: Uint8Array, level: 1 | 4 | 5 | 9, dictionary?: Uint8Array): Uint8Array =>
   guarded(() => deflated(contents, level, dictionary));
 
-function deflated(contents: Uint8Array, level: 1 | 4 | 7 | 9, dictionary?: Uint8Array): Uint8Array {
+function deflated(contents: Uint8Array, level: 1 | 4 | 5 | 9, dictionary?: Uint8Array): Uint8Array {
   const options = { level, ...(dictionary && { dictionary }) };
   return zlib?.deflateRawSync(contents, options) ?? deflateSync(contents, options);
 }
