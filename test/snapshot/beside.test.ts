@@ -1,7 +1,7 @@
 // The fields of a change: what is told beside a base is what was saved, and what was not written by us is refused.
 
 import test from 'ava';
-import { hostFunction, Snapshot, SnapshotError, VM } from '../../src/index.ts';
+import { asyncHostFunction, Snapshot, SnapshotError, VM } from '../../src/index.ts';
 import { moduleOf } from '../wat.ts';
 import { container, type Part, partsOf, stored, unpacked } from './container.ts';
 
@@ -14,7 +14,7 @@ const module = await moduleOf(`
     (call $ask (local.get 0)))
   (func (export "keep") (param externref) (table.set (i32.const 0) (local.get 0)))
   (func (export "step") (global.set $g (i64.add (global.get $g) (i64.const 1))))`);
-const ask = hostFunction(['i32'], ['i32'], () => new Promise<never>(() => {}));
+const ask = asyncHostFunction(['i32'], ['i32'], () => new Promise<never>(() => {}));
 
 /** The states of a VM one after the other, each with something that the others have not. */
 async function states(engine: 'interpreter' | 'native'): Promise<Snapshot[]> {

@@ -58,7 +58,9 @@ export class Batches {
   /** A new job: its first slice is as those of others were. */
   pace(run: Run): void {
     const { beginsWith } = run;
-    if (beginsWith !== undefined) run.fuel = this.known.fuel(beginsWith);
+    if (beginsWith === undefined) return;
+    run.fuel = this.known.fuel(beginsWith);
+    run.isBrief = this.known.isBrief(beginsWith);
   }
 
   /** The job's slice has ended, whose first that was if it is still as it began. */

@@ -126,6 +126,8 @@ export class Run implements Ticket, Placed, Waiter<Run>, Followed {
   private sinceCheckpoint = 0;
   /** What its next slice is granted. */
   fuel = firstFuel;
+  /** It is expected to end in its first slice. */
+  isBrief = false;
   private knownAs: string | undefined;
   /** Its last order was to run nothing. */
   private saving = false;
@@ -276,6 +278,7 @@ export class Run implements Ticket, Placed, Waiter<Run>, Followed {
       ...part,
       job: this.id,
       vm: warm ? { kind: 'warm' } : vm,
+      isBrief: this.isBrief && this.mayStay,
       progress: { next: progress.next, state: progress.state },
       program,
       wasi: wasi && { ...wasi, given: vm.kind === 'new' ? wasi.given : undefined },

@@ -12,6 +12,8 @@ interface Seen {
   unitMs: number;
   /** For a slice. */
   fuel: number;
+  /** Whether the last one that was seen ended in its first slice. */
+  isBrief: boolean;
 }
 
 /** How long the guests of jobs may take together that go to a thread in one message. */
@@ -34,9 +36,11 @@ export class Known {
   /** The first slice of a job that makes the call was granted so much fuel, and charged so much in so many ms. */
   saw(call: string, isDone: boolean, fuel: number, charged: number, ms: number, sliceMs: number): void {
     if (charged === 0) return;
-    const seen = this.calls.get(call) ?? this.calls.set(call, { charged: 0, unitMs: Infinity, fuel }, entryBytes);
+    const seen =
+      this.calls.get(call) ?? this.calls.set(call, { charged: 0, unitMs: Infinity, fuel, isBrief: isDone }, entryBytes);
     const long = Math.max(more * charged, (more * mostMs) / (ms / charged));
     const took = isDone ? charged : long;
+    seen.isBrief = isDone;
     seen.charged += (seen.charged === 0 ? 1 : weight) * (took - seen.charged);
     seen.unitMs = Math.min(seen.unitMs * fading, ms / charged);
     seen.fuel = Math.max(firstFuel, nextFuel(fuel, 1, seen.unitMs, sliceMs));
@@ -45,6 +49,11 @@ export class Known {
   /** Fuel for the first slice. */
   fuel(call: string): number {
     return this.calls.get(call)?.fuel ?? firstFuel;
+  }
+
+  /** Whether one is expected to end in its first slice. */
+  isBrief(call: string): boolean {
+    return this.calls.get(call)?.isBrief ?? false;
   }
 
   /** How many jobs of it may go to a thread in one message: 0 where that is not known, or where one is long. */

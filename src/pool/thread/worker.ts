@@ -325,11 +325,12 @@ function accountOf({ store }: VM, isWhole: boolean): () => { charged: number; pa
 
 // ---- what the order brings
 
-function enter({ vm, limits, engine }: Order, held: readonly Module[], imports: () => Imports): VM {
+function enter({ vm, isBrief, limits, engine }: Order, held: readonly Module[], imports: () => Imports): VM {
   const options = { limits, engine, sharedMemory: true };
   switch (vm.kind) {
     case 'new': {
-      const fresh = new VM(options);
+      // Shared memories, which go to other threads as they are, take longer to make, to clear and to grow.
+      const fresh = new VM({ ...options, sharedMemory: !isBrief });
       fresh.instantiate(held.find(({ hash }) => hash === vm.module) as Module, imports(), { start: 'defer' });
       return fresh;
     }
