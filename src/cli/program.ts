@@ -290,7 +290,8 @@ function program(): Command {
     .option('--name <name>', 'of the queue (default: wasbox)')
     .option('--prefix <text>', 'what its keys in Redis begin with (default: bull)')
     .option('--threads <n>', 'how many threads (default: one a processor)')
-    .option('--jobs <n>', 'how many jobs it has at once, those that wait included (default: 6, and 2 a thread)')
+    .option('--jobs <n>', 'how many jobs it has at once that do not wait (default: 6, and 2 a thread)')
+    .option('--waiting <n>', 'how many it may have besides that wait for a service or a time (default: 500)')
     .option(
       '--services <file>',
       'a JavaScript module that exports `services`: objects by the import modules that they answer for',

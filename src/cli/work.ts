@@ -20,6 +20,7 @@ export interface WorkOptions {
   readonly prefix?: string;
   readonly threads?: string;
   readonly jobs?: string;
+  readonly waiting?: string;
   readonly services?: string;
   readonly lease?: string;
   readonly grace?: string;
@@ -59,7 +60,7 @@ async function leave(runner: Runner, grace: number): Promise<Exit> {
 }
 
 async function runnerOptions(options: WorkOptions): Promise<RunnerOptions> {
-  const { queue: url, store, name, prefix, threads, jobs, lease, cache, share } = options;
+  const { queue: url, store, name, prefix, threads, jobs, waiting, lease, cache, share } = options;
   if (url === undefined || store === undefined)
     throw new UsageError('work needs --queue URL and --store, which say where the queue and its jobs are');
   return {
@@ -67,6 +68,7 @@ async function runnerOptions(options: WorkOptions): Promise<RunnerOptions> {
     cache: cacheFolder(cache),
     threads: threads === undefined ? undefined : parseCount(threads, '--threads', 1, 1024),
     jobs: jobs === undefined ? undefined : parseCount(jobs, '--jobs', 1, 10_000),
+    waiting: waiting === undefined ? undefined : parseCount(waiting, '--waiting', 0, 10_000),
     lease: lease === undefined ? undefined : parseMs(lease, '--lease'),
     services: options.services === undefined ? undefined : await readServices(options.services),
   };

@@ -7,7 +7,7 @@ import type { Taken } from '../pool/job/durable-jobs.ts';
 import { deferred } from '../pool/line/deferred.ts';
 import { LostError, SuspendedError } from '../pool/told/ends.ts';
 import { CancelledError } from '../pool/told/errors.ts';
-import { StoreError, WasboxError } from '../spec/errors.ts';
+import { LimitError, StoreError, WasboxError } from '../spec/errors.ts';
 import { isA, messageOf } from '../spec/told.ts';
 import type { Came } from './engine.ts';
 import type { Progress } from './events.ts';
@@ -37,14 +37,23 @@ export interface RunnerSide {
   isEmpty(): Promise<boolean>;
   /** Has the job in the queue, where that has lost it. */
   putBack(job: Delivery): Promise<void>;
+  /** A job has begun to wait, or has ceased to. */
+  waits(more: 1 | -1): void;
+  /** The store has failed a job; or has taken what it was given. */
+  trouble(): void;
+  well(): void;
+  /** The queue's server has failed, or something that nobody has thought of. */
+  failed(error: unknown): void;
 }
 
 /** After that many ms a job is followed, to see whether it waits and how far it is. */
-const followAfter = 250;
+const followAfter = 100;
 /** So often at the most somebody is told how far it is. */
 const progressEvery = 1000;
-/** How long a job stays away whose store cannot be asked, in ms: from, and up to. */
-const retryAfter = { least: 500, most: 30_000 } as const;
+/** A job that was begun so often stays away where the store fails it: one that goes wrong everywhere must not be in the way. */
+const mostTries = 4;
+/** How long a job stays away in ms, from, and up to, the longer the more often it was begun: as its store fails, or limits do not let it in. */
+const awayFor = { least: 100, most: 10_000 } as const;
 /** What a job can end with that is no result of it: it stays in the store as it was saved. */
 const noResults: readonly string[] = ['usage', 'crash', 'store', 'lost', 'suspended', 'cancelled'];
 /** What does not change by trying again. */
@@ -59,10 +68,12 @@ export class Work {
   private readonly ended = deferred<void>();
   private toldAt = 0;
   private timer: NodeJS.Timeout | undefined;
-  /** It has begun, and neither waits for anybody nor is on its way out. */
-  isBusy = false;
+  /** `busy`: it has begun, and neither waits for anybody nor is on its way out. */
+  private state: 'busy' | 'waits' | undefined;
   /** The queue has it again, since it was given back. */
   wasGiven = false;
+  /** The runner's limits have not let it in. */
+  wasRefused = false;
 
   constructor(
     private readonly side: RunnerSide,
@@ -71,6 +82,17 @@ export class Work {
     readonly token: string,
   ) {
     this.ticket = delivery.id as string;
+  }
+
+  /** Whether it wants a thread, or has one. */
+  get isBusy(): boolean {
+    return this.state === 'busy';
+  }
+
+  private goTo(state: 'busy' | 'waits' | undefined): void {
+    const before = this.state;
+    this.state = state;
+    if ((before === 'waits') !== (state === 'waits')) this.side.waits(state === 'waits' ? 1 : -1);
   }
 
   /** Resolves once nothing is done for it any more. */
@@ -122,16 +144,17 @@ export class Work {
       throw error;
     });
     this.taken = taken;
-    this.isBusy = true;
+    this.goTo('busy');
     if (this.leaving !== undefined) void this.leaveBy(this.leaving);
     this.timer = setTimeout(() => void this.follow(taken), followAfter);
     try {
       await taken.job.result;
+      this.side.well();
       return { how: 'done' };
     } catch (error) {
       return await this.failed(error as Error, held);
     } finally {
-      this.isBusy = false;
+      this.goTo(undefined);
       clearTimeout(this.timer);
       this.taken = undefined;
     }
@@ -140,12 +163,16 @@ export class Work {
   /** Tells how far it is, and gives a job back that waits for long. */
   private async follow({ job }: Taken): Promise<void> {
     for await (const event of job) {
-      if (event.type === 'waiting') {
-        this.isBusy = event.for === 'store';
-        if (event.until !== undefined && event.until - Date.now() >= this.side.giveBackAfter)
-          void this.leaveBy({ why: 'waits', until: event.until });
-      } else if (event.type === 'running') this.isBusy = true;
-      else if (event.type === 'checkpointed') this.tellProgress();
+      if (event.type === 'checkpointed') {
+        this.side.well();
+        this.tellProgress();
+      }
+      if (this.state === undefined) continue;
+      if (event.type === 'running' || event.type === 'queued') this.goTo('busy');
+      if (event.type !== 'waiting') continue;
+      this.goTo(event.for === 'store' ? 'busy' : 'waits');
+      if (event.until !== undefined && event.until - Date.now() >= this.side.giveBackAfter)
+        void this.leaveBy({ why: 'waits', until: event.until });
     }
   }
 
@@ -167,7 +194,10 @@ export class Work {
     // Somebody else has it, or has removed it: the store says what it is now.
     if (isA(error, LostError)) return this.leaving?.why === 'late' ? this.leave(this.leaving, held) : undefined;
     const { code } = error as Partial<WasboxError>;
-    if (!isA(error, WasboxError) || code === undefined || !noResults.includes(code)) throw unrecoverable(error);
+    if (!isA(error, WasboxError) || code === undefined || !noResults.includes(code)) {
+      this.side.well();
+      throw unrecoverable(error);
+    }
     throw error;
   }
 
@@ -175,7 +205,7 @@ export class Work {
   async leaveBy(leaving: Leaving): Promise<void> {
     if (this.leaving === undefined || leaving.why === 'late') this.leaving = leaving;
     if (this.taken === undefined || this.left !== undefined) return;
-    this.isBusy = false;
+    this.goTo(undefined);
     this.left = this.taken.giveBack().catch(() => {});
     await this.left;
     this.left = undefined;
@@ -196,7 +226,11 @@ export class Work {
     }
     if (held?.entry.wish === 'rest') return { how: 'suspended' };
     if (leaving.why === 'waits') await this.delay(leaving.until - Date.now());
-    // Ahead of others it is where there are others; but that wakes no worker, where all are idle.
+    return this.goFirst();
+  }
+
+  /** Ahead of others it is where there are others; but that wakes no worker, where all are idle. */
+  private async goFirst(): Promise<never> {
     if (await this.side.isEmpty()) await this.delay(0);
     await this.delivery.moveToWait(this.token);
     this.wasGiven = true;
@@ -212,7 +246,22 @@ export class Work {
   /** Nothing has come of it: what the queue is told. */
   private async troubled(error: unknown): Promise<Error> {
     try {
-      if (isA(error, StoreError) && !hopeless.includes(error.reason)) await this.delay(retryIn(this.delivery));
+      if (isA(error, StoreError) && !hopeless.includes(error.reason)) {
+        this.side.trouble();
+        // The runner takes none now; that of another one may be well.
+        if (this.delivery.attemptsStarted <= mostTries) await this.goFirst();
+        await this.delay(againIn(this.delivery));
+      }
+      // A limit of the job itself is its result: this is one of the pool, or of a tenant there.
+      if (isA(error, LimitError)) {
+        this.wasRefused = true;
+        await this.delay(againIn(this.delivery));
+      }
+      // The queue's server has failed: the delivery is left to its lock, and comes again.
+      if (!isA(error, WasboxError)) {
+        this.side.failed(error);
+        throw new DelayedError();
+      }
       if (isA(error, CancelledError) && !(await this.side.isOurs(this.ticket, this.token))) throw new DelayedError();
       return unrecoverable(error);
     } catch (instead) {
@@ -231,6 +280,7 @@ const unrecoverable = (error: unknown): Error => {
   return told;
 };
 
-/** The longer the more often it was begun. */
-const retryIn = ({ attemptsStarted }: Delivery): number =>
-  Math.min(retryAfter.most, retryAfter.least * 2 ** Math.min(attemptsStarted, 10)) * (0.5 + Math.random() / 2);
+const againIn = ({ attemptsStarted }: Delivery): number => {
+  const { least, most } = awayFor;
+  return Math.min(most, least * 2 ** Math.min(attemptsStarted, 10)) * (0.5 + Math.random() / 2);
+};

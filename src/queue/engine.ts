@@ -11,7 +11,8 @@ import {
   type WorkerOptions,
 } from 'bullmq';
 import { UsageError } from '../spec/errors.ts';
-import { messageOf, quoted } from '../spec/told.ts';
+import { messageOf, peek, quoted } from '../spec/told.ts';
+import { failureOf } from '../store/postgres/failure.ts';
 import type { Told } from './ticket.ts';
 
 /** A queue of BullMQ with jobs of ours in it. */
@@ -72,6 +73,15 @@ export class Engine {
     private readonly told: (error: Error) => void,
   ) {
     this.isPostgres = postgres.some((scheme) => place.url.startsWith(scheme));
+  }
+
+  /**
+   * Whether the server may do what it was asked when it is asked again: it was away, full of others, or the connection broke.
+   * PostgreSQL's client says so, where that of Redis waits.
+   */
+  isPassing(error: unknown): boolean {
+    const isTheirs = typeof peek(Object(error), 'code') === 'string' || /connection|timeout/i.test(messageOf(error));
+    return this.isPostgres && isTheirs && failureOf(error).passing;
   }
 
   get name(): string {

@@ -11,6 +11,7 @@ export type { Progress, QueueEvent } from './events.ts';
 export { QueueJob, type QueueJobState } from './job.ts';
 export type {
   DelayOptions,
+  Metrics,
   PlaceOptions,
   QueueCallSpec,
   QueueOptions,

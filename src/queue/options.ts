@@ -56,11 +56,21 @@ export type QueueSpec = QueueCallSpec | QueueProgramSpec | QueueWasiSpec;
 
 /** How jobs are taken out of a queue in which there may be no more than so many a time. */
 export type RateLimit = NonNullable<WorkerOptions['limiter']>;
+/** What BullMQ counts of what has ended. */
+export type Metrics = NonNullable<WorkerOptions['metrics']>;
 
-/** What a runner is made with: what its pool is, and what it takes. */
+/**
+ * What a runner is made with: what its pool is, and what it takes. What is in the pool's `cache` is also in the store, for other
+ * runners.
+ */
 export interface RunnerOptions extends PlaceOptions, Omit<PoolOptions, 'store' | 'lease' | 'keepResults'> {
-  /** How many jobs it has at once, those that wait included; 6 and two a thread unless told: some are on their way. */
+  /** How many jobs it has at once that do not wait; 6 and two a thread unless told: some are on their way. */
   readonly jobs?: number | undefined;
+  /**
+   * How many jobs it may have besides that wait for a service or a time, and hold no thread meanwhile; 500 unless told. What they
+   * hold else, the pool's `sleepAfter`, `awakeBytes` and `maxLive` say. All that go on at once may be more than `jobs`.
+   */
+  readonly waiting?: number | undefined;
   /**
    * How long it may be silent before its jobs go to others, in ms; 10,000 unless told, from 500. A wrong guess harms nothing.
    */
@@ -75,6 +85,8 @@ export interface RunnerOptions extends PlaceOptions, Omit<PoolOptions, 'store' |
   readonly onError?: ((error: Error) => void) | undefined;
   /** BullMQ's: all runners of the queue together take at most `max` jobs in `duration` ms. */
   readonly limiter?: RateLimit | undefined;
+  /** BullMQ's: for how many minutes it counts what has ended, as `queue.bull.getMetrics` tells; none unless told. */
+  readonly metrics?: Metrics | undefined;
 }
 
 const aQueueUrl: Check = check(isQueueUrl, 'a URL of Redis, Valkey or PostgreSQL, such as redis://127.0.0.1:6379');
@@ -93,11 +105,13 @@ const queueOptions = optionsOf<QueueOptions>(placeChecks, 'url', 'store');
 const runnerChecks: Checks<Omit<RunnerOptions, keyof PoolOptions> & PlaceOptions & Pick<RunnerOptions, 'lease'>> = {
   ...placeChecks,
   jobs: anInteger(1, 10_000),
+  waiting: anInteger(0, 10_000),
   lease: aNumber(500, 3_600_000),
   giveBackAfter: aTime,
   share: aFlag,
   deaths: anInteger(0, 1_000_000),
   limiter: anObject,
+  metrics: anObject,
   onError: aFunction,
 };
 
@@ -112,11 +126,13 @@ export interface RunnerSpec {
   readonly store: Store | string;
   readonly threads: number;
   readonly jobs: number;
+  readonly waiting: number;
   readonly lease: number;
   readonly giveBackAfter: number;
   readonly share: boolean;
   readonly deaths: number;
   readonly limiter: RateLimit | undefined;
+  readonly metrics: Metrics | undefined;
   readonly onError: (error: Error) => void;
   /** What is its pool's; that checks it. */
   readonly pool: PoolOptions;
@@ -129,9 +145,30 @@ export function runnerSpec(options: RunnerOptions): RunnerSpec {
   optionsOf(runnerChecks as Checks<typeof own>, 'url', 'store')(own, theOptions);
   const pool = Object.fromEntries(Object.entries(options).filter(([name]) => !Object.hasOwn(runnerChecks, name)));
   const { threads = availableParallelism(), store, lease = 10_000, giveBackAfter = 5000 } = options;
-  const { jobs = 2 * threads + 6, share = true, deaths = 20, limiter, onError = () => {} } = options;
+  const {
+    jobs = 2 * threads + 6,
+    waiting = 500,
+    share = true,
+    deaths = 20,
+    limiter,
+    metrics,
+    onError = () => {},
+  } = options;
   return {
-    ...{ place: placeOf(options), store, threads, jobs, lease, giveBackAfter, share, deaths, limiter, onError },
+    ...{
+      place: placeOf(options),
+      store,
+      threads,
+      jobs,
+      waiting,
+      lease,
+      giveBackAfter,
+      share,
+      deaths,
+      limiter,
+      metrics,
+      onError,
+    },
     pool: { ...pool, threads, store },
   };
 }

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { QueueEventsProducer } from 'bullmq';
 import { Deliveries } from '../pool/durable/deliveries.ts';
 import type { Entry } from '../pool/durable/entry.ts';
-import { type Found, Ledger, type Wanted } from '../pool/durable/ledger.ts';
+import { type Found, Ledger, type Line, type Wanted } from '../pool/durable/ledger.ts';
 import { submitted } from '../pool/job/origin.ts';
 import { digestOf, titleOf, writeSpec } from '../pool/job/spec.ts';
 import type { CallSpec } from '../pool/told/options.ts';
@@ -36,6 +36,8 @@ export interface ListedJob {
   readonly state: QueueJobState;
   /** What it is, in a few words for people. */
   readonly title: string;
+  /** Whose it is, where that was told. */
+  readonly tenant?: string | undefined;
   /** How often it was saved. */
   readonly saves: number;
   /** Units of fuel, and ms under way, until it was last saved. */
@@ -50,6 +52,8 @@ export interface ListedJob {
 
 /** So long, in ms, whoever has a job may take to let it come to rest; then it rests as it was last saved. */
 const patience = 30_000;
+/** How long until the queue's server is asked again that has failed, in ms: from, and up to, doubling. */
+const againIn = { least: 100, most: 2000 } as const;
 /** So often a job is looked at that is to come to rest. */
 const lookMs = 50;
 
@@ -110,28 +114,23 @@ export class Queue {
     const make = () => ({ ...about, spec: written, modules: job.modules.map(({ bytes }) => bytes) });
     const watched = this.watch.of(key);
     const line = {
-      ...{ ticket: newTicket(key), priority: bullPriority(priority) },
+      ...{ ticket: newTicket(key), priority: bullPriority(priority), tenant },
       ...(delay === undefined ? {} : { runAt: Date.now() + delay }),
     };
-    const done = this.admit(watched, { digest, make }, line, tenant);
+    const done = this.admit(watched, { digest, make }, line);
     const made = this.job<T>(watched, done);
     if (signal !== undefined) this.heed(made as QueueJob<unknown>, signal);
     return made;
   }
 
-  private async admit(
-    watched: Watched,
-    wanted: Wanted,
-    line: Pick<Entry, 'ticket' | 'priority' | 'runAt'>,
-    tenant: string | undefined,
-  ): Promise<void> {
+  private async admit(watched: Watched, wanted: Wanted, line: Line): Promise<void> {
     const { key } = watched;
     try {
       const found = await this.deliveries.put(key, wanted, line);
       const { entry } = found;
       this.watch.follow(watched, entry.ticket);
       if (entry.state !== 'live' || entry.wish !== undefined) await this.watch.settle(watched, found);
-      else await this.line(key, entry, tenant);
+      else await this.line(key, entry);
     } catch (error) {
       this.watch.end(watched, () => watched.output.reject(error));
       throw error;
@@ -163,10 +162,21 @@ export class Queue {
   }
 
   /** In the queue it is there once, however often it is put there. */
-  private async line(key: string, { ticket, title, priority = 0, runAt }: Entry, tenant?: string): Promise<void> {
+  private async line(key: string, { ticket, title, priority = 0, runAt, tenant }: Entry): Promise<void> {
     const delay = Math.max(0, (runAt ?? 0) - Date.now());
     const data = { key, ...(tenant === undefined ? {} : { tenant }) };
-    await this.bull.add(title || 'job', data, { jobId: ticket as string, priority, delay });
+    await this.asked(() => this.bull.add(title || 'job', data, { jobId: ticket as string, priority, delay }));
+  }
+
+  /** Asks the queue's server until it answers, or the queue is closed. */
+  private async asked<T>(act: () => Promise<T>): Promise<T> {
+    for (let wait: number = againIn.least; ; wait = Math.min(wait * 2, againIn.most))
+      try {
+        return await act();
+      } catch (error) {
+        if (!this.engine.isPassing(error) || this.closing !== undefined) throw error;
+        await sleep(wait);
+      }
   }
 
   private readonly control: QueueControl = {
@@ -189,7 +199,7 @@ export class Queue {
     if (state !== 'live') return state;
     if (by !== 'queue') return 'lost';
     if (wish !== undefined) return owner === undefined ? 'suspended' : 'suspending';
-    const there = await this.bull.getJobState(ticket as string);
+    const there = await this.asked(() => this.bull.getJobState(ticket as string));
     if (there === 'failed' || there === 'completed') return 'stranded';
     if (there === 'unknown') return 'lost';
     return there === 'prioritized' || there === 'waiting-children' ? 'waiting' : (there as QueueJobState);
@@ -214,7 +224,7 @@ export class Queue {
 
   /** A runner may have it that has not written anything yet. */
   private async isActive(ticket: string | undefined): Promise<boolean> {
-    return (await this.bull.getJobState(ticket as string)) === 'active';
+    return (await this.asked(() => this.bull.getJobState(ticket as string))) === 'active';
   }
 
   /** As `job.resume`; also of a job that the queue has given up. */
@@ -318,7 +328,7 @@ function live(key: string, found: Found | undefined): Found {
 }
 
 const told = (key: string, entry: Entry, state: QueueJobState): ListedJob => ({
-  ...{ key, state, title: entry.title, saves: entry.saves, fuel: entry.paid, ms: entry.spent },
+  ...{ key, state, title: entry.title, tenant: entry.tenant, saves: entry.saves, fuel: entry.paid, ms: entry.spent },
   ...{ submittedAt: entry.submittedAt, changedAt: entry.changedAt },
 });
 const damaged = (key: string, { message }: StoreError): ListedJob => ({

@@ -9,18 +9,21 @@ import { Deliveries } from '../pool/durable/deliveries.ts';
 import { Pool } from '../pool/pool.ts';
 import type { Service } from '../pool/told/services.ts';
 import { anInteger, mostMs } from '../spec/options.ts';
-import { messageOf } from '../spec/told.ts';
+import { isError, messageOf } from '../spec/told.ts';
 import { type Delivery, type RunnerSide, Work } from './delivery.ts';
 import { type Bull, type Came, Engine, isWithin, letGo } from './engine.ts';
 import { Locks } from './locks.ts';
 import { type RunnerOptions, type RunnerSpec, runnerSpec } from './options.ts';
-import { hear, type RunnerMessage, tell } from './runners.ts';
+import { firstIdle, hear, nextIdle, type RunnerMessage, tell } from './runners.ts';
+import { Slots } from './slots.ts';
 import { keyIn, type Told } from './ticket.ts';
 
 /** What a runner does at the moment, and has done. */
 export interface RunnerStats {
   /** Jobs that it has, those that wait included. */
   readonly jobs: number;
+  /** Those of them that wait for a service or a time, and take no places of others. */
+  readonly waiting: number;
   /** Deliveries so far. */
   readonly taken: number;
   /** Of those: jobs that have ended here, that were given back or to other runners, and that others took over. */
@@ -28,12 +31,15 @@ export interface RunnerStats {
   readonly given: number;
   readonly shared: number;
   readonly lost: number;
+  /** Those of the ones given back that its limits, or those of their tenants, did not let in: they come again later, here or elsewhere. */
+  readonly refused: number;
+  /** With a `cache`: entries of native code that it has found in the store, and put there. */
+  readonly codeFound: number;
+  readonly codeKept: number;
 }
 
 /** Of BullMQ's list of ended jobs: results are in the store. */
 const keptInQueue = 1000;
-/** How often a runner that has nothing to do says so, in ms: from, and up to, doubling while nothing comes. */
-const idleEvery = { least: 300, most: 10_000 } as const;
 /** Runners answer one by one: in so many ms at the most. */
 const shareWithin = 100;
 /** So long a runner leaves the jobs to others that it has given away. */
@@ -48,15 +54,18 @@ export class Runner {
   private readonly engine: Engine;
   private readonly deliveries: Deliveries;
   private readonly worker: Worker<Told, Came, string>;
+  private readonly slots: Slots;
   private readonly bull: Bull;
   private readonly events: QueueEvents;
   private readonly producer: QueueEventsProducer;
   private readonly locks: Locks;
   private readonly works = new Map<string, Work>();
-  private readonly counts = { taken: 0, ended: 0, given: 0, shared: 0, lost: 0 };
+  private readonly counts = { taken: 0, ended: 0, given: 0, shared: 0, lost: 0, refused: 0 };
   private isDraining = false;
   private closing: Promise<void> | undefined;
-  private idleIn: number = idleEvery.least;
+  private idleIn: number = firstIdle;
+  /** How often others have said so since it did. */
+  private othersIdle = 0;
   private idleTimer: NodeJS.Timeout | undefined;
   private sharing = false;
   private isDrained = false;
@@ -64,7 +73,7 @@ export class Runner {
   /** Begins at once. Throws UsageError. What cannot be reached now is tried again until it can be. */
   constructor(options: RunnerOptions) {
     this.spec = runnerSpec(options);
-    const { place, jobs, lease, deaths, limiter } = this.spec;
+    const { place, jobs, lease, deaths, limiter, metrics } = this.spec;
     this.pool = new Pool(this.spec.pool);
     this.deliveries = new Deliveries(this.pool.kept.ledger);
     this.engine = new Engine(place, this.spec.onError);
@@ -75,7 +84,9 @@ export class Runner {
       ...{ name: this.id, concurrency: jobs, lockDuration: lease, stalledInterval: lease / 2, maxStalledCount: deaths },
       ...{ removeOnComplete: { count: keptInQueue }, removeOnFail: { count: keptInQueue }, runRetryDelay: 500 },
       ...{ skipLockRenewal: true, ...(limiter === undefined ? {} : { limiter }) },
+      ...(metrics === undefined ? {} : { metrics }),
     });
+    this.slots = new Slots(this.worker, { ...this.spec, has: () => this.works.size });
     this.locks = new Locks({
       lease,
       extend: (tickets, tokens) => this.worker.extendJobLocks(tickets, tokens, lease),
@@ -95,7 +106,8 @@ export class Runner {
 
   /** What it does and has done. */
   get stats(): RunnerStats {
-    return { jobs: this.works.size, ...this.counts };
+    const { found: codeFound = 0, kept: codeKept = 0 } = this.pool.kept.codes?.counts ?? {};
+    return { jobs: this.works.size, waiting: this.slots.waiting, ...this.counts, codeFound, codeKept };
   }
 
   /** Resolves once it is connected to the queue, and its threads have started. */
@@ -108,7 +120,7 @@ export class Runner {
   private async process(delivery: Delivery, token: string): Promise<Came> {
     this.counts.taken++;
     this.isDrained = false;
-    this.idleIn = idleEvery.least;
+    this.idleIn = firstIdle;
     const key = this.keyOf(delivery);
     const ticket = delivery.id as string;
     const work = new Work(this.side, key, delivery, token);
@@ -137,7 +149,8 @@ export class Runner {
     await before.over;
   }
 
-  private count(error: unknown, { wasGiven }: Work): void {
+  private count(error: unknown, { wasGiven, wasRefused }: Work): void {
+    if (wasRefused) this.counts.refused++;
     if (error instanceof UnrecoverableError) this.counts.ended++;
     else if (wasGiven) this.counts.given++;
     else this.counts.lost++;
@@ -165,6 +178,10 @@ export class Runner {
         return refused.length === 0;
       },
       isEmpty: () => this.isEmpty(),
+      waits: (more) => this.slots.waits(more),
+      trouble: () => this.slots.trouble(),
+      well: () => this.slots.well(),
+      failed: (error) => this.spec.onError(isError(error) ? error : new Error(messageOf(error))),
       putBack: async ({ name, data, id, priority }) => {
         const { entry } = await ledger.look(data.key);
         if (entry === undefined || !('ticket' in entry) || entry.ticket !== id || entry.state !== 'live') return;
@@ -182,7 +199,9 @@ export class Runner {
 
   private hear(message: RunnerMessage): void {
     if (message.what === 'idle') {
-      if (message.runner !== this.id) void this.answer(message.free);
+      if (message.runner === this.id) return;
+      this.othersIdle++;
+      void this.answer(message.free);
       return;
     }
     for (const work of this.works.values()) if (work.key === message.key) void this.look(work);
@@ -209,10 +228,11 @@ export class Runner {
   private async idle(): Promise<void> {
     if (this.closing !== undefined) return;
     const free = this.spec.threads - this.busy.length;
-    if (this.spec.share && this.isDrained && free > 0) {
+    if (this.spec.share && this.isDrained && free > 0 && !this.slots.isTroubled) {
       await tell(this.producer, { what: 'idle', runner: this.id, free });
-      this.idleIn = Math.min(idleEvery.most, this.idleIn * 2);
-    } else this.idleIn = idleEvery.least;
+      this.idleIn = nextIdle(this.idleIn, this.othersIdle);
+      this.othersIdle = 0;
+    } else this.idleIn = firstIdle;
     this.idleSoon();
   }
 
@@ -234,14 +254,14 @@ export class Runner {
       const count = Math.min(free, Math.ceil(spare() / 2));
       if (!isEmpty || count <= 0) return;
       // It would take them again at once.
-      this.worker.concurrency = Math.max(1, this.works.size - count);
+      this.slots.hold(this.works.size - count);
       await Promise.all(this.busy.slice(-count).map((work) => work.leaveBy({ why: 'shared' })));
       this.counts.shared += count;
       await sleep(shareFor);
     } catch {
       // Another time.
     } finally {
-      this.worker.concurrency = this.spec.jobs;
+      this.slots.hold(undefined);
       this.sharing = false;
     }
   }
@@ -265,6 +285,7 @@ export class Runner {
   private async finish(grace: number): Promise<number> {
     clearTimeout(this.idleTimer);
     this.isDraining = true;
+    this.slots.close();
     const over = this.worker.close();
     const works = [...this.works.values()];
     for (const work of works) void work.leaveBy({ why: 'drained' });

@@ -8,6 +8,15 @@ export type RunnerMessage =
   | { readonly what: 'idle'; readonly runner: string; readonly free: number };
 
 const eventName = 'wasbox';
+
+/** How often a runner that has nothing to do says so, in ms: from, and up to, doubling; all of them together about so often. */
+const idleEvery = { least: 300, most: 10_000, together: 1000 } as const;
+
+/** When it says so again, where it waited so long for the last time and heard it of so many `others` meanwhile. */
+export const nextIdle = (before: number, others: number): number =>
+  Math.min(Math.max(idleEvery.most, (others + 1) * idleEvery.together), before * 2);
+/** When one says so that has just ceased to be busy. */
+export const firstIdle: number = idleEvery.least;
 /** Older ones are of no use. */
 const mostKept = 1000;
 

@@ -133,7 +133,8 @@ export class Watch {
     if (entry.ticket !== ticket) return this.follow(watched, entry.ticket);
     if (entry.wish !== undefined) return this.tell(ticket as string, { type: 'suspended' });
     if (reason !== undefined) return this.end(watched, () => output.reject(new StrandedError(key, reason)));
-    if (mayBeLost) await this.side.put(key, entry);
+    // Where that fails, another time.
+    if (mayBeLost) await this.side.put(key, entry).catch(() => {});
   }
 
   /** Nobody waits for it here any more. */

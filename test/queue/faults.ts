@@ -8,20 +8,27 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { Entry } from '../../src/pool/durable/entry.ts';
 import { asking } from '../pool/durable/guests.ts';
+import type { PostgresServer } from '../servers/postgres.ts';
 import type { RedisServer } from '../servers/redis.ts';
-import { openStore, Queue, type Queue as QueueType } from './built.ts';
-import { Network } from './network.ts';
+import { Ledger, openStore, Queue, type Queue as QueueType, StoreError } from './built.ts';
+import { Namespace } from './namespace.ts';
+import { Network, type Way } from './network.ts';
 
 const program = fileURLToPath(new URL('process.mjs', import.meta.url));
 
 export interface Campaign {
-  readonly server: RedisServer;
+  readonly server: RedisServer | PostgresServer;
+  /** Networks are namespaces of Linux, for which the server listens everywhere, rather than something in between. */
+  readonly namespaces?: boolean;
   /** For what is written down. */
   readonly folder: string;
   /** Where the jobs are; in the server unless told. */
   readonly store?: string | undefined;
   readonly jobs: number;
+  /** So many of them are under way or in line at a time; all of them unless told. */
+  readonly atOnce?: number | undefined;
   readonly rounds: number;
   readonly runners: number;
   readonly lease: number;
@@ -35,16 +42,31 @@ export interface Campaign {
   readonly tell?: ((line: string) => void) | undefined;
 }
 
-export type Fault = 'kill' | 'stop' | 'cut' | 'silence' | 'end' | 'server' | 'freeze';
-export const faults: readonly Fault[] = ['kill', 'stop', 'cut', 'end', 'silence', 'server', 'freeze'];
+/**
+ * Of a runner: it is killed, stands still for longer than its lock, is told to end; its network is cut, or silent; its store is slow,
+ * full or away. Of the server: it is killed and started again, or stands still.
+ */
+export type Fault = 'kill' | 'stop' | 'cut' | 'silence' | 'end' | 'slow' | 'full' | 'away' | 'server' | 'freeze';
+export const faults: readonly Fault[] = [
+  ...(['kill', 'stop', 'cut', 'slow', 'end', 'silence', 'full', 'server', 'away', 'freeze'] as const),
+];
+const ofStore: readonly Fault[] = ['slow', 'full', 'away'];
+const ofServer: readonly Fault[] = ['server', 'freeze'];
 
 export interface Told {
   readonly calls: number;
   /** Calls that were made again. */
   readonly repeated: number;
-  /** Of each kind of fault: ms until all jobs of the one that failed had gone on elsewhere, or had ended. */
-  readonly recoveries: ReadonlyMap<Fault, readonly number[]>;
+  readonly recoveries: ReadonlyMap<Fault, Recovery>;
   readonly seconds: number;
+}
+
+/** What is known of a kind of fault. */
+export interface Recovery {
+  /** How long each has lasted, in ms: 0 for those that are over at once. */
+  readonly lasted: number[];
+  /** Of each job that somebody had whom it hit: ms from the fault to the next change of it that was committed, by whoever has it then. */
+  readonly jobs: number[];
 }
 
 /** One runner's process, behind a network of its own. */
@@ -52,23 +74,27 @@ class Member {
   private constructor(
     readonly name: string,
     readonly child: ChildProcess,
-    readonly network: Network,
+    readonly network: Way,
     private readonly closed: Promise<unknown>,
+    /** What it is called as an owner. */
+    readonly owner: string,
   ) {}
 
-  static async start(
-    name: string,
-    { server, lease, askMs = 20 }: Campaign,
-    store: string,
-    log: string,
-  ): Promise<Member> {
-    const network = await Network.to(server.port);
-    const url = `redis://127.0.0.1:${network.port}`;
-    const args = [program, url, store.startsWith('redis') ? url : store, log, name, '1', String(lease), String(askMs)];
-    const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-    const member = new Member(name, child, network, once(child, 'close'));
-    await Promise.race([once(child.stdout as NonNullable<typeof child.stdout>, 'data'), member.closed]);
-    return member;
+  static async start(name: string, campaign: Campaign, store: string, log: string): Promise<Member> {
+    const { server, lease, askMs = 20, namespaces = false } = campaign;
+    const network = namespaces ? Namespace.make() : await Network.to(server.port);
+    const url = network.url(server.url);
+    const args = [program, url, network.url(store), log, name, '1', String(lease), String(askMs)];
+    const [command = '', ...all] = [...network.command, process.execPath, ...args];
+    const child = spawn(command, all, { stdio: ['pipe', 'pipe', 'inherit'] });
+    const closed = once(child, 'close');
+    const said = once(child.stdout as NonNullable<typeof child.stdout>, 'data');
+    const [first] = (await Promise.race([said, closed])) as [unknown];
+    return new Member(name, child, network, closed, String(first).trim().split(' ')[1] ?? '');
+  }
+
+  say(word: string): void {
+    this.child.stdin?.write(`${word}\n`);
   }
 
   async end(signal: NodeJS.Signals): Promise<void> {
@@ -76,6 +102,66 @@ class Member {
     this.child.kill(signal);
     await this.closed;
     await this.network.close();
+  }
+}
+
+/** Where a job stood as somebody failed. */
+interface Hit {
+  readonly key: string;
+  readonly version: number;
+}
+
+/** In ms: then it is a failure. */
+const mostRecovery = 180_000;
+
+class Recoveries {
+  readonly all = new Map<Fault, Recovery>();
+
+  constructor(private readonly ledger: InstanceType<typeof Ledger>) {}
+
+  /** The jobs that are that one's by the store, or anybody's. */
+  async hit(owner?: string): Promise<Hit[]> {
+    const isTheirs = (entry: unknown) => (entry as Partial<Entry>).owner?.startsWith(owner ?? '') === true;
+    const hit: Hit[] = [];
+    for await (const { key, entry } of this.ledger.entries()) {
+      if (!isTheirs(entry)) continue;
+      // It may have ended since.
+      const now = await this.ledger.look(key);
+      if (isTheirs(now.entry)) hit.push({ key, version: now.version });
+    }
+    return hit;
+  }
+
+  /** Resolves once all of them have gone on. `begun`: when that was which has hit them. */
+  async follow(fault: Fault, begun: number, hit: readonly Hit[]): Promise<void> {
+    const told = this.of(fault);
+    let left = [...hit];
+    while (left.length > 0) {
+      if (performance.now() - begun > mostRecovery)
+        throw new Error(`after ${fault}, these have not gone on: ${left.map(({ key }) => key)}`);
+      await sleep(10);
+      const found = await Promise.all(left.map((each) => this.hasGoneOn(each)));
+      const now = performance.now();
+      for (const is of found) if (is) told.jobs.push(now - begun);
+      left = left.filter((_, i) => !found[i]);
+    }
+  }
+
+  private async hasGoneOn({ key, version }: Hit): Promise<boolean> {
+    try {
+      const now = await this.ledger.look(key);
+      if (now.version === version || now.entry === undefined || now.entry instanceof StoreError) return false;
+      // Given back it has not gone on.
+      return now.entry.state !== 'live' || now.entry.owner !== undefined;
+    } catch {
+      return false;
+    }
+  }
+
+  of(fault: Fault): Recovery {
+    const known = this.all.get(fault) ?? { lasted: [], jobs: [] };
+    this.all.set(fault, known);
+    return known;
   }
 }
 
@@ -93,7 +179,8 @@ export async function campaign(all: Campaign): Promise<Told> {
   const members = await Promise.all(
     Array.from({ length: all.runners }, () => Member.start(String(++names), all, store, log)),
   );
-  const recoveries = new Map<Fault, number[]>();
+  const ledger = new Ledger(opened, 10_000);
+  const recoveries = new Recoveries(ledger);
   const results = new Map<number, Promise<number>>();
   let done = 0;
   const submit = (): void => {
@@ -113,69 +200,66 @@ export async function campaign(all: Campaign): Promise<Told> {
       () => done++,
     );
   };
+  const { atOnce = jobs } = all;
+  const hasMore = () => all.isSteady || results.size < jobs;
   const fill = () => {
-    while (results.size - done < jobs) submit();
+    while (results.size - done < atOnce && hasMore()) submit();
   };
   fill();
-  const filling = all.isSteady ? setInterval(fill, 50) : undefined;
+  const filling = setInterval(fill, 50);
   const lines = () => readFileSync(log, 'utf8').trim().split('\n').map(lineOf);
-  const isOver = () => done === results.size;
-
-  /** Until all that the named one had was asked for by another one, or has ended. */
-  const recovered = async (name: string, from: number): Promise<number> => {
-    const begun = performance.now();
-    const mine = lastBy(lines().slice(0, from));
-    const keys = [...mine].filter(([, by]) => by === name).map(([key]) => key);
-    for (const key of keys)
-      while (!isOver() && (await queue.state(`job ${key}`).catch(() => 'active')) !== 'done') {
-        if (
-          lines()
-            .slice(from)
-            .some(({ who, by }) => who === key && by !== name)
-        )
-          break;
-        await sleep(20);
-      }
-    return performance.now() - begun;
-  };
+  const isOver = () => done === results.size && !hasMore();
 
   const fail = async (fault: Fault): Promise<void> => {
     const at = random(members.length);
     const member = members[at] as Member;
-    const from = lines().length;
-    const again = async () => {
-      members[at] = await Member.start(String(++names), all, store, log);
+    const isOfServer = ofServer.includes(fault);
+    // What is asked after the fault has come through before it, but of a server.
+    const before = isOfServer ? await recoveries.hit() : [];
+    const begun = performance.now();
+    let lasted = 0;
+    const lasts = async (ms: number, over: () => unknown) => {
+      await sleep(ms);
+      await over();
+      lasted = performance.now() - begun;
     };
-    const took = (ms: number) => {
-      recoveries.set(fault, [...(recoveries.get(fault) ?? []), ms]);
-      all.tell?.(`${fault}: ${Math.round(ms)} ms; ${done} of ${results.size} done`);
-    };
-    if (fault === 'server' || fault === 'freeze') {
-      const begun = performance.now();
+    const hit = () => recoveries.hit(member.owner);
+    const follow = async (jobs: readonly Hit[]) => recoveries.follow(fault, begun, jobs);
+    const long = lease * 2 + random(lease * 2);
+    if (isOfServer) {
       if (fault === 'server') await server.kill();
       else server.freeze();
-      await sleep(random(lease));
-      if (fault === 'server') await server.start();
-      else server.go();
-      const [now, up] = [lines().length, performance.now()];
-      while (!isOver() && lines().length === now) await sleep(10);
-      return took(performance.now() - (fault === 'server' ? up : begun));
+      await lasts(random(lease), () => (fault === 'server' ? server.start() : server.go()));
+      await follow(before);
+    } else if (fault === 'kill') {
+      await member.end('SIGKILL');
+      const jobs = await hit();
+      members[at] = await Member.start(String(++names), all, store, log);
+      await follow(jobs);
+    } else if (fault === 'end') {
+      const jobs = await hit();
+      await member.end('SIGTERM');
+      equal(member.child.exitCode, 0, 'a runner that was told to end has not given all back');
+      const followed = follow(jobs);
+      members[at] = await Member.start(String(++names), all, store, log);
+      await followed;
+    } else {
+      if (fault === 'stop') member.child.kill('SIGSTOP');
+      else if (ofStore.includes(fault)) member.say(fault);
+      else member.network[fault as 'cut' | 'silence']();
+      const followed = follow(await hit());
+      await lasts(long, () => {
+        if (fault === 'stop') member.child.kill('SIGCONT');
+        else if (ofStore.includes(fault)) member.say('well');
+        else member.network.mend();
+      });
+      await followed;
     }
-    if (fault === 'kill' || fault === 'end') {
-      const over = member.end(fault === 'kill' ? 'SIGKILL' : 'SIGTERM');
-      const time = recovered(member.name, from);
-      await over;
-      if (fault === 'end') equal(member.child.exitCode, 0, 'a runner that was told to end has not given all back');
-      await Promise.all([again(), time.then(took)]);
-      return;
-    }
-    if (fault === 'stop') member.child.kill('SIGSTOP');
-    else member.network[fault]();
-    const time = recovered(member.name, from).then(took);
-    await sleep(lease * 2 + random(lease * 2));
-    if (fault === 'stop') member.child.kill('SIGCONT');
-    else member.network.mend();
-    await time;
+    recoveries.of(fault).lasted.push(lasted);
+    const { jobs } = recoveries.of(fault);
+    all.tell?.(
+      `${fault}: ${jobs.length} jobs, the last after ${Math.round(jobs.at(-1) ?? 0)} ms; ${done} of ${results.size} done`,
+    );
   };
 
   try {
@@ -186,16 +270,22 @@ export async function campaign(all: Campaign): Promise<Told> {
       while (!isOver() && (performance.now() < wait || done === before)) await sleep(10);
       if (!isOver()) await fail(faults[i % faults.length] as Fault);
     }
+    while (!all.isSteady && !isOver()) await sleep(50);
     clearInterval(filling);
     const values = new Map<number, number>();
     for (const [who, result] of results) values.set(who, await result);
     await Promise.all(members.map((member) => member.end('SIGTERM')));
     await sameForAll(all, opened, values);
-    return { ...checked(lines(), values, rounds), recoveries, seconds: (performance.now() - started) / 1000 };
+    return {
+      ...checked(lines(), values, rounds),
+      recoveries: recoveries.all,
+      seconds: (performance.now() - started) / 1000,
+    };
   } finally {
     clearInterval(filling);
     await Promise.all(members.map((member) => member.end('SIGKILL')));
     await queue.close();
+    await ledger.close();
     await opened.close();
   }
 }
@@ -211,7 +301,6 @@ const lineOf = (line: string): Line => {
   const [, by = '', who, job = '', id, answer] = line.split(' ');
   return { by, who: Number(who), job, id: Number(id), answer: Number(answer) };
 };
-const lastBy = (lines: readonly Line[]): Map<number, string> => new Map(lines.map(({ who, by }) => [who, by]));
 
 /** Whoever asks later, of another queue, gets the same; and nothing else is there. */
 async function sameForAll(

@@ -3,7 +3,21 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
-export class Network {
+/** How a runner reaches its server. */
+export interface Way {
+  /** Where it finds a server that is on the loopback by that URL. */
+  url(server: string): string;
+  /** What its process is started by. */
+  readonly command: readonly string[];
+  cut(): void;
+  silence(): void;
+  mend(): void;
+  close(): Promise<void> | void;
+}
+
+export class Network implements Way {
+  readonly command = [];
+
   private readonly sockets = new Set<Socket>();
   private state: 'open' | 'cut' | 'silent' = 'open';
 
@@ -37,6 +51,10 @@ export class Network {
         to.destroy();
       });
     }
+  }
+
+  url(server: string): string {
+    return server.replace(/127\.0\.0\.1:\d+/, `127.0.0.1:${this.port}`);
   }
 
   get port(): number {

@@ -1,6 +1,7 @@
 // Jobs of a queue with a real server: what comes of them, whoever asks, and what may be asked of them meanwhile.
 
 import test from 'ava';
+import { firstIdle, nextIdle } from '../../src/queue/runners.ts';
 import { arithmetic } from '../pool/guests.ts';
 import { PostgresServer } from '../servers/postgres.ts';
 import { withPostgres, withRedis } from '../servers/tests.ts';
@@ -105,6 +106,94 @@ for (const engine of engines) {
   );
 }
 
+/** A service that nobody answers until it is told to; who has asked it. */
+function shut() {
+  const asked: number[] = [];
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return {
+    asked,
+    open,
+    env: {
+      async ask(who: number, round: number) {
+        asked.push(who);
+        await gate;
+        return answerTo(who, round);
+      },
+    },
+  };
+}
+
+for (const engine of engines) {
+  withRedis(`${engine}: jobs that wait take no places of others, up to a bound, and all go on`, (t) =>
+    inRedis(t, async (place) => {
+      const { asked, open, env } = shut();
+      const runner = await place.runner({ services: { env }, jobs: 2, waiting: 7 });
+      const queue = place.queue();
+      const submit = (who: number) =>
+        queue.submit({ module: asks, export: 'run', args: [who, 3, 1000], engine, key: `${who}` });
+      const jobs = Array.from({ length: 15 }, (_, who) => submit(who));
+      await until(() => asked.length === 9 && runner.stats.waiting === 9);
+      await Promise.all(jobs.map(({ submitted }) => submitted));
+      // A while in which it could take more.
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      t.is(asked.length, 9);
+      t.like(runner.stats, { jobs: 9, waiting: 9 });
+      open();
+      t.deepEqual(
+        await Promise.all(jobs.map((job) => job.result)),
+        jobs.map((_, who) => [expected(who, 3, 1000)]),
+      );
+      t.is(asked.length, 45);
+      await until(() => runner.stats.jobs === 0);
+      t.is(runner.stats.waiting, 0);
+      t.is(runner.stats.taken, 15);
+    }),
+  );
+
+  withRedis(`${engine}: what waits is given back by a runner that is closed, and asked again elsewhere`, (t) =>
+    inRedis(t, async (place) => {
+      const { asked, open, env } = shut();
+      const one = await place.runner({ services: { env }, jobs: 1 });
+      const queue = place.queue();
+      const jobs = Array.from({ length: 12 }, (_, who) =>
+        queue.submit({ module: asks, export: 'run', args: [who, 2, 1000], engine, key: `${who}` }),
+      );
+      await until(() => asked.length === 12);
+      t.is(await one.close(), 0);
+      t.like(one.stats, { jobs: 0, waiting: 0, given: 12 });
+      const { active, waiting, prioritized, delayed } = await queue.bull.getJobCounts();
+      t.is(active, 0);
+      t.is((waiting ?? 0) + (prioritized ?? 0) + (delayed ?? 0), 12);
+      open();
+      await place.runner({ services: { env }, jobs: 1 });
+      t.deepEqual(
+        await Promise.all(jobs.map((job) => job.result)),
+        jobs.map((_, who) => [expected(who, 2, 1000)]),
+      );
+      // Each call that was under way once more.
+      t.is(asked.length, 36);
+    }),
+  );
+}
+
+withRedis('a job that sleeps for less than it is given back for takes no place, either', (t) =>
+  inRedis(t, async (place) => {
+    const runner = await place.runner({ jobs: 1, giveBackAfter: 60_000 });
+    const queue = place.queue();
+    const { bytes } = await sleeper(3000, 1);
+    const sleeping = Array.from({ length: 5 }, (_, i) => queue.submit({ module: bytes, wasi: {}, key: `${i}` }));
+    await until(() => runner.stats.waiting === 5);
+    // Another one is done while they sleep.
+    t.deepEqual(await queue.submit({ module: arithmetic.bytes, export: 'add', args: [1, 2] }).result, [3]);
+    for (const job of sleeping) t.like(await job.result, { exitCode: 1 });
+    await until(() => runner.stats.jobs === 0);
+    t.is(runner.stats.taken, 6);
+  }),
+);
+
 withRedis('what ends a job is told as what it was', (t) =>
   inRedis(t, async (place) => {
     await place.runner();
@@ -165,6 +254,50 @@ withRedis('a job that sleeps is with no runner, and goes on in time', (t) =>
     await until(async () => (await job.state()) === 'delayed' && runner.stats.jobs === 0);
     t.like(await job.result, { exitCode: 2 });
     t.true(runner.stats.taken >= 3);
+  }),
+);
+
+withRedis('no more jobs are taken than a rate allows', (t) =>
+  inRedis(t, async (place) => {
+    const limiter = { max: 2, duration: 3_600_000 };
+    const runners = [await place.runner({ limiter }), await place.runner({ limiter })];
+    const queue = place.queue();
+    const jobs = [1, 2, 3, 4, 5].map((n) => queue.submit({ module, export: 'add', args: [n, n], key: `${n}` }));
+    await Promise.all(jobs.map(({ submitted }) => submitted));
+    await Promise.race(jobs.map((job) => job.result));
+    await until(async () => (await queue.bull.getRateLimitTtl(2)) > 0);
+    const states = async () => Promise.all(jobs.map((job) => job.state()));
+    await until(async () => (await states()).filter((state) => state === 'done').length === 2);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    t.deepEqual((await states()).sort(), ['done', 'done', 'waiting', 'waiting', 'waiting']);
+    // Those that wait for it are in nobody's way who ends.
+    t.deepEqual(await Promise.all(runners.map((runner) => runner.close(5000))), [0, 0]);
+    await place.runner();
+    await queue.bull.removeRateLimitKey();
+    t.deepEqual(await Promise.all(jobs.map((job) => job.result)), [[2], [4], [6], [8], [10]]);
+  }),
+);
+
+withRedis('whoever looks at the queue as BullMQ has it sees jobs, counts and metrics, and can promote and retry', (t) =>
+  inRedis(t, async (place) => {
+    const queue = place.queue();
+    const { bull } = queue;
+    const later = queue.submit({ module, export: 'add', args: [1, 2], key: 'later', delay: 3_600_000, tenant: 'a' });
+    await later.submitted;
+    const [delayed] = await bull.getJobs('delayed');
+    t.like(delayed, { name: 'add', data: { key: 'later', tenant: 'a' } });
+    const runner = await place.runner({ metrics: { maxDataPoints: 60 } });
+    await delayed?.promote();
+    t.deepEqual(await later.result, [3]);
+    await t.throwsAsync(queue.submit({ module: asks, export: 'run', args: [1, 1, 1], key: 'x' }).result);
+    await until(async () => (await bull.getJobCounts('failed')).failed === 1 && runner.stats.jobs === 0);
+    t.is((await bull.getMetrics('completed')).meta.count + (await bull.getMetrics('failed')).meta.count, 2);
+    t.regex(await bull.exportPrometheusMetrics(), /bullmq_job_count\{queue="wasbox", state="failed"\} 1/);
+    // What has a result keeps it, whoever has it tried again.
+    const [failed] = await bull.getJobs('failed');
+    await failed?.retry();
+    await until(async () => (await bull.getJobCounts('completed')).completed === 2);
+    await t.throwsAsync(queue.get('x').result, { code: 'link' });
   }),
 );
 
@@ -277,6 +410,7 @@ withRedis('mistakes are told at once', (t) =>
     t.throws(() => place.queue({ store: '' }), { instanceOf: UsageError });
     await t.throwsAsync(place.runner({ threads: 0 }), { instanceOf: UsageError });
     await t.throwsAsync(place.runner({ lease: 5 }), { instanceOf: UsageError });
+    await t.throwsAsync(place.runner({ waiting: -1 }), { instanceOf: UsageError });
     await t.throwsAsync(queue.suspend('none'), { instanceOf: UsageError });
     await t.throwsAsync(queue.resume('none'), { instanceOf: UsageError });
     await queue.close();
@@ -308,6 +442,17 @@ withPostgres('the same in PostgreSQL', async (t) => {
     t.is(new Set(calls).size, 80);
   } finally {
     await place.close();
+  }
+});
+
+test('idle runners all together say so about once a second, however many they are', (t) => {
+  for (const n of [1, 5, 100, 1000]) {
+    let waits = firstIdle;
+    // All alike, so that each hears each other one once while it waits.
+    for (let i = 0; i < 20; i++) waits = nextIdle(waits, n - 1);
+    t.is(waits, Math.max(10_000, n * 1000));
+    // As the others have something to do.
+    t.is(nextIdle(waits, 0), 10_000);
   }
 });
 

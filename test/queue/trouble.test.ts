@@ -4,12 +4,13 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import test from 'ava';
 import { arithmetic } from '../pool/guests.ts';
+import { PostgresServer } from '../servers/postgres.ts';
 import { RedisServer } from '../servers/redis.ts';
-import { withRedis } from '../servers/tests.ts';
+import { withPostgres, withRedis } from '../servers/tests.ts';
 import { memoryStore, StoreError, StrandedError } from './built.ts';
 import { answerTo, asking, expected } from './guests.ts';
 import { Network } from './network.ts';
-import { inRedis, lease, until } from './places.ts';
+import { inRedis, lease, Place, until } from './places.ts';
 import { Troubled } from './troubled.ts';
 
 const module = arithmetic.bytes;
@@ -122,6 +123,53 @@ for (const reason of ['io', 'full', 'gone'] as const)
       store,
     );
   });
+
+for (const reason of ['gone', 'full'] as const)
+  withRedis(`a runner whose store fails (${reason}) leaves the jobs to others, until it does not`, (t) =>
+    inRedis(t, async (place) => {
+      const store = new Troubled(place.store);
+      store.trouble = { when: 'before', reason };
+      const bad = await place.runner({ store, services: { env }, jobs: 4, share: false });
+      const queue = place.queue();
+      const submit = (who: number) => queue.submit({ module: asks, export: 'run', args: [who, 10, 100_000] });
+      const jobs = Array.from({ length: 40 }, (_, who) => submit(who));
+      await until(() => store.failed > 4);
+      const good = await place.runner({ services: { env }, jobs: 4, share: false });
+      for (const [who, job] of jobs.entries()) t.deepEqual(await job.result, [expected(who, 10, 100_000)]);
+      t.is(good.stats.ended, 40);
+      // Four at once at first, and then one now and then.
+      t.true(bad.stats.taken <= 20, `${bad.stats.taken}`);
+      await good.close();
+      store.trouble = undefined;
+      t.deepEqual(await submit(1).result, [expected(1, 10, 100_000)]);
+      t.is(bad.stats.ended, 1);
+    }),
+  );
+
+withPostgres('a PostgreSQL that is away for a while is asked again, by whoever submits and by runners', async (t) => {
+  t.timeout(120_000);
+  const server = await PostgresServer.start();
+  const place = new Place(server.url, memoryStore(), () => server.remove());
+  try {
+    await place.runner({ services: { env } });
+    const queue = place.queue();
+    const submit = (who: number, rounds: number) =>
+      queue.submit({ module: asks, export: 'run', args: [who, rounds, 10_000], key: `${who}` });
+    t.deepEqual(await submit(1, 1).result, [expected(1, 1, 10_000)]);
+    const running = submit(2, 2000);
+    await until(async () => (await running.state()) === 'active');
+    await server.kill();
+    const asked = [submit(3, 5), submit(4, 5)];
+    const state = queue.state('2');
+    await sleep(1000);
+    await server.start();
+    t.not(await state, 'lost');
+    for (const [i, job] of asked.entries()) t.deepEqual(await job.result, [expected(3 + i, 5, 10_000)]);
+    t.deepEqual(await running.result, [expected(2, 2000, 10_000)]);
+  } finally {
+    await place.close();
+  }
+});
 
 withRedis('a store that is slow makes jobs slow, and nothing else', (t) => {
   const store = new Troubled(memoryStore());

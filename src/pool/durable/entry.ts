@@ -16,6 +16,7 @@ import {
 import { attempt, isA, messageOf, quoted } from '../../spec/told.ts';
 import type { Head, HeadState } from '../../store/index.ts';
 import { fromData } from '../told/errors.ts';
+import { isIdentity } from '../told/identity.ts';
 import { unpack } from '../told/parcel.ts';
 import type { ErrorData } from '../told/protocol.ts';
 
@@ -60,6 +61,8 @@ export interface Entry {
   /** Of a job of a queue, what it was put there with: its priority, as that has it, and when it may begin, in ms since 1970. */
   readonly priority?: number | undefined;
   readonly runAt?: number | undefined;
+  /** Of a job of a queue: whose it is. */
+  readonly tenant?: string | undefined;
 }
 
 const prefix = 'job/';
@@ -101,6 +104,7 @@ const checks: Checks<Entry> = {
   wish: maybe(oneOf('rest')),
   priority: maybe(anInteger(0, 2 ** 21 - 1)),
   runAt: maybe(aDate),
+  tenant: maybe(check(isIdentity, 'the name of a tenant')),
 };
 const isEntry = optionsOf<Entry>(
   checks,

@@ -73,7 +73,7 @@ export interface Found {
 }
 
 /** What an entry tells of a job's place in a queue. */
-export type Line = Pick<Entry, 'ticket' | 'priority' | 'runAt'>;
+export type Line = Pick<Entry, 'ticket' | 'priority' | 'runAt' | 'tenant'>;
 
 /** A new job for the store. */
 export interface Fresh {

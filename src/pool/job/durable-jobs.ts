@@ -6,6 +6,7 @@ import { Lru } from '../../runtime/lru.ts';
 import { UsageError, WasboxError } from '../../spec/errors.ts';
 import { isA, quoted } from '../../spec/told.ts';
 import { type Store, StoreError } from '../../store/index.ts';
+import { Codes } from '../durable/codes.ts';
 import type { Entry } from '../durable/entry.ts';
 import { type Held, Ledger, type Wanted } from '../durable/ledger.ts';
 import { bounds } from '../line/bounds.ts';
@@ -58,6 +59,7 @@ export interface KeepingOptions {
   readonly store: Store | string;
   readonly lease: number;
   readonly keepResults: number | undefined;
+  readonly cache: string | undefined;
 }
 
 /** How many jobs are read at once when all are brought back. */
@@ -75,13 +77,16 @@ export class DurableJobs {
   private readonly modules = new Lru<string, Carried>(() => bounds.recoveredModules);
   private readonly reading = new Map<string, Promise<Carried>>();
   private readonly expiry: NodeJS.Timeout | undefined;
+  /** Native code goes from one machine to another where there is a folder for it. */
+  readonly codes: Codes | undefined;
 
   constructor(
     private readonly options: KeepingOptions,
     private readonly pool: PoolSide,
   ) {
     this.ledger = new Ledger(options.store, options.lease);
-    const { keepResults } = options;
+    const { keepResults, cache } = options;
+    this.codes = cache === undefined ? undefined : new Codes(() => this.ledger.store, cache);
     if (keepResults === undefined) return;
     const expire = () => void this.ledger.expire(keepResults).catch(() => {});
     this.expiry = setInterval(expire, Math.min(60_000, Math.max(1000, keepResults / 4))).unref();
@@ -214,12 +219,13 @@ export class DurableJobs {
     );
   }
 
-  /** Goes on with a job that was taken. Rejects with StoreError, UsageError: then nothing has begun. */
+  /** Goes on with a job that was taken. Rejects with StoreError, UsageError, LimitError: then nothing has begun. */
   async goOnWith(held: Held): Promise<Taken> {
     const { key } = held;
     await this.ending.get(key);
     try {
       const { spec, origin } = await this.submitted(key, held.entry);
+      if (this.codes !== undefined) await Promise.all(spec.modules.map((module) => this.codes?.bring(module)));
       return this.pool.taken(spec, origin, held);
     } catch (error) {
       throw isA(error, WasboxError) ? error : unreadable(key, error);
@@ -360,8 +366,9 @@ export class DurableJobs {
     return this.ledger.forget(key, isOver);
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     clearInterval(this.expiry);
+    await this.codes?.close();
     return this.ledger.close();
   }
 }

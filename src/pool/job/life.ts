@@ -242,8 +242,8 @@ export class Life {
     return job;
   }
 
-  /** Those that are brought back, or taken up for a queue, were let in before. */
-  private made<T>(spec: JobSpec, origin: Origin['place'], isNew = false): { readonly run: Run; readonly job: Job<T> } {
+  /** Those that are brought back were let in before. */
+  private made<T>(spec: JobSpec, origin: Origin['place'], isNew: boolean): { readonly run: Run; readonly job: Job<T> } {
     const services = this.services.with(spec.services);
     for (const module of spec.modules) if (module instanceof Module) checkServices(module.importList, services);
     if (isNew) this.admission.check(spec.tenant, 1);
@@ -255,10 +255,10 @@ export class Life {
     return { run, job: new Job<T>(run, this.control) };
   }
 
-  /** A job that was taken up for a queue. Throws UsageError, LinkError. */
+  /** A job that was taken up for a queue. Throws UsageError, LinkError, LimitError. */
   private taken(spec: JobSpec, origin: Origin['place'], held: Held): Taken {
     if (this.closed !== undefined) throw this.closed;
-    const { run, job } = this.made<unknown>(spec, origin);
+    const { run, job } = this.made<unknown>(spec, origin, true);
     this.kept.attachHeld(run, job, origin, held);
     return { job, abandon: () => this.abandon(run, held), giveBack: () => this.giveBack(run, job) };
   }

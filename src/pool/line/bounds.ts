@@ -23,6 +23,8 @@ export const bounds = {
   /** Rewritten modules in a folder; each counts as `leastFile` at the least, so that there are no more than some thousands. */
   cacheFolder: 512 * MiB,
   leastFile: 128 * KiB,
+  /** The same in the store of a queue's runners. */
+  storedCode: 512 * MiB,
 };
 
 /** Counted for each in any case: of those that are small there are not more than a thousand, or the books would be long. */

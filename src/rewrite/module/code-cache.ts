@@ -49,7 +49,16 @@ export function bringAlong(module: Module, read: () => Kept): void {
 /** Whether there may be something for `keptOf` to find. */
 export const mayBeKept = (module: Module): boolean => cache !== undefined || along.has(module);
 
-const keyOf = (module: Module, shared: boolean) => `${module.hash}-${rewriterVersion}-${shared ? 'shared' : 'plain'}`;
+const codeKey = (hash: string, shared: boolean) => `${hash}-${rewriterVersion}-${shared ? 'shared' : 'plain'}`;
+const validKey = (hash: string) => `${hash}-${validatorVersion}-valid`;
+const keyOf = (module: Module, shared: boolean) => codeKey(module.hash, shared);
+
+/** By which keys a cache may have something of the module of that hash. */
+export const codeKeys = (hash: string): readonly string[] => [
+  codeKey(hash, false),
+  codeKey(hash, true),
+  validKey(hash),
+];
 
 /** What came along with the module, which is told once, or what the cache has of it. */
 export function keptOf(module: Module, shared: boolean): Kept | undefined {
@@ -81,7 +90,7 @@ const fewBytes = 4096;
 export function moduleFrom(bytes: Uint8Array, hash?: string): Module {
   if (cache === undefined || bytes.length < fewBytes) return Module.from(bytes);
   const name = hash ?? hashOf(bytes);
-  const key = `${name}-${validatorVersion}-valid`;
+  const key = validKey(name);
   const codes = opened(key);
   const known = codes && Module.known(bytes, name, readNumbers(codes));
   if (known !== undefined) return known;
