@@ -83,6 +83,10 @@ export const guests: readonly Guest[] = [
 /** Of every ten one asks. */
 export const guestOf = (i: number): Guest => guests[i % 10 === 9 ? 2 : i % 2] as Guest;
 
+/** What each of so many comes to. Computed before anything is measured. */
+export const answersOf = (count: number): Int32Array =>
+  Int32Array.from({ length: count }, (_, i) => guestOf(i).expected(i));
+
 /** Holds its thread for as long as it is let: long instructions, and no end. */
 export const hostile = new Uint8Array(
   await parse(`(module (memory 256)

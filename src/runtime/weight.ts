@@ -9,11 +9,15 @@ const leastBytes = 2 ** 20;
 /** A memory that grows page by page is not weighed each time. */
 const leastGrowth = 1.25;
 
+/** As ES2024 has it. */
+const Resizable = ArrayBuffer as new (bytes: number, options: { readonly maxByteLength: number }) => ArrayBuffer;
+
 /** Something that counts for so many bytes as long as it is held; `last`, where that still tells enough. */
 export function weightOf(bytes: number, last?: ArrayBuffer): ArrayBuffer | undefined {
   if (bytes < leastBytes || bytes < (last?.byteLength ?? 0) * leastGrowth) return last;
   try {
-    return new ArrayBuffer(bytes);
+    // One of a fixed size may be cleared, which touches all of it: one that could be resized comes from the system as it is.
+    return new Resizable(bytes, { maxByteLength: bytes });
   } catch {
     // Without address space for it there is pressure enough.
     return last;

@@ -289,9 +289,11 @@ test.serial('others have their turn in between, and what is urgent at once', asy
   const note = (name: string, job: Job<unknown>) => job.result.then(() => order.push(name));
   const before = Array.from({ length: 20 }, () => note('short', pool.submit(call)));
   const other = note('other', pool.submit({ module: arithmetic, export: 'add', args: [1, 2] }));
-  const after = Array.from({ length: 20 }, () => note('late', pool.submit(call)));
+  const after = Array.from({ length: 300 }, () => note('late', pool.submit(call)));
   await Promise.all([...before, other, ...after]);
-  t.is(order.indexOf('other'), 20);
+  // Those of a message or two are ahead of it.
+  const place = order.indexOf('other');
+  t.true(place >= 20 && place < 20 + 2 * 64, `${place}`);
   await pool.close();
 });
 

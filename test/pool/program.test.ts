@@ -86,6 +86,24 @@ test('its state travels in a snapshot', async (t) => {
   t.deepEqual(await job.result, { width: 40, height: 30, pixels });
 });
 
+test('one that was expected to end at once goes on elsewhere, with all that it has', async (t) => {
+  await using pool = new Pool({ threads: 2, sliceMs: 1 });
+  const short = noise(8, 8, 4);
+  const long = noise(250, 250, 5);
+  for (const engine of ['auto', 'interpreter', 'native'] as const) {
+    const submit = (png: Uint8Array) => pool.submit<Image>({ module: lodepng, program: decodePng, input: png, engine });
+    for (let i = 0; i < 30; i++) t.deepEqual((await submit(short.png).result).pixels, short.pixels);
+    const jobs = Array.from({ length: 6 }, () => submit(long.png));
+    const snapshot = await (jobs[0] as Job<Image>).suspend();
+    const other = engine === 'native' ? 'interpreter' : 'native';
+    const again = pool.resume<Image>(snapshot, { modules: [lodepng], program: decodePng, engine: other });
+    for (const job of [again, ...jobs.slice(1)]) {
+      t.deepEqual((await job.result).pixels, long.pixels);
+      t.true(job.stats.slices > 1);
+    }
+  }
+});
+
 test('what a step throws is the cause of the error', async (t) => {
   const job = pool.submit({ module: lodepng, program: decodePng, input: new Uint8Array(50) });
   const error = await t.throwsAsync(job.result, { instanceOf: HostError, message: /step read threw: lodepng: error/ });

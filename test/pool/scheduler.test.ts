@@ -168,7 +168,7 @@ test('a job is in line once, however often it is put there', (t) => {
   t.is(turns(scheduler, 4), 'baba');
 });
 
-test('further jobs for a thread are those that are next, as long as they are accepted', (t) => {
+test('further jobs for a thread are the next ones that are accepted', (t) => {
   const scheduler = schedulerWith(2);
   for (const name of 'abxcd') scheduler.enqueue(job(name));
   const first = scheduler.next();
@@ -177,15 +177,62 @@ test('further jobs for a thread are those that are next, as long as they are acc
   const more = scheduler.more(first?.thread as number, 5, ({ name }) => name !== 'x');
   t.deepEqual(
     more.map(({ name, live, thread }) => [name, live, thread]),
-    [['b', true, first?.thread]],
+    ['b', 'c', 'd'].map((name) => [name, true, first?.thread]),
   );
   t.is(scheduler.idling, 1);
   t.is(scheduler.next()?.job.name, 'x');
+  t.is(scheduler.queued, 0);
+});
+
+test('no other job of a tenant goes along where it is the turn of another', (t) => {
+  const scheduler = schedulerWith(1);
+  const [a, b, other] = [job('a'), job('b'), { ...job('o'), tenant: 'other' }];
+  for (const each of [a, b, other]) scheduler.enqueue(each);
+  const thread = scheduler.next()?.thread as number;
   t.deepEqual(
-    scheduler.more(1, 1, () => true).map(({ name }) => name),
-    ['c'],
+    scheduler.more(thread, 5, ({ name }) => name !== 'o'),
+    [],
   );
-  t.is(scheduler.queued, 1);
+  t.deepEqual(
+    scheduler.more(thread, 5, () => true),
+    [other, b],
+  );
+});
+
+test('nobody overtakes what is urgent, or of another tenant, or far behind', (t) => {
+  const scheduler = schedulerWith(1);
+  const [a, b, c] = [job('a'), job('b'), job('c')];
+  scheduler.enqueue(a);
+  const thread = scheduler.next()?.thread as number;
+  for (const each of [b, c]) scheduler.enqueue(each);
+  scheduler.enqueue(job('u'), true);
+  t.deepEqual(
+    scheduler.more(thread, 5, ({ name }) => name !== 'u'),
+    [],
+  );
+  t.is(scheduler.more(thread, 1, () => true)[0]?.name, 'u');
+  c.pass = b.pass;
+  scheduler.remove(c);
+  c.pass = b.pass + 5;
+  scheduler.enqueue(c);
+  t.deepEqual(
+    scheduler.more(thread, 5, ({ name }) => name !== 'b'),
+    [],
+  );
+});
+
+test('what was sent off and has not run stands in its place again, with the memory that it had', (t) => {
+  const scheduler = schedulerWith(1);
+  const [a, b] = [job('a'), job('b')];
+  for (const each of [a, b]) scheduler.enqueue(each);
+  const thread = scheduler.next()?.thread as number;
+  const pass = b.pass;
+  scheduler.more(thread, 1, () => true);
+  scheduler.putBack(b, false);
+  t.like(b, { live: true, thread, pass });
+  scheduler.more(thread, 1, () => true);
+  scheduler.putBack(b);
+  t.like(b, { live: false, thread: undefined, pass });
 });
 
 test('no more of them than may hold memory', (t) => {

@@ -30,7 +30,7 @@ const bad = (what: string): never => {
 export function packProgram(data: SnapshotData, base: SnapshotData, dictionary: Uint8Array): Uint8Array | undefined {
   const contents = contentsOf(data, base);
   if (contents === undefined) return undefined;
-  return concatBytes(bytesOf(Uint32Array.of(contents.length)), deflate(contents, 7, dictionary));
+  return concatBytes(bytesOf(Uint32Array.of(contents.length)), deflate(contents, 5, dictionary));
 }
 
 /** What is packed. */
@@ -80,9 +80,14 @@ class Changes {
     const [memory, baseMemory] = [this.data.memories[0], this.base.memories[0]];
     if (memory === undefined || baseMemory === undefined) return undefined;
     const [numbers, baseNumbers] = [numbersOf(memory), numbersOf(baseMemory)];
+    const inCommon = this.pages.inCommon(this.basePages);
     let changed = 0;
     for (let page = 0; page < numbers.length; page++) {
-      const [now, before] = [placeOf(this.pages, numbers[page]), placeOf(this.basePages, baseNumbers[page])];
+      const [number, baseNumber] = [numbers[page] as number, baseNumbers[page]];
+      const isSame = number === baseNumber && number < inCommon;
+      const [now, before] = isSame
+        ? [zeros, zeros]
+        : [placeOf(this.pages, number), placeOf(this.basePages, baseNumber)];
       if (now.row === before.row && now.at === before.at) this.end(page * pageWords);
       else if (this.compare(page * pageWords, wordsAt(now), wordsAt(before)) && ++changed > mostPages) return undefined;
     }
@@ -91,16 +96,21 @@ class Changes {
   }
 
   private compare(start: number, now: Int32Array, before: Int32Array): boolean {
-    const known = this.words.length;
-    for (let i = 0; i < pageWords; i++) {
-      if (now[i] === before[i]) this.end(start + i);
-      else {
+    const { words } = this;
+    const known = words.length;
+    for (let i = 0; i < pageWords; ) {
+      if (now[i] === before[i]) {
+        this.end(start + i);
+        do i++;
+        while (i < pageWords && now[i] === before[i]);
+      } else {
         if (!this.isOpen) this.first = start + i;
         this.isOpen = true;
-        this.words.push(now[i] as number);
+        do words.push(now[i++] as number);
+        while (i < pageWords && now[i] !== before[i]);
       }
     }
-    return this.words.length > known;
+    return words.length > known;
   }
 
   /** A run ends here, if there is one. */

@@ -12,13 +12,13 @@ import type { Run } from './run.ts';
 import type { Lost, Threads } from './threads.ts';
 
 /** What the pool is told. */
-interface Events {
+export interface BatchEvents {
   /** There may be jobs to send off. */
   pump(): void;
   /** The job is on a thread; where it was before. */
   running(run: Run, before: ThreadId | undefined): void;
   /** The job's slice has ended; or its call, which has returned plain values. */
-  replied(run: Run, reply: Reply, thread: ThreadId): void;
+  replied(run: Run, reply: Reply, thread: ThreadId, before?: ThreadId): void;
   returned(run: Run, values: readonly Plain[], report: SliceReport, thread: ThreadId): void;
   lost(run: Run, lost: Lost): void;
   /** The job was not begun, and may be asked for something else meanwhile. */
@@ -33,7 +33,7 @@ export class Batches {
     private readonly scheduler: Scheduler<Run | Ticket>,
     private readonly threads: Threads,
     private readonly sliceMs: number,
-    private readonly events: Events,
+    private readonly events: BatchEvents,
   ) {}
 
   /** How many jobs of a call are sent off together: 0 where that is not known, or one is long. */
@@ -55,15 +55,18 @@ export class Batches {
     this.events.pump();
   }
 
-  /** A new job: its first slice is as those of others were. */
+  /** A job is sent off: where that is its first slice, it is as those of others were. */
   pace(run: Run): void {
     const { beginsWith } = run;
-    if (beginsWith !== undefined) run.fuel = this.known.fuel(beginsWith);
+    if (beginsWith === undefined) return;
+    run.fuel = this.known.fuel(beginsWith);
+    run.isBrief = this.known.isBrief(beginsWith);
   }
 
   /** The job's slice has ended, whose first that was if it is still as it began. */
   saw(run: Run, isDone: boolean, { charged, guestMs }: SliceReport): void {
-    const { beginsWith } = run;
+    const { beginsWith, knownAs } = run;
+    if (beginsWith === undefined && knownAs !== undefined) this.known.sawLater(knownAs, charged, guestMs);
     if (beginsWith !== undefined) this.known.saw(beginsWith, isDone, run.fuel, charged, guestMs, this.sliceMs);
   }
 
@@ -87,7 +90,10 @@ export class Batches {
       this.events.running(run, before);
     }
     const { warm, ...part } = this.threads.partFor(thread, spec.modules, id, true);
-    const jobs = runs.map((run) => run.batched());
+    const jobs = runs.map((run) => {
+      this.pace(run);
+      return run.batched();
+    });
     const order: BatchOrder = { ...part, kind: 'batch', jobs, sliceMs: this.sliceMs, sentAt: clock() };
     const sentAt = performance.now();
     const reply = await this.threads.runBatch(thread, order);

@@ -24,7 +24,7 @@ import type { WatchedPool } from '../watch/channels.ts';
 import { News } from '../watch/news.ts';
 import { Admission } from './admission.ts';
 import { answerOf, type HostCall } from './asking.ts';
-import { Batches } from './batches.ts';
+import { type BatchEvents, Batches } from './batches.ts';
 import { Bindings } from './bindings.ts';
 import { DurableJobs, type PoolSide, type Taken } from './durable-jobs.ts';
 import { Grace } from './grace.ts';
@@ -37,6 +37,7 @@ import { callId, Run, wordBytes } from './run.ts';
 import { Sleepers } from './sleepers.ts';
 import { Stops } from './stops.ts';
 import { type Lost, Threads } from './threads.ts';
+import { Together } from './together.ts';
 
 /** What a group of VMs has of its pool. */
 export interface GroupSide {
@@ -56,6 +57,7 @@ export class Life {
   private readonly places: Places;
   private readonly threads: Threads;
   private readonly batches: Batches;
+  private readonly along: Together;
   /** Jobs that wait. */
   private readonly sleepers: Sleepers;
   /** How many jobs wait for a thread. */
@@ -132,14 +134,16 @@ export class Life {
         rest: (run, timeout) => this.rest(run, timeout),
       },
     );
-    this.batches = new Batches(this.scheduler, this.threads, this.spec.sliceMs, {
+    const events: BatchEvents = {
       pump: () => this.pump(),
       running: (run, before) => this.news.running(run, before),
-      replied: (run, reply, thread) => this.replied(run, reply, thread, undefined),
+      replied: (run, reply, thread, before) => this.replied(run, reply, thread, before),
       returned: (run, values, report, thread) => this.returned(run, values, report, thread),
       lost: (run, lost) => this.lost(run, lost),
       waits: (run) => this.queue(run),
-    });
+    };
+    this.batches = new Batches(this.scheduler, this.threads, this.spec.sliceMs, events);
+    this.along = new Together(this.scheduler, this.threads, this.spec.sliceMs, events);
     this.places = new Places(this.scheduler, this.threads, this.spec.sliceMs, {
       pump: () => this.pump(),
       drained: () => this.settleDrained(),
@@ -249,7 +253,6 @@ export class Life {
     if (isNew) this.admission.check(spec.tenant, 1);
     this.admission.count(spec.tenant, 1);
     const run = new Run(this.jobs++, spec, services, origin);
-    this.batches.pace(run);
     this.runs.add(run);
     this.news.submitted(run);
     return { run, job: new Job<T>(run, this.control) };
@@ -339,7 +342,9 @@ export class Life {
 
   private send(run: Run, thread: ThreadId): Promise<void> {
     const runs = this.batches.gather(run, thread);
-    return runs === undefined ? this.slice(run, thread) : this.batches.send(runs, thread);
+    if (runs !== undefined) return this.batches.send(runs, thread);
+    const along = this.along.gather(run, thread);
+    return along === undefined ? this.slice(run, thread) : this.along.send(along, thread);
   }
 
   private async slice(run: Run, thread: ThreadId): Promise<void> {
@@ -376,6 +381,7 @@ export class Life {
   private replyTo(run: Run, thread: ThreadId): Promise<Reply | Lost> {
     const mayKeep = run.spec.affinity === 'keep';
     const part = this.threads.partFor(thread, run.spec.modules, run.id, mayKeep);
+    this.batches.pace(run);
     return this.threads.run(thread, run.order(part, this.spec.sliceMs), run.transfer);
   }
 

@@ -126,7 +126,10 @@ export class Run implements Ticket, Placed, Waiter<Run>, Followed {
   private sinceCheckpoint = 0;
   /** What its next slice is granted. */
   fuel = firstFuel;
-  private knownAs: string | undefined;
+  /** It is expected to end in its first slice. */
+  isBrief = false;
+  /** By what it is known that it began with, where that was asked for. */
+  knownAs: string | undefined;
   /** Its last order was to run nothing. */
   private saving = false;
 
@@ -160,8 +163,6 @@ export class Run implements Ticket, Placed, Waiter<Run>, Followed {
     this.answer = place.answer;
     this.known = identity;
     this.bornAt = clock() - age;
-    // One that begins anew has what those of others came to.
-    if (place.vm.kind !== 'new') this.fuel = firstFuel;
   }
 
   /** What it holds while it waits. */
@@ -276,6 +277,7 @@ export class Run implements Ticket, Placed, Waiter<Run>, Followed {
       ...part,
       job: this.id,
       vm: warm ? { kind: 'warm' } : vm,
+      isBrief: this.isBrief && this.mayStay,
       progress: { next: progress.next, state: progress.state },
       program,
       wasi: wasi && { ...wasi, given: vm.kind === 'new' ? wasi.given : undefined },
@@ -303,6 +305,14 @@ export class Run implements Ticket, Placed, Waiter<Run>, Followed {
   get short(): string | undefined {
     const isPlain = this.place.progress instanceof PlainStart;
     return isPlain && this.mayBeShort && !this.isToBeSaved ? this.beginsWith : undefined;
+  }
+
+  /** What its modules are known by, where it is under way and others may go on with it in one message. */
+  get goesOn(): string | undefined {
+    const { vm } = this.place;
+    if (vm.kind !== 'moving' || !this.mayBeShort || this.isToBeSaved) return undefined;
+    const { modules } = this.spec;
+    return modules.length === 1 ? modules[0]?.hash : undefined;
   }
 
   private get mayBeShort(): boolean {

@@ -26,6 +26,7 @@ import {
   type Tidy,
   type WorkerData,
 } from '../told/protocol.ts';
+import type { TogetherOrder, TogetherReply } from '../told/together.ts';
 
 export interface ThreadOptions {
   readonly threads: number;
@@ -219,6 +220,11 @@ export class Threads {
     thread.cold.push(...thread.warm.shed(bounds.warmVms, { mostCount: bounds.warmCount }));
   }
 
+  /** Whether the thread has kept a job's VM. */
+  isWarm(id: ThreadId, job: number): boolean {
+    return this.threads.get(id)?.warm.has(job) === true;
+  }
+
   /** The thread has saved a job, and keeps that for the next time; what others kept of it is of no use any more. */
   saved(id: ThreadId, job: number): void {
     for (const thread of this.threads.values())
@@ -276,6 +282,11 @@ export class Threads {
 
   /** Runs first slices of jobs of one module. Never rejects. */
   runBatch(id: ThreadId, order: BatchOrder): Promise<BatchReply | Lost> {
+    return this.send(id, order, []);
+  }
+
+  /** Runs slices of several jobs that are under way. Never rejects. */
+  runTogether(id: ThreadId, order: TogetherOrder): Promise<TogetherReply | Lost> {
     return this.send(id, order, []);
   }
 

@@ -10,8 +10,8 @@ export const bounds = {
   threadModules: 256 * MiB,
   /** VMs that a thread keeps between their slices: stacks, tables, objects. Their memories are the job's anyway. */
   warmVms: 64 * MiB,
-  /** How many of these: each has instances of the host besides. */
-  warmCount: 16,
+  /** How many of these: each has instances of the host besides, which take some 20 KiB. */
+  warmCount: 1024,
   /** Pages and stacks of the snapshots that a thread's jobs were saved as last. */
   lastCheckpoints: 64 * MiB,
   /** Modules of jobs that were brought back from the store, for others of the same. */

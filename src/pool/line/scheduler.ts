@@ -23,6 +23,8 @@ const leastSlice = 0.05;
 const homeLead = 4;
 /** How many waiting jobs are looked at for the one that suits a thread best. */
 const lookAhead = 64;
+/** How many for one that goes along with another. */
+const lookAround = 16;
 
 export class Scheduler<T extends Ticket> {
   private readonly tenants: Tenants<T>;
@@ -147,23 +149,38 @@ export class Scheduler<T extends Ticket> {
     return found;
   }
 
-  /** Takes the jobs that are next in line for a thread that has one already: at most so many, and only as long as they are accepted. */
+  /** Takes jobs for a thread that has one already: at most so many of those that are next in line, and are accepted. */
   more(thread: ThreadId, most: number, accepts: (job: T) => boolean): T[] {
     const taken: T[] = [];
     while (taken.length < most) {
-      const [job] = this.inLine();
-      if (job === undefined || !accepts(job)) break;
+      const job = this.nextOf(accepts);
+      if (job === undefined) break;
       this.send({ job, thread });
       taken.push(job);
     }
     return taken;
   }
 
-  /** Puts a job back in its place that was sent off, and has not begun. */
-  putBack(job: T): void {
-    this.retire(job);
+  /** Of those whose turn it is about as much as that of the first. */
+  private nextOf(accepts: (job: T) => boolean): T | undefined {
+    let left = lookAround;
+    let first: T | undefined;
+    for (const job of this.inLine()) {
+      first ??= job;
+      const near = job.tenant === first.tenant && job.pass <= first.pass + homeLead * 2 ** -first.priority;
+      if (!near || left-- === 0) break;
+      if (accepts(job)) return job;
+    }
+    return undefined;
+  }
+
+  /** Puts a job back in its place that was sent off, and has not run; `isNew`: nor before that. */
+  putBack(job: T, isNew = true): void {
+    if (isNew) {
+      this.retire(job);
+      job.thread = undefined;
+    }
     job.pass -= 2 ** -job.priority;
-    job.thread = undefined;
     this.tenants.lineOf(job).queueOf(job).add(job);
   }
 

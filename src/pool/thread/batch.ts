@@ -75,7 +75,6 @@ export class Batch {
     let vm: VM | undefined;
     let begun: Begun;
     try {
-      // Shared memories, which go to other threads as they are, take longer to make, to clear and to grow.
       vm = new VM({ limits, engine });
       vm.start(vm.instantiate(this.module).func(job.name), job.args);
       const outcome = vm.run({ fuel, pause: this.pause });
@@ -100,6 +99,7 @@ export class Batch {
     return {
       ...{ slot, modules, forget: [], drop: [], job, keep, limits, engine, services, sentAt },
       vm: { kind: 'new', module: this.module.hash },
+      isBrief: true,
       progress: { next, state: pack(state, 'the input') },
       ...{ program: undefined, wasi: undefined, host: undefined, answer: undefined, times: undefined },
       task: { kind: 'run', fuel, checkpoint: 'never', last: undefined, more: 0, sliceMs },

@@ -5,9 +5,16 @@ import { messageOf } from '../../spec/told.ts';
 import type { Imports } from '../../vm.ts';
 import { type Program, plainProgram } from '../told/program.ts';
 
+/** As the host keeps what was loaded: asking it takes as long as a short job. */
+const loaded = new Map<string, Record<string, unknown>>();
+
 async function load(url: string): Promise<Record<string, unknown>> {
+  const known = loaded.get(url);
+  if (known !== undefined) return known;
   try {
-    return await import(url);
+    const module = await import(url);
+    loaded.set(url, module);
+    return module;
   } catch (cause) {
     throw new UsageError(`${url} cannot be loaded: ${messageOf(cause)}`, { cause });
   }

@@ -31,6 +31,7 @@ import type {
   WorkerData,
 } from '../told/protocol.ts';
 import { clock, pauses, stages } from '../told/protocol.ts';
+import type { TogetherOrder, TogetherReply } from '../told/together.ts';
 import { checkLeaving } from '../told/values.ts';
 import { systemOf, wasiProgram } from '../told/wasi.ts';
 import { deliverAnswer } from './answer.ts';
@@ -56,11 +57,14 @@ let slot = -1;
 holdWhilePacking(shared.hold, () => slot);
 
 /** The Piscina task: never rejects. */
-export async function slice(order: Order | BatchOrder | Tidy | ProgramTask | GroupTask): Promise<unknown> {
+export async function slice(
+  order: Order | BatchOrder | TogetherOrder | Tidy | ProgramTask | GroupTask,
+): Promise<unknown> {
   if ('kind' in order && order.kind === 'tidy') return drop(order.drop);
   slot = order.slot;
   if ('kind' in order) {
     if (order.kind === 'batch') return batch(order);
+    if (order.kind === 'together') return together(order);
     if (order.kind === 'program') return programSlice(order, shared);
     drop(order.drop);
     return groupSlice(order, shared);
@@ -86,6 +90,35 @@ async function batch(order: BatchOrder): Promise<unknown> {
   const done = await new Batch(order, module, shared, { slice }).run();
   const reply: BatchReply = { ...done, compiled: newCode(order) };
   const transfer = done.ends.flatMap((end) => ('vm' in end ? end.vm.transfer : []));
+  return move({ [transferableSymbol]: transfer, [valueSymbol]: reply } as never);
+}
+
+/** As `slice`, of several jobs under way. */
+async function together({ orders, sliceMs, slot }: TogetherOrder): Promise<unknown> {
+  Atomics.store(shared.at, slot, 0);
+  Atomics.store(shared.stage, slot, stages.begun);
+  for (const order of orders) {
+    drop(order.drop);
+    learn(order);
+  }
+  const replies: Reply[] = [];
+  const startedAt = performance.now();
+  for (const [i, order] of orders.entries()) {
+    const isOver = i > 0 && performance.now() - startedAt > sliceMs;
+    if (isOver || Atomics.load(shared.pause, slot) !== pauses.none) break;
+    Atomics.store(shared.at, slot, i);
+    const work = new Slice({
+      ...order,
+      modules: order.modules.map(({ hash }) => ({ hash })),
+      forget: [],
+      drop: [],
+      sentAt: i === 0 ? order.sentAt : clock(),
+    });
+    const end = await work.end();
+    replies.push({ end, compiled: newCode(order), report: work.report() });
+  }
+  const transfer = replies.flatMap(({ end }) => ('vm' in end ? end.vm.transfer : []));
+  const reply: TogetherReply = { replies };
   return move({ [transferableSymbol]: transfer, [valueSymbol]: reply } as never);
 }
 
@@ -325,11 +358,12 @@ function accountOf({ store }: VM, isWhole: boolean): () => { charged: number; pa
 
 // ---- what the order brings
 
-function enter({ vm, limits, engine }: Order, held: readonly Module[], imports: () => Imports): VM {
+function enter({ vm, isBrief, limits, engine }: Order, held: readonly Module[], imports: () => Imports): VM {
   const options = { limits, engine, sharedMemory: true };
   switch (vm.kind) {
     case 'new': {
-      const fresh = new VM(options);
+      // Shared memories, which go to other threads as they are, take longer to make, to clear and to grow.
+      const fresh = new VM({ ...options, sharedMemory: !isBrief });
       fresh.instantiate(held.find(({ hash }) => hash === vm.module) as Module, imports(), { start: 'defer' });
       return fresh;
     }

@@ -98,6 +98,8 @@ export interface Order {
   readonly forget: readonly string[];
   readonly job: number;
   readonly vm: VmState;
+  /** A new VM is expected to end in this slice. */
+  readonly isBrief: boolean;
   /** The worker shall keep the VM besides giving it back: if nobody else gets it meanwhile, the next order is `warm`. */
   readonly keep: boolean;
   /** Jobs whose VMs it has kept for nothing. */

@@ -97,15 +97,18 @@ export class BoundService {
       return { answer, giveUp: () => {} };
     }
     const timer = timeout === undefined ? undefined : setTimeout(() => giveUp(late(name, timeout)), timeout);
+    let isOver = false;
     const end = () => {
+      isOver = true;
       clearTimeout(timer);
       this.leave(reject);
     };
     answer.then(end, end);
     this.enter(reject);
     const made = this.sent(() => this.invoke(name, args, which).then(resolve, reject));
-    const giveUp = (error = abandoned(name)) => {
-      reject(error);
+    const giveUp = (error?: HostError) => {
+      if (isOver) return;
+      reject(error ?? abandoned(name));
       if (made !== undefined) this.line?.forget(made);
     };
     return { answer, giveUp };

@@ -2,7 +2,8 @@
 // they declare; what they say is for verify.ts. The container is told in parts.ts, what may come along in extras.ts. The
 // parts of the VM are:
 //   metadata  text (metadata.ts) of { saved, base }: format.ts's data with its rows of words given by their lengths,
-//             `pages` empty; and the fingerprint of the base snapshot, or null
+//             `pages` empty; and the fingerprint of the base snapshot, or null. With a base also, since version 7, plain
+//             JSON of what is another than in the base (beside.ts)
 //   words     all rows of words, in the order of mapWords; with a base as word-deltas.ts says
 //   pages     the different pages of all memories
 //   deltas    pages of memories that are much as the base has them, combined with those by exclusive or
@@ -16,10 +17,11 @@ import { groupEnds } from '../pages/groups.ts';
 import { type Memories, PageReader } from '../pages/rows.ts';
 import { fingerprint, olderFingerprint, pagesNamed, sharePages, unsharePages } from '../pages/share.ts';
 import { besideWords, fingerprintOfWords } from '../pages/word-deltas.ts';
+import { type Change, fingerprintOfFields, isChange, wholeOf, writeChange } from './beside.ts';
 import { type Extras, extraParts, extrasOf, noExtras } from './extras.ts';
 import { checkKept, readMetadata, writeMetadata } from './metadata.ts';
 import { isOlder, readOlder } from './older.ts';
-import { contentsOf, isOfGroup, joinParts, type Parts, partsOf, readParts } from './parts.ts';
+import { changeVersion, contentsOf, isOfGroup, joinParts, type Parts, partsOf, readParts } from './parts.ts';
 
 export interface DecodeOptions {
   /** The snapshot that was given as base when this one was encoded. */
@@ -60,7 +62,8 @@ export function encodeSnapshot(
     words.push(beside(row));
     return row.length;
   });
-  const metadata = writeMetadata({ saved, base: base === undefined ? null : fingerprintOfAll(base) });
+  const change = base && writeChange(data, memories, base, fingerprintWithFields(base));
+  const metadata = change ?? writeMetadata({ saved, base: base === undefined ? null : fingerprintOfAll(base) });
   const parts = [
     ...partsOf('metadata', metadata.length, (start, end) => metadata.subarray(start, end)),
     ...partsOf('words', sizeOf(words), reader(words)),
@@ -78,7 +81,7 @@ export function encodeSnapshot(
     ),
     ...extraParts(extras),
   ];
-  return joinParts(parts, base === undefined ? data.version : formatVersion);
+  return joinParts(parts, change !== undefined ? changeVersion : base === undefined ? data.version : formatVersion);
 }
 
 const noBytes = new Uint8Array(0);
@@ -86,6 +89,8 @@ const asItIs = <T>(row: T): T => row;
 
 /** Of a base: what tells its memories from others, and its words. */
 const fingerprintOfAll = (base: SnapshotData): string => `${fingerprint(base)}-${fingerprintOfWords(base)}`;
+
+const fingerprintWithFields = (base: SnapshotData): string => `${fingerprintOfAll(base)}-${fingerprintOfFields(base)}`;
 
 const sizeOf = (rows: readonly Int32Array[]): number => rows.reduce((sum, row) => sum + row.byteLength, 0);
 
@@ -135,7 +140,9 @@ function readData(parts: Parts, options: DecodeOptions): SnapshotData {
   if (isOfGroup(parts)) bad('is of a group, which Group.restore takes, and of no VM', 'snapshot');
   const { base, maxMetadata = defaultMaxMetadata, maxState = defaultMaxState } = options;
   const metadata = readMetadata(contentsOf(parts, 'metadata', maxMetadata), maxMetadata);
-  const { saved, base: wanted } = (metadata ?? {}) as Partial<Metadata>;
+  const { saved, base: wanted } = isChange(metadata)
+    ? ofChange(metadata, base)
+    : ((metadata ?? {}) as Partial<Metadata>);
   checkFormOfLengths(saved);
   checkBase(wanted, base);
   const rows = contentsOf(parts, 'words', 4 * lengthOf(saved));
@@ -166,11 +173,23 @@ interface Metadata {
   readonly base: unknown;
 }
 
+/** What a change makes of its base. */
+function ofChange(change: Change, base: SnapshotData | undefined): Metadata {
+  if (base === undefined) return noBase();
+  checkFingerprint(change.base, fingerprintWithFields(base));
+  return { saved: wholeOf(change, base), base: fingerprintOfAll(base) };
+}
+
 function checkBase(wanted: unknown, base: SnapshotData | undefined): void {
   if (wanted === null) return;
   if (typeof wanted !== 'string') bad('a base that is none', 'metadata');
-  if (base === undefined) bad('holds changes only: the base snapshot is needed', 'snapshot');
-  const actual = isOldFingerprint(wanted) ? olderFingerprint(base) : fingerprintOfAll(base);
+  if (base === undefined) return noBase();
+  checkFingerprint(wanted, isOldFingerprint(wanted) ? olderFingerprint(base) : fingerprintOfAll(base));
+}
+
+const noBase = () => bad('holds changes only: the base snapshot is needed', 'snapshot');
+
+function checkFingerprint(wanted: unknown, actual: string): void {
   if (actual !== wanted) bad('the base snapshot is another one', 'snapshot');
 }
 

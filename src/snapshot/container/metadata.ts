@@ -93,12 +93,16 @@ function partsOf(value: object, where: string): Iterable<unknown> {
 /** Digits of the longest bigint that is read; longer ones take more than linear time. */
 const mostDigits = 10_000;
 
-/** Throws SnapshotError for anything that `writeMetadata` does not write, and for what takes more than `most` bytes. */
+/**
+ * What `writeMetadata` has written, or an object that is plain JSON. Throws SnapshotError for anything else, and for what takes more
+ * than `most` bytes.
+ */
 export function readMetadata(bytes: Uint8Array, most: number): unknown {
   try {
     const cost = new Cost(most);
     cost.addText(bytes);
     const records: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    if (Object(records) === records && !Array.isArray(records)) return records;
     if (!Array.isArray(records) || records.length === 0) return bad('no records', 'metadata');
     const read = records.map((record) => readRecord(record, records, cost));
     checkTree(read);

@@ -40,8 +40,10 @@ const isGroup = (kind: PartKind): boolean => (groupKinds as readonly PartKind[])
 const extrasVersion = 3;
 const zstdVersion = 5;
 const groupVersion = 6;
+/** The first whose metadata may be that of a change. */
+export const changeVersion = 7;
 /** Of all that we read. */
-export const newest = Math.max(formatVersion, extrasVersion, zstdVersion, groupVersion);
+export const newest = Math.max(formatVersion, extrasVersion, zstdVersion, groupVersion, changeVersion);
 
 export interface Part extends Packed {
   readonly kind: PartKind;
@@ -83,21 +85,22 @@ const worthwhile = 7 / 8;
 
 function packed(kind: PartKind, contents: Uint8Array): Part {
   const size = contents.length;
-  const plainly = size < leastPacked || isExtra(kind) || isDense(contents);
-  const { coding, bytes } = plainly ? asItIs(contents) : worthIt(contents);
+  const { coding, bytes } = size < leastPacked || isExtra(kind) ? asItIs(contents) : worthIt(contents);
   return { kind, coding, size, bytes, crc: crc32(bytes), where: kind };
 }
 
 const asItIs = (bytes: Uint8Array): Packed => ({ coding: codings.stored, bytes });
 
 function worthIt(contents: Uint8Array): Packed {
-  const packed = pack(contents);
+  const sparse = isSparse(contents);
+  if (!sparse && isDense(contents)) return asItIs(contents);
+  const packed = pack(contents, sparse);
   return packed.bytes.length > contents.length * worthwhile ? asItIs(contents) : packed;
 }
 
 /** Judges by samples, because trying costs 30 times as much as storing. */
 function isDense(contents: Uint8Array): boolean {
-  if (contents.length < 4 * sampleBytes || isSparse(contents)) return false;
+  if (contents.length < 4 * sampleBytes) return false;
   const third = Math.floor(contents.length / 3);
   return [0, third, 2 * third].every((at) => {
     const sample = contents.subarray(at, at + sampleBytes);
