@@ -4,7 +4,6 @@
 import {
   Queue as BullQueue,
   type ConnectionOptions,
-  createPostgresBackend,
   QueueEvents,
   QueueEventsProducer,
   Worker,
@@ -13,6 +12,7 @@ import {
 import { UsageError } from '../spec/errors.ts';
 import { messageOf, peek, quoted } from '../spec/told.ts';
 import { failureOf } from '../store/postgres/failure.ts';
+import { patient } from './postgres.ts';
 import type { Told } from './ticket.ts';
 
 /** A queue of BullMQ with jobs of ours in it. */
@@ -106,7 +106,7 @@ export class Engine {
   }
 
   private get factory() {
-    return this.isPostgres ? (createPostgresBackend as never) : undefined;
+    return this.isPostgres ? (patient((error) => this.isPassing(error)) as never) : undefined;
   }
 
   private watched<T extends { on(event: 'error', listener: (error: Error) => void): unknown }>(make: () => T): T {

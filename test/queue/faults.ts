@@ -233,14 +233,13 @@ export async function campaign(all: Campaign): Promise<Told> {
       await follow(before);
     } else if (fault === 'kill') {
       await member.end('SIGKILL');
-      const jobs = await hit();
+      const followed = follow(await hit());
       members[at] = await Member.start(String(++names), all, store, log);
-      await follow(jobs);
+      await followed;
     } else if (fault === 'end') {
-      const jobs = await hit();
+      const followed = follow(await hit());
       await member.end('SIGTERM');
       equal(member.child.exitCode, 0, 'a runner that was told to end has not given all back');
-      const followed = follow(jobs);
       members[at] = await Member.start(String(++names), all, store, log);
       await followed;
     } else {

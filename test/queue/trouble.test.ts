@@ -171,6 +171,23 @@ withPostgres('a PostgreSQL that is away for a while is asked again, by whoever s
   }
 });
 
+withPostgres('a PostgreSQL that is not there yet is waited for, by whoever submits and by runners', async (t) => {
+  t.timeout(120_000);
+  const server = await PostgresServer.start();
+  const place = new Place(server.url, memoryStore(), () => server.remove());
+  try {
+    await server.kill();
+    const runner = place.runner();
+    const job = place.queue().submit({ module, export: 'add', args: [1, 2] });
+    await sleep(1500);
+    await server.start();
+    await runner;
+    t.deepEqual(await job.result, [3]);
+  } finally {
+    await place.close();
+  }
+});
+
 withRedis('a store that is slow makes jobs slow, and nothing else', (t) => {
   const store = new Troubled(memoryStore());
   store.delay = () => sleep(lease / 2);
