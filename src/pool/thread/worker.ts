@@ -137,6 +137,8 @@ class Slice {
   private charged = 0;
   private paid = 0;
   private guestMs = 0;
+  /** What its first call took that had begun before, in ms. */
+  private before = 0;
   private movingMs: number;
   /** Of the last grant of fuel: how much it was, and what was charged and had gone by before it. */
   private grant = { fuel: 0, charged: 0, guestMs: 0 };
@@ -150,6 +152,7 @@ class Slice {
   async goOn({ vm, outcome, guestMs }: Begun): Promise<SliceEnd> {
     this.vm = vm;
     this.guestMs = guestMs;
+    this.before = guestMs;
     return this.told(() => this.work(vm, plainProgram, outcome));
   }
 
@@ -184,8 +187,9 @@ class Slice {
   }
 
   report(): Reply['report'] {
-    const { charged, paid, memory, guestMs, movingMs } = this;
-    return { charged, paid, memory, guestMs, movingMs, sentAt: clock() };
+    const { charged, paid, memory, guestMs, movingMs, arrivedAt } = this;
+    const sentAt = clock();
+    return { charged, paid, memory, guestMs, movingMs, busyMs: sentAt - arrivedAt + this.before, sentAt };
   }
 
   private async work(vm: VM, steps: Program, begun?: Outcome): Promise<SliceEnd> {
