@@ -253,6 +253,7 @@ export class Life {
     if (isNew) this.admission.check(spec.tenant, 1);
     this.admission.count(spec.tenant, 1);
     const run = new Run(this.jobs++, spec, services, origin);
+    run.mostOutput = this.admission.mostOutput(spec.tenant, spec.output);
     this.runs.add(run);
     this.news.submitted(run);
     return { run, job: new Job<T>(run, this.control) };

@@ -106,6 +106,7 @@ export class Batch {
         wasi: undefined,
         host: undefined,
         answer: undefined,
+        mostOutput: undefined,
         times: undefined,
       },
       task: { kind: 'run', fuel, checkpoint: 'never', last: undefined, more: 0, sliceMs },
