@@ -166,7 +166,7 @@ test('a shelf sheds what was used least recently, down to its bounds', (t) => {
 });
 
 test('statistics do not grow with the threads that a job outlives', (t) => {
-  const report = { charged: 1, paid: 1, memory: 0, guestMs: 1, movingMs: 0, sentAt: 0 };
+  const report = { charged: 1, paid: 1, memory: 0, guestMs: 1, movingMs: 0, busyMs: 1, sentAt: 0 };
   const slice = { report, before: undefined, suspended: true, checkpoint: false, repliedAt: 0 };
   let stats = noStats;
   for (let thread = 0; thread < 3 * mostThreads; thread++) stats = addSlice(stats, { ...slice, thread });

@@ -43,7 +43,7 @@ function sent({ line }: Bench): Named[] {
 
 function over({ line }: Bench, job: Named, units: number, bytes = 0): void {
   const { thread } = job;
-  line.charge([job], 1);
+  line.charge([job], [1]);
   line.release(thread as number);
   line.ran(job, units, bytes);
 }

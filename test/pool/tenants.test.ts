@@ -28,7 +28,7 @@ function shares(line: Scheduler<Named>, count: number, long: Readonly<Record<str
     const next = line.next();
     if (next === undefined) break;
     had[next.job.name] = (had[next.job.name] ?? 0) + 1;
-    line.charge([next.job], long[next.job.tenant ?? ''] ?? 1);
+    line.charge([next.job], [long[next.job.tenant ?? ''] ?? 1]);
     line.release(next.thread);
     line.enqueue(next.job);
   }
@@ -86,7 +86,10 @@ test('short jobs that go together count for what they take, not for how many the
     if (isShort) messages++;
     else slices++;
     // Thirty-two of them take a tenth of a slice.
-    line.charge(jobs, isShort ? 0.1 : 1);
+    line.charge(
+      jobs,
+      jobs.map(() => (isShort ? 0.1 : 1) / jobs.length),
+    );
     line.release(next.thread);
     if (!isShort) line.enqueue(next.job);
     else for (const each of jobs) line.retire(each);
@@ -113,7 +116,7 @@ test('who had nothing to do has saved nothing up, and owes what it used', (t) =>
     if (next === undefined) return t.fail();
     if (next.job.name === 'steady') steady++;
     else hasty++;
-    other.charge([next.job], next.job.name === 'hasty' ? 3 : 1);
+    other.charge([next.job], [next.job.name === 'hasty' ? 3 : 1]);
     other.release(next.thread);
     if (next.job.name === 'steady') other.enqueue(next.job);
     else other.retire(next.job);

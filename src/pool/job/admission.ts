@@ -40,6 +40,13 @@ export class Admission {
     return Math.min(...shares.map(({ limits }) => limits.jobs ?? Number.POSITIVE_INFINITY));
   }
 
+  /** How many bytes the output of a job may have that was told so many itself; undefined where that has no bound. */
+  mostOutput(tenant: string | undefined, own: number | undefined): number | undefined {
+    const bounds = [own, ...[...this.shares.for({ tenant })].map(({ limits }) => limits.output)];
+    const given = bounds.filter((bound) => bound !== undefined);
+    return given.length === 0 ? undefined : Math.min(...given);
+  }
+
   /** Throws LimitError where there is no room for so many jobs more. */
   check(tenant: string | undefined, count: number): void {
     for (const share of this.shares.for({ tenant })) {

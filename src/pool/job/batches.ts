@@ -97,7 +97,8 @@ export class Batches {
     const order: BatchOrder = { ...part, kind: 'batch', jobs, sliceMs: this.sliceMs, sentAt: clock() };
     const sentAt = performance.now();
     const reply = await this.threads.runBatch(thread, order);
-    this.scheduler.charge(runs, (performance.now() - sentAt) / this.sliceMs);
+    const reports = 'lost' in reply ? undefined : runs.map((_, i) => reportAt(reply.reports, i, reply.sentAt));
+    this.scheduler.charge(runs, sharesOf(runs, reports, performance.now() - sentAt, this.sliceMs));
     this.scheduler.release(thread);
     for (const run of runs) {
       run.inBatch = false;
@@ -105,7 +106,7 @@ export class Batches {
       run.grace = undefined;
     }
     if ('lost' in reply) this.lost(runs, reply);
-    else this.replied(runs, reply, thread);
+    else this.replied(runs, reply, reports ?? [], thread);
     this.events.pump();
   }
 
@@ -119,12 +120,17 @@ export class Batches {
     });
   }
 
-  private replied(runs: readonly Run[], { ends, reports, compiled, sentAt }: BatchReply, thread: ThreadId): void {
+  private replied(
+    runs: readonly Run[],
+    { ends, compiled }: BatchReply,
+    reports: readonly SliceReport[],
+    thread: ThreadId,
+  ): void {
     const [{ spec }] = runs as readonly [Run];
     this.threads.compiled(thread, compiled, spec.modules);
     runs.forEach((run, i) => {
       const end = ends[i];
-      const report = reportAt(reports, i, sentAt);
+      const report = reports[i] as SliceReport;
       if (end === undefined) this.putBack(run);
       else if ('kind' in end) this.events.replied(run, { end, compiled: [], report }, thread);
       else this.events.returned(run, end, report, thread);
@@ -141,13 +147,27 @@ export class Batches {
 
 function reportAt(reports: Float64Array, i: number, sentAt: number): SliceReport {
   const at = i * reportFields.length;
-  const field = (name: (typeof reportFields)[number]) => reports[at + reportFields.indexOf(name)] as number;
+  // Of one that was not begun there is none.
+  const field = (name: (typeof reportFields)[number]) => reports[at + reportFields.indexOf(name)] ?? 0;
   return {
     charged: field('charged'),
     paid: field('paid'),
     memory: field('memory'),
     guestMs: field('guestMs'),
     movingMs: field('movingMs'),
+    busyMs: field('busyMs'),
     sentAt,
   };
 }
+
+/**
+ * How many slices each of some jobs is charged that were sent off together, of the time that each has had the thread; where their
+ * thread was lost, of all the time since.
+ */
+export const sharesOf = (
+  runs: readonly Run[],
+  reports: readonly (SliceReport | undefined)[] | undefined,
+  sinceMs: number,
+  sliceMs: number,
+): readonly number[] =>
+  runs.map((_, i) => (reports === undefined ? sinceMs / runs.length : (reports[i]?.busyMs ?? 0)) / sliceMs);

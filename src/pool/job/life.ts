@@ -253,6 +253,7 @@ export class Life {
     if (isNew) this.admission.check(spec.tenant, 1);
     this.admission.count(spec.tenant, 1);
     const run = new Run(this.jobs++, spec, services, origin);
+    run.mostOutput = this.admission.mostOutput(spec.tenant, spec.output);
     this.runs.add(run);
     this.news.submitted(run);
     return { run, job: new Job<T>(run, this.control) };
@@ -356,7 +357,8 @@ export class Life {
     const sentAt = performance.now();
     this.news.running(run, before);
     const reply = await this.replyTo(run, thread);
-    this.scheduler.charge([run], (performance.now() - sentAt) / this.spec.sliceMs);
+    const ms = 'lost' in reply ? performance.now() - sentAt : reply.report.busyMs;
+    this.scheduler.charge([run], [ms / this.spec.sliceMs]);
     clearTimeout(run.grace);
     run.grace = undefined;
     this.scheduler.release(thread);
@@ -371,7 +373,7 @@ export class Life {
     await this.durable?.bring(run).catch((error: unknown) => this.drop(run, error as Error));
     run.keeping = false;
     if (!run.ended && this.threads.has(thread)) return true;
-    this.scheduler.charge([run], 0);
+    this.scheduler.charge([run], [0]);
     this.scheduler.release(thread);
     if (!run.ended) this.queue(run);
     this.pump();

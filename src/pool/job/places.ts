@@ -107,7 +107,7 @@ export class Places {
     const sentAt = performance.now();
     const { fuelUsed } = place;
     const took = await place.run(this.threads, thread);
-    this.scheduler.charge([place], (performance.now() - sentAt) / this.sliceMs);
+    this.scheduler.charge([place], [(performance.now() - sentAt) / this.sliceMs]);
     if (!place.isPinned) this.scheduler.retire(place);
     this.scheduler.release(thread);
     place.status = 'waiting';

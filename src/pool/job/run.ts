@@ -75,6 +75,8 @@ export class Run implements Ticket, Placed, Waiter<Run>, Followed {
   status: RunStatus = 'queued';
   stats: JobStats = noStats;
   readonly output: Deferred<unknown> = deferred();
+  /** Bytes that its output may have; undefined for any number. */
+  mostOutput: number | undefined;
   /** It was sent off together with others. */
   inBatch = false;
   /** What callers of `suspend` wait for. */
@@ -286,6 +288,7 @@ export class Run implements Ticket, Placed, Waiter<Run>, Followed {
       limits,
       engine,
       answer,
+      mostOutput: this.mostOutput,
       times: this.times,
       task: this.task(sliceMs),
       sentAt: clock(),
@@ -317,7 +320,7 @@ export class Run implements Ticket, Placed, Waiter<Run>, Followed {
 
   private get mayBeShort(): boolean {
     const { host, deadline, affinity, onCrash, key } = this.spec;
-    const isBound = host !== undefined || deadline !== undefined || key !== undefined;
+    const isBound = this.mostOutput !== undefined || host !== undefined || deadline !== undefined || key !== undefined;
     return !isBound && affinity === 'keep' && onCrash === 'fail';
   }
 

@@ -20,6 +20,7 @@ const kept = [
   'host',
   'serviceTimeout',
   'limits',
+  'output',
   'engine',
   'tenant',
   'priority',

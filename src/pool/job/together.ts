@@ -5,7 +5,7 @@
 import type { Scheduler } from '../line/scheduler.ts';
 import type { ThreadId, Ticket } from '../line/ticket.ts';
 import type { TogetherOrder } from '../told/together.ts';
-import type { BatchEvents } from './batches.ts';
+import { type BatchEvents, sharesOf } from './batches.ts';
 import { type Run, wordBytes } from './run.ts';
 import type { Lost, Threads } from './threads.ts';
 
@@ -49,7 +49,8 @@ export class Together {
     }
     const sentAt = performance.now();
     const reply = await this.threads.runTogether(thread, this.order(runs, thread));
-    this.scheduler.charge(runs, (performance.now() - sentAt) / this.sliceMs);
+    const reports = 'lost' in reply ? undefined : runs.map((_, i) => reply.replies[i]?.report);
+    this.scheduler.charge(runs, sharesOf(runs, reports, performance.now() - sentAt, this.sliceMs));
     this.scheduler.release(thread);
     for (const run of runs) {
       run.inBatch = false;

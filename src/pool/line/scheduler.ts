@@ -134,11 +134,13 @@ export class Scheduler<T extends Ticket> {
     if (job.live) job.bytes = bytes;
   }
 
-  /** What the jobs were sent off for together has taken so many times what a slice should take. */
-  charge(jobs: readonly T[], slices: number): void {
-    for (const job of jobs) for (const share of this.shares.for(job)) share.running--;
-    const each = Math.max(leastSlice, slices) / jobs.length;
-    for (const job of jobs) this.tenants.charge(job, each - 1);
+  /** Jobs were sent off together, and each has taken so many times what a slice should take. */
+  charge(jobs: readonly T[], slices: readonly number[]): void {
+    const least = leastSlice / jobs.length;
+    jobs.forEach((job, i) => {
+      for (const share of this.shares.for(job)) share.running--;
+      this.tenants.charge(job, Math.max(least, slices[i] as number) - 1);
+    });
   }
 
   /** The next slice to run: takes the job out of the line and the thread from the idle ones. */

@@ -15,6 +15,8 @@ export interface ShareLimits {
   readonly running?: number | undefined;
   /** Units of fuel a second, of all slices. What was not used is saved up, half a second's at the most. */
   readonly fuelPerSecond?: number | undefined;
+  /** Bytes that the output of each job may have, whatever the job itself was told. */
+  readonly output?: number | undefined;
 }
 
 /** What one has now. */

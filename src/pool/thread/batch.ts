@@ -101,7 +101,14 @@ export class Batch {
       vm: { kind: 'new', module: this.module.hash },
       isBrief: true,
       progress: { next, state: pack(state, 'the input') },
-      ...{ program: undefined, wasi: undefined, host: undefined, answer: undefined, times: undefined },
+      ...{
+        program: undefined,
+        wasi: undefined,
+        host: undefined,
+        answer: undefined,
+        mostOutput: undefined,
+        times: undefined,
+      },
       task: { kind: 'run', fuel, checkpoint: 'never', last: undefined, more: 0, sliceMs },
     };
   }
@@ -112,5 +119,5 @@ function ended({ vm, guestMs }: Omit<Begun, 'outcome'>): Numbers {
   const { fuelUsed, debt, memories } = vm.store;
   const memory = memories.reduce((sum, { size }) => sum + size, 0);
   vm.dispose();
-  return [fuelUsed, fuelUsed - debt, memory, guestMs, 0];
+  return [fuelUsed, fuelUsed - debt, memory, guestMs, 0, guestMs];
 }

@@ -17,7 +17,7 @@ import { nextFuel } from '../line/pace.ts';
 import type { BatchOrder, BatchReply } from '../told/batch.ts';
 import { toData } from '../told/errors.ts';
 import type { GroupTask } from '../told/group.ts';
-import { pack, unpack } from '../told/parcel.ts';
+import { type Parcel, pack, unpack } from '../told/parcel.ts';
 import { firstStep, lastPlainStep, type Program, plainProgram, runStep } from '../told/program.ts';
 import type {
   MovingVm,
@@ -137,6 +137,8 @@ class Slice {
   private charged = 0;
   private paid = 0;
   private guestMs = 0;
+  /** What its first call took that had begun before, in ms. */
+  private before = 0;
   private movingMs: number;
   /** Of the last grant of fuel: how much it was, and what was charged and had gone by before it. */
   private grant = { fuel: 0, charged: 0, guestMs: 0 };
@@ -150,6 +152,7 @@ class Slice {
   async goOn({ vm, outcome, guestMs }: Begun): Promise<SliceEnd> {
     this.vm = vm;
     this.guestMs = guestMs;
+    this.before = guestMs;
     return this.told(() => this.work(vm, plainProgram, outcome));
   }
 
@@ -184,8 +187,9 @@ class Slice {
   }
 
   report(): Reply['report'] {
-    const { charged, paid, memory, guestMs, movingMs } = this;
-    return { charged, paid, memory, guestMs, movingMs, sentAt: clock() };
+    const { charged, paid, memory, guestMs, movingMs, arrivedAt } = this;
+    const sentAt = clock();
+    return { charged, paid, memory, guestMs, movingMs, busyMs: sentAt - arrivedAt + this.before, sentAt };
   }
 
   private async work(vm: VM, steps: Program, begun?: Outcome): Promise<SliceEnd> {
@@ -298,7 +302,7 @@ class Slice {
     this.guestMs += performance.now() - startedAt;
     if ('done' in result) {
       if (Array.isArray(result.done)) checkLeaving(result.done, 'output');
-      return { kind: 'done', output: pack(result.done, 'the output') };
+      return { kind: 'done', output: outputOf(result.done, this.order) };
     }
     vm.start(guest.func(result.call), result.args ?? []);
     this.progress = { next: result.next, state: pack(result.state, `the state for step ${result.next}`) };
@@ -340,6 +344,14 @@ class Slice {
     this.movingMs += performance.now() - startedAt;
     return done;
   }
+}
+
+/** Throws UsageError, and LimitError where it is more than the job may have. */
+function outputOf(done: unknown, { mostOutput = Number.POSITIVE_INFINITY }: Order): Parcel {
+  const output = pack(done, 'the output');
+  if (output.length <= mostOutput) return output;
+  const told = `the output has ${output.length} bytes, and may have ${mostOutput}`;
+  throw new LimitError(told, { limit: 'output', value: mostOutput });
 }
 
 /** So long a slice may go on where no job waits for its thread: after that its owner is told how far it has come. */

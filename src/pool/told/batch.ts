@@ -55,7 +55,7 @@ export interface BatchOrder extends Pick<Order, 'slot' | 'modules' | 'forget' | 
 }
 
 /** Numbers of a job's report, one after another, in `BatchReply.reports`. */
-export const reportFields = ['charged', 'paid', 'memory', 'guestMs', 'movingMs'] as const;
+export const reportFields = ['charged', 'paid', 'memory', 'guestMs', 'movingMs', 'busyMs'] as const;
 
 /** Worker to main thread. */
 export interface BatchReply {

@@ -101,10 +101,15 @@ export interface PoolOptions {
   readonly resourceLimits?: object | undefined;
 }
 
-/** What a job may use: the limits of its VM, and fuel. */
+/** What a job may use: the limits of its VM, fuel, and what it may come to. */
 export interface JobLimits extends LimitOptions {
   /** Units of fuel for the whole job. */
   readonly fuel?: number | undefined;
+  /**
+   * Bytes of its output, as V8 serializes it: what a program for WASI has printed and left in files is part of that. The job fails
+   * with a LimitError that has more. Without it, as its tenant or pool has it.
+   */
+  readonly output?: number | undefined;
 }
 
 /** How often a job is saved: after so much fuel, or so many ms, whichever is first. */
@@ -238,6 +243,8 @@ export interface JobSpec {
   readonly identity: string | undefined;
   readonly serviceTimeout: number | undefined;
   readonly limits: Partial<VmLimits>;
+  /** Bytes of its output. */
+  readonly output: number | undefined;
   readonly engine: VmOptions['engine'];
   readonly tenant: string | undefined;
   readonly priority: number;
@@ -280,6 +287,7 @@ const shareChecks = {
   bytes: anInteger(1),
   running: anInteger(1),
   fuelPerSecond: aNumber(1),
+  output: aCount,
 };
 const tenantOptions = optionsOf<TenantOptions>({ ...shareChecks, live: anInteger(1), weight: aNumber(0.001, 1000) });
 
@@ -307,7 +315,7 @@ const jobChecks: Checks<JobOptions> = {
   services: someServices,
   identity: anIdentity,
   serviceTimeout: aTime,
-  limits: optionsOf<JobLimits>({ ...limitChecks, fuel: aCount }),
+  limits: optionsOf<JobLimits>({ ...limitChecks, fuel: aCount, output: aCount }),
   engine: engineOption,
   signal: aSignal,
   deadline: aTime,
@@ -412,7 +420,7 @@ export function jobSpec(
   inherited?: JobSpec,
   identity?: string,
 ): JobSpec {
-  const { fuel = Infinity, ...limits } = { ...inherited?.limits, ...options.limits };
+  const { fuel = Infinity, output = inherited?.output, ...limits } = { ...inherited?.limits, ...options.limits };
   return {
     modules,
     program: hrefOf(options.program) ?? inherited?.program,
@@ -422,6 +430,7 @@ export function jobSpec(
     identity: options.identity ?? identity,
     serviceTimeout: options.serviceTimeout ?? inherited?.serviceTimeout,
     limits: givenLimits(limits),
+    output,
     engine: options.engine ?? inherited?.engine,
     tenant: options.tenant ?? inherited?.tenant,
     priority: options.priority ?? inherited?.priority ?? 0,

@@ -116,6 +116,8 @@ export interface Order {
   readonly limits: Partial<VmLimits>;
   readonly engine: VmOptions['engine'];
   readonly answer: Answer | undefined;
+  /** Bytes that the job's output may have. */
+  readonly mostOutput: number | undefined;
   /** Until when the slice may go on, by `clock()`, and until when it may save what then is; absent where it may always. */
   readonly times: { readonly run: number; readonly save: number } | undefined;
   readonly task: /** Run until one of the ways to stop; as `checkpoint` says, also save what then is. */

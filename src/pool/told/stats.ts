@@ -31,6 +31,8 @@ export interface SliceReport {
   readonly guestMs: number;
   /** Time to take the VM out of the order and put it into the reply, and the order's time on the way. */
   readonly movingMs: number;
+  /** For how long it had the thread: what its tenant is charged. On the way and on the main thread it waits for others. */
+  readonly busyMs: number;
   /** When the reply was sent, in ms since 1970. */
   readonly sentAt: number;
 }
