@@ -1,7 +1,7 @@
 // Servers for runners that are in namespaces: they listen everywhere, and let in who has a password or comes from there.
 
 import { randomUUID } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PostgresServer } from '../servers/postgres.ts';
@@ -20,5 +20,6 @@ export async function postgres(namespaces: boolean): Promise<PostgresServer> {
   const hosts = join(tmpdir(), `wasbox-hosts-${process.pid}`);
   const lines = ['127.0.0.1/32', theirs].map((from) => `host all all ${from} trust\n`);
   writeFileSync(hosts, lines.join(''), { mode: 0o644 });
+  process.once('exit', () => rmSync(hosts, { force: true }));
   return PostgresServer.start({ settings: { listen_addresses: everywhere, hba_file: hosts, max_connections: '200' } });
 }
