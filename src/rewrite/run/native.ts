@@ -16,7 +16,7 @@ import { type Rewritten, rewritten } from '../module/module.ts';
 import { copyWords, theScratch } from '../module/scratch-memory.ts';
 import { TableMirror, theMisfit } from '../module/tables.ts';
 import { type Home, makeThunks } from '../module/thunks.ts';
-import { isOpenTable, left, notNoted, ownGlobals, thrown } from '../read/index-spaces.ts';
+import { isOpenTable, left, notNoted, ownGlobals, type Thunk, thrown } from '../read/index-spaces.ts';
 import type { ImportEntry } from '../write/sections.ts';
 import { Pace } from './quantum.ts';
 import { Flight } from './thrown.ts';
@@ -31,14 +31,15 @@ interface Draft {
   readonly home: Home;
   readonly rewritten: Rewritten;
   readonly shared: boolean;
-  readonly thunks: ReturnType<typeof makeThunks>;
+  /** Made once its code wants one of them: they take a kilobyte and more. */
+  thunks: ReturnType<typeof makeThunks> | undefined;
 }
 
 export class NativeInstance implements Draft {
   readonly home: Home;
   readonly rewritten: Rewritten;
   readonly shared: boolean;
-  readonly thunks: Draft['thunks'];
+  thunks: Draft['thunks'];
   readonly fuel: WebAssembly.Global;
   readonly element: WebAssembly.Global;
 
@@ -212,12 +213,23 @@ export class NativeStore {
   }
 
   private add(inst: InstanceInst): void {
-    const { module, addr } = inst;
+    const { module } = inst;
     const shared = hasSharedMemory(this.store, inst);
     const form = rewritten(module, shared);
     const home: Home = { store: this.store, inst };
     this.wrapImports(home);
-    const thunks = makeThunks(
+    const draft: Draft = { home, rewritten: form, shared, thunks: undefined };
+    const imports = this.imports(mainImports(form), draft);
+    const { exports } = new hostWasm.Instance(form.compiled, imports);
+    this.instances.push(new NativeInstance(draft, exports));
+    this.memories = inst.memories.map((memory) => (this.store.memories[memory] as MemoryInst).host);
+    this.globals.add(inst, exports);
+    this.codes.set(form.name, { module, rewritten: form, rest: undefined });
+  }
+
+  private thunksOf(home: Home): ReturnType<typeof makeThunks> {
+    const { addr } = home.inst;
+    return makeThunks(
       home,
       {
         tableChanged: (table) => this.mirrors[table]?.update(),
@@ -226,13 +238,6 @@ export class NativeStore {
       (func) => this.found.set(0, this.lowFunc(func, home)),
       this.flight.of((forgo) => this.takeFuel(this.instances[addr] as NativeInstance, forgo)),
     );
-    const draft = { home, rewritten: form, shared, thunks };
-    const imports = this.imports(mainImports(form), draft);
-    const { exports } = new hostWasm.Instance(form.compiled, imports);
-    this.instances.push(new NativeInstance(draft, exports));
-    this.memories = inst.memories.map((memory) => (this.store.memories[memory] as MemoryInst).host);
-    this.globals.add(inst, exports);
-    this.codes.set(form.name, { module, rewritten: form, rest: undefined });
   }
 
   /** The fuel that an instance's code has noted, less what it is to go without. */
@@ -290,11 +295,8 @@ export class NativeStore {
     return imports;
   }
 
-  private provide(
-    module: string,
-    name: string,
-    { home, thunks, exports }: Draft & { exports?: WebAssembly.Exports },
-  ): unknown {
+  private provide(module: string, name: string, native: Draft & { exports?: WebAssembly.Exports }): unknown {
+    const { home, exports } = native;
     const { inst } = home;
     switch (module) {
       case 'func':
@@ -302,7 +304,8 @@ export class NativeStore {
       case 'scratch':
         return this.scratch.exports[name];
       case 'thunk':
-        return thunks[name as keyof typeof thunks];
+        native.thunks ??= this.thunksOf(home);
+        return native.thunks[name as Thunk];
       case 'memory':
         return (this.store.memories[inst.memories[Number(name)] as number] as MemoryInst).host;
       case 'table':
