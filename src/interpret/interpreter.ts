@@ -3,8 +3,17 @@
 // they are too where code has to be forgotten because there is no room for more: also those of runs that wait for a host
 // function, which has begun the run that lacks it.
 
+import { beginningOf, pushCall } from '../runtime/calls.ts';
 import { newException } from '../runtime/collect.ts';
-import { type Budget, type Engine, type HostPort, type Stop, Thrown } from '../runtime/engine.ts';
+import {
+  type Budget,
+  type Engine,
+  type Halt,
+  type HostPort,
+  type Mixing,
+  type Stop,
+  Thrown,
+} from '../runtime/engine.ts';
 import { frameWords } from '../runtime/frame.ts';
 import type { MemoryInst } from '../runtime/memory.ts';
 import type { Module } from '../runtime/module.ts';
@@ -62,14 +71,15 @@ class Run {
     private readonly floor: number,
     private readonly budget: Budget,
     private readonly host: HostPort,
+    private readonly mix?: Mixing,
   ) {
     if (underWay.length === 0) spareCode(modulesOf(store));
-    this.m = new Machine(store, budget.steps !== undefined);
+    this.m = new Machine(store, budget.steps !== undefined, mix);
     this.m.steps = budget.steps ?? Infinity;
     this.reserve = budget.fuel - store.debt;
   }
 
-  run(thrown?: Thrown): Stop {
+  run(thrown?: Thrown): Halt {
     underWay.push(this);
     try {
       return this.begin(thrown) ?? this.loop();
@@ -82,16 +92,16 @@ class Run {
     }
   }
 
-  private begin(thrown?: Thrown): Stop | undefined {
+  private begin(thrown?: Thrown): Halt | undefined {
     if (this.store.stack.depth === this.floor) return 'returned';
-    if (this.reserve < 0) return 'fuel';
+    if (this.reserve < 0 && !this.mix?.goesOn) return 'fuel';
     this.refill();
     this.takeOver();
     if (thrown !== undefined) this.receive(thrown);
     return undefined;
   }
 
-  private loop(): Stop {
+  private loop(): Halt {
     for (;;) {
       const stop = this.attend(this.runLoop());
       if (stop !== undefined) return stop;
@@ -108,7 +118,7 @@ class Run {
   }
 
   /** Does what the loop was left for; a Stop ends the run. */
-  private attend(exit: Exit): Stop | undefined {
+  private attend(exit: Exit): Halt | undefined {
     switch (exit) {
       case Exit.fuel:
         return this.outOfFuel();
@@ -127,13 +137,12 @@ class Run {
       case Exit.throwRef:
         return this.throwRef(this.word(1));
       case Exit.stack:
-        this.store.stack.reserveSlots((this.m.fp + this.word(2)) / 2 + 1);
-        this.m.refreshStack();
-        return undefined;
+        return this.widen((this.m.fp + this.word(2)) / 2 + 1);
       case Exit.step:
         return this.stop('step');
       case Exit.handover:
         this.giveBack();
+        if (this.isOthers()) return 'cross';
         this.takeOver();
         return undefined;
       case Exit.wait:
@@ -169,21 +178,29 @@ class Run {
 
   // Fuel and pauses
 
-  /** Hands the machine its next quantum. */
+  /** Hands the machine its next quantum, and what it owes. */
   private refill(): void {
-    const more = Math.min(quantum, this.reserve);
+    const more = Math.min(quantum - Math.min(0, this.m.fuel), this.reserve);
     this.reserve -= more;
     this.granted += more;
     this.m.fuel += more;
   }
 
-  private outOfFuel(): Stop | undefined {
+  private outOfFuel(): Halt | undefined {
     while (this.m.fuel < 0 && this.reserve > 0) this.refill();
-    const stop = this.m.fuel < 0 ? 'fuel' : this.budget.interrupted?.() !== undefined ? 'pause' : undefined;
+    const stop = this.m.fuel < 0 ? 'fuel' : this.budget.interrupted?.() !== undefined ? 'pause' : this.yields();
     if (stop === undefined) return undefined;
     // Bulk instructions are left in their midst; in plain code they begin with a `step`, and that is the point.
     if (this.word(0) === bulkOp && pointAt(this.loweredOf(this.m.pc), this.m.pc) < 0) this.m.pc -= stepWords;
     return this.stop(stop);
+  }
+
+  /** Whether others are to go on, where engines mix. */
+  private yields(): Halt | undefined {
+    const { mix, m, store } = this;
+    if (mix === undefined) return undefined;
+    if (mix.isNested && (store.heap.isCrowded || store.hostValues.isFull)) return 'over';
+    return mix.isNative(m.FR[m.fi] as FuncAddr) ? 'cross' : undefined;
   }
 
   /** Tells the store what this run has charged, and what it owes. */
@@ -193,7 +210,15 @@ class Run {
     store.debt = Math.max(0, -(this.reserve + m.fuel));
   }
 
-  private stop(stop: Stop): Stop {
+  /** Charges what is done at once; says whether there was so much. */
+  private spend(cost: number): boolean {
+    const { m } = this;
+    m.fuel -= cost;
+    while (m.fuel < 0 && this.reserve > 0) this.refill();
+    return m.fuel >= 0;
+  }
+
+  private stop<S extends Halt>(stop: S): S {
     this.giveBack();
     return stop;
   }
@@ -305,7 +330,7 @@ class Run {
   }
 
   /** The lowest frame of the machine returned: done, or on with the canonical frame below. */
-  private returned(): Stop | undefined {
+  private returned(): Halt | undefined {
     const { m, store } = this;
     const { stack } = store;
     const base = stack.base(m.floor / frameWords);
@@ -313,8 +338,33 @@ class Run {
     stack.top = base;
     this.taken = false;
     if (stack.depth === this.floor) return 'returned';
+    if (this.isOthers()) {
+      stack.top = base + slotsOfAll(store.funcType(stack.func(stack.depth)).results);
+      return 'cross';
+    }
     this.takeOver();
     return undefined;
+  }
+
+  /** Whether native code runs the canonical frame on top. */
+  private isOthers(): boolean {
+    const { stack } = this.store;
+    return this.mix?.isNative(stack.func(stack.depth - 1)) ?? false;
+  }
+
+  /** Makes room for the frame that has just been entered. Where the limits are narrow for now, that is for later. */
+  private widen(slots: number): Halt | undefined {
+    const { m, store } = this;
+    const { stack } = store;
+    const isOver = stack.isNarrow && slots > stack.limits.slots;
+    stack.widely(() => stack.reserveSlots(slots));
+    m.refreshStack();
+    if (!isOver) return undefined;
+    // What the op does that enters a function.
+    m.I.fill(0, m.fp + this.word(3), m.fp + this.word(4));
+    const paid = this.spend(this.word(1));
+    m.pc += enterWords;
+    return this.stop(paid ? 'over' : 'fuel');
   }
 
   // Calls
@@ -346,11 +396,13 @@ class Run {
   }
 
   /** Calls a function from the op at `pc`, which has `words` words; arguments stand at register `base`. */
-  private call(addr: FuncAddr, base: number, words: number): Stop | undefined {
+  private call(addr: FuncAddr, base: number, words: number): Halt | undefined {
     const { m, store } = this;
     const { stack } = store;
     const func = store.funcs[addr] as FuncInst;
     if (func.kind === 'host') return this.callHost(addr, base, words);
+    if (this.mix?.isNative(addr) || (stack.isNarrow && m.fi / frameWords + 2 > stack.limits.frames))
+      return this.callOther(addr, (m.fp + base) / 2, words, this.mix as Mixing);
     stack.reserveFrames(m.fi / frameWords + 2);
     m.refreshStack();
     const args = m.fp + base;
@@ -395,6 +447,107 @@ class Run {
     this.taken = true;
     return undefined;
   }
+
+  // Calls of native code
+
+  /** Calls a function that this run does not go on in: on top of it if there is room, and else once it has ended. */
+  private callOther(addr: FuncAddr, args: number, words: number, mix: Mixing): Halt | undefined {
+    const { m, store } = this;
+    const { stack } = store;
+    const level = m.fi / frameWords + 1;
+    const { locals, cost } = beginningOf(store, addr);
+    const { frames, slots } = stack.limits;
+    const isOver =
+      !mix.isNative(addr) || !mix.hasRoom || (stack.isNarrow && (level >= frames || args + locals > slots));
+    stack.depth = level;
+    stack.widely(() => pushCall(store, addr, args));
+    m.refreshStack();
+    this.callWords = words;
+    if (isOver) {
+      const paid = this.spend(cost);
+      this.leaveBelow();
+      return paid ? 'over' : 'fuel';
+    }
+    const from = m.pc;
+    let halt: Halt;
+    try {
+      halt = this.runOther(level, cost, mix);
+    } catch (error) {
+      this.refresh();
+      return this.otherThrew(error, level, from);
+    }
+    this.refresh();
+    if (halt !== 'returned') this.leaveBelow();
+    else if (this.taken) m.pc += words;
+    else this.takeOver();
+    return halt === 'returned' ? undefined : halt;
+  }
+
+  /** Runs the call that was pushed, which is paid from this run's fuel; what that leaves of a quantum is this one's. */
+  private runOther(level: number, cost: number, mix: Mixing): Halt {
+    const { m, store } = this;
+    const before = store.fuelUsed;
+    store.fuelUsed += cost;
+    store.debt = 0;
+    try {
+      return mix.within(level, { ...this.budget, fuel: m.fuel + this.reserve - cost });
+    } finally {
+      const used = store.fuelUsed - before;
+      this.granted -= used;
+      m.fuel -= used;
+    }
+  }
+
+  private otherThrew(error: unknown, level: number, from: number): undefined {
+    const { stack, heap } = this.store;
+    if (error instanceof Thrown ? error.tag === undefined : !(error instanceof UncaughtError)) {
+      this.leaveBelow();
+      throw error;
+    }
+    stack.depth = level;
+    const offset = this.taken ? from : this.returnToCode(from);
+    if (error instanceof Thrown) this.unwind(error.tag as TagAddr, error.exception, () => error, offset);
+    else {
+      const { exception } = error as UncaughtError;
+      this.unwind(
+        heap.tag(exception),
+        () => exception,
+        () => error,
+        offset,
+      );
+    }
+  }
+
+  /** Makes the frames canonical that wait for a call which others go on with. */
+  private leaveBelow(): void {
+    const { m, store } = this;
+    if (this.taken) {
+      const top = m.fi / frameWords;
+      store.stack.setPc(top, m.pc + this.callWords);
+      for (let i = m.floor / frameWords; i <= top; i++) this.makeCanonical(i);
+    }
+    this.taken = false;
+    this.calledFrom = undefined;
+  }
+
+  /** The frame of the caller becomes that of a function which native code runs, once this run has ended. */
+  private replaceByOther(addr: FuncAddr): Halt {
+    const { m, store } = this;
+    const { stack } = store;
+    const base = m.fp / 2;
+    if (m.fi > m.floor) {
+      m.fi -= frameWords;
+      m.pc = m.FR[m.fi + 1] as number;
+      this.giveBack();
+    } else {
+      this.taken = false;
+      stack.depth = m.fi / frameWords;
+    }
+    stack.widely(() => pushCall(store, addr, base));
+    return this.spend(beginningOf(store, addr).cost) ? 'cross' : 'fuel';
+  }
+
+  // Calls of the host
 
   private callHost(addr: FuncAddr, base: number, words: number): Stop | undefined {
     const { m, store } = this;
@@ -455,7 +608,7 @@ class Run {
     const before = store.fuelUsed;
     store.fuelUsed += hostCall;
     try {
-      return this.host.call(addr, base, m.instance);
+      return store.stack.widely(() => this.host.call(addr, base, m.instance));
     } finally {
       this.pay(store.fuelUsed - before);
     }
@@ -471,7 +624,7 @@ class Run {
   }
 
   /** The frame of the caller becomes that of the callee. */
-  private tailCall(): Stop | undefined {
+  private tailCall(): Halt | undefined {
     const { m, store } = this;
     const op = this.word(0);
     const direct = op === tailOps.direct;
@@ -490,8 +643,9 @@ class Run {
     return this.replace(addr, func);
   }
 
-  private replace(addr: FuncAddr, func: WasmFunc): Stop | undefined {
+  private replace(addr: FuncAddr, func: WasmFunc): Halt | undefined {
     const { m } = this;
+    if (this.mix?.isNative(addr)) return this.replaceByOther(addr);
     if (!this.isNear(func) && m.fi > m.floor) {
       m.fi -= frameWords;
       const base = m.fp / 2;
@@ -507,7 +661,7 @@ class Run {
   }
 
   /** A host function called last: its results are those of the frame that called it, which is gone then. */
-  private tailHost(addr: FuncAddr): Stop | undefined {
+  private tailHost(addr: FuncAddr): Halt | undefined {
     const { m, store } = this;
     const { stack } = store;
     const base = m.fp / 2;
@@ -623,6 +777,7 @@ class Run {
 
 const bulkOp = opNamed('bulk');
 const stepWords = 1;
+const enterWords = 5;
 
 /** Whether there is no room for code that a function does not have yet. */
 const lacksRoom = ({ lowered }: ModuleCode, { index }: WasmFunc, form: Form): boolean =>
@@ -640,5 +795,15 @@ const tailOps = {
 /** Runs guests by interpreting them. */
 export const interpreter: Engine = {
   supports: () => true,
-  run: (store, floor, budget, host, thrown) => new Run(store, floor, budget, host).run(thrown),
+  run: (store, floor, budget, host, thrown) => new Run(store, floor, budget, host).run(thrown) as Stop,
 };
+
+/** Runs the top frame and those below it, as long as they are the interpreter's: in a store where engines mix. */
+export const interpret = (
+  store: Store,
+  floor: number,
+  budget: Budget,
+  host: HostPort,
+  thrown: Thrown | undefined,
+  mix: Mixing,
+): Halt => new Run(store, floor, budget, host, mix).run(thrown);

@@ -21,8 +21,9 @@ export function newObject(store: Store, shape: Shape, length: number, slotWords:
 /** Where references that the host was handed take the room, most of them are let go of (references.ts). */
 function makeRoom(store: Store, size: number, slotWords: number): void {
   const { heap, references } = store;
-  collect(store, slotWords);
-  if (heap.pinned === 0 && !heap.fits(size)) {
+  // Another one would find no more, until one can look at everything.
+  if (!(heap.isPartial && heap.isCrowded)) collect(store, slotWords);
+  if (heap.pinned === 0 && !heap.isPartial && !heap.fits(size)) {
     references.letGo();
     collect(store, slotWords);
   }
@@ -39,7 +40,10 @@ export function newException(store: Store, tag: TagAddr, base: number): number {
   return address;
 }
 
-/** Frees what nothing refers to, unless somebody holds references that are not in the store. */
+/**
+ * Frees what nothing refers to, unless native code runs, which holds references that are not in the store. Where some waits
+ * for other code, nothing goes that there was before.
+ */
 export function collect(store: Store, slotWords: number): void {
   const { heap, references } = store;
   if (heap.pinned > 0) return;
@@ -54,7 +58,7 @@ export function collect(store: Store, slotWords: number): void {
  * stack is below its top, and what stands in objects counts, dead ones too. Nothing happens while native code runs.
  */
 export function tidyHostValues(store: Store): void {
-  if (!store.hostValues.isFull || store.heap.pinned > 0) return;
+  if (!store.hostValues.isFull || store.heap.pinned > 0 || store.heap.isPartial) return;
   const { heap, hostValues, stack } = store;
   const marks = new Uint8Array(hostValues.list.length);
   const mark = (words: Int32Array, from: number, to: number) => {

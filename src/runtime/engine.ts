@@ -86,6 +86,32 @@ export interface HostPort {
 /** Why an engine stopped: done with all frames above the floor, or suspended. Traps and host errors are thrown. */
 export type Stop = 'returned' | 'fuel' | 'pause' | 'step' | 'host' | 'wait';
 
+/** Where engines mix by function, one also stops for the other's sake. */
+export type Halt =
+  | Stop
+  /** The top frame is the other engine's to run; `Mixing.passing` is what it may have to handle first. */
+  | 'cross'
+  /** All runs within each other are to end, so that all frames are on the store's stack; then the top one goes on. */
+  | 'over';
+
+/** The other engine, as an engine sees it that runs some functions of a store (vm/mixed.ts). */
+export interface Mixing {
+  /** What the call threw that the top frame waits for, which is the other engine's. */
+  passing: Thrown | undefined;
+  /** The run that begins goes on where another one has left off, which is no place to stop at even where fuel is owed. */
+  readonly goesOn: boolean;
+  /** Whether this is a run within another one of the same store, which must not go on where frames have been left. */
+  readonly isNested: boolean;
+  /** Whether native code runs the function. */
+  isNative(func: FuncAddr): boolean;
+  /** By function index: 1 for those that native code runs. */
+  nativesOf(module: Module): Uint8Array;
+  /** Whether the host's stack has room for another run within this one. */
+  readonly hasRoom: boolean;
+  /** Runs the frames above a floor, of whichever engine, within the run that is under way. Throws what a run throws. */
+  within(floor: number, budget: Budget): Halt;
+}
+
 export interface Engine {
   /** True, or why this engine cannot run the module; `shared`: with memories that can cross threads. */
   supports(module: Module, shared?: boolean): true | string;

@@ -68,7 +68,39 @@ export class Stack {
   /** Number of slots in use. */
   top = 0;
 
-  constructor(readonly limits: StackLimits) {}
+  constructor(private readonly own: StackLimits) {}
+
+  /** What is left of them while frames that are not here belong below those that are. */
+  get limits(): StackLimits {
+    return this.narrow ?? this.own;
+  }
+  private narrow: StackLimits | undefined;
+
+  /** Whether frames below are elsewhere, so that a limit may be met early. */
+  get isNarrow(): boolean {
+    return this.narrow !== undefined;
+  }
+
+  /** Does it with limits that are smaller by so many frames and slots. */
+  narrowed<T>(frames: number, slots: number, act: () => T): T {
+    const { limits } = this;
+    return this.within({ frames: limits.frames - frames, slots: limits.slots - slots }, act);
+  }
+
+  /** Does it with all that the limits allow. */
+  widely<T>(act: () => T): T {
+    return this.narrow === undefined ? act() : this.within(undefined, act);
+  }
+
+  private within<T>(limits: StackLimits | undefined, act: () => T): T {
+    const { narrow } = this;
+    this.narrow = limits;
+    try {
+      return act();
+    } finally {
+      this.narrow = narrow;
+    }
+  }
 
   get words(): Int32Array {
     return this.arrays.words;

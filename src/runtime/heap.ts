@@ -13,6 +13,8 @@ import { type Field, holdsRefs, longHeader, type Shape, sizeOf } from './shape.t
 const smallestRound = 2 ** 20;
 /** A collection must leave this part of the limit free, or else they would follow each other ever more closely. */
 const leastFree = 1 / 16;
+/** Of the limit: so much may be kept, dead or alive, while native code waits for code that makes objects. */
+const mostOld = 1 / 8;
 
 /** Whether a reference of the kind names an object of the heap. */
 export const isHeapKind = (kind: number | undefined): boolean => kind === refKinds.object || kind === refKinds.exn;
@@ -52,8 +54,18 @@ export class Heap {
   /** In words, as the two below. */
   private readonly limit: number;
   private nextCollection: number;
-  /** How many engines run that have references where a collection does not look: there is none meanwhile. */
+  /**
+   * How many engines run that have references where a collection does not look: there is none meanwhile. One that waits while
+   * `partly` lets others make objects does not count.
+   */
   pinned = 0;
+  /** Objects below are alive: native code that waits may have references to them. -1 where none does. What they take. */
+  private oldUntil = -1;
+  private oldUsed = 0;
+  /** A collection could not look at everything, and too little was free after it. */
+  isCrowded = false;
+  /** What was in use after the last collection. */
+  private sweptUsed = 0;
   /** Objects from here on are alive: somebody is making them. */
   private keptFrom = Number.POSITIVE_INFINITY;
 
@@ -133,9 +145,14 @@ export class Heap {
     return this.used + size <= this.limit * (1 - leastFree);
   }
 
-  /** Throws ExhaustionError unless it did. */
+  /**
+   * Throws ExhaustionError unless it did. Where it could not look at everything, as much as it had to pass over may be used
+   * besides, until one can: soon.
+   */
   checkRoom(size: number): void {
-    if (!this.fits(size)) this.exhausted(size);
+    if (this.fits(size)) return;
+    if (!this.isPartial || !this.fits(size - this.oldUsed)) this.exhausted(size);
+    this.isCrowded = true;
   }
 
   private exhausted(size: number): never {
@@ -177,7 +194,7 @@ export class Heap {
 
   private widen(size: number): void {
     const needed = this.top + size;
-    if (needed > this.limit) this.exhausted(size);
+    if (needed > this.limit + this.oldUsed) this.exhausted(size);
     this.resize(Math.max(needed, Math.min(this.limit, Math.max(firstWords, 2 * this.words.length))), size);
   }
 
@@ -291,9 +308,40 @@ export class Heap {
     }
   }
 
+  /** Whether there are references where a collection does not look, to objects that it therefore keeps. */
+  get isPartial(): boolean {
+    return this.oldUntil >= 0;
+  }
+
+  /** Whether there is more than should be kept as a whole. */
+  get isLarge(): boolean {
+    return this.used > this.limit * mostOld;
+  }
+
+  /** Whether it is, and a collection may change that. */
+  get mayShrink(): boolean {
+    return this.isLarge && this.used >= 2 * this.sweptUsed;
+  }
+
+  /** While it runs, an engine waits that has references where a collection does not look: to objects that there are now. */
+  partly<T>(act: () => T): T {
+    const { oldUntil, oldUsed, pinned } = this;
+    this.oldUntil = this.top;
+    this.oldUsed = this.used;
+    this.pinned = 0;
+    try {
+      return act();
+    } finally {
+      this.oldUntil = oldUntil;
+      this.oldUsed = oldUsed;
+      this.pinned = pinned;
+    }
+  }
+
   /** Begins a collection. */
   startMarking(): void {
     this.marks = new Uint8Array(this.addresses);
+    for (let at = 0; at < this.oldUntil; at += this.sizeAt(at)) this.mark(this.words[at] as number);
     for (let at = this.keptFrom; at < this.top; at += this.sizeAt(at)) this.mark(this.words[at] as number);
   }
 
@@ -330,6 +378,7 @@ export class Heap {
     this.compact();
     this.marks = new Uint8Array(0);
     this.listFree();
+    this.sweptUsed = this.used;
     const round = Math.max(smallestRound, this.used, scanned);
     this.nextCollection = Math.min(this.limit, this.used + round);
     if (this.words.length > 4 * this.nextCollection) this.resize(this.nextCollection, 0);

@@ -1,7 +1,8 @@
 // When native code is worth its while: the one place that decides it, for all VMs of a thread and so for a pool's jobs. What a
 // module's VMs have used before counts for the next one, so that what is known to be long is native from its first call.
 
-import { bytesToRecall, bytesToRewrite, entryOf, recallAll } from '../rewrite/run/rewriter.ts';
+import { bytesToRecall, bytesToRewrite, recallAll } from '../rewrite/run/able.ts';
+import { entryOf } from '../rewrite/run/rewriter.ts';
 import type { Module } from '../runtime/module.ts';
 import type { InstanceInst, Store } from '../runtime/store.ts';
 

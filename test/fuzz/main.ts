@@ -1,8 +1,10 @@
-// Differential fuzzing by hand: `npm run fuzz -- --seconds N --seed S`. Each program is known by its seed.
+// Differential fuzzing by hand: `npm run fuzz -- --seconds N --seed S`. Each program is known by its seed. With `--mixed` a random
+// half of each program's functions is interpreted on the native engine, too.
 
 import { writeFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { mixAtRandom } from './choice.ts';
 import { compare, newTally } from './compare.ts';
 import { hostFeatures } from './features.ts';
 import { generate } from './generate.ts';
@@ -14,8 +16,10 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '60' },
     seed: { type: 'string', default: '1' },
     one: { type: 'boolean' },
+    mixed: { type: 'boolean' },
   },
 });
+if (values.mixed) mixAtRandom();
 const first = Number(values.seed);
 const until = performance.now() + 1000 * Number(values.seconds);
 const tally = newTally();

@@ -445,6 +445,24 @@ const spaces: Shape[] = [
       }),
   },
   {
+    name: 'functions of many parameters that native code leaves to the interpreter',
+    unit: 1500,
+    make: (n) =>
+      moduleOf({
+        types: [
+          ...types,
+          funcType(
+            times(900, () => i32),
+            [],
+          ),
+        ],
+        funcs: [
+          { type: toNothing, code: [] },
+          ...Array.from({ length: n }, () => ({ type: 3, code: [constant(0), 0xfb, 28, op.drop] })),
+        ],
+      }),
+  },
+  {
     name: 'types of functions',
     unit: 2000,
     make: (n) => body(op.nop, [], { types: [...types, ...times(n, (i) => funcType(bits(i), [i32]))] }),

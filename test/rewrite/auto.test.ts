@@ -7,6 +7,7 @@ import { keptOr } from '../../src/rewrite/module/code-cache.ts';
 import { codeName, isRewritten, rewriteBytes } from '../../src/rewrite/module/module.ts';
 import { entryOf } from '../../src/rewrite/run/rewriter.ts';
 import { heat } from '../../src/vm/heat.ts';
+import { pays } from '../../src/vm/trial.ts';
 import { moduleOf } from '../wat.ts';
 import { show } from './differential.ts';
 
@@ -56,12 +57,29 @@ test('fuel and saved bytes are those of the interpreter at every slice around th
   t.true(isRewritten(module));
 });
 
-test('what the rewriter does not support stays in the interpreter', async (t) => {
-  const module = await moduleOf(loop('(type $s (struct (field i32))) (func (drop (struct.new $s (i32.const 1))))'));
+test('where much of the code is what the rewriter does not support, all stays in the interpreter', async (t) => {
+  const code = '(drop (struct.new $s (i32.const 1)))'.repeat(4);
+  const module = await moduleOf(loop(`(type $s (struct (field i32))) (func ${code})`));
   const [interpreted, auto] = [started(module, 'interpreter', 50_000), started(module, 'auto', 50_000)];
   t.is(show(auto.run()), show(interpreted.run()));
   t.is(auto.fuelUsed, interpreted.fuelUsed);
   t.false(isRewritten(module));
+});
+
+test('where little is, all else goes over, unless it mostly calls that', async (t) => {
+  const boxed = '(type $s (struct (field i32))) (func $boxed (drop (struct.new $s (i32.const 1))))';
+  for (const calls of [0, 1]) {
+    const code = `${loop(boxed)} (func (export "more") (param i32) (result i32)
+      (loop ${'(call $boxed)'.repeat(calls)} (call $add (i32.const 3))
+        (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+      (global.get $g))`;
+    const module = await moduleOf(calls === 0 ? code : code.replace('"run"', '"else"').replace('"more"', '"run"'));
+    const [interpreted, auto] = [started(module, 'interpreter', 300_000), started(module, 'auto', 300_000)];
+    t.is(show(auto.run()), show(interpreted.run()));
+    t.is(auto.fuelUsed, interpreted.fuelUsed);
+    t.true(isRewritten(module));
+    t.is(pays(auto.store), calls === 0);
+  }
 });
 
 test('steps are counted one by one also in what is hot', async (t) => {

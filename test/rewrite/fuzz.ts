@@ -1,7 +1,10 @@
-// Random programs (test/fuzz) on both engines; `node --import=tsx test/rewrite/fuzz.ts SECONDS SEED` goes on for long.
+// Random programs (test/fuzz) on both engines; `node --import=tsx test/rewrite/fuzz.ts SECONDS SEED` goes on for long, and with
+// `mixed` after that a random half of each program's functions is interpreted on the native engine, too.
 
 import { setImmediate } from 'node:timers/promises';
 import { Module } from '../../src/index.ts';
+import { choice } from '../../src/rewrite/read/support.ts';
+import { mixAtRandom } from '../fuzz/choice.ts';
 import { allFeatures, hostFeatures } from '../fuzz/features.ts';
 import { counterName, generate } from '../fuzz/generate.ts';
 import { Random } from '../fuzz/random.ts';
@@ -9,11 +12,12 @@ import type { Type } from '../fuzz/shape.ts';
 import { differs, disposeOf, trioOf } from './differential.ts';
 
 const allowance = 2000;
-/** What native code has on every host, and what this one adds. */
-const features = allFeatures.filter((feature) => {
-  if (feature === 'gc') return false;
-  return feature !== 'multi-memory' || hostFeatures.includes(feature);
-});
+/** What native code has on every host, and what this one adds; where engines mix, all. */
+const featuresNow = () =>
+  allFeatures.filter((feature) => {
+    if (feature === 'gc') return choice.isNative !== undefined;
+    return feature !== 'multi-memory' || hostFeatures.includes(feature);
+  });
 
 const argument = (random: Random, type: Type): unknown => {
   if (type === 'i32') return random.int();
@@ -26,7 +30,7 @@ const argument = (random: Random, type: Type): unknown => {
 /** The first difference of the program with the seed. */
 export function differenceOf(seed: number): string | undefined {
   const random = new Random(seed);
-  const program = generate(random, features);
+  const program = generate(random, featuresNow());
   const trio = trioOf(Module.from(program.bytes));
   try {
     for (const [i, { params }] of program.shape.functions.entries()) {
@@ -43,7 +47,8 @@ export function differenceOf(seed: number): string | undefined {
 }
 
 if (process.argv[1]?.endsWith('rewrite/fuzz.ts')) {
-  const [seconds = '60', first = '1'] = process.argv.slice(2);
+  const [seconds = '60', first = '1', how] = process.argv.slice(2);
+  if (how === 'mixed') mixAtRandom();
   const until = performance.now() + 1000 * Number(seconds);
   let seed = Number(first);
   let found = 0;

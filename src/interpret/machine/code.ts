@@ -62,6 +62,8 @@ export type Form = 'folded' | 'plain';
 /** All code of one module in this thread. */
 export class ModuleCode {
   readonly entries: Record<Form, Int32Array>;
+  /** Those of folded code, where native code runs some functions: these have none. */
+  private beside: { readonly natives: Uint8Array; readonly entries: Int32Array } | undefined;
   readonly lowered: Record<Form, (Lowered | undefined)[]> = { folded: [], plain: [] };
   /** Reference types that routines name by their place here. */
   readonly refTypes: RefType[] = [];
@@ -84,8 +86,15 @@ export class ModuleCode {
   add(func: FuncIdx, form: Form, lowered: Lowered): void {
     this.lowered[form][func] = lowered;
     this.entries[form][func] = lowered.entry;
+    if (form === 'folded' && this.beside?.natives[func] === 0) this.beside.entries[func] = lowered.entry;
     const { entry, end, pointOffsets, origins, regions } = lowered;
     this.cost(4 * (end - entry) + 12 * pointOffsets.length + 4 * origins.length + 200 * regions.length + 600);
+  }
+
+  /** Entries of folded code, but for the functions that native code runs: always the same ones. */
+  entriesBeside(natives: Uint8Array): Int32Array {
+    this.beside ??= { natives, entries: this.entries.folded.map((entry, i) => (natives[i] === 1 ? -1 : entry)) };
+    return this.beside.entries;
   }
 
   private cost(bytes: number): void {

@@ -1,5 +1,6 @@
 // What the loop and the slow path share while a store's frames run: views, places and budgets of the current instance.
 
+import type { Mixing } from '../../runtime/engine.ts';
 import { frameWords } from '../../runtime/frame.ts';
 import type { MemoryInst } from '../../runtime/memory.ts';
 import type { FuncInst, InstanceInst, Store } from '../../runtime/store.ts';
@@ -109,6 +110,8 @@ export class Machine {
     readonly store: Store,
     /** Instructions are counted: only plain code runs. */
     readonly stepping: boolean,
+    /** Where native code runs some functions, and nobody counts. */
+    private readonly mix?: Mixing,
   ) {
     this.G = store.globalWords;
     this.funcs = store.funcs;
@@ -143,7 +146,9 @@ export class Machine {
 
   refreshCode(): void {
     this.code = this.moduleCode.words;
-    this.entries = this.moduleCode.entries[this.form];
+    const { moduleCode, mix } = this;
+    this.entries =
+      mix === undefined ? moduleCode.entries[this.form] : moduleCode.entriesBeside(mix.nativesOf(moduleCode.module));
   }
 
   enterInstance(instance: InstanceInst): void {

@@ -1,22 +1,13 @@
 // Host functions as guest code sees them: a function of the rewritten type, whose code passes the arguments to the engine
 // through the scratch memory and takes the results from there.
 
-import { Writer } from '../../binary/writer.ts';
 import { bounds, compiledBytes } from '../../runtime/bounds.ts';
 import { hostWasm } from '../../runtime/host-wasm.ts';
 import { Lru } from '../../runtime/lru.ts';
 import type { FuncType } from '../../spec/types.ts';
 import { type ScratchFunc, scratchFunc } from '../read/index-spaces.ts';
-import {
-  functionParams,
-  functionResults,
-  type LowTypes,
-  lowAll,
-  slotsOfLow,
-  TypeSection,
-  writeLocals,
-} from '../read/types.ts';
-import { Op } from '../write/ops.ts';
+import { functionParams, functionResults, lowAll, TypeSection } from '../read/types.ts';
+import { handOver } from '../write/hand-over.ts';
 import { assemble, Code, type ImportEntry } from '../write/sections.ts';
 import { theScratch } from './scratch-memory.ts';
 
@@ -66,7 +57,7 @@ function wrapperModule(all: readonly FuncType[]): Uint8Array<ArrayBuffer> {
     numbers.set(name, number);
     return number;
   };
-  const bodies = all.map((type, i) => wrapperBody(lowAll(type.params), lowAll(type.results), scratch, i));
+  const bodies = all.map((type, i) => handOver(type, { scratch, owed, call: i }));
   const code = new Code();
   all.forEach((type, i) => {
     code.add(types.index(functionParams(type), functionResults(type)), bodies[i] as Uint8Array);
@@ -75,52 +66,4 @@ function wrapperModule(all: readonly FuncType[]): Uint8Array<ArrayBuffer> {
   const global = { kind: 'global', type: 'i32', mutable: true } as const;
   const withOwed = [...imports, { module: 'scratch', name: 'owed', is: global }];
   return assemble({ name: 'host', types, imports: withOwed, code, globals: [], exports }).bytes;
-}
-
-function wrapperBody(
-  params: LowTypes,
-  results: LowTypes,
-  scratch: (name: ScratchFunc) => number,
-  call: number,
-): Uint8Array {
-  const w = new Writer();
-  const fuel = params.length + 1;
-  const answer = fuel + 1;
-  writeLocals(w, ['i32']);
-  let slot = 0;
-  params.forEach((type, i) => {
-    w.byte(Op.localGet);
-    w.u32(i);
-    w.byte(Op.i32Const);
-    w.s32(slot * 8);
-    w.byte(Op.call);
-    w.u32(scratch(`set_${type}`));
-    slot += slotsOfLow(type);
-  });
-  w.byte(Op.localGet);
-  w.u32(params.length);
-  w.byte(Op.localGet);
-  w.u32(fuel);
-  w.byte(Op.globalGet);
-  w.u32(owed);
-  w.byte(Op.i32Const);
-  w.s32(0);
-  w.byte(Op.globalSet);
-  w.u32(owed);
-  w.byte(Op.call);
-  w.u32(call);
-  w.byte(Op.localSet);
-  w.u32(answer);
-  slot = 0;
-  for (const type of results) {
-    w.byte(Op.i32Const);
-    w.s32(slot * 8);
-    w.byte(Op.call);
-    w.u32(scratch(`get_${type}`));
-    slot += slotsOfLow(type);
-  }
-  w.byte(Op.localGet);
-  w.u32(answer);
-  w.byte(Op.end);
-  return w.finish();
 }

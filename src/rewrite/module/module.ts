@@ -8,7 +8,8 @@ import { hostWasm } from '../../runtime/host-wasm.ts';
 import { hostMaxPages } from '../../runtime/memory.ts';
 import type { Module } from '../../runtime/module.ts';
 import { CrashError } from '../../spec/errors.ts';
-import type { FuncType } from '../../spec/types.ts';
+import type { FuncIdx, FuncType } from '../../spec/types.ts';
+import { funcType } from '../../validate/context.ts';
 import { boundless, Growth, mostOf } from '../read/growth.ts';
 import {
   type Env,
@@ -25,6 +26,7 @@ import { supportOf } from '../read/support.ts';
 import { functionParams, functionResults, type Low, lowOf, TypeSection } from '../read/types.ts';
 import { writeWhole } from '../write/body.ts';
 import { BodyWriter, type Origins } from '../write/body-writer.ts';
+import { handOver, handOverBytes } from '../write/hand-over.ts';
 import { assemble, Code, type ExportEntry, type ImportEntry } from '../write/sections.ts';
 import { byContent } from './cache.ts';
 import { type Kept, keptOf, keptOr } from './code-cache.ts';
@@ -65,10 +67,9 @@ class MainEnv implements Env {
   private readonly used: readonly Thunk[];
 
   constructor(private readonly module: Module) {
-    for (const type of module.context.types) {
-      const func = type.comp as FuncType;
-      this.types.append(functionParams(func), functionResults(func));
-    }
+    for (const { comp } of module.context.types)
+      if (comp.kind === 'func') this.types.append(functionParams(comp), functionResults(comp));
+      else this.types.append([], []);
     this.used = supportOf(module).thunks;
     this.shift = shiftOf(module);
   }
@@ -211,8 +212,9 @@ export function rewriteBytes(
   const env = new MainEnv(module);
   const code = new Code(Math.ceil(times * module.bytes.length));
   const exports: ExportEntry[] = [];
+  const { natives } = supportOf(module);
   for (let i = context.importedFuncs; i < context.funcs.length; i++) {
-    const { bytes } = writeWhole(new BodyWriter(context, shapeOf(context, i, growth), env, false, growth));
+    const bytes = natives[i] === 1 ? whole(module, i, env, growth) : standIn(module, i, env, growth);
     code.add((syntax.funcs[i - context.importedFuncs] as Func).type, bytes);
     exports.push({ name: `f${i}`, kind: 'func', index: env.func(i) });
   }
@@ -232,6 +234,21 @@ export function rewriteBytes(
   }
   const imports = env.imports(shared);
   return assemble({ name, types: env.types, imports, code, globals, exports });
+}
+
+const whole = ({ context }: Module, func: FuncIdx, env: Env, growth: Growth): Uint8Array =>
+  writeWhole(new BodyWriter(context, shapeOf(context, func, growth), env, false, growth)).bytes;
+
+/** In the place of a function that stays interpreted: hands its arguments over, and gives what comes of the call. */
+function standIn({ context }: Module, func: FuncIdx, env: Env, growth: Growth): Uint8Array {
+  const type = funcType(context, func);
+  growth.begin(handOverBytes * (type.params.length + type.results.length));
+  return handOver(type, {
+    scratch: (name) => env.scratch(name),
+    owed: env.owed(),
+    call: env.thunk('cross'),
+    subject: func,
+  });
 }
 
 /** What stands where in a function of the main module. */

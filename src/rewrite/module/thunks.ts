@@ -5,9 +5,10 @@ import type { MemoryInst } from '../../runtime/memory.ts';
 import { refKinds } from '../../runtime/ref.ts';
 import type { FuncInst, InstanceInst, Store } from '../../runtime/store.ts';
 import type { TableInst } from '../../runtime/table.ts';
+import type { DefType } from '../../spec/deftypes.ts';
 import { Trap } from '../../spec/errors.ts';
 import { type BulkName, bulk, grown } from '../../spec/fuel.ts';
-import type { FuncAddr, TableAddr, TagAddr, TypeIdx } from '../../spec/types.ts';
+import type { FuncAddr, FuncIdx, TableAddr, TagAddr, TypeIdx } from '../../spec/types.ts';
 import type { Thunk } from '../read/index-spaces.ts';
 
 /** Whom the code of an instance works for: once they are gone, others of the same module may take their place. */
@@ -22,6 +23,8 @@ export interface Told {
   readonly tableChanged: (table: TableAddr) => void;
   /** Code that has noted its fuel is to pay for something. */
   readonly spend: (units: number) => void;
+  /** Code calls a function that stays interpreted. */
+  readonly cross: (func: FuncIdx, depth: number, fuel: number, owed: number) => number;
 }
 /** Makes a function the one element of the table `found`. */
 export type Found = (func: FuncAddr) => void;
@@ -48,8 +51,8 @@ export function resolve(store: Store, inst: InstanceInst, element: number, type:
   if (i >= size) throw new Trap('undefined element', String(i));
   if (elements[2 * i + 1] === refKinds.null) throw new Trap('uninitialized element', String(i));
   const addr = elements[2 * i] as FuncAddr;
-  if ((store.funcs[addr] as FuncInst).type !== inst.module.context.types[type])
-    throw new Trap('indirect call type mismatch');
+  const { chain } = (store.funcs[addr] as FuncInst).type;
+  if (!chain.includes(inst.module.context.types[type] as DefType)) throw new Trap('indirect call type mismatch');
   return addr;
 }
 
@@ -62,7 +65,7 @@ function chunk(name: BulkName, count: number): { done: number; rest: number } {
   return { done, rest: count - done };
 }
 
-export function makeThunks(home: Home, { tableChanged, spend }: Told, found: Found, exceptions: Exceptions) {
+export function makeThunks(home: Home, { tableChanged, spend, cross }: Told, found: Found, exceptions: Exceptions) {
   const table = (index: number) => tableOf(home.store, home.inst, index);
   const changed = (index: number) => tableChanged(home.inst.tables[index] as TableAddr);
   const memory = (index: number) => home.store.memories[home.inst.memories[index] as number] as MemoryInst;
@@ -140,6 +143,7 @@ export function makeThunks(home: Home, { tableChanged, spend }: Told, found: Fou
       if (high(ref) === refKinds.null) throw new Trap('null function reference');
       found(low(ref));
     },
+    cross,
     resolve: (element: number, type: number, t: number) => found(resolve(home.store, home.inst, element, type, t)),
   } satisfies Record<Thunk, unknown>;
 }

@@ -1,6 +1,7 @@
 // Where the code of a rewritten body finds what it uses besides its own locals. The main module of a guest and its
 // continuations number these things differently.
 
+import type { DefType } from '../../spec/deftypes.ts';
 import type { TypeIdx } from '../../spec/types.ts';
 import type { ModuleContext } from '../../validate/context.ts';
 import type { Low, LowTypes } from './types.ts';
@@ -93,6 +94,11 @@ export const thunks = {
   resolve: { params: ['i32', 'i32', 'i32'], results: [] },
   /** The same for a reference to a function. */
   callee: { params: ['i64'], results: [] },
+  /**
+   * Calls a function that stays interpreted: its index, depth and fuel of the caller, and what code was charged beyond its
+   * fuel. Arguments and results pass through the scratch memory. Gives what a call gives.
+   */
+  cross: { params: ['i32', 'i32', 'i32', 'i32'], results: ['i32'] },
 } as const satisfies Record<string, Signature>;
 
 export interface Signature {
@@ -112,6 +118,11 @@ export const ownGlobals = {
   element: '$element',
 } as const;
 export type OwnGlobal = keyof typeof ownGlobals;
+
+/** Whether a function type's rewritten form says less than it does: then the engine has to compare types. */
+export const isVague = ({ comp, final, group }: DefType): boolean =>
+  comp.kind === 'func' &&
+  (!final || group.length > 1 || [...comp.params, ...comp.results].some((type) => typeof type === 'object'));
 
 const exportedTables = new WeakMap<ModuleContext, ReadonlySet<number>>();
 

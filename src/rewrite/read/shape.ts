@@ -166,7 +166,7 @@ export function operandPlaces(shape: FunctionShape, point: PointShape): { below:
   return { below: chainOf(point.block).map(({ below }) => below.map(place)), own: point.own.map(place) };
 }
 
-/** Instructions of objects: support.ts refuses modules that have them. */
+/** Instructions of objects: support.ts leaves out functions that have them. */
 const unsupported = [
   'br_on_cast',
   'br_on_cast_fail',

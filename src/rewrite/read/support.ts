@@ -1,16 +1,16 @@
-// Which modules can be rewritten, and what of the engine they need: told by the instructions that they have.
+// Which functions of a module can be rewritten, and what of the engine they need: told by the instructions that they have.
 
 import { InstructionReader } from '../../binary/instruction.ts';
 import { hostWasm } from '../../runtime/host-wasm.ts';
 import type { Module } from '../../runtime/module.ts';
 import { hierarchyOf } from '../../runtime/value.ts';
-import type { DefType } from '../../spec/deftypes.ts';
 import { type Feature, type Instruction, instructions } from '../../spec/instructions.ts';
-import { type TableType, typeName } from '../../spec/types.ts';
-import type { ModuleContext } from '../../validate/context.ts';
+import { checkDeadline } from '../../spec/patience.ts';
+import type { FuncIdx, TableType } from '../../spec/types.ts';
+import { bodyOf, type ModuleContext } from '../../validate/context.ts';
 import { slotOfCode } from '../../validate/rules.ts';
 import { mostOf } from './growth.ts';
-import { mostValues, type Thunk, thunks } from './index-spaces.ts';
+import { isVague, mostValues, type Thunk, thunks } from './index-spaces.ts';
 
 const features: ReadonlySet<Feature> = new Set([
   'mvp',
@@ -30,10 +30,19 @@ const features: ReadonlySet<Feature> = new Set([
 const blocking = /^memory\.atomic\.(wait|notify)/;
 
 export interface Support {
-  /** Why the module cannot be rewritten; undefined if it can. */
+  /** Why the module cannot be rewritten; undefined if it can, but for some functions, or all. */
   readonly lacks: string | undefined;
   readonly thunks: readonly Thunk[];
+  /** By function index: 1 for those that are rewritten, 0 for imports and for those that stay interpreted. */
+  readonly natives: Uint8Array;
+  /** Whether some stay interpreted. */
+  readonly isMixed: boolean;
+  /** Bytes of the code of those that do, and of the others. */
+  readonly bytes: readonly [interpreted: number, native: number];
 }
+
+/** For tests: also leaves out the functions for which `isNative` is false. To be set before any module is looked at. */
+export const choice: { isNative: ((module: Module, func: FuncIdx) => boolean) | undefined } = { isNative: undefined };
 
 const known = new WeakMap<Module, Support>();
 
@@ -45,8 +54,22 @@ export function supportOf(module: Module): Support {
 
 function examine(module: Module): Support {
   const used = new Set<Thunk>();
-  const lacks = lacksInCounts(module) ?? lacksInTypes(module) ?? lacksInCode(module, used);
-  return { lacks, thunks: [...used] };
+  const { importedFuncs, funcs } = module.context;
+  const natives = new Uint8Array(funcs.length).fill(1, importedFuncs);
+  const lacks = lacksInCounts(module) ?? lacksInTypes(module);
+  if (lacks === undefined) lookAtCode(module, used, natives);
+  const isMixed = natives.includes(0, importedFuncs);
+  if (isMixed) used.add('cross');
+  return { lacks, thunks: [...used], natives, isMixed, bytes: bytesOf(module, natives) };
+}
+
+function bytesOf({ context }: Module, natives: Uint8Array): [number, number] {
+  const sums: [number, number] = [0, 0];
+  for (let func = context.importedFuncs; func < natives.length; func++) {
+    const { start, end } = bodyOf(context, func);
+    sums[natives[func] === 1 ? 1 : 0] += end - start;
+  }
+  return sums;
 }
 
 let multiple: boolean | undefined;
@@ -71,13 +94,10 @@ function lacksInCounts({ context, syntax }: Module): string | undefined {
   return undefined;
 }
 
-function lacksInTypes({ context, syntax }: Module): string | undefined {
-  for (const group of syntax.types) if (group.length > 1) return 'recursive types';
-  for (const { comp, final, chain } of context.types) {
-    if (comp.kind !== 'func') return `the type of a ${comp.kind}`;
-    if (!final || chain.length > 1) return 'subtypes';
-    if (comp.params.length > mostValues || comp.results.length > mostValues) return 'very long lists of values';
-  }
+function lacksInTypes({ context }: Module): string | undefined {
+  for (const { comp } of context.types)
+    if (comp.kind === 'func' && (comp.params.length > mostValues || comp.results.length > mostValues))
+      return 'very long lists of values';
   if (context.tables.some(({ limits }) => limits.min > mostElements))
     return `tables of more than ${mostElements} elements`;
   const [first] = context.memories;
@@ -93,19 +113,14 @@ function lacksInTypes({ context, syntax }: Module): string | undefined {
 export const mostElements = 1_000_000n;
 
 const isOfObjects = ({ ref }: TableType): boolean => hierarchyOf(ref) === 'any';
-/** Its rewritten form says less than it does: the engine has to compare it. */
-const isVague = ({ comp }: DefType): boolean =>
-  comp.kind === 'func' && [...comp.params, ...comp.results].some((type) => typeof type === 'object');
 const indirect: ReadonlySet<Instruction['special']> = new Set(['call_indirect', 'return_call_indirect']);
 
-/** Tables that code does not touch may be of any type. */
-function lacksInTables({ row, x, y }: InstructionReader, { tables }: ModuleContext): string | undefined {
-  for (const [i, kind] of row.immediates.entries()) {
-    if (!kind.startsWith('table')) continue;
-    const table = tables[i === 0 ? x : y];
-    if (table !== undefined && isOfObjects(table)) return `tables of ${typeName(table.ref)}`;
-  }
-  return undefined;
+/** Tables that a function does not touch may be of any type. */
+function usesObjectTable({ row, x, y }: InstructionReader, { tables }: ModuleContext): boolean {
+  return row.immediates.some((kind, i) => {
+    const table = kind.startsWith('table') ? tables[i === 0 ? x : y] : undefined;
+    return table !== undefined && isOfObjects(table);
+  });
 }
 
 /** Instructions that use what is called after another one. */
@@ -123,22 +138,32 @@ function needOf({ name, feature }: Instruction): Thunk | null | undefined {
   return need in thunks ? (need as Thunk) : undefined;
 }
 
-function lacksInCode({ syntax, context }: Module, used: Set<Thunk>): string | undefined {
+/** Notes what the functions need of the engine, and which of them stay interpreted. */
+function lookAtCode(module: Module, used: Set<Thunk>, natives: Uint8Array): void {
+  const { context } = module;
+  let isWhole = choice.isNative === undefined && !context.tables.some(isOfObjects);
   for (const row of instructions) {
     if (context.used[slotOfCode(row.code)] === 0) continue;
     const need = needOf(row);
-    if (need === null) return `the instruction ${row.name}`;
-    if (need !== undefined) used.add(need);
+    if (need === null) isWhole = false;
+    else if (need !== undefined) used.add(need);
     if (indirect.has(row.special) && context.types.some(isVague)) used.add('resolve');
   }
-  if (!context.tables.some(isOfObjects)) return undefined;
-  for (const { body } of syntax.funcs) {
-    const reader = new InstructionReader(syntax.bytes, body.start, body.end);
-    while (reader.pos < reader.end) {
-      reader.next();
-      const lacks = reader.row.special === undefined ? undefined : lacksInTables(reader, context);
-      if (lacks !== undefined) return lacks;
-    }
+  if (isWhole) return;
+  for (let func = context.importedFuncs; func < natives.length; func++) {
+    checkDeadline('rewriting');
+    if (!canBeNative(module, func)) natives[func] = 0;
   }
-  return undefined;
+}
+
+function canBeNative(module: Module, func: FuncIdx): boolean {
+  const { context, bytes } = module;
+  const { start, end } = bodyOf(context, func);
+  const reader = new InstructionReader(bytes, start, end);
+  while (reader.pos < reader.end) {
+    reader.next();
+    const { row } = reader;
+    if (needOf(row) === null || (row.special !== undefined && usesObjectTable(reader, context))) return false;
+  }
+  return choice.isNative?.(module, func) ?? true;
 }

@@ -16,7 +16,7 @@ import { type Rewritten, rewritten } from '../module/module.ts';
 import { copyWords, theScratch } from '../module/scratch-memory.ts';
 import { TableMirror, theMisfit } from '../module/tables.ts';
 import { type Home, makeThunks } from '../module/thunks.ts';
-import { isOpenTable, left, notNoted, ownGlobals, type Thunk, thrown } from '../read/index-spaces.ts';
+import { isOpenTable, isVague, left, notNoted, ownGlobals, type Thunk, thrown } from '../read/index-spaces.ts';
 import type { ImportEntry } from '../write/sections.ts';
 import { Pace } from './quantum.ts';
 import { Flight } from './thrown.ts';
@@ -80,6 +80,10 @@ export interface Runner {
    * beyond its fuel. Other runs may come and go meanwhile. Says what is left of the fuel, and whether the results are in place; or what the function threw.
    */
   callHost(addr: FuncAddr, base: number, caller: InstanceInst, depth: number, fuel: number, owed: number): HostAnswer;
+  /**
+   * Likewise calls a function that stays interpreted. Where it is not done and has thrown nothing, code is to leave.
+   */
+  cross(addr: FuncAddr, base: number, depth: number, fuel: number, owed: number): HostAnswer;
   /** What code that goes on after it called the host has from then on. */
   refill(fuel: number): number;
   /** Charges what was done at once; says what is left of the fuel that code has. */
@@ -234,6 +238,7 @@ export class NativeStore {
       {
         tableChanged: (table) => this.mirrors[table]?.update(),
         spend: (units) => this.spend(this.instances[addr] as NativeInstance, units),
+        cross: (func, depth, fuel, owed) => this.cross(home.inst.funcs[func] as FuncAddr, depth, fuel, owed),
       },
       (func) => this.found.set(0, this.lowFunc(func, home)),
       this.flight.of((forgo) => this.takeFuel(this.instances[addr] as NativeInstance, forgo)),
@@ -332,8 +337,7 @@ export class NativeStore {
 
   /** A function in a table: one whose rewritten type says less than its type is none that code finds by itself. */
   private element(addr: FuncAddr, owner: Home | undefined): CallableFunction {
-    const { params, results } = this.store.funcType(addr);
-    if ([...params, ...results].some((type) => typeof type === 'object')) return theMisfit();
+    if (isVague((this.store.funcs[addr] as FuncInst).type)) return theMisfit();
     return this.lowFunc(addr, owner);
   }
 
@@ -406,6 +410,29 @@ export class NativeStore {
       }
       return runner.refill(answer.fuel);
     };
+  }
+
+  /** Calls a function that stays interpreted; arguments and results pass through the scratch memory. */
+  private cross(addr: FuncAddr, depth: number, fuel: number, owed: number): number {
+    const { store, scratch } = this;
+    const { stack } = store;
+    const { params, results } = store.funcType(addr);
+    const runner = this.runner as Runner;
+    const base = stack.top;
+    const [given, back] = [slotsOfAll(params), slotsOfAll(results)];
+    stack.widely(() => stack.reserveSlots(base + Math.max(given, back)));
+    copyWords(scratch.words, 0, stack.words, base * 2, given * 2);
+    const answer = runner.cross(addr, base, depth, fuel, owed);
+    this.follow();
+    if (answer.done) {
+      copyWords(stack.words, base * 2, scratch.words, 0, back * 2);
+      return runner.refill(answer.fuel);
+    }
+    scratch.held = answer.fuel;
+    if (answer.thrown === undefined) return left;
+    this.flight.host = answer.thrown;
+    scratch.thrown = answer.thrown.exception();
+    return thrown;
   }
 
   // Entering

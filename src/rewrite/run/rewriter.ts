@@ -1,24 +1,29 @@
 // The rewriter as an engine: runs the top frame as native code until it returns or leaves, then the one below with what
 // it returned, and so on. The native stack is never rebuilt. When it stops, all frames are canonical.
 
+import { beginningOf, pushCall } from '../../runtime/calls.ts';
 import { collect, tidyHostValues } from '../../runtime/collect.ts';
-import { type Budget, type Engine, type HostPort, type Stop, Thrown } from '../../runtime/engine.ts';
-import type { Module } from '../../runtime/module.ts';
+import {
+  type Budget,
+  type Engine,
+  type Halt,
+  type HostPort,
+  type Mixing,
+  type Stop,
+  Thrown,
+} from '../../runtime/engine.ts';
+import { frameWords, type Lifted } from '../../runtime/frame.ts';
 import type { FuncInst, InstanceInst, Store } from '../../runtime/store.ts';
-import { hierarchyOf } from '../../runtime/value.ts';
-import { LimitError, UncaughtError } from '../../spec/errors.ts';
+import { UncaughtError } from '../../spec/errors.ts';
 import { hostCall } from '../../spec/fuel.ts';
 import { withoutDeadline } from '../../spec/patience.ts';
-import { type FuncAddr, slotsOfAll } from '../../spec/types.ts';
-import { mayBeKept } from '../module/code-cache.ts';
+import { type FuncAddr, type FuncIdx, slotsOfAll } from '../../spec/types.ts';
 import { type Enter, keptShape } from '../module/continuation.ts';
-import { isRewritten, recall, rewritten } from '../module/module.ts';
 import { copyWords } from '../module/scratch-memory.ts';
-import { GrowthError } from '../read/growth.ts';
 import { left, spareFuel, thrown } from '../read/index-spaces.ts';
 import { isHandled, leastFrameBytes, pointOf } from '../read/shape.ts';
-import { mostElements, supportOf } from '../read/support.ts';
-import { type HostAnswer, hasSharedMemory, type NativeInstance, NativeStore, type Runner } from './native.ts';
+import { supports } from './able.ts';
+import { type HostAnswer, type NativeInstance, NativeStore, type Runner } from './native.ts';
 import { nativeStack } from './native-stack.ts';
 import { giveNative, isAtHand, takeNative } from './reserve.ts';
 import { takeSpilled } from './spill.ts';
@@ -62,6 +67,19 @@ function quantumOf({ pace, sure }: NativeStore, budget: Budget): number {
  */
 const mayBeStale = (looks: number): boolean => (looks & (looks - 1)) === 0;
 
+/** Bytes of the host's stack that a call of the interpreter by native code may take, and what is to be left for it then. */
+const crossingBytes = 20_000;
+const leastNested = 40_000;
+
+/** What code has been left for, in the midst of a call of the interpreter; frames that belong above those that code leaves. */
+interface Landing {
+  readonly above: Lifted;
+  readonly halt: Halt;
+  /** What the call ended with. `isRefused`: it did not happen. */
+  readonly failure?: unknown;
+  readonly isRefused?: boolean;
+}
+
 class Run implements Runner {
   private readonly native: NativeStore;
   /** Fuel that is left of this run's; below zero it is owed. */
@@ -83,6 +101,10 @@ class Run implements Runner {
   fresh: FuncAddr | undefined;
   /** What was left when code called the host, while it does. */
   private hostFuel: number | undefined;
+  /** Native stack that the running code was given, and the slots of the frame that was entered. */
+  private given = 0;
+  private entrySlots = 0;
+  private landing: Landing | undefined;
   /** How many frames the host's stack traces have where no native code runs. */
   private traced = Error.stackTraceLimit;
 
@@ -91,16 +113,17 @@ class Run implements Runner {
     private readonly floor: number,
     private readonly budget: Budget,
     private readonly host: HostPort,
+    private readonly mix?: Mixing,
   ) {
     this.native = nativeOf(store);
     this.fuel = budget.fuel - store.debt;
     this.untilLook = quantumOf(this.native, budget);
   }
 
-  run(thrown?: Thrown): Stop {
+  run(thrown?: Thrown): Halt {
     const { store, native } = this;
     if (store.stack.depth === this.floor) return 'returned';
-    if (this.fuel < 0) return this.settled('fuel');
+    if (this.fuel < 0 && !this.mix?.goesOn) return this.settled('fuel');
     const { scratch, runner: outer } = native;
     const { more } = scratch;
     native.runner = this;
@@ -127,14 +150,22 @@ class Run implements Runner {
     this.seekHandler(undefined);
   }
 
-  private loop(): Stop {
+  private loop(): Halt {
     const { stack } = this.store;
     for (;;) {
+      if (this.isOthers(stack.depth - 1)) return 'cross';
       const stop = this.frame(stack.depth - 1);
-      if (this.isCrowded && !this.throwing) this.collect();
+      const crowded = this.isCrowded && !this.throwing;
+      if (crowded) this.collect();
       if (stop !== undefined) return stop;
       if (stack.depth === this.floor) return 'returned';
+      if (crowded && this.mix?.isNested && this.store.hostValues.isFull) return 'over';
     }
+  }
+
+  /** Whether the interpreter runs the frame. */
+  private isOthers(i: number): boolean {
+    return this.mix !== undefined && !this.mix.isNative(this.store.stack.func(i));
   }
 
   private collect(): void {
@@ -145,7 +176,7 @@ class Run implements Runner {
   }
 
   /** Tells the store what this run has charged, and what it owes. */
-  private settled(stop: Stop): Stop {
+  private settled(stop: Halt): Halt {
     this.store.fuelUsed += this.charged;
     this.charged = 0;
     this.store.debt = Math.max(0, -this.fuel);
@@ -172,7 +203,7 @@ class Run implements Runner {
     let thrown: Thrown | undefined;
     Error.stackTraceLimit = this.traced;
     try {
-      done = this.host.call(addr, base, caller);
+      done = store.stack.widely(() => this.host.call(addr, base, caller));
     } catch (error) {
       if (!(error instanceof Thrown) || error.tag === undefined) throw error;
       thrown = error;
@@ -185,6 +216,72 @@ class Run implements Runner {
     const left = this.hostFuel;
     this.hostFuel = undefined;
     return { fuel: left, done, thrown };
+  }
+
+  /** Runs the interpreter on top of the code that calls it, if the host's stack has room; else code leaves for that first. */
+  cross(addr: FuncAddr, base: number, depth: number, fuel: number, owed: number): HostAnswer {
+    const { store, budget } = this;
+    const { stack } = store;
+    const level = stack.depth;
+    this.charge(owed);
+    const before = store.fuelUsed;
+    store.fuelUsed += beginningOf(store, addr).cost;
+    const rest = this.fuel - (this.slice - fuel) - (store.fuelUsed - before);
+    let halt: Halt = rest < 0 ? 'fuel' : 'over';
+    let failure: unknown;
+    let thrown: Thrown | undefined;
+    let isRefused = true;
+    try {
+      stack.widely(() => pushCall(store, addr, base));
+      isRefused = false;
+      if (rest >= 0) halt = this.interpret(level, { ...budget, fuel: rest }, depth);
+    } catch (error) {
+      thrown = isRefused ? undefined : thrownBy(store, error);
+      if (isRefused) store.fuelUsed = before;
+      failure = thrown === undefined ? trapOf(this.native, error, []) : undefined;
+    }
+    const used = store.fuelUsed - before;
+    this.untilLook -= used;
+    const left = this.pay(used, fuel);
+    if (halt !== 'returned' && thrown === undefined)
+      this.landing = { above: stack.lift(level, base), halt, failure, isRefused };
+    stack.depth = level;
+    stack.top = base;
+    return { fuel: halt === 'returned' ? this.looking(left) : left, done: halt === 'returned', thrown };
+  }
+
+  /** Runs what is above `level` on the host's stack, of which code has `depth` bytes left. `over` where that is too little. */
+  private interpret(level: number, budget: Budget, depth: number): Halt {
+    const { store } = this;
+    const { stack, heap } = store;
+    const taken = Math.max(0, this.given - depth);
+    // The frames of code are not on the store's stack: at most so many, with so many slots.
+    const frames = 1 + Math.ceil(taken / leastFrameBytes);
+    const slots = this.entrySlots + Math.ceil(taken / 8);
+    const { limits } = stack;
+    const room = depth - crossingBytes;
+    if (room < leastNested || stack.depth + frames > limits.frames || stack.top + slots > limits.slots) return 'over';
+    if (heap.isLarge || heap.isCrowded || store.hostValues.isFull) return 'over';
+    const before = nativeStack.leave(room);
+    Error.stackTraceLimit = this.traced;
+    store.debt = 0;
+    try {
+      const within = () => (this.mix as Mixing).within(level, budget);
+      return heap.partly(() => stack.narrowed(frames, slots, within));
+    } finally {
+      this.traced = Error.stackTraceLimit;
+      Error.stackTraceLimit = tracedFrames;
+      nativeStack.restore(before);
+    }
+  }
+
+  /** What code has that has so much fuel, where a look may be due: none where it is to stop. */
+  private looking(fuel: number): number {
+    if (this.untilLook >= 0) return fuel;
+    if (!this.looked()) return fuel;
+    this.untilLook = -1;
+    this.slice -= fuel;
+    return 0;
   }
 
   /** What an inner run used is paid from this one's fuel; code that has more than is left now gets less. */
@@ -260,7 +357,7 @@ class Run implements Runner {
   }
 
   /** Runs the top frame. */
-  private frame(i: number): Stop | undefined {
+  private frame(i: number): Halt | undefined {
     this.shallLeave = false;
     const { native } = this;
     const { stack } = this.store;
@@ -270,10 +367,13 @@ class Run implements Runner {
     const func = this.store.funcs[addr] as FuncInst & { kind: 'wasm' };
     const enter = native.enter(addr, pc, this);
     const shape = keptShape(func.instance.module, func.index);
+    if (stack.isNarrow && base + shape.slots > stack.limits.slots) return 'over';
     // A fresh frame has paid already, and its function charges again.
     const paid = pc === 0 ? shape.entryCost : 0;
     stack.reserveSlots(base + shape.slots);
-    const depth = this.depth(i, stack.top) + (pc === 0 ? shape.frameBytes : 0);
+    this.given = this.depth(i, stack.top);
+    this.entrySlots = shape.slots;
+    const depth = this.given + (pc === 0 ? shape.frameBytes : 0);
     copyWords(stack.words, base * 2, native.scratch.words, 0, (stack.top - base) * 2);
     stack.depth = i;
     stack.top = base;
@@ -327,6 +427,7 @@ class Run implements Runner {
     const { stack } = this.store;
     while (stack.depth > this.floor) {
       const i = stack.depth - 1;
+      if (this.isOthers(i)) return this.pass();
       if (this.handles(i)) {
         this.throwing = true;
         return;
@@ -339,6 +440,13 @@ class Run implements Runner {
     this.markCaller();
     const { exception, host } = this.native.flight.land();
     throw host ?? new UncaughtError(exception);
+  }
+
+  /** The top frame is the interpreter's: it looks for the handler. */
+  private pass(): void {
+    const { exception, host } = this.native.flight.land();
+    const uncaught = () => new Thrown(new UncaughtError(exception), this.store.heap.tag(exception), () => exception);
+    (this.mix as Mixing).passing = host ?? uncaught();
   }
 
   /** Whether a waiting frame may handle what its callee threw. */
@@ -360,21 +468,50 @@ class Run implements Runner {
   }
 
   /** Code was left: for want of fuel, or of native stack, or because a host function answers later. */
-  private left(result: number): Stop | undefined {
+  private left(result: number): Halt | undefined {
     const { store, native } = this;
     const held = result === left;
     this.charge(this.slice - (held ? native.scratch.held : result));
     withoutDeadline(() => this.takeSpilled());
-    if (held) return store.pending === null ? undefined : 'host';
+    if (this.landing !== undefined) return this.landed(this.landing);
+    if (held && store.pending === null) return this.mix?.isNested ? 'over' : undefined;
+    if (held) return 'host';
     if (this.fuel < 0) return 'fuel';
     return this.untilLook < 0 && this.looked() ? 'pause' : undefined;
   }
 
   private takeSpilled(): void {
-    takeSpilled(this.store, this.native.scratch, ({ module }, func, pc) => {
+    const { store, native } = this;
+    const refused = ({ module }: InstanceInst, func: FuncIdx, pc: number) => {
       if (pc === 0) this.charge(-keptShape(module, func).entryCost);
       this.markCaller();
-    });
+    };
+    store.stack.widely(() => takeSpilled(store, native.scratch, refused));
+  }
+
+  /** The frames that code has left are on the stack: those of the call that it was in follow. */
+  private landed({ above, halt, failure, isRefused }: Landing): Halt {
+    const { stack } = this.store;
+    this.landing = undefined;
+    try {
+      stack.widely(() => stack.put(above));
+    } catch (error) {
+      if (failure === undefined) this.refuse(above);
+      throw failure ?? error;
+    }
+    if (isRefused) this.markCaller();
+    if (failure !== undefined) throw failure;
+    return halt;
+  }
+
+  /** The last of the frames was one too many, at the first instruction: all but that one are on the stack. */
+  private refuse({ words, frames }: Lifted): void {
+    const { stack } = this.store;
+    const addr = frames.at(-frameWords) as FuncAddr;
+    this.charge(-beginningOf(this.store, addr).cost);
+    const rest = frames.slice(0, -frameWords);
+    if (rest.length > 0) stack.widely(() => stack.put({ words, frames: rest }));
+    this.markCaller();
   }
 
   /** A frame too many: its call did not happen, and the top frame stands at the instruction that called. */
@@ -414,79 +551,36 @@ class Run implements Runner {
   }
 }
 
-/** Whether the rewriter can take over the top frame: it is at a safe point, and all code can be rewritten. */
-export function canEnter(store: Store): boolean {
-  const { stack } = store;
-  const func = store.funcs[stack.func(stack.depth - 1)];
-  if (func?.kind !== 'wasm') return false;
-  return canRun(store) && pointOf(keptShape(func.instance.module, func.index), stack.pc(stack.depth - 1)) !== undefined;
+/** What a run ended with, if the guest can handle it. */
+function thrownBy({ heap }: Store, error: unknown): Thrown | undefined {
+  if (error instanceof Thrown) return error.tag === undefined ? undefined : error;
+  if (!(error instanceof UncaughtError)) return undefined;
+  const { exception } = error;
+  return new Thrown(error, heap.tag(exception), () => exception);
 }
 
-/** Whether all code of the store can be rewritten. It is then, where it was not yet. */
-export const canRun = (store: Store): boolean =>
-  store.instances.every((inst) => supports(inst.module, hasSharedMemory(store, inst)) === true);
+/** Whether the host's stack has room for a run within the one that is under way. */
+export const hasStack = (): boolean => nativeStack.bytes >= leastNested;
 
-/** Whether native code can begin at once: a table that has grown long takes the host long to follow, in each thread anew. */
-export const isHandy = ({ tables }: Store): boolean =>
-  tables.every(({ type, size }) => size <= mostElements || hierarchyOf(type.ref) !== 'func');
+/** Runs the top frame and those below it as the engine does, as long as they are native code's: in a store where engines mix. */
+export const runNative = (
+  store: Store,
+  floor: number,
+  budget: Budget,
+  host: HostPort,
+  thrown: Thrown | undefined,
+  mix: Mixing,
+): Halt => new Run(store, floor, budget, host, mix).run(thrown);
 
 /** What native code of the store takes before it runs: an instance of the host's, or one that is at hand. */
 export type Entry = 'made' | 'at hand' | 'there';
 
 export const entryOf = (store: Store): Entry => (stores.has(store) ? 'there' : isAtHand(store) ? 'at hand' : 'made');
 
-/** Bytes of code that are not rewritten yet, and can be as far as that is known. */
-export function bytesToRewrite(store: Store, inst: InstanceInst): number {
-  const { module } = inst;
-  if (isRewritten(module, hasSharedMemory(store, inst)) || told.has(module)) return 0;
-  const { funcs } = module.syntax;
-  return (funcs.at(-1)?.body.end ?? 0) - (funcs[0]?.entry ?? 0);
-}
-
-/** Modules for which the cache was asked, to no avail if they are not rewritten now. */
-const asked = new WeakSet<Module>();
-
-/** Bytes of code that the cache may have rewritten, or that came along so. */
-export const bytesToRecall = (store: Store, inst: InstanceInst): number =>
-  mayBeKept(inst.module) && !asked.has(inst.module) ? bytesToRewrite(store, inst) : 0;
-
-/** Takes what is kept of a store's code. */
-export function recallAll(store: Store): void {
-  for (const inst of store.instances) {
-    if (bytesToRecall(store, inst) === 0) continue;
-    asked.add(inst.module);
-    recall(inst.module, hasSharedMemory(store, inst));
-  }
-}
-
-/** Why not, by module: what is not there can be rewritten. */
-const told = new WeakMap<Module, string>();
-
-function supports(module: Module, shared = false): true | string {
-  const lacks = told.get(module) ?? examine(module, shared);
-  if (lacks === undefined) return true;
-  told.set(module, lacks);
-  return lacks;
-}
-
-function examine(module: Module, shared: boolean): string | undefined {
-  if (isRewritten(module, shared)) return undefined;
-  const { lacks } = supportOf(module);
-  if (lacks !== undefined) return `the rewriter does not support ${lacks}`;
-  try {
-    rewritten(module, shared);
-    return undefined;
-  } catch (error) {
-    if (error instanceof GrowthError) return `the rewritten code ${error.message}`;
-    if (error instanceof LimitError) throw error;
-    return `the host does not compile it: ${error instanceof Error ? error.message : error}`;
-  }
-}
-
 /** Runs guests as native code. It counts no instructions, and begins at safe points. */
 export const rewriter: Engine = {
   supports,
-  run: (store, floor, budget, host, thrown) => new Run(store, floor, budget, host).run(thrown),
+  run: (store, floor, budget, host, thrown) => new Run(store, floor, budget, host).run(thrown) as Stop,
   letGo(store) {
     const native = stores.get(store);
     if (native === undefined) return;

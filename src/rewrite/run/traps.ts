@@ -13,6 +13,7 @@ import { keptShape, restOrigins } from '../module/continuation.ts';
 import { originsOf } from '../module/module.ts';
 import { resolve } from '../module/thunks.ts';
 import { type BlockShape, type FunctionShape, firstFrom } from '../read/shape.ts';
+import { supportOf } from '../read/support.ts';
 import type { Origins } from '../write/body-writer.ts';
 import { truncations } from '../write/plain.ts';
 import type { NativeInstance, NativeStore } from './native.ts';
@@ -81,7 +82,7 @@ function placeOf(
   const i = index - firstFunc;
   const start = offsets[i];
   const func = module.context.importedFuncs + i;
-  if (start === undefined || func >= module.context.funcs.length) return undefined;
+  if (start === undefined || supportOf(module).natives[func] !== 1) return undefined;
   const key = `${name} ${func}`;
   const origins = known.get(key) ?? originsOf(module, func);
   known.set(key, origins);

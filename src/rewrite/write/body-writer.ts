@@ -18,7 +18,6 @@ import { encodeInstruction } from '../../binary/encode-instruction.ts';
 import { InstructionReader } from '../../binary/instruction.ts';
 import { Writer } from '../../binary/writer.ts';
 import type { Special } from '../../spec/instructions.ts';
-import type { FuncType } from '../../spec/types.ts';
 import { bodyOf, type ModuleContext } from '../../validate/context.ts';
 import type { Growth } from '../read/growth.ts';
 import { type Env, gets, notNoted, type ScratchFunc } from '../read/index-spaces.ts';
@@ -352,11 +351,6 @@ export class BodyWriter {
   afterTailCall(): void {
     this.index(Op.localSet, this.fuelLocal);
     this.giveBack(this.w);
-  }
-
-  /** Whether the type says more than its rewritten form: then the engine has to compare types. */
-  isVague({ params, results }: FuncType): boolean {
-    return [...params, ...results].some((type) => typeof type === 'object');
   }
 
   // Safe points

@@ -1,9 +1,9 @@
-// How instructions that are not simply copied are written. Those that no supported module has (support.ts) throw.
+// How instructions that are not simply copied are written. Those that no supported function has (support.ts) throw.
 
+import type { DefType } from '../../spec/deftypes.ts';
 import { CrashError } from '../../spec/errors.ts';
 import type { Special } from '../../spec/instructions.ts';
-import type { FuncType } from '../../spec/types.ts';
-import { isOpenTable } from '../read/index-spaces.ts';
+import { isOpenTable, isVague } from '../read/index-spaces.ts';
 import { forUnsupported } from '../read/shape.ts';
 import { narrowElement, tables } from './addresses.ts';
 import { openBlock } from './blocks.ts';
@@ -27,12 +27,10 @@ function branchTable(b: BodyWriter): void {
   b.skipDead();
 }
 
-const calleeType = (b: BodyWriter): FuncType => b.context.types[b.reader.x]?.comp as FuncType;
-
 function callIndirect(b: BodyWriter, tail: boolean): void {
   const { x, y } = b.reader;
   narrowElement(b, y);
-  const vague = b.isVague(calleeType(b));
+  const vague = isVague(b.context.types[x] as DefType);
   const element = b.take('i32');
   if (vague) {
     b.thunk('resolve', x, y);

@@ -1,0 +1,5 @@
+// The suite with native code for the functions of even index; mix.ts says what it is.
+
+import { declareMixed } from './mix.ts';
+
+declareMixed(0);
