@@ -19,6 +19,8 @@ export interface Change {
   readonly base: string;
   readonly version: number;
   readonly memories: readonly SavedMemory<number>[];
+  /** Which rows of words stand in the container, by their places among all; the others are those of the base. */
+  readonly rows: readonly number[];
   readonly changed: { readonly [K in Field]?: unknown };
 }
 
@@ -52,19 +54,25 @@ export function fingerprintOfFields(base: SnapshotData): string {
   return told.fingerprint;
 }
 
-/** The change's text; undefined where it holds what JSON does not. `memories`: as the container has them. */
+/** Whether it holds nothing that JSON does not, beside the base. */
+export const canBeChange = (data: SnapshotData, base: SnapshotData): boolean =>
+  data.externs.length === 0 &&
+  data.states === undefined &&
+  data.wait === undefined &&
+  knownOf(data).texts.made === knownOf(base).texts.made;
+
+/** The change's text. `memories`: as the container has them; `rows`: those of the words that it has; `told`: tells the base. */
 export function writeChange(
   data: SnapshotData,
   memories: readonly SavedMemory<Int32Array>[],
+  rows: readonly number[],
   base: SnapshotData,
   told: string,
-): Uint8Array | undefined {
-  if (data.externs.length > 0 || data.states !== undefined || data.wait !== undefined) return undefined;
+): Uint8Array {
   const [here, there] = [knownOf(data).texts, knownOf(base).texts];
-  if (here.made !== there.made) return undefined;
   const changed = fields.filter((field) => here[field] !== there[field]).map((field) => `"${field}":${here[field]}`);
   const lengths = memories.map(({ size, runs }) => ({ size, runs: runs.length }));
-  const head = JSON.stringify({ base: told, version: data.version, memories: lengths });
+  const head = JSON.stringify({ base: told, version: data.version, memories: lengths, rows });
   return new TextEncoder().encode(`${head.slice(0, -1)},"changed":{${changed.join()}}}`);
 }
 
@@ -73,8 +81,10 @@ export const isChange = (metadata: unknown): metadata is Change =>
   Object(metadata) === metadata && Object.hasOwn(metadata as object, 'changed');
 
 /** The whole, as far as it stands in metadata; its form is still to be checked. Throws SnapshotError. */
-export function wholeOf({ version, memories, changed }: Change, base: SnapshotData): Saved<number> {
-  if (Object(changed) !== changed) bad('a change that is none', 'metadata');
+export function wholeOf({ version, memories, rows, changed }: Change, base: SnapshotData): Saved<number> {
+  if (Object(changed) !== changed || !Array.isArray(rows)) bad('a change that is none', 'metadata');
+  if (!rows.every((at, i) => Number.isSafeInteger(at) && at > (rows[i - 1] ?? -1)))
+    bad('rows that are no places', 'metadata');
   const unknown = Object.keys(changed).find((name) => !isField(name));
   if (unknown !== undefined) bad('a change of something unknown', 'metadata');
   // In the order of the base's, in which the same snapshot stands in other containers.

@@ -4,7 +4,7 @@
 //   metadata  text (metadata.ts) of { saved, base }: format.ts's data with its rows of words given by their lengths,
 //             `pages` empty; and the fingerprint of the base snapshot, or null. With a base also, since version 7, plain
 //             JSON of what is another than in the base (beside.ts)
-//   words     all rows of words, in the order of mapWords; with a base as word-deltas.ts says
+//   words     all rows of words, in the order of mapWords; with a base as word-deltas.ts says, in a change only some
 //   pages     the different pages of all memories
 //   deltas    pages of memories that are much as the base has them, combined with those by exclusive or
 //   blocks    the different pages of the blocks of bytes that host modules keep
@@ -15,9 +15,16 @@ import { formatVersion, mapWords, pageBytes, type Saved, type SavedMemory, type 
 import { blockPagesNamed, shareBlocks, unshareBlocks } from '../pages/blocks.ts';
 import { groupEnds } from '../pages/groups.ts';
 import { type Memories, PageReader } from '../pages/rows.ts';
-import { fingerprint, olderFingerprint, pagesNamed, sharePages, unsharePages } from '../pages/share.ts';
-import { besideWords, fingerprintOfWords } from '../pages/word-deltas.ts';
-import { type Change, fingerprintOfFields, isChange, wholeOf, writeChange } from './beside.ts';
+import {
+  fingerprint,
+  fingerprintByRuns,
+  olderFingerprint,
+  pagesNamed,
+  sharePages,
+  unsharePages,
+} from '../pages/share.ts';
+import { besideWords, changedRows, fingerprintOfWords, wholeRows } from '../pages/word-deltas.ts';
+import { type Change, canBeChange, fingerprintOfFields, isChange, wholeOf, writeChange } from './beside.ts';
 import { type Extras, extraParts, extrasOf, noExtras } from './extras.ts';
 import { checkKept, readMetadata, writeMetadata } from './metadata.ts';
 import { isOlder, readOlder } from './older.ts';
@@ -56,14 +63,12 @@ export function encodeSnapshot(
   const blocks = shareBlocks(data.blocks ?? [], base?.blocks);
   const states = data.states && { blocks: [], blockRuns: blocks.blockRuns };
   const { more: _, ...rest } = data;
-  const words: Int32Array[] = [];
-  const beside = base === undefined ? asItIs : besideWords(base);
+  const rows: Int32Array[] = [];
   const saved = mapWords({ ...rest, ...states, memories, pages: noBytes }, (row) => {
-    words.push(beside(row));
+    rows.push(row);
     return row.length;
   });
-  const change = base && writeChange(data, memories, base, fingerprintWithFields(base));
-  const metadata = change ?? writeMetadata({ saved, base: base === undefined ? null : fingerprintOfAll(base) });
+  const { metadata, words, version } = written(data, saved, memories, rows, base);
   const parts = [
     ...partsOf('metadata', metadata.length, (start, end) => metadata.subarray(start, end)),
     ...partsOf('words', sizeOf(words), reader(words)),
@@ -81,16 +86,41 @@ export function encodeSnapshot(
     ),
     ...extraParts(extras),
   ];
-  return joinParts(parts, change !== undefined ? changeVersion : base === undefined ? data.version : formatVersion);
+  return joinParts(parts, version);
+}
+
+interface Written {
+  readonly metadata: Uint8Array;
+  readonly words: readonly Int32Array[];
+  readonly version: number;
+}
+
+/** What is neither pages nor blocks. */
+function written(
+  data: SnapshotData,
+  saved: Saved<number>,
+  memories: readonly SavedMemory<Int32Array>[],
+  rows: readonly Int32Array[],
+  base: SnapshotData | undefined,
+): Written {
+  if (base === undefined) return { metadata: writeMetadata({ saved, base: null }), words: rows, version: data.version };
+  if (!canBeChange(data, base)) {
+    const metadata = writeMetadata({ saved, base: fingerprintOfAll(base) });
+    return { metadata, words: rows.map(besideWords(base)), version: formatVersion };
+  }
+  const changed = changedRows(rows, base);
+  const metadata = writeChange(data, memories, changed.at, base, fingerprintOfChange(base));
+  return { metadata, words: changed.rows, version: changeVersion };
 }
 
 const noBytes = new Uint8Array(0);
-const asItIs = <T>(row: T): T => row;
 
 /** Of a base: what tells its memories from others, and its words. */
 const fingerprintOfAll = (base: SnapshotData): string => `${fingerprint(base)}-${fingerprintOfWords(base)}`;
 
-const fingerprintWithFields = (base: SnapshotData): string => `${fingerprintOfAll(base)}-${fingerprintOfFields(base)}`;
+/** The same with its fields, of the base of a change. */
+const fingerprintOfChange = (base: SnapshotData): string =>
+  `${fingerprintByRuns(base)}-${fingerprintOfWords(base)}-${fingerprintOfFields(base)}`;
 
 const sizeOf = (rows: readonly Int32Array[]): number => rows.reduce((sum, row) => sum + row.byteLength, 0);
 
@@ -140,16 +170,14 @@ function readData(parts: Parts, options: DecodeOptions): SnapshotData {
   if (isOfGroup(parts)) bad('is of a group, which Group.restore takes, and of no VM', 'snapshot');
   const { base, maxMetadata = defaultMaxMetadata, maxState = defaultMaxState } = options;
   const metadata = readMetadata(contentsOf(parts, 'metadata', maxMetadata), maxMetadata);
-  const { saved, base: wanted } = isChange(metadata)
-    ? ofChange(metadata, base)
-    : ((metadata ?? {}) as Partial<Metadata>);
+  const change = isChange(metadata) ? metadata : undefined;
+  const { saved, base: wanted } =
+    change === undefined ? ((metadata ?? {}) as Partial<Metadata>) : ofChange(change, base);
   checkFormOfLengths(saved);
-  checkBase(wanted, base);
-  const rows = contentsOf(parts, 'words', 4 * lengthOf(saved));
+  if (change === undefined) checkBase(wanted, base);
+  const take = taker(contentsOf(parts, 'words', 4 * lengthOf(saved)));
   const from = wanted === null ? undefined : base;
-  const take = taker(rows);
-  const beside = from === undefined || isOldFingerprint(wanted) ? asItIs : besideWords(from);
-  const { more: _, ...data } = mapWords(saved, (length) => beside(take(length)));
+  const { more: _, ...data } = mapWords(saved, readerOfRows(take, change, wanted, from));
   const named = pagesNamed(data);
   const pages = contentsOf(parts, 'pages', pageBytes * named.pages);
   const deltas = contentsOf(parts, 'deltas', pageBytes * named.deltas);
@@ -173,11 +201,24 @@ interface Metadata {
   readonly base: unknown;
 }
 
+/** Gives the rows one after the other, by their lengths. */
+function readerOfRows(
+  take: (length: number) => Int32Array,
+  change: Change | undefined,
+  wanted: unknown,
+  from: SnapshotData | undefined,
+): (length: number) => Int32Array {
+  if (from === undefined || isOldFingerprint(wanted)) return take;
+  if (change !== undefined) return wholeRows(change.rows, from, take);
+  const beside = besideWords(from);
+  return (length) => beside(take(length));
+}
+
 /** What a change makes of its base. */
 function ofChange(change: Change, base: SnapshotData | undefined): Metadata {
   if (base === undefined) return noBase();
-  checkFingerprint(change.base, fingerprintWithFields(base));
-  return { saved: wholeOf(change, base), base: fingerprintOfAll(base) };
+  checkFingerprint(change.base, fingerprintOfChange(base));
+  return { saved: wholeOf(change, base), base: change.base };
 }
 
 function checkBase(wanted: unknown, base: SnapshotData | undefined): void {
