@@ -2,8 +2,8 @@
 # Node 20.20.2 (V8 11.3) against Node 24.22.3 (V8 13.6): where a load of SIMD that is out of bounds is said to have trapped.
 #
 # A trap's stack trace names the instruction by its offset in the module. In code of the optimizing compiler of V8 11.3 that is
-# wrong for loads which extend, splat or zero (`v128.load32x2_s`, `v128.load8_splat`, `v128.load32_zero` and their like): they
-# have no position of their own, and the trap is told where other code stands, before the load or after it. The plain
+# wrong for loads which extend, splat or zero (`v128.load32x2_s`, `v128.load8_splat`, `v128.load32_zero` and their like; accesses
+# of single lanes as well): they have no position of their own, and the trap is told where other code stands, before or after. The plain
 # `v128.load` is told right, and so are all of them by the baseline compiler; so the place changes as the function gets hot.
 # Who maps traps to source lines, or compares engines by them, is misled. V8 13.6 tells all of them right.
 #

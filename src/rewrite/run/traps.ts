@@ -34,6 +34,8 @@ export interface Place {
   readonly native: NativeInstance;
   readonly func: FuncIdx;
   readonly pc: number;
+  /** The host has told another place, and there are several that this may be. */
+  readonly isGuess?: boolean;
 }
 
 const frameLine = /wasm:\/\/wasm\/(wasbox\.[\w.]+)-[0-9a-f]+:wasm-function\[(\d+)\]:0x([0-9a-f]+)/;
@@ -48,7 +50,29 @@ export function placesOf(store: NativeStore, error: unknown): Place[] {
     const place = placeOf(store, known, name, Number(index), Number.parseInt(offset, 16));
     if (place !== undefined) places.push(place);
   }
+  const [top] = places;
+  if (top !== undefined && outOfBounds.test(String(error))) places[0] = accessAt(top);
   return places;
+}
+
+const outOfBounds = /memory access out of bounds/;
+/** Of these V8 11 tells the place of other code (findings/simd-loads-trap-elsewhere). */
+const misplaced = /^v128\.(load\d+x\d+_[su]|load\d+_(splat|zero)|(load|store)\d+_lane)$/;
+
+/** Where the memory was accessed: at that place, or, where nothing there does so, by one of those that are told elsewhere. */
+function accessAt(place: Place): Place {
+  const { context } = place.native.inst.module;
+  const { row } = instructionAt(context, place.func, place.pc);
+  if (bytesAccessed(row) > 0 || row.name.startsWith('memory.')) return place;
+  const { start, end } = bodyOf(context, place.func);
+  const reader = new InstructionReader(context.syntax.bytes, start, end);
+  const pcs: number[] = [];
+  while (reader.pos < reader.end) {
+    reader.next();
+    if (misplaced.test(reader.row.name)) pcs.push(reader.start - start);
+  }
+  const pc = pcs.find((pc) => pc >= place.pc) ?? pcs.at(-1) ?? place.pc;
+  return { ...place, pc, isGuess: pcs.length > 1 };
 }
 
 /** Those of the run that failed. Below them there may be others, of code that called a host function that called this. */
@@ -111,7 +135,7 @@ const wholeTrace = 40;
 export function entryCosts(native: NativeStore, places: readonly Place[]): number | undefined {
   const { instances } = native.store;
   const bottom = places.at(-1);
-  if (bottom === undefined || places.length >= wholeTrace) return undefined;
+  if (bottom === undefined || places.length >= wholeTrace || places[0]?.isGuess) return undefined;
   if (bottom.native.inst.funcs[bottom.func] !== native.runner?.fresh) return undefined;
   if (instances.some(({ module }) => hasTailCalls(module.context))) return undefined;
   let cost = 0;
