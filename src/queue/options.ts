@@ -127,6 +127,8 @@ export interface RunnerSpec {
   readonly threads: number;
   readonly jobs: number;
   readonly waiting: number;
+  /** What its pool may have of jobs in all: more are not fetched. */
+  readonly most: number;
   readonly lease: number;
   readonly giveBackAfter: number;
   readonly share: boolean;
@@ -161,6 +163,7 @@ export function runnerSpec(options: RunnerOptions): RunnerSpec {
       threads,
       jobs,
       waiting,
+      most: options.limits?.jobs ?? Number.POSITIVE_INFINITY,
       lease,
       giveBackAfter,
       share,

@@ -73,7 +73,7 @@ export class Runner {
   /** Begins at once. Throws UsageError. What cannot be reached now is tried again until it can be. */
   constructor(options: RunnerOptions) {
     this.spec = runnerSpec(options);
-    const { place, jobs, lease, deaths, limiter, metrics } = this.spec;
+    const { place, jobs, most, lease, deaths, limiter, metrics } = this.spec;
     this.pool = new Pool(this.spec.pool);
     this.deliveries = new Deliveries(this.pool.kept.ledger);
     this.engine = new Engine(place, this.spec.onError);
@@ -81,7 +81,13 @@ export class Runner {
     this.events = this.engine.runnersEvents();
     this.producer = this.engine.runnersProducer();
     this.worker = this.engine.worker((job, token) => this.process(job, token as string), {
-      ...{ name: this.id, concurrency: jobs, lockDuration: lease, stalledInterval: lease / 2, maxStalledCount: deaths },
+      ...{
+        name: this.id,
+        concurrency: Math.min(jobs, most),
+        lockDuration: lease,
+        stalledInterval: lease / 2,
+        maxStalledCount: deaths,
+      },
       ...{ removeOnComplete: { count: keptInQueue }, removeOnFail: { count: keptInQueue }, runRetryDelay: 500 },
       ...{ skipLockRenewal: true, ...(limiter === undefined ? {} : { limiter }) },
       ...(metrics === undefined ? {} : { metrics }),

@@ -13,6 +13,8 @@ export interface SlotsOptions {
   /** How many jobs it has that do not wait, and how many besides that do. */
   readonly jobs: number;
   readonly waiting: number;
+  /** How many it may have in all. */
+  readonly most: number;
   /** How many it has. */
   has(): number;
 }
@@ -80,10 +82,10 @@ export class Slots {
   }
 
   private fit(): void {
-    const { jobs, waiting, has } = this.options;
+    const { jobs, waiting, most, has } = this.options;
     const { concurrency: before } = this.worker;
-    const most = this.most ?? jobs + Math.min(this.count, waiting);
-    const now = this.isTroubled ? 1 : Math.max(1, most);
+    const wanted = this.most ?? jobs + Math.min(this.count, waiting);
+    const now = this.isTroubled ? 1 : Math.max(1, Math.min(wanted, most));
     this.worker.concurrency = now;
     if (now <= before || has() < before || this.isClosed) return;
     this.timer ??= setTimeout(() => this.wake(), tellAfter).unref();
