@@ -83,7 +83,9 @@ export class Together {
   /** Its slice was not begun: the thread has its VM as before. */
   private putBack(run: Run, thread: ThreadId): void {
     const { vm } = run.place;
-    if (vm.kind === 'moving') this.threads.kept(thread, run.id, wordBytes(vm));
+    this.threads.kept(thread, run.id, vm.kind === 'moving' ? wordBytes(vm) : 0);
+    // One that is in the store by now is not gone on with from what the thread has.
+    if (vm.kind !== 'moving') this.threads.cool(thread, run.id);
     if (run.ended) return this.threads.forget(run.id);
     if (run.isToBeSaved) return this.events.waits(run);
     run.status = 'queued';
