@@ -32,7 +32,7 @@ const rooms = [
 ];
 /** Rooms with rooms in them, in the same order; what stands beside these and is not named may import all of them. */
 const innerRooms: Readonly<Record<string, readonly string[]>> = {
-  interpret: ['machine', 'routines', 'lower', 'loop'],
+  interpret: ['machine', 'routines', 'lower', 'loop', 'run'],
   rewrite: ['read', 'write', 'module', 'run'],
   snapshot: ['data', 'pages', 'container', 'save.ts', 'restore.ts', 'refill.ts', 'send.ts', 'snapshot.ts'],
   wasi: [
