@@ -16,6 +16,7 @@ import {
 } from './durable/built.ts';
 import { answerTo, asking as askingModule, expected } from './durable/guests.ts';
 import { moduleOf } from './guests.ts';
+import { threadsOf } from './threads-of.ts';
 
 const asking = askingModule.bytes;
 const napping = (
@@ -64,8 +65,6 @@ const some = <T>(n: number, make: (i: number) => T): T[] => Array.from({ length:
 const results = (jobs: readonly Job[]) => Promise.all(jobs.map(({ result }) => result));
 const vmOf = (job: Job<unknown>): string =>
   (job as unknown as { run: { place: { vm: { kind: string } } } }).run.place.vm.kind;
-const threadsOf = (pool: object) =>
-  (pool as { life: { threads: { ids: number[]; kill(id: number): void } } }).life.threads;
 
 /** A store that may refuse what it is asked. */
 function watched(inner: Store, refuses: (name: string, ...args: unknown[]) => boolean): Store {

@@ -11,22 +11,11 @@ import {
   SuspendedError,
   WorkerError,
 } from '../../src/pool/index.ts';
-import type { BatchOrder } from '../../src/pool/told/batch.ts';
 import { arithmetic, moduleOf, sumBelow, summing } from './guests.ts';
+import { threadsOf } from './threads-of.ts';
 
 type Engine = NonNullable<VmOptions['engine']>;
 const engines: readonly Engine[] = ['auto', 'interpreter', 'native'];
-
-interface Inner {
-  readonly life: {
-    readonly threads: {
-      readonly ids: number[];
-      kill(id: number): void;
-      runBatch(id: number, order: BatchOrder): Promise<unknown>;
-    };
-  };
-}
-const threadsOf = (pool: Pool) => (pool as unknown as Inner).life.threads;
 
 /** A pool, and how many jobs went in each of its messages. */
 function counted(options: PoolOptions) {

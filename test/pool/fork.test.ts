@@ -6,6 +6,7 @@ import { CancelledError, type Job, JobLimitError, Pool, SuspendedError } from '.
 import { stages } from '../../src/pool/told/protocol.ts';
 import { memoryStore } from '../../src/store/index.ts';
 import { arithmetic, moduleOf, noisy, sumBelow, summing } from './guests.ts';
+import { threadsOf } from './threads-of.ts';
 
 const paying = await moduleOf(`(module
   (import "env" "pay" (func $pay (param i32) (result i32)))
@@ -19,9 +20,6 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 const results = <T>(jobs: readonly Job<T>[]) => Promise.all(jobs.map(({ result }) => result));
-const threadsOf = (pool: Pool) =>
-  (pool as unknown as { life: { threads: { ids: number[]; kill(id: number): void; stageOf(id: number): number } } })
-    .life.threads;
 
 for (const engine of ['interpreter', 'native'] as const)
   for (const affinity of ['keep', 'spread'] as const)

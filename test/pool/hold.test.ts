@@ -7,6 +7,7 @@ import { holdWhilePacking } from '../../src/pool/thread/hold.ts';
 import { holds } from '../../src/pool/told/protocol.ts';
 import { codings, deflate, guardPacking, pack, unpack } from '../../src/snapshot/container/packing.ts';
 import { arithmetic } from './guests.ts';
+import { threadsOf } from './threads-of.ts';
 
 test.serial('the word is held while something is packed or unpacked, and free afterwards', (t) => {
   t.teardown(() => guardPacking((act) => act()));
@@ -45,17 +46,16 @@ test.serial('the word is held while something is packed or unpacked, and free af
 test.serial('a thread that holds its word is ended once it has let go', async (t) => {
   const pool = new Pool({ threads: 1 });
   t.deepEqual(await pool.submit({ module: arithmetic, export: 'add', args: [1, 2] }).result, [3]);
-  const { threads } = (
-    pool as unknown as { life: { threads: { ids: number[]; hold: Int32Array; kill(id: number): void } } }
-  ).life;
+  const threads = threadsOf(pool);
   const [id] = threads.ids as [number];
-  Atomics.store(threads.hold, 0, holds.held);
+  const { hold } = threads as unknown as { hold: Int32Array };
+  Atomics.store(hold, 0, holds.held);
   threads.kill(id);
   await sleep(200);
   t.true(threads.ids.includes(id));
-  Atomics.store(threads.hold, 0, holds.free);
+  Atomics.store(hold, 0, holds.free);
   while (threads.ids.includes(id)) await sleep(5);
   t.deepEqual(await pool.submit({ module: arithmetic, export: 'add', args: [3, 4] }).result, [7]);
-  t.is(Atomics.load(threads.hold, 0), holds.free, 'the next one has the word for itself');
+  t.is(Atomics.load(hold, 0), holds.free, 'the next one has the word for itself');
   await pool.close();
 });

@@ -9,13 +9,8 @@ import { deferred } from '../../src/pool/line/deferred.ts';
 import { stages } from '../../src/pool/told/protocol.ts';
 import { engines, resultOf, tokenOf } from '../javascript/programs.ts';
 import { moduleOf } from '../wat.ts';
+import { threadsOf } from './threads-of.ts';
 
-interface Killable {
-  readonly ids: number[];
-  kill(id: number): void;
-  stageOf(id: number): number;
-}
-const threadsOf = (pool: Pool): Killable => (pool as unknown as { life: { threads: Killable } }).life.threads;
 const killAll = (pool: Pool) => {
   const threads = threadsOf(pool);
   for (const id of threads.ids) threads.kill(id);

@@ -3,22 +3,11 @@
 import test from 'ava';
 import type { VmOptions } from '../../src/index.ts';
 import { CancelledError, type Job, Pool, SuspendedError, WorkerError } from '../../src/pool/index.ts';
-import type { TogetherOrder } from '../../src/pool/told/together.ts';
 import { moduleOf } from './guests.ts';
+import { threadsOf } from './threads-of.ts';
 
 type Engine = NonNullable<VmOptions['engine']>;
 const engines: readonly Engine[] = ['interpreter', 'native'];
-
-interface Inner {
-  readonly life: {
-    readonly threads: {
-      readonly ids: number[];
-      kill(id: number): void;
-      runTogether(id: number, order: TogetherOrder): Promise<unknown>;
-    };
-  };
-}
-const threadsOf = (pool: Pool) => (pool as unknown as Inner).life.threads;
 
 const rounds = 8;
 /** Asks for so many numbers, one after the other, keeps their sum in its memory, and returns it. */

@@ -17,7 +17,7 @@ import {
   type PortOptions,
 } from '../../talk/options.ts';
 import { GroupSnapshot } from '../../talk/snapshot.ts';
-import type { GroupSide } from '../job/life.ts';
+import type { GroupSide } from '../job/places.ts';
 import { CancelledError, fromData, keepClass } from '../told/errors.ts';
 import type { EndOfMember, GroupState, HeldEnd, MemberImports } from '../told/group.ts';
 import { type Carried, carried } from '../told/module-bytes.ts';

@@ -5,25 +5,12 @@
 import { Known } from '../line/known.ts';
 import type { Scheduler } from '../line/scheduler.ts';
 import type { ThreadId, Ticket } from '../line/ticket.ts';
-import { type BatchOrder, type BatchReply, type Plain, reportFields } from '../told/batch.ts';
-import { clock, type Reply } from '../told/protocol.ts';
+import { type BatchOrder, type BatchReply, reportFields } from '../told/batch.ts';
+import { clock } from '../told/protocol.ts';
 import type { SliceReport } from '../told/stats.ts';
+import { cameBack, type MessageEvents, sentOff, sharesOf } from './message.ts';
 import type { Run } from './run.ts';
 import type { Lost, Threads } from './threads.ts';
-
-/** What the pool is told. */
-export interface BatchEvents {
-  /** There may be jobs to send off. */
-  pump(): void;
-  /** The job is on a thread; where it was before. */
-  running(run: Run, before: ThreadId | undefined): void;
-  /** The job's slice has ended; or its call, which has returned plain values. */
-  replied(run: Run, reply: Reply, thread: ThreadId, before?: ThreadId): void;
-  returned(run: Run, values: readonly Plain[], report: SliceReport, thread: ThreadId): void;
-  lost(run: Run, lost: Lost): void;
-  /** The job was not begun, and may be asked for something else meanwhile. */
-  waits(run: Run): void;
-}
 
 export class Batches {
   private readonly known = new Known();
@@ -33,7 +20,7 @@ export class Batches {
     private readonly scheduler: Scheduler<Run | Ticket>,
     private readonly threads: Threads,
     private readonly sliceMs: number,
-    private readonly events: BatchEvents,
+    private readonly events: MessageEvents,
   ) {}
 
   /** How many jobs of a call are sent off together: 0 where that is not known, or one is long. */
@@ -82,13 +69,7 @@ export class Batches {
 
   async send(runs: readonly Run[], thread: ThreadId): Promise<void> {
     const [{ id, spec }] = runs as readonly [Run];
-    for (const run of runs) {
-      const before = run.lastThread;
-      run.status = 'running';
-      run.lastThread = thread;
-      run.inBatch = true;
-      this.events.running(run, before);
-    }
+    sentOff(runs, thread, this.events);
     const { warm, ...part } = this.threads.partFor(thread, spec.modules, id, true);
     const jobs = runs.map((run) => {
       this.pace(run);
@@ -100,11 +81,7 @@ export class Batches {
     const reports = 'lost' in reply ? undefined : runs.map((_, i) => reportAt(reply.reports, i, reply.sentAt));
     this.scheduler.charge(runs, sharesOf(runs, reports, performance.now() - sentAt, this.sliceMs));
     this.scheduler.release(thread);
-    for (const run of runs) {
-      run.inBatch = false;
-      clearTimeout(run.grace);
-      run.grace = undefined;
-    }
+    cameBack(runs);
     if ('lost' in reply) this.lost(runs, reply);
     else this.replied(runs, reply, reports ?? [], thread);
     this.events.pump();
@@ -159,15 +136,3 @@ function reportAt(reports: Float64Array, i: number, sentAt: number): SliceReport
     sentAt,
   };
 }
-
-/**
- * How many slices each of some jobs is charged that were sent off together, of the time that each has had the thread; where their
- * thread was lost, of all the time since.
- */
-export const sharesOf = (
-  runs: readonly Run[],
-  reports: readonly (SliceReport | undefined)[] | undefined,
-  sinceMs: number,
-  sliceMs: number,
-): readonly number[] =>
-  runs.map((_, i) => (reports === undefined ? sinceMs / runs.length : (reports[i]?.busyMs ?? 0)) / sliceMs);

@@ -17,37 +17,28 @@ import { CancelledError, fromData, workerError } from '../told/errors.ts';
 import { checkFork, type JobSpec, jobSpec, type PoolSpec, type ResumeOptions } from '../told/options.ts';
 import { unpack } from '../told/parcel.ts';
 import { clock, type Reply, type SliceEnd } from '../told/protocol.ts';
-import { type BoundService, checkServices, type Service } from '../told/services.ts';
+import { checkServices, type Service } from '../told/services.ts';
 import { JobSnapshot } from '../told/snapshot.ts';
 import type { RunStatus } from '../told/stats.ts';
 import type { WatchedPool } from '../watch/channels.ts';
 import { News } from '../watch/news.ts';
 import { Admission } from './admission.ts';
 import { answerOf, type HostCall } from './asking.ts';
-import { type BatchEvents, Batches } from './batches.ts';
+import { Batches } from './batches.ts';
 import { Bindings } from './bindings.ts';
 import { DurableJobs, type PoolSide, type Taken } from './durable-jobs.ts';
 import { Grace } from './grace.ts';
 import { Job } from './job.ts';
+import type { MessageEvents } from './message.ts';
 import { type Origin, resumed } from './origin.ts';
 import { nowhere } from './place.ts';
-import { type PlacedWork, Places } from './places.ts';
+import { type GroupSide, type PlacedWork, Places } from './places.ts';
 import { PlacedProgram } from './programs.ts';
 import { callId, Run, wordBytes } from './run.ts';
 import { Sleepers } from './sleepers.ts';
 import { Stops } from './stops.ts';
 import { type Lost, Threads } from './threads.ts';
 import { Together } from './together.ts';
-
-/** What a group of VMs has of its pool. */
-export interface GroupSide {
-  /** No job has it, nor those that are made anew. */
-  readonly number: number;
-  newNumber(): number;
-  readonly places: Places;
-  readonly grace: Grace;
-  readonly services: ReadonlyMap<string, BoundService>;
-}
 
 /** All jobs of a pool, and its threads. It keeps the process alive as long as there are jobs. */
 export class Life {
@@ -134,7 +125,7 @@ export class Life {
         rest: (run, timeout) => this.rest(run, timeout),
       },
     );
-    const events: BatchEvents = {
+    const events: MessageEvents = {
       pump: () => this.pump(),
       running: (run, before) => this.news.running(run, before),
       replied: (run, reply, thread, before) => this.replied(run, reply, thread, before),

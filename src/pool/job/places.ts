@@ -2,7 +2,9 @@
 
 import type { Scheduler } from '../line/scheduler.ts';
 import type { ThreadId, Ticket } from '../line/ticket.ts';
+import type { BoundService } from '../told/services.ts';
 import type { RunStatus } from '../told/stats.ts';
+import type { Grace } from './grace.ts';
 import type { Threads } from './threads.ts';
 
 /** Something whose slices stand in the line. */
@@ -22,6 +24,16 @@ export interface PlacedWork extends Ticket {
   cancel(error: Error): void;
   /** The thread is gone, with whatever it kept. */
   lostThread(thread: ThreadId): void;
+}
+
+/** What a group of VMs has of its pool. */
+export interface GroupSide {
+  /** No job has it, nor those that are made anew. */
+  readonly number: number;
+  newNumber(): number;
+  readonly places: Places;
+  readonly grace: Grace;
+  readonly services: ReadonlyMap<string, BoundService>;
 }
 
 /** What the pool is told. */

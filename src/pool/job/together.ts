@@ -5,7 +5,7 @@
 import type { Scheduler } from '../line/scheduler.ts';
 import type { ThreadId, Ticket } from '../line/ticket.ts';
 import type { TogetherOrder } from '../told/together.ts';
-import { type BatchEvents, sharesOf } from './batches.ts';
+import { cameBack, type MessageEvents, sentOff, sharesOf } from './message.ts';
 import { type Run, wordBytes } from './run.ts';
 import type { Lost, Threads } from './threads.ts';
 
@@ -21,7 +21,7 @@ export class Together {
     private readonly scheduler: Scheduler<Run | Ticket>,
     private readonly threads: Threads,
     private readonly sliceMs: number,
-    private readonly events: BatchEvents,
+    private readonly events: MessageEvents,
   ) {}
 
   /** A job is to be sent off: takes others that go along out of the line. Undefined where it goes by itself. */
@@ -41,22 +41,13 @@ export class Together {
   }
 
   async send(runs: readonly Run[], thread: ThreadId): Promise<void> {
-    for (const run of runs) {
-      run.status = 'running';
-      run.lastThread = thread;
-      run.inBatch = true;
-      this.events.running(run, thread);
-    }
+    sentOff(runs, thread, this.events);
     const sentAt = performance.now();
     const reply = await this.threads.runTogether(thread, this.order(runs, thread));
     const reports = 'lost' in reply ? undefined : runs.map((_, i) => reply.replies[i]?.report);
     this.scheduler.charge(runs, sharesOf(runs, reports, performance.now() - sentAt, this.sliceMs));
     this.scheduler.release(thread);
-    for (const run of runs) {
-      run.inBatch = false;
-      clearTimeout(run.grace);
-      run.grace = undefined;
-    }
+    cameBack(runs);
     if ('lost' in reply) this.lost(runs, reply);
     else
       runs.forEach((run, i) => {

@@ -8,6 +8,7 @@ import type { PoolOptions } from '../../../src/pool/index.ts';
 import { pack, unpack } from '../../../src/pool/told/parcel.ts';
 import type { Store } from '../../../src/store/index.ts';
 import * as guests from '../guests.ts';
+import { threadsOf } from '../threads-of.ts';
 import {
   CancelledError,
   JobLimitError,
@@ -350,7 +351,7 @@ test.serial('the thread of a job dies, and the job goes on from where it was sav
   const log: string[] = [];
   await using pool = poolOn(store, { threads: 2, services: { env: service(log, 5) } });
   const job = pool.submit({ ...run('a', [6, 12, 20_000]), saveEvery: { ms: 20 } });
-  const { threads } = (pool as unknown as { life: { threads: { ids: number[]; kill(id: number): void } } }).life;
+  const threads = threadsOf(pool);
   for (let i = 0; i < 4; i++) {
     await until(t, 'another slice', () => job.status === 'running' || job.status === 'done');
     for (const id of threads.ids) threads.kill(id);

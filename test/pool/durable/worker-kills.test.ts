@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
+import { threadsOf } from '../threads-of.ts';
 import { openStore, Pool } from './built.ts';
 import { answerTo, asking, expected } from './guests.ts';
 
@@ -19,10 +20,6 @@ const killing = { every: 50, for: 5000, least: 12 };
 const workOf = (who: number): number => 300_000 + who * 40_000;
 /** Nobody is to blame for the deaths of threads here. */
 const retries = 1000;
-
-interface Insides {
-  readonly life: { readonly threads: { readonly ids: readonly number[]; kill(id: number): void } };
-}
 
 interface Asked {
   readonly who: number;
@@ -86,7 +83,7 @@ test('a worker every 50 ms', async (t) => {
   // Longer where the machine is slow, and threads take their time to start.
   while (!over && (performance.now() - from < killing.for || kills < killing.least)) {
     // It is nobody's but the pool's: who uses a pool has no threads to kill.
-    const { threads } = (pool as unknown as Insides).life;
+    const threads = threadsOf(pool);
     for (const each of threads.ids) if (!born.has(each)) born.set(each, asked.length);
     // Mostly one that has had something to do, or nothing would ever be in the midst; now and then one that has just begun.
     const may = (each: number) => kills % 4 === 3 || asked.length - (born.get(each) as number) > 2;

@@ -4,6 +4,7 @@ import type { Pool, PoolGroup, PoolGroupOptions, PoolSender } from '../../../src
 import { script, talking } from '../../talk/guests.ts';
 import { links } from '../../talk/ring.ts';
 import { moduleOf } from '../../wat.ts';
+import { threadsOf } from '../threads-of.ts';
 
 export { bytesOf, codes, script, talking, textOf } from '../../talk/guests.ts';
 export { expected, links, restoredRing, resultsOf, ringOf } from '../../talk/ring.ts';
@@ -44,7 +45,7 @@ export async function poolRing(pool: Pool, members: number, options: PoolGroupOp
 
 /** Ends one of the pool's threads. */
 export function killThread(pool: Pool, pick: (ids: readonly number[]) => number): void {
-  const { threads } = (pool as unknown as { life: { threads: { ids: number[]; kill(id: number): void } } }).life;
+  const threads = threadsOf(pool);
   if (threads.ids.length > 0) threads.kill(pick(threads.ids));
 }
 
