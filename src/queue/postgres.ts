@@ -1,9 +1,9 @@
 // BullMQ's backend for PostgreSQL, which waits for a server that is not there yet, as that for Redis does: as it comes (6.7), it asks
 // for it once, and that it was not there is what all later questions are told, for good.
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createPostgresBackend } from 'bullmq';
 import { peek } from '../spec/told.ts';
+import { insist } from './patience.ts';
 
 /** What is known of the connection of a backend. */
 interface Connection {
@@ -12,9 +12,6 @@ interface Connection {
   readyPromise?: Promise<void> | undefined;
   readonly isClosing?: boolean;
 }
-
-/** How long until it is asked again, in ms: from, and up to, doubling. */
-const againIn = { least: 100, most: 2000 } as const;
 
 /** Makes backends. `isPassing`: whether to ask again after that error. */
 export const patient = (isPassing: (error: unknown) => boolean): typeof createPostgresBackend =>
@@ -28,18 +25,13 @@ export const patient = (isPassing: (error: unknown) => boolean): typeof createPo
 function wait(connection: Connection, isPassing: (error: unknown) => boolean): void {
   const ready = connection.waitUntilReady.bind(connection);
   let waiting: Promise<void> | undefined;
-  const until = async (): Promise<void> => {
-    for (let ms: number = againIn.least; ; ms = Math.min(ms * 2, againIn.most))
-      try {
-        return await ready();
-      } catch (error) {
-        if (connection.isClosing === true || !isPassing(error)) throw error;
-        connection.readyPromise = undefined;
-        await sleep(ms);
-      }
+  const mayPass = (error: unknown) => {
+    if (connection.isClosing === true || !isPassing(error)) return false;
+    connection.readyPromise = undefined;
+    return true;
   };
   connection.waitUntilReady = () => {
-    waiting ??= until();
+    waiting ??= insist(ready, mayPass);
     return waiting;
   };
 }

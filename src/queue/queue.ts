@@ -26,6 +26,7 @@ import {
   type QueueSpec,
   type QueueWasiSpec,
 } from './options.ts';
+import { insist } from './patience.ts';
 import { tell } from './runners.ts';
 import { bullPriority, newTicket } from './ticket.ts';
 import { Watch, type Watched } from './watch.ts';
@@ -52,8 +53,6 @@ export interface ListedJob {
 
 /** So long, in ms, whoever has a job may take to let it come to rest; then it rests as it was last saved. */
 const patience = 30_000;
-/** How long until the queue's server is asked again that has failed, in ms: from, and up to, doubling. */
-const againIn = { least: 100, most: 2000 } as const;
 /** So often a job is looked at that is to come to rest. */
 const lookMs = 50;
 
@@ -169,14 +168,8 @@ export class Queue {
   }
 
   /** Asks the queue's server until it answers, or the queue is closed. */
-  private async asked<T>(act: () => Promise<T>): Promise<T> {
-    for (let wait: number = againIn.least; ; wait = Math.min(wait * 2, againIn.most))
-      try {
-        return await act();
-      } catch (error) {
-        if (!this.engine.isPassing(error) || this.closing !== undefined) throw error;
-        await sleep(wait);
-      }
+  private asked<T>(act: () => Promise<T>): Promise<T> {
+    return insist(act, (error) => this.engine.isPassing(error) && this.closing === undefined);
   }
 
   private readonly control: QueueControl = {

@@ -87,7 +87,8 @@ export function wholeOf({ version, memories, rows, changed }: Change, base: Snap
     bad('rows that are no places', 'metadata');
   const unknown = Object.keys(changed).find((name) => !isField(name));
   if (unknown !== undefined) bad('a change of something unknown', 'metadata');
+  const given = { ...changed, version, memories, pages: new Uint8Array(0), externs: [] };
   // In the order of the base's, in which the same snapshot stands in other containers.
-  const { wait: _, states: __, blocks: ___, blockRuns: ____, more: _____, ...there } = knownOf(base).lengths;
-  return { ...there, ...(changed as object), version, memories, pages: new Uint8Array(0), externs: [] };
+  const there = Object.entries(knownOf(base).lengths).filter(([name]) => isField(name) || Object.hasOwn(given, name));
+  return { ...Object.fromEntries(there), ...given } as unknown as Saved<number>;
 }
