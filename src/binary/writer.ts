@@ -1,4 +1,4 @@
-// Writes bytes and LEB128 numbers, each in its shortest form. reader.ts is its pair.
+// Writes bytes and LEB128 numbers, in their shortest form unless told. reader.ts is its pair.
 // https://webassembly.github.io/spec/core/binary/values.html
 
 const utf8 = new TextEncoder();
@@ -63,6 +63,13 @@ export class Writer {
     let rest = value >>> 0;
     for (; rest >= 0x80; rest >>>= 7) this.byte((rest & 0x7f) | 0x80);
     this.byte(rest);
+  }
+
+  /** A number below 2^21 in three bytes, whatever it is: what is written has the same length then before it is known. */
+  wide(value: number): void {
+    this.byte((value & 0x7f) | 0x80);
+    this.byte(((value >>> 7) & 0x7f) | 0x80);
+    this.byte(value >>> 14);
   }
 
   s32(value: number): void {

@@ -17,7 +17,7 @@ export interface CodeCache {
 }
 
 /** To be raised whenever the rewriter writes other code, also where only what code charges has changed. */
-export const rewriterVersion = 12;
+export const rewriterVersion = 13;
 const hashBytes = 32;
 
 let cache: CodeCache | undefined;

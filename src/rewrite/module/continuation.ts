@@ -20,11 +20,13 @@ import {
   type Thunk,
   thunks,
 } from '../read/index-spaces.ts';
+import { Helpers, type Noted } from '../read/many.ts';
 import { type FunctionShape, pointOf } from '../read/shape.ts';
 import { shapeOf } from '../read/shape-reader.ts';
-import { functionParams, functionResults, type Low, slotsOfLow, TypeSection } from '../read/types.ts';
+import { functionParams, functionResults, type Low, type LowTypes, slotsOfLow, TypeSection } from '../read/types.ts';
 import { writeRest } from '../write/body.ts';
 import { BodyWriter, type Origins, type Written } from '../write/body-writer.ts';
+import { addHelpers } from '../write/helpers.ts';
 import { Op } from '../write/ops.ts';
 import { assemble, Code, type ImportEntry, type ImportKind } from '../write/sections.ts';
 import { byContent } from './cache.ts';
@@ -53,6 +55,7 @@ export type Enter = (depth: number, fuel: number) => number;
 class RestEnv implements Env {
   readonly types = new TypeSection();
   readonly imports: ImportEntry[] = [];
+  readonly helpers = new Helpers();
   private readonly numbers = new Map<string, number>();
   private readonly counts: Record<ImportKind['kind'], number> = { func: 0, table: 0, memory: 0, global: 0 };
 
@@ -80,6 +83,10 @@ class RestEnv implements Env {
       type: funcTypeIndex(this.types, this.module, index),
     }));
   }
+  /** They follow the rest, which follows the imports: known when all is written. */
+  helper(types: LowTypes): number {
+    return this.counts.func + 1 + this.helpers.number(types);
+  }
   scratch(name: ScratchFunc): number {
     const { params, results } = scratchFunc(name);
     return this.number('scratch', name, () => ({ kind: 'func', type: this.types.index(params, results) }));
@@ -97,6 +104,10 @@ class RestEnv implements Env {
   }
   own(name: OwnGlobal): number {
     return this.number('own', ownGlobals[name], () => ({ kind: 'global', type: 'i32', mutable: true }));
+  }
+  /** They follow those that are imported. */
+  noted(what: Noted): number {
+    return this.counts.global + this.helpers.noted(what);
   }
   asker(): number {
     return this.ofThread('asker');
@@ -177,23 +188,32 @@ function made(key: string, module: Module, func: FuncIdx, pc: number, shared: bo
 function make(module: Module, func: FuncIdx, pc: number, shared: boolean): { rest: Continuation; size: number } {
   const name = `${codeName(module, shared)}.${func}.${pc}`;
   const env = new RestEnv(module, shared);
-  const { bytes } = write(module, func, pc, env, false);
+  const { bytes } = writeKnowing(module, func, pc, env, false);
   const type = env.types.index(['i32', 'i32'], ['i32']);
   const { imports } = env;
   const code = new Code(bytes.length + 5);
   code.add(type, bytes);
+  addHelpers(code, env, env.helpers);
   const index = imports.filter(({ is }) => is.kind === 'func').length;
   const assembled = assemble({
     name,
     types: env.types,
     imports,
     code,
-    globals: [],
+    globals: env.helpers.globals,
     exports: [{ name: 'run', kind: 'func', index }],
   });
   const compiled = new hostWasm.Module(assembled.bytes);
   const offset = assembled.offsets[0] as number;
   return { rest: { compiled, imports, name, func, pc, offset, enters: new WeakMap() }, size: assembled.bytes.length };
+}
+
+/** Writes it once more where not all numbers were known yet. */
+function writeKnowing(module: Module, func: FuncIdx, pc: number, env: RestEnv, tracing: boolean): Written {
+  const first = write(module, func, pc, env, tracing);
+  if (env.helpers.globals.length === 0) return first;
+  addHelpers(new Code(), env, env.helpers);
+  return write(module, func, pc, env, tracing);
 }
 
 function write(module: Module, func: FuncIdx, pc: number, env: Env, tracing: boolean): Written {
@@ -231,4 +251,4 @@ function enter(shape: FunctionShape, env: Env): Uint8Array {
 
 /** What stands where in a continuation. */
 export const restOrigins = (module: Module, { func, pc }: Rest): Origins =>
-  write(module, func, pc, new RestEnv(module, false), true).origins;
+  writeKnowing(module, func, pc, new RestEnv(module, false), true).origins;

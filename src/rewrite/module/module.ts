@@ -21,12 +21,14 @@ import {
   type Thunk,
   thunks,
 } from '../read/index-spaces.ts';
+import { Helpers, type Noted } from '../read/many.ts';
 import { shapeOf } from '../read/shape-reader.ts';
 import { supportOf } from '../read/support.ts';
-import { functionParams, functionResults, type Low, lowOf, TypeSection } from '../read/types.ts';
+import { functionParams, functionResults, type Low, type LowTypes, lowOf, TypeSection } from '../read/types.ts';
 import { writeWhole } from '../write/body.ts';
 import { BodyWriter, type Origins } from '../write/body-writer.ts';
 import { handOver, handOverBytes } from '../write/hand-over.ts';
+import { addHelpers } from '../write/helpers.ts';
 import { assemble, Code, type ExportEntry, type ImportEntry } from '../write/sections.ts';
 import { byContent } from './cache.ts';
 import { type Kept, keptOf, keptOr } from './code-cache.ts';
@@ -58,12 +60,19 @@ const scratchNumbers = new Map(scratchNames.map((name, i) => [name, i]));
 const threadGlobals = ['asker', 'owed'] as const;
 const ownNames = Object.keys(ownGlobals) as OwnGlobal[];
 
+/**
+ * The guest's functions stand in a table: to export a thousand of them takes the host a millisecond for each instance, as it
+ * makes objects of all, and to put them there a tenth. From a table it makes those that are asked for.
+ */
+export const functionTable = 'functions';
+
 /** How many functions of the engine come before those of the guest. */
 const shiftOf = (module: Module): number => scratchNames.length + supportOf(module).thunks.length;
 
 class MainEnv implements Env {
   readonly types = new TypeSection(mostOf.types);
   readonly shift: number;
+  readonly helpers = new Helpers();
   private readonly used: readonly Thunk[];
 
   constructor(private readonly module: Module) {
@@ -76,6 +85,10 @@ class MainEnv implements Env {
 
   func(index: number): number {
     return index < this.module.context.importedFuncs ? index : index + this.shift;
+  }
+  /** They are the last functions. */
+  helper(types: LowTypes): number {
+    return this.func(this.module.context.funcs.length) + verbs.length + this.helpers.number(types);
   }
   scratch(name: ScratchFunc): number {
     return this.module.context.importedFuncs + (scratchNumbers.get(name) as number);
@@ -90,6 +103,10 @@ class MainEnv implements Env {
   }
   own(name: OwnGlobal): number {
     return this.global(this.module.context.globals.length) + ownNames.indexOf(name);
+  }
+  /** The last globals. */
+  noted(what: Noted): number {
+    return this.global(this.module.context.globals.length) + ownNames.length + this.helpers.noted(what);
   }
   asker(): number {
     return this.module.context.importedGlobals;
@@ -216,7 +233,6 @@ export function rewriteBytes(
   for (let i = context.importedFuncs; i < context.funcs.length; i++) {
     const bytes = natives[i] === 1 ? whole(module, i, env, growth) : standIn(module, i, env, growth);
     code.add((syntax.funcs[i - context.importedFuncs] as Func).type, bytes);
-    exports.push({ name: `f${i}`, kind: 'func', index: env.func(i) });
   }
   const globals: Low[] = [];
   for (let i = context.importedGlobals; i < context.globals.length; i++) {
@@ -228,12 +244,16 @@ export function rewriteBytes(
     const copy = transfer(verb, globals, env.global(context.importedGlobals), (name) => env.scratch(name));
     code.add(env.types.index([], []), copy);
   });
+  addHelpers(code, env, env.helpers);
   for (const own of ownNames) {
     globals.push('i32');
     exports.push({ name: ownGlobals[own], kind: 'global', index: env.own(own) });
   }
+  globals.push(...env.helpers.globals);
   const imports = env.imports(shared);
-  return assemble({ name, types: env.types, imports, code, globals, exports });
+  const table = { index: env.found() + 1, first: env.func(context.importedFuncs), count: syntax.funcs.length };
+  exports.push({ name: functionTable, kind: 'table', index: table.index });
+  return assemble({ name, types: env.types, imports, code, globals, exports, table });
 }
 
 const whole = ({ context }: Module, func: FuncIdx, env: Env, growth: Growth): Uint8Array =>

@@ -4,6 +4,7 @@
 import type { DefType } from '../../spec/deftypes.ts';
 import type { TypeIdx } from '../../spec/types.ts';
 import type { ModuleContext } from '../../validate/context.ts';
+import type { Noted } from './many.ts';
 import type { Low, LowTypes } from './types.ts';
 
 /** Where fuel counts as used up although it is not: the real amount is held in the scratch module. */
@@ -139,6 +140,10 @@ const exportedOf = ({ syntax }: ModuleContext): ReadonlySet<number> =>
 
 export interface Env {
   func(index: number): number;
+  /** The module's helper that spills values of the types (many.ts). Written as a wide number. */
+  helper(types: LowTypes): number;
+  /** A global of the module's own for what is noted where a function with very many points is left. Likewise. */
+  noted(what: Noted): number;
   scratch(name: ScratchFunc): number;
   thunk(name: Thunk): number;
   global(index: number): number;

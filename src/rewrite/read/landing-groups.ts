@@ -28,7 +28,8 @@ function countOf(set: LocalSet): number {
   return count;
 }
 
-const noSet: LocalSet = new Uint32Array(0);
+/** That of exceptions which no block handles, and of no point. */
+export const noSet: LocalSet = new Uint32Array(0);
 
 function same<T>(a: ArrayLike<T>, b: ArrayLike<T>): boolean {
   if (a === b) return true;

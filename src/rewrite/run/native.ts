@@ -12,7 +12,7 @@ import { slotsOfAll } from '../../spec/types.ts';
 import { type Continuation, continuation, type Enter, type Rest } from '../module/continuation.ts';
 import { GlobalMirror } from '../module/globals.ts';
 import { type CallHost, hostWrappers } from '../module/hosts.ts';
-import { type Rewritten, rewritten } from '../module/module.ts';
+import { functionTable, type Rewritten, rewritten } from '../module/module.ts';
 import { copyWords, theScratch } from '../module/scratch-memory.ts';
 import { TableMirror, theMisfit } from '../module/tables.ts';
 import { type Home, makeThunks } from '../module/thunks.ts';
@@ -23,8 +23,6 @@ import { Flight } from './thrown.ts';
 
 /** Continuations whose names a store knows. A name is small, and outlasts the code. */
 const mostNames = 2_000;
-
-type Exports = Record<string, never>;
 
 /** What there is of an instance before there is one of the host's. */
 interface Draft {
@@ -42,6 +40,7 @@ export class NativeInstance implements Draft {
   thunks: Draft['thunks'];
   readonly fuel: WebAssembly.Global;
   readonly element: WebAssembly.Global;
+  readonly functions: WebAssembly.Table;
 
   constructor(
     { home, rewritten, shared, thunks }: Draft,
@@ -53,6 +52,7 @@ export class NativeInstance implements Draft {
     this.thunks = thunks;
     this.fuel = exports[ownGlobals.fuel] as WebAssembly.Global;
     this.element = exports[ownGlobals.element] as WebAssembly.Global;
+    this.functions = exports[functionTable] as WebAssembly.Table;
     (exports[ownGlobals.self] as WebAssembly.Global).value = home.inst.addr;
   }
 
@@ -346,7 +346,7 @@ export class NativeStore {
     const func = this.store.funcs[addr] as FuncInst;
     if (func.kind === 'host') return this.wrapper(addr, caller);
     const native = this.instances[func.instance.addr] as NativeInstance;
-    return (native.exports as Exports)[`f${func.index}`] as unknown as CallableFunction;
+    return native.functions.get(func.index - func.instance.module.context.importedFuncs) as CallableFunction;
   }
 
   private wrapper(addr: FuncAddr, caller: Home | undefined): CallableFunction {

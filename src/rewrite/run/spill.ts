@@ -11,12 +11,14 @@ import { isLive } from '../../validate/safepoints.ts';
 import { byContent } from '../module/cache.ts';
 import { keptShape } from '../module/continuation.ts';
 import { type Scratch, spilledFrameBytes, spillStart } from '../module/scratch-memory.ts';
-import { operandPlaces, pointOf } from '../read/shape.ts';
-import { slotsOfLow, slotsOfLows } from '../read/types.ts';
+import { mostLeft } from '../read/index-spaces.ts';
+import { arranged, hasMany } from '../read/many.ts';
+import { operandPlaces, type Place, pointOf } from '../read/shape.ts';
+import { slotsOfLows } from '../read/types.ts';
 
 /** How a frame at a safe point is spilled. */
 interface Layout {
-  /** For each spilled slot, in the order of the scratch memory, the slot of the frame that it goes to. */
+  /** For each spilled slot, in the order of the scratch memory, the slot of the frame that it goes to; less than 0 if to none. */
   readonly slots: Int32Array;
   /** Slots of the frame, without the results that it waits for. */
   readonly size: number;
@@ -46,17 +48,25 @@ function makeLayout(module: Module, func: FuncIdx, pc: number): Layout {
   if (point === undefined) throw new CrashError(`function ${func} was left at pc ${pc}, which is no safe point`);
   const { below, own } = operandPlaces(shape, point);
   const kept = own.slice(0, own.length - point.results);
-  const slots: number[] = [];
-  const add = (slot: number, count: number) => {
-    for (let i = 0; i < count; i++) slots.push(slot + i);
-  };
-  for (const { slot, type } of [...kept.toReversed(), ...below.flat()]) add(slot, slotsOfLow(type));
-  shape.locals.forEach((type, i) => {
-    if (isLive(point.live, i)) add(shape.localSlots[i] as number, slotsOfLow(type));
-  });
+  const locals = shape.locals
+    .map((type, i) => ({ slot: shape.localSlots[i] as number, type }))
+    .filter((_, i) => isLive(point.live, i));
+  const slots = hasMany(shape)
+    ? slotsOfMany([...below.flat(), ...kept, ...locals])
+    : slotsOf([...kept.toReversed(), ...below.flat(), ...locals]);
   const operandSlots = slotsOfLows([...below.flat(), ...kept].map(({ type }) => type));
   const size = (shape.localSlots[shape.locals.length] as number) + operandSlots;
   return { slots: Int32Array.from(slots), size, needed: pc === 0 ? shape.slots + spareSlots : size };
+}
+
+const slotsOf = (places: readonly Place[]): number[] =>
+  places.flatMap(({ slot, type }) => (type === 'v128' ? [slot, slot + 1] : [slot]));
+
+/** The same of a function with very many points: in another order, with some words that say nothing. */
+function slotsOfMany(places: readonly Place[]): number[] {
+  const slots = arranged(places).flatMap(({ type, value }) => slotsOf([value ?? { slot: -2, type }]));
+  while (slots.length % mostLeft !== 0) slots.push(-1);
+  return slots;
 }
 
 /** Is told of the first frame that does not fit. */
@@ -111,8 +121,11 @@ function pushFrame(
   words.fill(0, base * 2, (base + size) * 2);
   let at = header - slots.length * 2;
   for (let i = 0; i < slots.length; i++) {
-    const to = (base + (slots[i] as number)) * 2;
-    words[to] = from[at++] as number;
-    words[to + 1] = from[at++] as number;
+    const slot = slots[i] as number;
+    if (slot >= 0) {
+      words[(base + slot) * 2] = from[at] as number;
+      words[(base + slot) * 2 + 1] = from[at + 1] as number;
+    }
+    at += 2;
   }
 }

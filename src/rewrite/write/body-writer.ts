@@ -22,6 +22,7 @@ import { bodyOf, type ModuleContext } from '../../validate/context.ts';
 import type { Growth } from '../read/growth.ts';
 import { type Env, gets, notNoted, type ScratchFunc } from '../read/index-spaces.ts';
 import { atEntry, Groups } from '../read/landing-groups.ts';
+import { hasMany } from '../read/many.ts';
 import {
   type BlockShape,
   clauses,
@@ -36,12 +37,13 @@ import {
 } from '../read/shape.ts';
 import { codeOfLow, type Local, type Low, type LowTypes, slotsOfLow, writeLocals } from '../read/types.ts';
 import { FreeLocals } from './free-locals.ts';
-import { Landings } from './landing.ts';
+import { Landings, noted } from './landing.ts';
 import { code, Op } from './ops.ts';
 import { writeZero } from './sections.ts';
 
 const none: readonly Local[] = [];
 const ifNothing = Uint8Array.of(Op.if, Op.noType);
+const noBlock = Uint8Array.of(Op.block, Op.noType);
 const aroundShortLoops = Uint8Array.of(Op.loop, Op.noType);
 /** Bodies are written one at a time: in here the guest's code, then out there with all around it. */
 const inner = new Writer(1 << 16);
@@ -104,6 +106,8 @@ export class BodyWriter {
   /** Holds the pc in landings, and of what threw. */
   readonly site: number;
   readonly fuelLocal: number;
+  /** There are very many points. */
+  private readonly hasMany: boolean;
   /** The pc at which the rest is entered, until its first instruction is written. */
   entered = -1;
 
@@ -127,6 +131,7 @@ export class BodyWriter {
     this.depthLocal = rest ? 0 : shape.params.length;
     this.fuelLocal = this.depthLocal + 1;
     this.site = this.take('i32').index;
+    this.hasMany = hasMany(shape);
   }
 
   /** A block's label was opened; one that handles exceptions has another within. */
@@ -370,10 +375,18 @@ export class BodyWriter {
    * Bulk work that has cost nothing leaves nothing: less than none there was before.
    */
   leaveIf(point: PointShape, at: PointShape['kind'], cost?: Local): void {
-    const { w } = this;
     this.joins++;
+    if (this.hasMany) return this.leaveOneOfMany(point, at, cost);
     const group = this.group(point, at);
     this.constant(point.pc);
+    this.hasNone(at, cost);
+    this.index(Op.brIf, this.depth + group);
+    this.w.byte(code.drop);
+  }
+
+  /** Whether no fuel is left, or at an entry none of the host's stack. */
+  private hasNone(at: PointShape['kind'], cost?: Local): void {
+    const { w } = this;
     this.index(Op.localGet, this.fuelLocal);
     if (at === 'entry') {
       this.index(Op.localGet, this.depthLocal);
@@ -386,13 +399,33 @@ export class BodyWriter {
       this.index(Op.localGet, cost.index);
       w.bytes(Uint8Array.of(code['i32.lt_u'], code['i32.and']));
     }
-    this.index(Op.brIf, this.depth + group);
-    w.byte(code.drop);
+  }
+
+  /** The same where there are very many points. */
+  private leaveOneOfMany(point: PointShape, at: PointShape['kind'], cost?: Local): void {
+    const kept = point.own.length - (at === 'call' ? point.results : 0);
+    const own = kept > 0 ? this.popInto(point.own) : none;
+    this.hasNone(at, cost);
+    this.begin(Op.if, [], []);
+    this.constant(point.pc);
+    noted(this.w, Op.globalSet, this.env, 'site');
+    this.index(Op.localGet, this.fuelLocal);
+    noted(this.w, Op.globalSet, this.env, 'fuel');
+    for (const { index } of own.slice(0, kept)) this.index(Op.localGet, index);
+    this.constant(0);
+    const group = this.find(point, point.own.slice(0, kept), 0);
+    this.index(Op.br, this.depth + group);
+    this.endLabel();
+    this.pushFrom(own);
   }
 
   private group(point: PointShape, at: PointShape['kind']): number {
     const results = at === 'entry' ? atEntry : at === 'call' ? point.results : 0;
-    return this.groups.find(point.own, results, this.stashed(), point.live, () => this.liveLocals(point));
+    return this.find(point, point.own, results);
+  }
+
+  private find(point: PointShape, own: LowTypes, results: number): number {
+    return this.groups.find(own, results, this.stashed(), point.live, () => this.liveLocals(point));
   }
 
   /** What the blocks around have stashed, outermost first. Blocks that share all of it share the list. */
@@ -440,13 +473,13 @@ export class BodyWriter {
       func: this.shape.func,
       site: this.site,
       fuel: this.fuelLocal,
+      hasMany: this.hasMany,
       local: (type) => this.fresh(type),
     });
     writeLocals(out, [...this.shape.locals.slice(this.rest ? 0 : this.shape.params.length), ...this.extra]);
     const unrolls = hasShortLoop(this.shape);
     if (unrolls) out.bytes(aroundShortLoops);
-    out.byte(Op.block);
-    out.byte(Op.noType);
+    for (let i = this.hasMany ? 2 : 1; i > 0; i--) out.bytes(noBlock);
     for (const { own } of groups.toReversed()) {
       out.byte(Op.block);
       writeBlockType(out, this.env, [], [...own, 'i32']);
@@ -461,6 +494,10 @@ export class BodyWriter {
       out.byte(Op.br);
       out.u32(groups.length - 1 - i);
     });
+    if (this.hasMany) {
+      out.byte(Op.end);
+      landings.writeEnd(out);
+    }
     out.byte(Op.end);
     if (unrolls) out.byte(Op.end);
     if (!this.rest) for (const type of this.shape.results) writeZero(out, type);

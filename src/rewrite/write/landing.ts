@@ -3,9 +3,11 @@
 
 import type { Writer } from '../../binary/writer.ts';
 import { type Env, leave, mostLeft } from '../read/index-spaces.ts';
-import type { Group } from '../read/landing-groups.ts';
+import { type Group, noSet } from '../read/landing-groups.ts';
+import { arranged, type Noted } from '../read/many.ts';
 import type { Local, Low, LowTypes } from '../read/types.ts';
 import { code, Op } from './ops.ts';
+import { writeZero } from './sections.ts';
 
 /** What the landings of a function have in common. */
 export interface Leaving {
@@ -14,6 +16,8 @@ export interface Leaving {
   /** The local that the pc goes to, which lies on top of the operands; and that of the fuel. */
   readonly site: number;
   readonly fuel: number;
+  /** The function has very many safe points (many.ts). */
+  readonly hasMany: boolean;
   /** A new local. */
   readonly local: (type: Low) => Local;
 }
@@ -33,7 +37,8 @@ export class Landings {
 
   /** A single operand already is where it has to be; of more the top one comes first. */
   private tempsFor(operands: LowTypes): readonly Local[] {
-    if (operands.length === 0 || (operands.length === 1 && operands[0] !== 'v128')) return [];
+    const isThere = operands.length === 1 && operands[0] !== 'v128' && !this.leaving.hasMany;
+    if (operands.length === 0 || isThere) return [];
     const taken = new Map<Low, number>();
     return operands.map((type) => {
       const locals = this.pool.get(type) ?? [];
@@ -49,6 +54,7 @@ export class Landings {
   write(out: Writer, number: number): void {
     const group = this.groups[number] as Group;
     const temps = this.temps[number] as readonly Local[];
+    if (this.leaving.hasMany) return this.writeOneOfMany(out, group, temps);
     const { env, site } = this.leaving;
     const [operand] = operandsOf(group);
     index(out, Op.localSet, site);
@@ -71,6 +77,35 @@ export class Landings {
     this.end(out, words);
   }
 
+  /** A helper spills the values. What lies above the operands says nothing: pc and fuel are noted, but of what was thrown. */
+  private writeOneOfMany(out: Writer, group: Group, temps: readonly Local[]): void {
+    const { env } = this.leaving;
+    if (group.set === noSet) {
+      noted(out, Op.globalSet, env, 'site');
+      index(out, Op.localGet, this.leaving.fuel);
+      return noted(out, Op.globalSet, env, 'fuel');
+    }
+    out.byte(code.drop);
+    for (const local of temps) index(out, Op.localSet, local.index);
+    const values = arranged([...group.stashes, ...temps.toReversed(), ...group.live]);
+    for (const { type, value } of values)
+      if (value === undefined) writeZero(out, type);
+      else index(out, Op.localGet, value.index);
+    if (values.length === 0) return;
+    out.byte(Op.call);
+    out.wide(env.helper(values.map(({ type }) => type)));
+  }
+
+  /** Where all landings of a function with very many points go on. */
+  writeEnd(out: Writer): void {
+    const { env, site, fuel } = this.leaving;
+    noted(out, Op.globalGet, env, 'site');
+    index(out, Op.localSet, site);
+    noted(out, Op.globalGet, env, 'fuel');
+    index(out, Op.localSet, fuel);
+    this.end(out, 0);
+  }
+
   private end(out: Writer, words: number): void {
     const { env, func, site, fuel } = this.leaving;
     index(out, Op.globalGet, env.own('self'));
@@ -86,16 +121,22 @@ export class Landings {
 /** Those that are spilled, from the top down: without the results that a frame waits for. */
 const operandsOf = ({ own, results }: Group): LowTypes => own.slice(0, own.length - Math.max(0, results)).toReversed();
 
+/** Sets or gets what code notes where it leaves a function with very many points. */
+export function noted(out: Writer, opcode: number, env: Env, what: Noted): void {
+  out.byte(opcode);
+  out.wide(env.noted(what));
+}
+
 function index(out: Writer, opcode: number, number: number): void {
   out.byte(opcode);
   out.u32(number);
 }
 
 /** What makes a word of a value, of a v128 one for each half. */
-const asWord: Readonly<Record<Exclude<Low, 'v128'>, Uint8Array>> = {
+export const asWord: Readonly<Record<Exclude<Low, 'v128'>, Uint8Array>> = {
   i32: Uint8Array.of(code['i64.extend_i32_u']),
   i64: Uint8Array.of(),
   f32: Uint8Array.of(code['i32.reinterpret_f32'], code['i64.extend_i32_u']),
   f64: Uint8Array.of(code['i64.reinterpret_f64']),
 };
-const lanes = [0, 1].map((lane) => Uint8Array.of(0xfd, 29, lane));
+export const lanes = [0, 1].map((lane) => Uint8Array.of(0xfd, 29, lane));

@@ -19,9 +19,10 @@ export interface ImportEntry {
 }
 export interface ExportEntry {
   readonly name: string;
-  readonly kind: 'func' | 'memory' | 'global';
+  readonly kind: 'func' | 'table' | 'memory' | 'global';
   readonly index: number;
 }
+const funcref = 0x70;
 const kinds = { func: 0, table: 1, memory: 2, global: 3 } as const;
 
 /** Functions as they are written, one after the other. */
@@ -69,6 +70,8 @@ export interface Parts {
   readonly types: TypeSection;
   readonly imports: readonly ImportEntry[];
   readonly code: Code;
+  /** A table that has all of so many functions, from a first one on, and its index. */
+  readonly table?: { readonly index: number; readonly first: number; readonly count: number };
   /** Pages of a memory of its own. */
   readonly memory?: number;
   /** All mutable, and zero to begin with. */
@@ -90,9 +93,11 @@ export function assemble(parts: Parts): Assembled {
   section(head, 1, (w) => parts.types.write(w));
   section(head, 2, (w) => w.list(parts.imports, writeImport));
   section(head, 3, (w) => w.list(code.types, (w, type) => w.u32(type)));
+  if (parts.table !== undefined) writeTable(head, parts.table.count);
   if (parts.memory !== undefined) writeMemory(head, parts.memory);
   section(head, 6, (w) => w.list(parts.globals, writeGlobal));
   section(head, 7, (w) => w.list(parts.exports, writeExport));
+  if (parts.table !== undefined) writeElements(head, parts.table);
   code.begin(head);
   const tail = new Writer();
   section(tail, 0, (w) => writeName(w, parts.name));
@@ -102,6 +107,26 @@ export function assemble(parts: Parts): Assembled {
 function section(w: Writer, id: number, write: (w: Writer) => void): void {
   w.byte(id);
   w.sized(write);
+}
+
+function writeTable(w: Writer, count: number): void {
+  section(w, 4, (w) => {
+    w.u32(1);
+    w.bytes(Uint8Array.of(funcref, 0));
+    w.u32(count);
+  });
+}
+
+/** An active segment of function indices. */
+function writeElements(w: Writer, { index, first, count }: Required<Parts>['table']): void {
+  section(w, 9, (w) => {
+    w.u32(1);
+    w.byte(2);
+    w.u32(index);
+    w.bytes(Uint8Array.of(Op.i32Const, 0, Op.end, 0));
+    w.u32(count);
+    for (let i = 0; i < count; i++) w.u32(first + i);
+  });
 }
 
 function writeMemory(w: Writer, pages: number): void {
@@ -121,7 +146,7 @@ function writeImport(w: Writer, { module, name, is }: ImportEntry): void {
   else if (is.kind === 'global') {
     w.byte(codeOfLow(is.type));
     w.byte(is.mutable ? 1 : 0);
-  } else if (is.kind === 'table') w.bytes(Uint8Array.of(0x70, 0, 0));
+  } else if (is.kind === 'table') w.bytes(Uint8Array.of(funcref, 0, 0));
   else {
     w.byte(is.shared ? 3 : 1);
     w.u32(is.pages);
