@@ -27,7 +27,7 @@ export function joined(pieces: readonly Piece[], members: readonly string[]): Gr
   const rankOf = ({ name }: SavedMember): number => rank.get(name) ?? members.length;
   return {
     ports: [...kept.values()].map(({ piece, port }) => all[pieces.indexOf(piece)]?.port(port) as SavedPort),
-    topics: all.flatMap(({ topics }) => topics),
+    topics: mergedTopics(all.flatMap(({ topics }) => topics)),
     members: all.flatMap((each) => each.members).sort((a, b) => rankOf(a) - rankOf(b)),
     calls: pieces.flatMap(({ data }) => data.calls).sort((a, b) => a.id - b.id),
     nextCall: Math.max(...pieces.map(({ data }) => data.nextCall)),
@@ -36,6 +36,13 @@ export function joined(pieces: readonly Piece[], members: readonly string[]): Gr
       waiting: pieces.flatMap(({ data }) => data.order.waiting),
     },
   };
+}
+
+/** Each part knows a topic's ports; those that have gone by now some of them. */
+function mergedTopics(topics: GroupData['topics']): GroupData['topics'] {
+  const ports = new Map<string, Set<number>>();
+  for (const { name, ports: listening } of topics) ports.set(name, new Set([...(ports.get(name) ?? []), ...listening]));
+  return [...ports].map(([name, listening]) => ({ name, ports: [...listening] }));
 }
 
 interface Placed {

@@ -98,9 +98,11 @@ export function fill(group: Parts, data: GroupData, options: GroupRestoreOptions
     const port = ports[i];
     if (port?.isHere === true) fillPort(group, saved, port, ports);
   });
-  for (const { name, ports: numbers } of data.topics)
-    for (const port of numbers.flatMap((number) => ports[number] ?? []))
-      group.ports.topicOrThrow(name).add(new End(port, 'send'));
+  for (const { name, ports: numbers } of data.topics) {
+    const there = numbers.flatMap((number) => ports[number] ?? []);
+    if (there.length < numbers.length) group.bridge?.publishing.unreached.add(name);
+    for (const port of there) group.ports.topicOrThrow(name).add(new End(port, 'send'));
+  }
   restoreCalls(group, data);
   for (const port of ports) port?.settle();
   group.bridge?.open();

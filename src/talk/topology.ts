@@ -22,15 +22,22 @@ export interface PortPlace {
   readonly traffic: number;
   /** All who have hold of it have to be on one thread. */
   readonly isLocal: boolean;
-  /** A topic sends to it. */
-  readonly ofTopic: boolean;
   /** Ends that are in its messages. */
   readonly carries: readonly HeldBy[];
+}
+
+export interface TopicPlace {
+  readonly name: string;
+  /** By their numbers. */
+  readonly ports: readonly number[];
+  /** How often members have published. */
+  readonly publishers: readonly (readonly [member: string, times: number])[];
 }
 
 export interface Topology {
   readonly members: readonly MemberPlace[];
   readonly ports: readonly PortPlace[];
+  readonly topics: readonly TopicPlace[];
 }
 
 export function topologyOf({ turns, ports }: Parts): Topology {
@@ -41,7 +48,6 @@ export function topologyOf({ turns, ports }: Parts): Topology {
       const number = numbers.get(port);
       return number === undefined ? [] : [[number, side] as const];
     });
-  const heard = new Set(ports.topics.flatMap((topic) => topic.listeners()));
   return {
     members: turns.list.map((member) => ({
       name: member.name,
@@ -53,8 +59,12 @@ export function topologyOf({ turns, ports }: Parts): Topology {
       cost: costOf(port.bounds),
       traffic: port.traffic,
       isLocal: port.bounds.bytes > mostCrossing.bytes || port.bounds.messages > mostCrossing.messages,
-      ofTopic: heard.has(port),
       carries: heldBy(port.messages.flatMap(({ ends }) => ends)),
+    })),
+    topics: ports.topics.map((topic) => ({
+      name: topic.name,
+      ports: topic.listeners().flatMap((port) => numbers.get(port) ?? []),
+      publishers: [...topic.publishers],
     })),
   };
 }

@@ -1,7 +1,8 @@
 // Which members of a group go together, and on which of so many threads: those that talk most with each other, as far as all
 // threads get about as much to do.
 
-import type { Topology } from '../../talk/topology.ts';
+import { mostListening } from '../../talk/publishing.ts';
+import type { TopicPlace, Topology } from '../../talk/topology.ts';
 import type { MemberImports } from '../told/group.ts';
 
 /** Where everything of a group is, by name: in one of so many parts. */
@@ -12,6 +13,8 @@ export interface Plan {
   readonly ports: ReadonlyMap<string, number>;
   /** Other parts that send to it, where there are any. */
   readonly outlets: ReadonlyMap<string, readonly number[]>;
+  /** Of these, those that topics send to: from all parts. */
+  readonly ofTopics: ReadonlySet<string>;
   /** What all ports count for. */
   readonly portBytes: number;
 }
@@ -19,7 +22,7 @@ export interface Plan {
 /** What is known besides of who belongs together, and of how much each has to do. */
 export interface Hints {
   readonly imports: ReadonlyMap<string, MemberImports>;
-  /** Ports that must not cross, and members that use topics. */
+  /** Ports that must not cross, and members that publish to such. */
   readonly local: ReadonlySet<string>;
   readonly topics: ReadonlySet<string>;
   /** What a member has used of late. */
@@ -50,8 +53,8 @@ class Sets {
 }
 
 /** Undefined where all are one. */
-export function planOf({ members, ports }: Topology, most: number, hints: Hints): Plan | undefined {
-  // Members first, then ports; last whatever uses topics.
+export function planOf({ members, ports, topics: heard }: Topology, most: number, hints: Hints): Plan | undefined {
+  // Members first, then ports; last the topics that do not reach all parts.
   const portAt = members.length;
   const topics = portAt + ports.length;
   const sets = new Sets(topics + 1);
@@ -74,11 +77,16 @@ export function planOf({ members, ports }: Topology, most: number, hints: Hints)
       if (side === 'receive') sets.join(portAt + port, portAt + along);
       else senders[along]?.push(portAt + port);
   });
+  const listening = new Set(heard.flatMap((topic) => topic.ports));
   const received = new Set(members.map((_, member) => sets.of(member)));
-  ports.forEach(({ name, isLocal, ofTopic }, port) => {
+  const ofTopics = new Set<string>();
+  ports.forEach(({ name, isLocal }, port) => {
     const from = senders[port] as number[];
-    if (ofTopic) sets.join(topics, portAt + port);
-    const isTogether = isLocal || ofTopic || hints.local.has(name);
+    const isOfTopic = listening.has(port);
+    const isTogether =
+      isLocal || hints.local.has(name) || (isOfTopic && (from.length > 0 || listening.size > mostListening));
+    if (isOfTopic && isTogether) sets.join(topics, portAt + port);
+    else if (isOfTopic) ofTopics.add(name);
     if (isTogether) for (const sender of from) sets.join(sender, portAt + port);
     // What only the host receives from is where it is sent from.
     else if (from[0] !== undefined && !received.has(sets.of(portAt + port))) sets.join(from[0], portAt + port);
@@ -86,9 +94,14 @@ export function planOf({ members, ports }: Topology, most: number, hints: Hints)
   const partOf = spread(
     members.map(({ name }) => hints.loadOf(name)),
     (one) => sets.of(one),
-    ports.flatMap(({ traffic }, port) =>
-      (senders[port] as number[]).map((from): Edge => [sets.of(from), sets.of(portAt + port), traffic + 1]),
-    ),
+    [
+      ...ports.flatMap(({ traffic }, port) =>
+        (senders[port] as number[]).map((from): Edge => [sets.of(from), sets.of(portAt + port), traffic + 1]),
+      ),
+      ...heard
+        .flatMap((topic) => published(topic, places))
+        .map(([from, port, times]): Edge => [sets.of(from), sets.of(portAt + port), times]),
+    ],
     most,
   );
   const parts = Math.max(0, ...partOf.values()) + 1;
@@ -99,10 +112,12 @@ export function planOf({ members, ports }: Topology, most: number, hints: Hints)
     parts,
     members: new Map(members.map(({ name }, member) => [name, part(member)])),
     ports: new Map(ports.map(({ name }, port) => [name, homes[port] as number])),
+    ofTopics,
     portBytes: ports.reduce((sum, { cost }) => sum + cost, 0),
     outlets: new Map(
       ports.flatMap(({ name }, port) => {
-        const others = new Set((senders[port] as number[]).map(part));
+        const all = Array.from({ length: parts }, (_, i) => i);
+        const others = new Set(ofTopics.has(name) ? all : (senders[port] as number[]).map(part));
         others.delete(homes[port] as number);
         return others.size === 0 ? [] : [[name, [...others]]];
       }),
@@ -112,6 +127,18 @@ export function planOf({ members, ports }: Topology, most: number, hints: Hints)
 
 /** Two sets, and how much goes between them. */
 type Edge = readonly [a: number, b: number, weight: number];
+
+/** Of a topic that more talk by it is not looked at who does. */
+const mostPairs = 10_000;
+
+/** Members that publish, ports that hear it, and how often. */
+function published({ ports, publishers }: TopicPlace, places: ReadonlyMap<string, number>): Edge[] {
+  if (ports.length * publishers.length > mostPairs) return [];
+  return publishers.flatMap(([name, times]) => {
+    const from = places.get(name);
+    return from === undefined ? [] : ports.map((port): Edge => [from, port, times]);
+  });
+}
 
 /** Neighbours that are looked at for the one that talks most with those that are in a part already. */
 const lookAhead = 64;

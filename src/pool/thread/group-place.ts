@@ -112,6 +112,7 @@ export async function doSlice(
       ended: [],
       joins: [],
       topics: [],
+      mustJoin: false,
       state: undefined,
       failure: undefined,
       fuel: 0,
@@ -202,6 +203,7 @@ export class PlacedGroup {
       ...{ end, received, done: [...done, ...traffic.done], state },
       ...{ calls: this.services.made(), ended: this.ended.splice(0) },
       ...{ joins: [...(bridge?.joins ?? [])], topics: [...(bridge?.topics ?? [])] },
+      mustJoin: bridge?.mustJoin ?? false,
       ...{ failure: failure && toData(failure) },
       ...{ fuel: group.fuelUsed - fuel, compiled: newCode(task) },
     };

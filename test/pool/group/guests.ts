@@ -141,5 +141,9 @@ export const inside = (pool: Pool): Inside => (pool as unknown as { life: Inside
 export const threadOf = (group: PoolGroup): number | undefined =>
   (group as unknown as { driver: { thread: number | undefined } }).driver.thread;
 
+/** On how many threads it is now. */
+export const widthOf = (group: PoolGroup): number => (group as unknown as { driver: { width: number } }).driver.width;
+export const isWide = (group: PoolGroup): Promise<void> => until(() => widthOf(group) === 2);
+
 /** Never ends. */
 export const endless = await moduleOf('(func (export "main") (loop $l (br $l)))');
