@@ -4,9 +4,9 @@
 // A group is split by its members; each part is a group of its own on a thread, with all that its members have hold of. A port is
 // where it is received from, with its queue; a part that only sends to it has an outlet in its place, and what is sent there
 // goes through the ring between the two. How much of a port's room is taken, whether it was shut, and whether anybody receives
-// are words that all see (crossing.ts). A topic is in all parts (publishing.ts). Ends of ports do not go through rings, and calls
-// neither: who is linked by such is in one part, and where that was not known, and somebody has to wait for it, the group is joined
-// first (`joins`, `topics`); so it is to subscribe (`mustJoin`).
+// are words that all see (crossing.ts). A topic is in all parts (publishing.ts), and calls are letters in the rings (far-calls.ts).
+// Ends of ports do not go through rings: who is linked by such is in one part, and where that was not known, and somebody has to wait
+// for it, the group is joined first (`joins`, `topics`); so it is to subscribe (`mustJoin`).
 //
 // A cut needs no protocol: once all parts have come to rest, each takes what is left in the rings to it into its queues, and what
 // they are then saved as is together what the group is (pieces.ts).
@@ -31,10 +31,17 @@ import type { GroupLimits, Tally } from './ports.ts';
 import { Publishing } from './publishing.ts';
 import { isEmptyRing, Ring } from './ring.ts';
 
-/** Kinds of messages in rings: the port's number, and what it is. */
-const kinds = { message: 0, shut: 1, left: 2, look: 3 } as const;
-const kindBits = 2;
+/** Kinds of messages in rings: the port's number, and what it is; of a letter, which is about calls, what it says. */
+const kinds = { message: 0, shut: 1, left: 2, look: 3, letter: 4 } as const;
+const kindBits = 3;
+const kindOf = (kind: number): number => kind & ((1 << kindBits) - 1);
 const nothing = new Uint8Array(0);
+
+/** How errors are told to other threads. */
+export interface ErrorForm {
+  write(error: Error): string;
+  read(told: string): Error;
+}
 
 /** What of others a part's turns hear. */
 export class Bridge implements Tally {
@@ -58,10 +65,16 @@ export class Bridge implements Tally {
   /** How long it is worth waiting without leaving the thread, in microseconds. */
   private patience = mostSpun;
   private spins = 0;
+  /** A cut is being made: what is written now, others may have read too early. */
+  private isCut = false;
   /** A part is sent to that has no slice; or the group is to be joined. */
   onNeed: () => void = () => {};
+  onLetter: (what: number, bytes: Uint8Array) => void = () => {};
 
-  constructor(readonly data: BridgeData) {
+  constructor(
+    readonly data: BridgeData,
+    readonly errors: ErrorForm,
+  ) {
     const { words, rings, part, parts, crossings } = data;
     this.words = new Int32Array(words);
     this.held = new BigInt64Array(words, bytesAt * 4, 1);
@@ -156,7 +169,19 @@ export class Bridge implements Tally {
     this.flush();
   }
 
+  /** A letter to a part. */
+  write(to: number, what: number, bytes: Uint8Array): void {
+    this.tell(to, (what << kindBits) | kinds.letter, bytes);
+  }
+
+  /** Letters that are not on their way yet. */
+  get unwritten(): readonly { readonly what: number; readonly bytes: Uint8Array }[] {
+    const letters = this.unsent.filter(({ kind }) => kindOf(kind) === kinds.letter);
+    return letters.map(({ kind, bytes }) => ({ what: kind >> kindBits, bytes }));
+  }
+
   private flush(): void {
+    if (this.isCut) return;
     this.unsent = this.unsent.filter(({ to, kind, bytes }) => {
       const isSent = (this.to[to] as Ring).write(kind, bytes);
       if (isSent) this.wake(to);
@@ -226,6 +251,13 @@ export class Bridge implements Tally {
     if (Atomics.load(this.words, full) !== 0) this.giveRoom(Atomics.exchange(this.words, full, 0));
   }
 
+  /** A slice begins; or a cut, in which nobody runs. */
+  begin(isCut: boolean): void {
+    this.isCut = isCut;
+    this.flush();
+    this.poll();
+  }
+
   /** All that is in the rings to this part: no other one runs. */
   drain(): void {
     for (const ring of this.from) while (ring.read(this.hear));
@@ -234,8 +266,9 @@ export class Bridge implements Tally {
   }
 
   private readonly hear = (kind: number, bytes: Uint8Array): void => {
+    if (kindOf(kind) === kinds.letter) return this.onLetter(kind >> kindBits, bytes);
     const inlet = this.inlets.get(kind >> kindBits) as Inlet;
-    switch (kind & ((1 << kindBits) - 1)) {
+    switch (kindOf(kind)) {
       case kinds.message:
         return inlet.arrive(bytes);
       case kinds.shut: {
@@ -295,6 +328,8 @@ export class Bridge implements Tally {
 
   /** It has no slice from now on. */
   leave(): void {
+    // It has to have a slice again.
+    if (this.isCut && this.unsent.length > 0) Atomics.store(this.words, this.wordOf(this.data.part, roomAt), 1);
     Atomics.store(this.words, this.wordOf(this.data.part, stateAt), states.gone);
   }
 

@@ -23,15 +23,18 @@ export interface BridgeData {
   readonly rings: readonly (SharedArrayBuffer | undefined)[];
   /** Each has its words by its place in this list. */
   readonly crossings: readonly Crossing[];
-  /** Names of the other ports of this part; and of its members. */
+  /** Names of the other ports of this part. */
   readonly ports: ReadonlySet<string>;
-  readonly members: ReadonlySet<string>;
+  /** Of all members, in which part each is. */
+  readonly members: ReadonlyMap<string, number>;
   /** Members that are where topics are that do not reach all parts. */
   readonly topics: ReadonlySet<string>;
 }
 
 /** Of a ring: more than twice what a port may hold that crosses, so that each of its messages goes through. */
 const ringBytes = 2 ** 22;
+/** Of one for calls only. */
+const callBytes = 2 ** 18;
 /** More parts than this there are not. */
 export const mostParts = 16;
 
@@ -66,6 +69,8 @@ export class BridgeMemory {
   constructor(
     readonly parts: number,
     readonly crossings: readonly Crossing[],
+    /** Parts with members that call those of others, or are called by them. */
+    calling: ReadonlySet<number>,
     /** How many ports there are, and what they count for. */
     held: { readonly ports: number; readonly bytes: number },
   ) {
@@ -78,8 +83,14 @@ export class BridgeMemory {
         isOfTopic ? [parts * parts + inlet] : outlets.map((outlet) => outlet * parts + inlet),
       ),
     );
-    const count = parts * (parts + 1);
-    this.rings = Array.from({ length: count }, (_, i) => (used.has(i) ? Ring.make(ringBytes) : undefined));
+    const isCall = (i: number) =>
+      i < parts * parts &&
+      i % parts !== Math.floor(i / parts) &&
+      calling.has(i % parts) &&
+      calling.has(Math.floor(i / parts));
+    this.rings = Array.from({ length: parts * (parts + 1) }, (_, i) =>
+      used.has(i) ? Ring.make(ringBytes) : isCall(i) ? Ring.make(callBytes) : undefined,
+    );
     for (let part = 0; part < parts; part++) Atomics.store(this.view, partsAt + part * partWords, states.gone);
   }
 

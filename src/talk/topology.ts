@@ -11,7 +11,11 @@ export type HeldBy = readonly [port: number, side: Side];
 export interface MemberPlace {
   readonly name: string;
   readonly fuelUsed: number;
+  /** Of that, since it was made or restored. */
+  readonly fuelOfLate: number;
   readonly holds: readonly HeldBy[];
+  /** How often it has called others since then. */
+  readonly called: readonly (readonly [member: string, times: number])[];
 }
 
 export interface PortPlace {
@@ -52,7 +56,9 @@ export function topologyOf({ turns, ports }: Parts): Topology {
     members: turns.list.map((member) => ({
       name: member.name,
       fuelUsed: member.fuelUsed,
+      fuelOfLate: member.fuelUsed - member.usedBefore,
       holds: heldBy(member.handles?.all ?? []),
+      called: [...member.called],
     })),
     ports: list.map((port) => ({
       name: port.name,

@@ -9,6 +9,7 @@ import type { VM } from '../vm.ts';
 import type { Bridge } from './bridge.ts';
 import { Call, type CallsOf, failed, type Target } from './call.ts';
 import { DeadlockError, PeerError } from './errors.ts';
+import { FarCalls } from './far-calls.ts';
 import { guests } from './guest.ts';
 import { type Member, type MemberOutcome, outcomeOf, outOfFuel, type Seat } from './member.ts';
 import type { GroupOptions, GroupOutcome } from './options.ts';
@@ -44,7 +45,11 @@ export class Turns implements CallsOf, Seat {
   readonly members = new Map<string, Member>();
   /** Those that are under way, by name of the caller. */
   readonly calls = new Map<string, Call>();
+  /** Those of members that are elsewhere; and rings of calls. */
+  readonly far: FarCalls;
   nextCall = 1;
+  /** Numbers between those of two calls are for other parts. */
+  private callStep = 1;
   /** By all members, since the group was made or restored. */
   fuelUsed = 0;
   /** How many wait for what the host does. */
@@ -70,7 +75,17 @@ export class Turns implements CallsOf, Seat {
     private readonly atHost: () => ReadonlySet<Port>,
     /** Where others of the group are on other threads. */
     private readonly bridge: Bridge | undefined,
-  ) {}
+  ) {
+    this.far = new FarCalls(
+      {
+        ...{ members: this.members, calls: this.calls },
+        take: (call, hash) => this.take(call, hash, false),
+        answered: (call) => this.wakeCaller(call),
+        withdraw: (call) => this.withdraw(call),
+      },
+      bridge,
+    );
+  }
 
   private get sliceFuel(): number {
     return this.options.sliceFuel ?? defaultSliceFuel;
@@ -319,18 +334,44 @@ export class Turns implements CallsOf, Seat {
   }
 
   begin(caller: string, { callee, module, name }: Target, args: readonly Value[]): Call {
-    const call = new Call(this.nextCall++, caller, callee, name, args);
+    const call = new Call(this.nextCall, caller, callee, name, args);
+    this.nextCall += this.callStep;
     this.calls.set(caller, call);
-    const member = this.members.get(callee);
-    if (member === undefined) call.answer = cannot(call, 'there is no such member');
-    else if (member.hash !== module.hash) call.answer = cannot(call, 'the member is of another module');
-    else if (!member.canServe) call.answer = cannot(call, 'the member has failed');
-    else if (member.isBusy || this.within >= mostWithin || this.fuelWithin <= 0) {
+    this.members.get(caller)?.noteCall(callee);
+    if (this.far.ask(call, module.hash)) this.meanwhile(() => call.answer !== undefined);
+    else this.take(call, module.hash, this.within < mostWithin && this.fuelWithin > 0);
+    return call;
+  }
+
+  /** `mayRun`: it may be begun at once. */
+  private take(call: Call, hash: string, mayRun: boolean): void {
+    const member = this.members.get(call.callee);
+    if (member === undefined) this.refuse(call, 'there is no such member');
+    else if (member.hash !== hash) this.refuse(call, 'the member is of another module');
+    else if (!member.canServe) this.refuse(call, 'the member has failed');
+    else if (member.isBusy || !mayRun) {
       member.calls.push(call);
       this.next(member);
       this.note(member);
+      // Rings of one thread were looked for before.
+      if (this.bridge !== undefined && call.answer === undefined) this.far.follow(call);
     } else this.serveAtOnce(member, call);
-    return call;
+  }
+
+  private refuse(call: Call, why: string): void {
+    call.answer = { error: failed(call, `cannot be called: ${why}`) };
+    this.wakeCaller(call);
+  }
+
+  /** Of calls that are made from now on. */
+  numberCalls(next: number, step: number): void {
+    this.nextCall = next;
+    this.callStep = step;
+  }
+
+  /** Whether any of those that were restored wait for themselves: whoever was to find that may not have done so before. */
+  followCalls(): void {
+    for (const call of [...this.calls.values()]) if (call.answer === undefined) this.far.follow(call);
   }
 
   end(call: Call): void {
@@ -378,9 +419,10 @@ export class Turns implements CallsOf, Seat {
     }
   }
 
-  private wakeCaller({ caller, isAwaited }: Call): void {
-    const member = isAwaited ? this.members.get(caller) : undefined;
-    if (member?.vm !== undefined) this.wake(member);
+  private wakeCaller(call: Call): void {
+    const member = this.members.get(call.caller);
+    if (member === undefined) this.far.answer(call);
+    else if (call.isAwaited && member.vm !== undefined) this.wake(member);
   }
 
   /** Of a member that has nothing to do: the next call. */
@@ -403,8 +445,14 @@ export class Turns implements CallsOf, Seat {
   private abandon(call: Call | undefined): void {
     if (call === undefined) return;
     this.calls.delete(call.caller);
+    if (call.answer === undefined) this.withdraw(call);
+  }
+
+  /** It does not wait for its turn any more. */
+  private withdraw(call: Call): void {
+    if (this.far.forget(call)) return;
     const waiting = this.members.get(call.callee)?.calls ?? [];
-    const at = waiting.indexOf(call);
+    const at = waiting.findIndex(({ id }) => id === call.id);
     if (at >= 0) waiting.splice(at, 1);
   }
 
@@ -435,10 +483,6 @@ export class Turns implements CallsOf, Seat {
     );
   }
 }
-
-const cannot = (call: Call, why: string): { readonly error: Error } => ({
-  error: failed(call, `cannot be called: ${why}`),
-});
 
 const endOf = ({ name, outcome }: Member): [string, MemberOutcome][] =>
   outcome === undefined ? [] : [[name, outcome]];

@@ -3,7 +3,7 @@
 
 import type { Topology } from '../../talk/topology.ts';
 import type { GroupReply, GroupState, MemberImports } from '../told/group.ts';
-import { type Plan, planOf } from './plan.ts';
+import { isTight, type Plan, planOf } from './plan.ts';
 
 /** How long it is looked at who has how much to do, in ms; doubled each time that something was made of it. */
 const firstWindowMs = 500;
@@ -30,6 +30,7 @@ export class Balance {
   private used: ReadonlyMap<string, number> = new Map();
   /** By part, since it was looked at last. */
   private fuel: number[] = [];
+  private calls = 0;
   private since = performance.now();
   private windowMs = firstWindowMs;
   /** All that there are belong together. */
@@ -53,6 +54,7 @@ export class Balance {
     const mean = [...loads.values()].reduce((sum, load) => sum + load, 0) / Math.max(1, loads.size);
     this.used = used;
     this.fuel = [];
+    this.calls = 0;
     this.since = performance.now();
     // What has done nothing yet may do as much as others.
     const loadOf = (member: string) => (loads.get(member) ?? 0) + mean / 4 + 1;
@@ -71,9 +73,10 @@ export class Balance {
     this.isOne = true;
   }
 
-  /** A part has used fuel. */
-  note(part: number, fuel: number): void {
+  /** A part has used fuel, and called others. */
+  note(part: number, { fuel, farCalls }: Pick<GroupReply, 'fuel' | 'farCalls'>): void {
     this.fuel[part] = (this.fuel[part] ?? 0) + fuel;
+    this.calls += farCalls;
   }
 
   get topics(): ReadonlySet<string> {
@@ -107,10 +110,12 @@ export class Balance {
     if (performance.now() - this.since < this.windowMs) return false;
     const all = this.fuel.reduce((sum, fuel) => sum + fuel, 0);
     const isUneven = all > leastFuel && Math.max(...this.fuel) > (1 + mostMore) * (all / this.fuel.length);
+    const isOff = isUneven || isTight(this.calls, all);
     this.since = performance.now();
     this.fuel = [];
-    if (isUneven) this.windowMs *= 2;
-    return isUneven;
+    this.calls = 0;
+    if (isOff) this.windowMs *= 2;
+    return isOff;
   }
 
   /** The group is whole. */

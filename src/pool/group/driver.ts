@@ -362,7 +362,7 @@ export class GroupDriver implements PartOwner {
     const isLast = round.took(part, reply);
     if (!('lost' in reply)) {
       this.split.learn(reply, part.index);
-      this.balance.note(part.index, reply.fuel);
+      this.balance.note(part.index, reply);
       part.fuelUsed += reply.fuel;
     }
     if (isLast) return this.finish(round);

@@ -39,8 +39,8 @@ export interface PoolGroupOptions extends GroupOptions {
   readonly identity?: string | undefined;
   /**
    * How many threads its members may have at the same time, up to 16; 1 unless told. Those that talk most with each other are kept
-   * together. Always together are those that call each other, that have hold of ports by which ends of ports are sent, that receive
-   * from the same port, or talk by one, or by a topic with one, of more than 2047 messages or 1 MiB.
+   * together. Always together are those that have hold of ports by which ends of ports are sent, that receive from the same port, or
+   * talk by one, or by a topic with one, of more than 2047 messages or 1 MiB.
    */
   readonly threads?: number | undefined;
   /** Whose the group is, as of a job. */

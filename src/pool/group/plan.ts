@@ -15,6 +15,8 @@ export interface Plan {
   readonly outlets: ReadonlyMap<string, readonly number[]>;
   /** Of these, those that topics send to: from all parts. */
   readonly ofTopics: ReadonlySet<string>;
+  /** Parts with members that may call those of others, or be called by them. */
+  readonly calling: ReadonlySet<number>;
   /** What all ports count for. */
   readonly portBytes: number;
 }
@@ -61,15 +63,16 @@ export function planOf({ members, ports, topics: heard }: Topology, most: number
   const places = new Map(members.map(({ name }, i) => [name, i]));
   /** By port: who sends to it, members and ports in whose messages an end is. */
   const senders: number[][] = ports.map(() => []);
-  members.forEach(({ name, holds }, member) => {
+  members.forEach(({ name, holds, called, fuelOfLate }, member) => {
     for (const [port, side] of holds) {
       if (side === 'receive') sets.join(portAt + port, member);
       else senders[port]?.push(member);
     }
     if (hints.topics.has(name)) sets.join(topics, member);
-    for (const [, callee] of hints.imports.get(name)?.calls ?? []) {
-      const called = places.get(callee);
-      if (called !== undefined) sets.join(member, called);
+    for (const [callee, times] of called) {
+      const other = places.get(callee);
+      const fuel = fuelOfLate + (other === undefined ? 0 : (members[other]?.fuelOfLate ?? 0));
+      if (other !== undefined && isTight(times, fuel)) sets.join(member, other);
     }
   });
   ports.forEach(({ carries }, port) => {
@@ -98,6 +101,12 @@ export function planOf({ members, ports, topics: heard }: Topology, most: number
       ...ports.flatMap(({ traffic }, port) =>
         (senders[port] as number[]).map((from): Edge => [sets.of(from), sets.of(portAt + port), traffic + 1]),
       ),
+      ...members.flatMap(({ called }, member) =>
+        called.flatMap(([name, times]): Edge[] => {
+          const callee = places.get(name);
+          return callee === undefined ? [] : [[sets.of(member), sets.of(callee), 2 * times]];
+        }),
+      ),
       ...heard
         .flatMap((topic) => published(topic, places))
         .map(([from, port, times]): Edge => [sets.of(from), sets.of(portAt + port), times]),
@@ -113,6 +122,14 @@ export function planOf({ members, ports, topics: heard }: Topology, most: number
     members: new Map(members.map(({ name }, member) => [name, part(member)])),
     ports: new Map(ports.map(({ name }, port) => [name, homes[port] as number])),
     ofTopics,
+    calling: new Set(
+      members.flatMap(({ name }, member) =>
+        (hints.imports.get(name)?.calls ?? []).flatMap(([, callee]) => {
+          const called = places.get(callee);
+          return called === undefined || part(called) === part(member) ? [] : [part(member), part(called)];
+        }),
+      ),
+    ),
     portBytes: ports.reduce((sum, { cost }) => sum + cost, 0),
     outlets: new Map(
       ports.flatMap(({ name }, port) => {
@@ -124,6 +141,14 @@ export function planOf({ members, ports, topics: heard }: Topology, most: number
     ),
   };
 }
+
+/** What a call of a member in another part costs more, as fuel; and what that may be of what both do. Few calls tell nothing. */
+const callFuel = 3000;
+const mostForCalls = 0.2;
+const leastCalls = 10;
+/** Whether those who make so many calls, and have used so much fuel meanwhile, had better be together. */
+export const isTight = (calls: number, fuel: number): boolean =>
+  calls >= leastCalls && calls * callFuel > mostForCalls * fuel;
 
 /** Two sets, and how much goes between them. */
 type Edge = readonly [a: number, b: number, weight: number];

@@ -64,7 +64,7 @@ export class Round {
     return [...(this.before?.all ?? []), ...this.replies];
   }
 
-  get reply(): Omit<GroupReply, 'end' | 'state' | 'compiled'> {
+  get reply(): Omit<GroupReply, 'end' | 'state' | 'farCalls' | 'compiled'> {
     const { all } = this;
     return {
       done: all.flatMap(({ done }) => done),

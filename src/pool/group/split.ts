@@ -48,7 +48,10 @@ export class SplitGroup implements Split {
       ...{ name, inlet: plan.ports.get(name) ?? 0, outlets },
       isOfTopic: plan.ofTopics.has(name),
     }));
-    this.memory = new BridgeMemory(plan.parts, crossings, { ports: plan.ports.size, bytes: plan.portBytes });
+    this.memory = new BridgeMemory(plan.parts, crossings, plan.calling, {
+      ports: plan.ports.size,
+      bytes: plan.portBytes,
+    });
     for (const { id, port } of endsOf(state)) this.ends.set(id, plan.ports.get(port) ?? 0);
   }
 
@@ -71,7 +74,7 @@ export class SplitGroup implements Split {
         rings,
         crossings,
         ports: of(plan.ports),
-        members: of(plan.members),
+        members: plan.members,
         topics: this.topics,
       },
       ends: all.filter(({ id }) => this.ends.get(id) === part),

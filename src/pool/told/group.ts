@@ -210,5 +210,7 @@ export interface GroupReply {
   readonly failure: ErrorData | undefined;
   /** Fuel that members have used in this slice. */
   readonly fuel: number;
+  /** How often they have called members of other parts. */
+  readonly farCalls: number;
   readonly compiled: readonly CodeParcel[];
 }

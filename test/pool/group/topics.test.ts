@@ -1,11 +1,12 @@
 // Topics of groups on several threads: all who listen hear the same in the same order, wherever they are and whoever publishes; cut
-// and killed at random moments, nothing is lost and nothing comes twice.
+// and killed at random moments, with calls under way as well, nothing is lost and nothing comes twice.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
-import { Pool, type PoolGroup } from '../../../src/pool/index.ts';
+import { Pool, type PoolGroup, type PoolGroupOptions } from '../../../src/pool/index.ts';
 import { Random } from '../../fuzz/random.ts';
-import { go, parts, voices, wrongIn } from '../../talk/chorus.ts';
+import { chorusModules, go, parts, restoredChorus, tally, voices, wrongIn, wrongWith } from '../../talk/chorus.ts';
+import { ranElsewhere } from '../../talk/elsewhere.ts';
 import {
   bytesOf,
   endless,
@@ -14,6 +15,7 @@ import {
   killThread,
   message,
   numberOf,
+  otherEngine,
   script,
   soon,
   textOf,
@@ -25,6 +27,21 @@ const { publishers, listeners, times, between } = voices;
 /** Text at 1024: a name, and what is said. */
 const data = 'newshello';
 
+/** Cuts; more by WASBOX_CUTS. */
+const cuts = Number(process.env.WASBOX_CUTS ?? 16);
+const calls = { tally: { member: 'tally', module: tally } };
+
+/** Members that publish, listen, and call one of them; or a service in its place. */
+async function poolChorus(pool: Pool, options: PoolGroupOptions, isService = false): Promise<PoolGroup> {
+  const group = pool.group(options);
+  const ports = [];
+  for (const port of go) ports.push(await group.port(port));
+  if (!isService) await group.add('tally', { module: tally });
+  for (const { name, ...part } of parts(ports))
+    await group.add(name, { ...part, export: 'main', calls: isService ? {} : calls });
+  return group;
+}
+
 /** How members have ended, by their names. */
 async function ended(group: PoolGroup): Promise<ReadonlyMap<string, unknown>> {
   const outcome = await group.run();
@@ -33,33 +50,92 @@ async function ended(group: PoolGroup): Promise<ReadonlyMap<string, unknown>> {
 }
 
 for (const engine of engines) {
-  for (const threads of [2, 3])
-    test.serial(`${engine}: threads that die cost those who publish and listen on ${threads} nothing`, async (t) => {
-      t.timeout(600_000);
-      const random = new Random(threads);
-      let count = 0;
-      const tally = { next: async (n: number) => (count += n) };
-      const pool = new Pool({ threads, services: { tally } });
-      t.teardown(() => pool.terminate());
-      const group = pool.group({ engine, threads, sliceFuel: 100, onCrash: 'retry' });
-      const ports = [];
-      for (const port of go) ports.push(await group.port(port));
-      for (const { name, ...part } of parts(ports)) await group.add(name, { ...part, export: 'main' });
+  for (const [threads, isService] of [
+    [2, true],
+    [2, false],
+    [3, false],
+  ] as const)
+    test.serial(
+      `${engine}: threads that die cost topics and ${isService ? 'services' : 'calls'} on ${threads} nothing`,
+      async (t) => {
+        t.timeout(600_000);
+        const random = new Random(threads);
+        let count = 0;
+        const service = { next: async (n: number) => (count += n) };
+        const pool = new Pool({ threads, services: isService ? { tally: service } : {} });
+        t.teardown(() => pool.terminate());
+        const options = { engine, threads, sliceFuel: 100, onCrash: 'retry' } as const;
+        const group = await poolChorus(pool, options, isService);
+        let isOver = false;
+        const run = ended(group).finally(() => {
+          isOver = true;
+        });
+        run.catch(() => {});
+        let wide = 0;
+        for (let kills = 0; kills < 8 && !isOver; kills++) {
+          await sleep(30 + random.below(60));
+          if (widthOf(group) > 1) wide++;
+          killThread(pool, (ids) => random.pick(ids));
+        }
+        t.deepEqual(wrongIn(await soon(run, 300_000)), []);
+        if (isService) t.is(count, publishers * times + (listeners * publishers * times) / between);
+        t.true(wide > 0);
+      },
+    );
+
+  test.serial(`${engine}: topics and calls on two threads, cut at random moments`, async (t) => {
+    t.timeout(600_000);
+    const random = new Random(engine === 'native' ? 31 : 32);
+    const pool = new Pool({ threads: 2 });
+    t.teardown(() => pool.terminate());
+    const members = Object.fromEntries(
+      [...upTo(publishers).map((i) => `publisher ${i}`), ...upTo(listeners).map((i) => `listener ${i}`)].map((name) => [
+        name,
+        { calls },
+      ]),
+    );
+    const begun = () => poolChorus(pool, { engine, threads: 2, sliceFuel: 1 + random.below(2000) });
+    let group = await begun();
+    let [done, wide] = [0, 0];
+    for (let of = engine; done < cuts; ) {
+      const run = group.run();
       let isOver = false;
-      const run = ended(group).finally(() => {
-        isOver = true;
-      });
-      run.catch(() => {});
-      let wide = 0;
-      for (let kills = 0; kills < 8 && !isOver; kills++) {
-        await sleep(30 + random.below(60));
-        if (widthOf(group) > 1) wide++;
-        killThread(pool, (ids) => random.pick(ids));
+      const over = run.then(
+        () => {
+          isOver = true;
+        },
+        () => {},
+      );
+      while (done < cuts && !isOver) {
+        await sleep(random.below(12));
+        if (widthOf(group) === 2) wide++;
+        const bytes = (await group.save()).encode();
+        const other = otherEngine(of);
+        if (done++ % 8 === 1) t.deepEqual(await ranElsewhere(bytes, other, 'chorus.ts'), [], `cut ${done}`);
+        else if (random.chance(2))
+          t.deepEqual(await wrongWith(restoredChorus(bytes, { engine: other })), [], `cut ${done}`);
+        else {
+          const options = { engine: other, threads: 2, sliceFuel: 1 + random.below(2000) };
+          const resumed = pool.resumeGroup(bytes, { ...options, modules: chorusModules, members });
+          if (random.chance(2)) t.deepEqual(wrongIn(await soon(ended(resumed), 60_000)), [], `cut ${done}`);
+          else {
+            group.dispose();
+            group = resumed;
+            of = other;
+            break;
+          }
+          resumed.dispose();
+        }
       }
-      t.deepEqual(wrongIn(await soon(run, 300_000)), []);
-      t.is(count, publishers * times + (listeners * publishers * times) / between);
-      t.true(wide > 0);
-    });
+      await over;
+      if (!isOver) continue;
+      t.deepEqual(wrongIn(await ended(group)), []);
+      group.dispose();
+      group = await begun();
+    }
+    group.dispose();
+    t.true(wide > 0);
+  });
 
   test.serial(`${engine}: who publishes waits until all have room, on both threads`, async (t) => {
     const pool = new Pool({ threads: 2 });
