@@ -8,12 +8,13 @@ import type { Interrupts } from '../vm/interrupts.ts';
 import type { VM } from '../vm.ts';
 import type { Bridge } from './bridge.ts';
 import { Call, type CallsOf, failed, type Target } from './call.ts';
-import { DeadlockError, PeerError } from './errors.ts';
+import { areStuck, deadlockOf } from './deadlock.ts';
+import { PeerError } from './errors.ts';
 import { FarCalls } from './far-calls.ts';
 import { guests } from './guest.ts';
 import { type Member, type MemberOutcome, outcomeOf, outOfFuel, type Seat } from './member.ts';
 import type { GroupOptions, GroupOutcome } from './options.ts';
-import { opposite, type Port } from './port.ts';
+import type { Port } from './port.ts';
 
 /** Fuel of a turn, unless told. */
 const defaultSliceFuel = 100_000;
@@ -23,9 +24,6 @@ const turnMs = 10;
 const mostWithin = 8;
 /** Turns that others have within one. */
 const mostMeanwhile = 8;
-/** Members that an error tells of. */
-const mostTold = 10;
-
 /** What a microsecond counts for in which a thread waits for another one. */
 const fuelPerUs = 100;
 
@@ -140,7 +138,7 @@ export class Turns implements CallsOf, Seat {
       if (member === undefined) {
         if (this.bridge !== undefined) return 'idle';
         if (this.busy.size === 0) return { status: 'ended', members: new Map(this.list.flatMap(endOf)) };
-        this.checkDeadlock();
+        if (this.isStuck) throw deadlockOf([...this.busy], this.calls);
         return 'idle';
       }
       this.fuelWithin = this.sliceFuel;
@@ -458,29 +456,7 @@ export class Turns implements CallsOf, Seat {
 
   /** Some wait, and neither the host nor anybody of this thread could end that. */
   get isStuck(): boolean {
-    if (this.awaited > 0 || this.busy.size === 0) return false;
-    // Mostly the first of them tells.
-    for (const member of this.busy)
-      if (member.waitsForAny(({ port, side }) => port.isHeldByHost(opposite(side)))) return false;
-    const waiting = [...this.busy];
-    const atHost = this.atHost();
-    return !waiting.some((member) => member.waitsForAny(({ port }) => atHost.has(port)));
-  }
-
-  /** Throws DeadlockError where nobody could end what they wait for. */
-  private checkDeadlock(): void {
-    if (!this.isStuck) return;
-    const waiting = [...this.busy];
-    const told = waiting.slice(0, mostTold).map((member) => {
-      const call = this.calls.get(member.name);
-      if (call !== undefined) return `${quoted(member.name)} for a call of ${quoted(call.callee)}`;
-      return `${quoted(member.name)} for ${member.waitsFor.map(quoted).join(', ') || 'nothing'}`;
-    });
-    if (waiting.length > told.length) told.push('…');
-    throw new DeadlockError(
-      `members wait, and nobody could end that: ${told.join('; ')}`,
-      waiting.map(({ name }) => name),
-    );
+    return this.awaited === 0 && areStuck(this.busy, this.atHost);
   }
 }
 
