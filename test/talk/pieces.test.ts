@@ -5,7 +5,10 @@ import { SnapshotError } from '../../src/index.ts';
 import type { PieceOfGroup } from '../../src/pool/told/group.ts';
 import { shareBytes } from '../../src/pool/told/parcel.ts';
 import { snapshotOf } from '../../src/pool/told/pieces.ts';
-import { Group, GroupSnapshot } from '../../src/talk/index.ts';
+import { Bridge } from '../../src/talk/bridge.ts';
+import { callsTo, Group, GroupSnapshot } from '../../src/talk/index.ts';
+import { BridgeMemory } from '../../src/talk/memory.ts';
+import { joined } from '../../src/talk/pieces.ts';
 import { moduleOf } from '../wat.ts';
 
 const module = await moduleOf('(func (export "f") (param i32) (result i32) (local.get 0))');
@@ -87,4 +90,51 @@ test('pieces that name what no piece has are refused', (t) => {
     () => GroupSnapshot.decode(piece('a', [], () => ({ calls: [call({ caller: 'b' })] })).bytes.slice()),
     refused,
   );
+});
+
+const failed = await moduleOf(`(func (export "f") (param i32) (result i32) (local.get 0))
+  (func (export "main") unreachable)`);
+const asks = await moduleOf(`(import "b" "f" (func $f (param i32) (result i32)))
+  (func (export "main") (result i32) (call $f (i32.const 1)))`);
+
+test('what a part answers while it is cut is saved with it, and told once it goes on', async (t) => {
+  const options = { modules: [failed, asks], imports: () => ({ b: callsTo('b', failed) }) };
+  const group = new Group();
+  group.add('b', { module: failed, export: 'main' });
+  await group.run();
+  group.add('a', { module: asks, export: 'main', imports: options.imports() });
+  const members = new Map([
+    ['a', 0],
+    ['b', 1],
+  ]);
+  const { words, rings } = new BridgeMemory(2, [], new Set([0, 1]), { ports: 0, bytes: 0 });
+  const errors = { write: ({ message }: Error) => message, read: (told: string) => new Error(told) };
+  const none = new Set<string>();
+  const parts = [0, 1].map((part) => {
+    const bridge = new Bridge(
+      { part, parts: 2, words, rings, crossings: [], ports: none, members, topics: none },
+      errors,
+    );
+    return { bridge, group: Group.restorePart(group.save(), options, bridge) };
+  });
+  const [caller, callee] = parts as [(typeof parts)[0], (typeof parts)[0]];
+  t.like(await caller.group.runBusy({}, () => false), { status: 'idle' });
+  // The caller's part reads its rings before the callee's has anything to say.
+  const pieces = parts.map((part) => {
+    part.bridge.begin(true);
+    part.bridge.drain();
+    const { data } = part.group.save();
+    part.bridge.leave();
+    return { data, outlets: none };
+  });
+  const data = joined(pieces, ['a', 'b']);
+  t.like(data.calls, { 0: { caller: 'a', callee: 'b', state: 'answered' } });
+  const copy = Group.restore(new GroupSnapshot(data), options);
+  await copy.run();
+  await t.throwsAsync(copy.member('a').result, { message: /"f" of "b" cannot be called: the member has failed/ });
+  for (const { bridge } of [callee, caller]) bridge.begin(false);
+  t.like(await caller.group.runBusy({}, () => false), { status: 'idle', isOver: true });
+  await t.throwsAsync(caller.group.member('a').result, {
+    message: /"f" of "b" cannot be called: the member has failed/,
+  });
 });
