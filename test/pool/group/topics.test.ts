@@ -137,6 +137,17 @@ for (const engine of engines) {
     t.true(wide > 0);
   });
 
+  for (const size of [1, 2])
+    test.serial(
+      `${engine}: topics and calls of four parts on ${size} of a pool's threads come to their end`,
+      async (t) => {
+        const pool = new Pool({ threads: size });
+        t.teardown(() => pool.terminate());
+        const group = await poolChorus(pool, { engine, threads: 4, sliceFuel: 500 });
+        t.deepEqual(wrongIn(await soon(ended(group), 120_000)), []);
+      },
+    );
+
   test.serial(`${engine}: who publishes waits until all have room, on both threads`, async (t) => {
     const pool = new Pool({ threads: 2 });
     t.teardown(() => pool.terminate());
