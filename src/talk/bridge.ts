@@ -4,120 +4,57 @@
 // A group is split by its members; each part is a group of its own on a thread, with all that its members have hold of. A port is
 // where it is received from, with its queue; a part that only sends to it has an outlet in its place, and what is sent there
 // goes through the ring between the two. How much of a port's room is taken, whether it was shut, and whether anybody receives
-// are words that all see (crossing.ts). Ends of ports do not go through rings, calls and topics neither: who is linked by such is in one
-// part, and where that was not known, and somebody has to wait for it, the group is joined first (`joins`, `topics`).
+// are words that all see (crossing.ts). A topic is in all parts (publishing.ts), and calls are letters in the rings (far-calls.ts).
+// Ends of ports do not go through rings: who is linked by such is in one part, and where that was not known, and somebody has to wait
+// for it, the group is joined first (`joins`, `topics`); so it is to subscribe (`mustJoin`).
 //
 // A cut needs no protocol: once all parts have come to rest, each takes what is left in the rings to it into its queues, and what
 // they are then saved as is together what the group is (pieces.ts).
 
-import { Inlet, Outlet, Slot, slotWords } from './crossing.ts';
+import { Inlet, Outlet, type OutletSide, Slot, slotWords } from './crossing.ts';
+import {
+  type BridgeData,
+  bytesAt,
+  type Crossing,
+  epochAt,
+  fullAt,
+  overAt,
+  partsAt,
+  partWords,
+  portsAt,
+  roomAt,
+  stateAt,
+  states,
+} from './memory.ts';
 import type { Port } from './port.ts';
 import type { GroupLimits, Tally } from './ports.ts';
+import { Publishing } from './publishing.ts';
 import { isEmptyRing, Ring } from './ring.ts';
 
-/** A port that members of several parts have hold of. */
-export interface Crossing {
-  readonly name: string;
-  /** The part in which it is received from. */
-  readonly inlet: number;
-  /** Other parts in which somebody sends to it. */
-  readonly outlets: readonly number[];
-}
-
-/** What one part is told of its place among the others. */
-export interface BridgeData {
-  readonly part: number;
-  readonly parts: number;
-  readonly words: SharedArrayBuffer;
-  /** From part a to part b: at a * parts + b. */
-  readonly rings: readonly (SharedArrayBuffer | undefined)[];
-  /** Each has its words by its place in this list. */
-  readonly crossings: readonly Crossing[];
-  /** Names of the other ports of this part; and of its members. */
-  readonly ports: ReadonlySet<string>;
-  readonly members: ReadonlySet<string>;
-  /** Members that use topics: all are in one part. */
-  readonly topics: ReadonlySet<string>;
-}
-
-/** Of a ring: more than twice what a port may hold that crosses, so that each of its messages goes through. */
-const ringBytes = 2 ** 22;
-/** More parts than this there are not. */
-export const mostParts = 16;
-
-// Words: each that is written often has 64 bytes for itself.
-const overAt = 0;
-const epochAt = 16;
-const portsAt = 32;
-/** Of 64 bits. */
-const bytesAt = 48;
-const partsAt = 64;
-const partWords = 48;
-/** What the part does. */
-const stateAt = 0;
-/** It may send by now. */
-const roomAt = 16;
-/** Parts, as bits, that wait for room in the ring to this one. */
-const fullAt = 32;
-
-/** What a part does: runs; waits; was woken; has no slice, and would wait if it had. */
-const states = { busy: 0, idle: 1, woken: 2, gone: 3 } as const;
-
-/** Kinds of messages in rings: the port's number, and what it is. */
-const kinds = { message: 0, shut: 1, left: 2, look: 3 } as const;
-const kindBits = 2;
+/** Kinds of messages in rings: the port's number, and what it is; of a letter, which is about calls, what it says. */
+const kinds = { message: 0, shut: 1, left: 2, look: 3, letter: 4 } as const;
+const kindBits = 3;
+const kindOf = (kind: number): number => kind & ((1 << kindBits) - 1);
 const nothing = new Uint8Array(0);
 
-const wordsOf = (parts: number, crossings: number): number => partsAt + parts * partWords + crossings * slotWords;
-
-/** What main thread and parts have of each other. */
-export class BridgeMemory {
-  readonly words: SharedArrayBuffer;
-  readonly rings: readonly (SharedArrayBuffer | undefined)[];
-  private readonly view: Int32Array;
-
-  constructor(
-    readonly parts: number,
-    readonly crossings: readonly Crossing[],
-    /** How many ports there are, and what they count for. */
-    held: { readonly ports: number; readonly bytes: number },
-  ) {
-    this.words = new SharedArrayBuffer(wordsOf(parts, crossings.length) * 4);
-    this.view = new Int32Array(this.words);
-    Atomics.store(this.view, portsAt, held.ports);
-    Atomics.store(new BigInt64Array(this.words, bytesAt * 4, 1), 0, BigInt(held.bytes));
-    const used = new Set(crossings.flatMap(({ inlet, outlets }) => outlets.map((outlet) => outlet * parts + inlet)));
-    this.rings = Array.from({ length: parts * parts }, (_, i) => (used.has(i) ? Ring.make(ringBytes) : undefined));
-    for (let part = 0; part < parts; part++) Atomics.store(this.view, partsAt + part * partWords, states.gone);
-  }
-
-  /** No part runs: those that are to have a slice now do. */
-  begin(parts: readonly number[]): void {
-    Atomics.store(this.view, overAt, 0);
-    for (let part = 0; part < this.parts; part++)
-      Atomics.store(this.view, partsAt + part * partWords, parts.includes(part) ? states.busy : states.gone);
-  }
-
-  /** While no part runs: those that have something to do that others did. */
-  get awaited(): readonly number[] {
-    return Array.from({ length: this.parts }, (_, part) => part).filter(
-      (part) =>
-        Atomics.load(this.view, partsAt + part * partWords + roomAt) !== 0 ||
-        this.rings.some((ring, i) => ring !== undefined && i % this.parts === part && !isEmptyRing(ring)),
-    );
-  }
+/** How errors are told to other threads. */
+export interface ErrorForm {
+  write(error: Error): string;
+  read(told: string): Error;
 }
 
 /** What of others a part's turns hear. */
 export class Bridge implements Tally {
   /** Ports that cannot cross as they are used: all who have hold of one have to be in one part. */
   readonly joins = new Set<string>();
-  /** Members that have to be with all others who use topics. */
+  /** Members that have to be where topics are that do not reach this part. */
   readonly topics = new Set<string>();
+  /** Somebody waits until the group is joined. */
+  mustJoin = false;
+  readonly publishing: Publishing;
   private readonly words: Int32Array;
   private readonly held: BigInt64Array;
   private readonly from: readonly Ring[];
-  private readonly fromParts: readonly number[];
   private readonly to: readonly (Ring | undefined)[];
   private readonly places: ReadonlyMap<string, number>;
   private readonly inlets = new Map<number, Inlet>();
@@ -128,10 +65,16 @@ export class Bridge implements Tally {
   /** How long it is worth waiting without leaving the thread, in microseconds. */
   private patience = mostSpun;
   private spins = 0;
+  /** A cut is being made: what is written now, others may have read too early. */
+  private isCut = false;
   /** A part is sent to that has no slice; or the group is to be joined. */
   onNeed: () => void = () => {};
+  onLetter: (what: number, bytes: Uint8Array) => void = () => {};
 
-  constructor(readonly data: BridgeData) {
+  constructor(
+    readonly data: BridgeData,
+    readonly errors: ErrorForm,
+  ) {
     const { words, rings, part, parts, crossings } = data;
     this.words = new Int32Array(words);
     this.held = new BigInt64Array(words, bytesAt * 4, 1);
@@ -139,10 +82,19 @@ export class Bridge implements Tally {
       const buffer = rings[from * parts + to];
       return buffer === undefined ? undefined : new Ring(buffer);
     };
-    this.fromParts = Array.from({ length: parts }, (_, i) => i).filter((i) => rings[i * parts + part] !== undefined);
-    this.from = this.fromParts.map((i) => ring(i, part) as Ring);
-    this.to = Array.from({ length: parts }, (_, i) => ring(part, i));
+    const all = Array.from({ length: parts }, (_, i) => i);
+    this.from = all.flatMap((i) => ring(i, part) ?? []);
+    this.to = all.map((i) => ring(part, i));
     this.places = new Map(crossings.map(({ name }, i) => [name, i]));
+    this.publishing = new Publishing(
+      { part, words: this.words, crossings, rings: all.map((i) => ring(parts, i)) },
+      {
+        inlet: (place) => this.inlets.get(place),
+        full: (to) => Atomics.or(this.words, this.wordOf(to, fullAt), 1 << part),
+        waits: (outlet) => this.waiting.add(outlet),
+        wake: (to) => this.wake(to),
+      },
+    );
   }
 
   // Ports
@@ -158,17 +110,22 @@ export class Bridge implements Tally {
   /** Of one that crosses. */
   port(name: string, bounds: Port['bounds'], gone: () => void): Port {
     const place = this.places.get(name) as number;
-    const { inlet, outlets } = this.data.crossings[place] as Crossing;
+    const { inlet, outlets, isOfTopic } = this.data.crossings[place] as Crossing;
     const slot = new Slot(this.words, partsAt + this.data.parts * partWords + place * slotWords);
-    if (inlet !== this.data.part) return new Outlet(name, bounds, gone, slot, this.outletSide(place, inlet));
-    const port = new Inlet(name, bounds, gone, slot, (mask) => this.giveRoom(mask));
-    // Until each tells that nobody sends there any more.
-    for (const _ of outlets) port.took('send', false);
-    this.inlets.set(place, port);
+    if (inlet === this.data.part) {
+      const port = new Inlet(name, bounds, gone, slot, (mask) => this.giveRoom(mask));
+      // Until each tells that nobody sends there any more; a topic never does.
+      if (!isOfTopic) for (const _ of outlets) port.took('send', false);
+      this.inlets.set(place, port);
+      return port;
+    }
+    const side = isOfTopic ? this.publishing.side(inlet) : this.outletSide(place, inlet);
+    const port = new Outlet(name, bounds, gone, slot, side);
+    if (isOfTopic) this.publishing.add(port, place);
     return port;
   }
 
-  private outletSide(place: number, to: number): ConstructorParameters<typeof Outlet>[4] {
+  private outletSide(place: number, to: number): OutletSide {
     const ring = this.to[to] as Ring;
     const bit = 1 << this.data.part;
     const tell = (kind: number, bytes = nothing) => this.tell(to, (place << kindBits) | kind, bytes);
@@ -194,12 +151,16 @@ export class Bridge implements Tally {
     };
   }
 
-  /** Whether a member is where topics are. */
-  hasTopics(member: string): boolean {
-    if (this.data.topics.has(member)) return true;
+  /** A member cannot go on where it is: it has to be where topics are that do not reach this part. */
+  joinTopics(member: string): void {
     this.topics.add(member);
     this.onNeed();
-    return false;
+  }
+
+  /** Nor before the group is whole. */
+  joinAll(): void {
+    this.mustJoin = true;
+    this.onNeed();
   }
 
   /** What is no message, and cannot wait. */
@@ -208,7 +169,19 @@ export class Bridge implements Tally {
     this.flush();
   }
 
+  /** A letter to a part. */
+  write(to: number, what: number, bytes: Uint8Array): void {
+    this.tell(to, (what << kindBits) | kinds.letter, bytes);
+  }
+
+  /** Letters that are not on their way yet. */
+  get unwritten(): readonly { readonly what: number; readonly bytes: Uint8Array }[] {
+    const letters = this.unsent.filter(({ kind }) => kindOf(kind) === kinds.letter);
+    return letters.map(({ kind, bytes }) => ({ what: kind >> kindBits, bytes }));
+  }
+
   private flush(): void {
+    if (this.isCut) return;
     this.unsent = this.unsent.filter(({ to, kind, bytes }) => {
       const isSent = (this.to[to] as Ring).write(kind, bytes);
       if (isSent) this.wake(to);
@@ -252,17 +225,17 @@ export class Bridge implements Tally {
   /** Whether others have done something since it was last asked. */
   get hasNews(): boolean {
     for (const ring of this.from) if (!ring.isEmpty) return true;
+    if (this.publishing.hasNews) return true;
     return Atomics.load(this.words, this.wordOf(this.data.part, roomAt)) !== 0;
   }
 
   /** Takes in what others have done. */
   poll(): void {
     if (!this.hasNews) return;
-    for (const [i, ring] of this.from.entries()) {
-      // What comes meanwhile is for the next time.
-      for (let left = mostAtOnce; left > 0 && ring.read(this.hear); left--);
-      this.readFrom(this.fromParts[i] as number);
-    }
+    // What comes meanwhile is for the next time.
+    for (const ring of this.from) for (let left = mostAtOnce; left > 0 && ring.read(this.hear); left--);
+    this.publishing.hear(mostAtOnce);
+    this.wereRead();
     const room = this.wordOf(this.data.part, roomAt);
     if (Atomics.load(this.words, room) === 0) return;
     Atomics.store(this.words, room, 0);
@@ -272,22 +245,30 @@ export class Bridge implements Tally {
     for (const outlet of outlets) outlet.look();
   }
 
-  private readFrom(part: number): void {
+  /** There may be room in the rings to this part. */
+  private wereRead(): void {
     const full = this.wordOf(this.data.part, fullAt);
-    if ((Atomics.load(this.words, full) & (1 << part)) === 0) return;
-    Atomics.and(this.words, full, ~(1 << part));
-    this.giveRoom(1 << part);
+    if (Atomics.load(this.words, full) !== 0) this.giveRoom(Atomics.exchange(this.words, full, 0));
+  }
+
+  /** A slice begins; or a cut, in which nobody runs. */
+  begin(isCut: boolean): void {
+    this.isCut = isCut;
+    this.flush();
+    this.poll();
   }
 
   /** All that is in the rings to this part: no other one runs. */
   drain(): void {
     for (const ring of this.from) while (ring.read(this.hear));
+    this.publishing.hear();
     this.poll();
   }
 
   private readonly hear = (kind: number, bytes: Uint8Array): void => {
+    if (kindOf(kind) === kinds.letter) return this.onLetter(kind >> kindBits, bytes);
     const inlet = this.inlets.get(kind >> kindBits) as Inlet;
-    switch (kind & ((1 << kindBits) - 1)) {
+    switch (kindOf(kind)) {
       case kinds.message:
         return inlet.arrive(bytes);
       case kinds.shut: {
@@ -347,6 +328,8 @@ export class Bridge implements Tally {
 
   /** It has no slice from now on. */
   leave(): void {
+    // It has to have a slice again.
+    if (this.isCut && this.unsent.length > 0) Atomics.store(this.words, this.wordOf(this.data.part, roomAt), 1);
     Atomics.store(this.words, this.wordOf(this.data.part, stateAt), states.gone);
   }
 

@@ -10,7 +10,7 @@ import { aText, instanceOf } from '../spec/options.ts';
 import { quoted } from '../spec/told.ts';
 import { type FuncType, isRef } from '../spec/types.ts';
 import type { CallsOf, Target } from './call.ts';
-import { DeadlockError } from './errors.ts';
+import { ringOf } from './far-calls.ts';
 import { guests } from './guest.ts';
 import type { Handles } from './handles.ts';
 
@@ -84,8 +84,7 @@ function perform(group: CallsOf, target: Target, state: Handles, args: readonly 
 function checkRing(group: CallsOf, caller: string, callee: string): void {
   const ring = [caller];
   for (let at: string | undefined = callee; at !== undefined; at = group.callOf(at)?.callee) {
-    if (at === caller)
-      throw new DeadlockError(`calls that wait for each other: ${[...ring, caller].map(quoted).join(' calls ')}`, ring);
+    if (at === caller) throw ringOf(ring);
     ring.push(at);
   }
 }

@@ -200,6 +200,11 @@ export class Group {
     return this.parts.turns.fuelUsed;
   }
 
+  /** How often members have called those of other threads. @hidden */
+  get farCalls(): number {
+    return this.parts.turns.far.made;
+  }
+
   /** Whether members wait, and nobody of this thread could end that, nor the host. @hidden */
   get isStuck(): boolean {
     return this.parts.turns.isStuck;

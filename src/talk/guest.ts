@@ -20,6 +20,8 @@ export const stateName = 'talk';
 export const mostEnds = 16;
 /** Handles that one `poll` looks at. */
 const mostPolled = 1024;
+/** When who publishes tries again where others are at it all the time, in ms. */
+const againMs = 1;
 /** Of a handle that is polled: it takes as long as to copy so many bytes. */
 const pollBytes = 256;
 
@@ -139,7 +141,7 @@ function subscribe(scene: Scene, name: number, length: number, messages: number,
   if (messages === 0) refuse('invalid');
   const title = scene.text(name, length);
   if (scene.handles.room === 0) refuse('limit');
-  if (!scene.home.hasTopics(scene.handles.member)) return scene.wait();
+  if (!scene.home.maySubscribe()) return scene.wait();
   const topic = scene.home.topic(title);
   const port = topic && scene.home.makePort({ messages, bytes });
   if (topic === undefined || port === undefined) return refuse('limit');
@@ -150,17 +152,21 @@ function subscribe(scene: Scene, name: number, length: number, messages: number,
 /** To how many it went: to all, or nobody has it yet. */
 function publish(scene: Scene, name: number, length: number, at: number, size: number): Result {
   const title = scene.text(name, length);
-  if (!scene.home.hasTopics(scene.handles.member)) return scene.wait();
-  const topic = scene.home.topic(title);
+  const { home, handles } = scene;
+  if (!home.reaches(title, handles.member)) return scene.wait();
+  const topic = home.topic(title);
   if (topic === undefined) return refuse('limit');
   const bytes = scene.bytes(at, size);
-  const ports = topic.listeners();
-  if (ports.some((port) => !port.takes(size))) refuse('tooLarge');
-  const full = ports.filter((port) => !port.hasRoom(size));
-  scene.spend(ports.length * (size + pollBytes));
-  if (full.length > 0) return scene.wait(...full.map((port) => ({ port, side: 'send' as const })));
-  for (const port of ports) port.push({ bytes: bytes.slice(), ends: [] });
-  return ports.length;
+  const published = home.alone((): Result => {
+    const ports = topic.listeners();
+    if (ports.some((port) => !port.takes(size))) refuse('tooLarge');
+    scene.spend(ports.length * (size + pollBytes));
+    const full = ports.filter((port) => !port.hasRoom(size));
+    const came = full.length > 0 ? full : home.publish(ports, bytes);
+    if (typeof came === 'number') topic.note(handles.member);
+    return typeof came === 'number' ? came : scene.wait(...came.map((port) => ({ port, side: 'send' as const })));
+  });
+  return published ?? { wants: [], until: Date.now() + againMs };
 }
 
 /** By name: types of the parameters, and what it does. Numbers have no sign; all calls come to an `i32`. */

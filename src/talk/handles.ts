@@ -21,8 +21,14 @@ export interface Home {
   readonly calls: CallsOf;
   /** A new port; undefined where the group may have no more. */
   makePort(bounds: PortBounds): Port | undefined;
-  /** Whether a member may use topics where it is now; else it has to wait until it is elsewhere. */
-  hasTopics(member: string): boolean;
+  /** Whether a member may subscribe now; else it has to wait until it may. */
+  maySubscribe(): boolean;
+  /** Whether a member reaches all who listen to a topic from where it is now; else it has to wait until it is elsewhere. */
+  reaches(topic: string, member: string): boolean;
+  /** Does what nobody else who publishes may do at the same time; undefined where it has to be tried again. */
+  alone<T>(act: () => T): T | undefined;
+  /** Meanwhile: sends to all of the ports, to so many that are still open; or to none, as these are in the way. */
+  publish(ports: readonly Port[], bytes: Uint8Array): number | readonly Port[];
   /** Undefined where the group may have no more. */
   topic(name: string): Topic | undefined;
   /** Of a VM that is made now. */

@@ -23,8 +23,26 @@ export class GroupHome implements Home {
     private readonly bridge: Bridge | undefined,
   ) {}
 
-  hasTopics(member: string): boolean {
-    return this.bridge?.hasTopics(member) ?? true;
+  maySubscribe(): boolean {
+    this.bridge?.joinAll();
+    return this.bridge === undefined;
+  }
+
+  reaches(topic: string, member: string): boolean {
+    const { bridge } = this;
+    if (bridge?.publishing.unreached.has(topic) !== true) return true;
+    bridge.joinTopics(member);
+    return false;
+  }
+
+  alone<T>(act: () => T): T | undefined {
+    return this.bridge === undefined ? act() : this.bridge.publishing.alone(act);
+  }
+
+  publish(ports: readonly Port[], bytes: Uint8Array): number | readonly Port[] {
+    if (this.bridge !== undefined) return this.bridge.publishing.publish(ports, bytes);
+    for (const port of ports) port.push({ bytes: bytes.slice(), ends: [] });
+    return ports.length;
   }
 
   makePort(bounds: PortBounds): Port | undefined {

@@ -150,6 +150,16 @@ export class Member {
     return this.vm !== undefined && this.ended?.status !== 'failed';
   }
 
+  /** Fuel that it had used before it was made or restored. @hidden */
+  usedBefore = 0;
+  /** How often it has called others since, by their names. @hidden */
+  readonly called = new Map<string, number>();
+
+  /** @hidden */
+  noteCall(callee: string): void {
+    this.called.set(callee, (this.called.get(callee) ?? 0) + 1);
+  }
+
   // Waiting
 
   /** @hidden */

@@ -1,7 +1,7 @@
 // A group whose parts were saved each by itself, as one: what `Group.save` would have made of it.
 
 import { Snapshot } from '../snapshot/snapshot.ts';
-import type { GroupData, SavedEnd, SavedMember, SavedPort } from './format.ts';
+import type { GroupData, SavedCall, SavedEnd, SavedMember, SavedPort } from './format.ts';
 import { stateName } from './guest.ts';
 import type { SavedHandles } from './handles.ts';
 
@@ -27,15 +27,38 @@ export function joined(pieces: readonly Piece[], members: readonly string[]): Gr
   const rankOf = ({ name }: SavedMember): number => rank.get(name) ?? members.length;
   return {
     ports: [...kept.values()].map(({ piece, port }) => all[pieces.indexOf(piece)]?.port(port) as SavedPort),
-    topics: all.flatMap(({ topics }) => topics),
+    topics: mergedTopics(all.flatMap(({ topics }) => topics)),
     members: all.flatMap((each) => each.members).sort((a, b) => rankOf(a) - rankOf(b)),
-    calls: pieces.flatMap(({ data }) => data.calls).sort((a, b) => a.id - b.id),
+    calls: mergedCalls(pieces.flatMap(({ data }) => data.calls)).sort((a, b) => a.id - b.id),
     nextCall: Math.max(...pieces.map(({ data }) => data.nextCall)),
     order: {
       ready: pieces.flatMap(({ data }) => data.order.ready),
       waiting: pieces.flatMap(({ data }) => data.order.waiting),
     },
   };
+}
+
+/** Each part knows a topic's ports; those that have gone by now some of them. */
+function mergedTopics(topics: GroupData['topics']): GroupData['topics'] {
+  const ports = new Map<string, Set<number>>();
+  for (const { name, ports: listening } of topics) ports.set(name, new Set([...(ports.get(name) ?? []), ...listening]));
+  return [...ports].map(([name, listening]) => ({ name, ports: [...listening] }));
+}
+
+const states: readonly SavedCall['state'][] = ['queued', 'serving', 'answered'];
+
+/** Of a call between two parts, one says what it is, and either how far it is. */
+function mergedCalls(calls: readonly SavedCall[]): SavedCall[] {
+  const known = new Map<string, SavedCall>();
+  for (const call of calls) {
+    const key = `${call.id} ${call.caller}`;
+    const other = known.get(key);
+    const [less, more] =
+      other !== undefined && states.indexOf(other.state) > states.indexOf(call.state) ? [call, other] : [other, call];
+    known.set(key, { ...(less ?? more), state: more.state, answer: more.answer });
+  }
+  // Who has called knows nothing of it any more.
+  return [...known.values()].filter(({ callee }) => callee !== '');
 }
 
 interface Placed {

@@ -5,7 +5,7 @@ import { attempt, quoted } from '../spec/told.ts';
 import type { EngineName } from '../vm/engines.ts';
 import { VM } from '../vm.ts';
 import type { Bridge } from './bridge.ts';
-import { Call } from './call.ts';
+import { type Answer, Call } from './call.ts';
 import { Receiver, Sender } from './ends.ts';
 import { PeerError } from './errors.ts';
 import type { GroupData, SavedCall, SavedEnd, SavedMember, SavedPort } from './format.ts';
@@ -47,7 +47,7 @@ export function savedGroup({ ports, turns, home }: Parts): GroupData {
   for (const port of ports.list) home.numberOf(port);
   return {
     members,
-    calls: calls.map((call) => savedCall(call, serving.includes(call))),
+    calls: [...calls.map((call) => savedCall(call, serving.includes(call))), ...turns.far.untold.map(toldLate)],
     nextCall: turns.nextCall,
     order: turns.order,
     topics: heard
@@ -69,8 +69,17 @@ function savedMember({ name, hash, hasProgram, fuel, outcome, vm }: Member): Sav
 const savedCall = ({ id, caller, callee, name, args, answer }: Call, isServing: boolean): SavedCall => ({
   ...{ id, caller, callee, name, args },
   state: isServing ? 'serving' : answer === undefined ? 'queued' : 'answered',
-  answer: answer === undefined ? null : 'error' in answer ? { error: answer.error.message } : answer,
+  answer: answer === undefined ? null : savedAnswer(answer),
 });
+
+/** Of a caller in another part, which says what it has called. */
+const toldLate = ({ id, caller, answer }: { id: number; caller: string; answer: Answer }): SavedCall => ({
+  ...{ id, caller, callee: '', name: '', args: [], state: 'answered' },
+  answer: savedAnswer(answer),
+});
+
+const savedAnswer = (answer: Answer): SavedCall['answer'] =>
+  'error' in answer ? { error: answer.error.message } : answer;
 
 const savedPort = (port: Port, home: GroupHome): SavedPort => ({
   name: port.name,
@@ -93,17 +102,20 @@ export function fill(group: Parts, data: GroupData, options: GroupRestoreOptions
   const ports = data.ports.map((saved) => madePort(group, saved));
   group.home.beginReading(ports);
   for (const saved of data.members)
-    if (group.bridge?.data.members.has(saved.name) ?? true) group.turns.join(restoredMember(group, saved, options));
+    if (isHere(group.bridge, saved.name)) group.turns.join(restoredMember(group, saved, options));
   data.ports.forEach((saved, i) => {
     const port = ports[i];
     if (port?.isHere === true) fillPort(group, saved, port, ports);
   });
-  for (const { name, ports: numbers } of data.topics)
-    for (const port of numbers.flatMap((number) => ports[number] ?? []))
-      group.ports.topicOrThrow(name).add(new End(port, 'send'));
+  for (const { name, ports: numbers } of data.topics) {
+    const there = numbers.flatMap((number) => ports[number] ?? []);
+    if (there.length < numbers.length) group.bridge?.publishing.unreached.add(name);
+    for (const port of there) group.ports.topicOrThrow(name).add(new End(port, 'send'));
+  }
   restoreCalls(group, data);
   for (const port of ports) port?.settle();
   group.bridge?.open();
+  group.turns.followCalls();
   for (const { name, outcome } of data.members)
     if (outcome !== null) group.turns.members.get(name)?.endedAs(restoredOutcome(outcome, name));
   for (const member of group.turns.list) group.turns.join(member);
@@ -124,6 +136,9 @@ function madePort({ ports, bridge }: Parts, { name, messages, bytes }: SavedPort
       return undefined;
   }
 }
+
+const isHere = (bridge: Bridge | undefined, member: string): boolean =>
+  bridge === undefined || bridge.data.members.get(member) === bridge.data.part;
 
 /** Behind all that there are, each part its own. */
 function numberPorts(ports: Ports, data: GroupData, { data: { part, parts } }: Bridge): void {
@@ -147,6 +162,7 @@ function restoredMember(
     const given = { ...besides, [importName]: guests.functions };
     member.vm = VM.restore(snapshot, { engine, limits, modules, imports: given });
     member.handles = handlesOf(member.vm);
+    member.usedBefore = member.fuelUsed;
   });
   return member;
 }
@@ -164,8 +180,8 @@ function fillPort(
   if (host.receive) receivers.set(name, new Receiver(new End(port, 'receive', true)));
 }
 
-function restoreCalls({ turns }: Parts, { calls, nextCall }: GroupData): void {
-  turns.nextCall = nextCall;
+function restoreCalls({ turns, bridge }: Parts, { calls, nextCall }: GroupData): void {
+  turns.numberCalls(nextCall + (bridge?.data.part ?? 0), bridge?.data.parts ?? 1);
   for (const { id, caller, callee, name, args, state, answer } of calls) {
     const call = new Call(id, caller, callee, name, args);
     call.isAwaited = true;

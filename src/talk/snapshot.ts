@@ -61,13 +61,22 @@ export class GroupSnapshot {
 
   /** Throws SnapshotError. What it says of VMs is verified when it is restored. */
   static decode(bytes: Uint8Array, options: GroupDecodeOptions = {}): GroupSnapshot {
+    return GroupSnapshot.decoded(bytes, options, false);
+  }
+
+  /** A part of a group on several threads, whose calls may be of members in others. Throws SnapshotError. @hidden */
+  static decodePiece(bytes: Uint8Array): GroupSnapshot {
+    return GroupSnapshot.decoded(bytes, {}, true);
+  }
+
+  private static decoded(bytes: Uint8Array, options: GroupDecodeOptions, isPiece: boolean): GroupSnapshot {
     snapshotBytes(bytes, 'a snapshot');
     decodeOptions(options, theOptions);
     const { maxBytes = defaultMaxBytes } = options;
     const all = readParts(bytes);
     if (!isOfGroup(all)) throw new SnapshotError('is of no group; VM.restore takes what a VM was saved as', 'snapshot');
     const text = readMetadata(contentsOf(all, 'group', mostMetadata), mostMetadata);
-    const data = checkGroupData(text);
+    const data = checkGroupData(text, isPiece);
     const vms = taker(contentsOf(all, 'members', maxBytes), 'members');
     const messages = taker(contentsOf(all, 'messages', maxBytes), 'messages');
     return new GroupSnapshot({

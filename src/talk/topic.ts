@@ -5,7 +5,14 @@ import type { End, Port } from './port.ts';
 export class Topic {
   private ends: End[] = [];
 
+  /** How often members have published. */
+  readonly publishers = new Map<string, number>();
+
   constructor(readonly name: string) {}
+
+  note(publisher: string): void {
+    this.publishers.set(publisher, (this.publishers.get(publisher) ?? 0) + 1);
+  }
 
   add(end: End): void {
     this.ends.push(end);

@@ -11,7 +11,11 @@ export type HeldBy = readonly [port: number, side: Side];
 export interface MemberPlace {
   readonly name: string;
   readonly fuelUsed: number;
+  /** Of that, since it was made or restored. */
+  readonly fuelOfLate: number;
   readonly holds: readonly HeldBy[];
+  /** How often it has called others since then. */
+  readonly called: readonly (readonly [member: string, times: number])[];
 }
 
 export interface PortPlace {
@@ -22,15 +26,22 @@ export interface PortPlace {
   readonly traffic: number;
   /** All who have hold of it have to be on one thread. */
   readonly isLocal: boolean;
-  /** A topic sends to it. */
-  readonly ofTopic: boolean;
   /** Ends that are in its messages. */
   readonly carries: readonly HeldBy[];
+}
+
+export interface TopicPlace {
+  readonly name: string;
+  /** By their numbers. */
+  readonly ports: readonly number[];
+  /** How often members have published. */
+  readonly publishers: readonly (readonly [member: string, times: number])[];
 }
 
 export interface Topology {
   readonly members: readonly MemberPlace[];
   readonly ports: readonly PortPlace[];
+  readonly topics: readonly TopicPlace[];
 }
 
 export function topologyOf({ turns, ports }: Parts): Topology {
@@ -41,20 +52,25 @@ export function topologyOf({ turns, ports }: Parts): Topology {
       const number = numbers.get(port);
       return number === undefined ? [] : [[number, side] as const];
     });
-  const heard = new Set(ports.topics.flatMap((topic) => topic.listeners()));
   return {
     members: turns.list.map((member) => ({
       name: member.name,
       fuelUsed: member.fuelUsed,
+      fuelOfLate: member.fuelUsed - member.usedBefore,
       holds: heldBy(member.handles?.all ?? []),
+      called: [...member.called],
     })),
     ports: list.map((port) => ({
       name: port.name,
       cost: costOf(port.bounds),
       traffic: port.traffic,
       isLocal: port.bounds.bytes > mostCrossing.bytes || port.bounds.messages > mostCrossing.messages,
-      ofTopic: heard.has(port),
       carries: heldBy(port.messages.flatMap(({ ends }) => ends)),
+    })),
+    topics: ports.topics.map((topic) => ({
+      name: topic.name,
+      ports: topic.listeners().flatMap((port) => numbers.get(port) ?? []),
+      publishers: [...topic.publishers],
     })),
   };
 }

@@ -8,11 +8,13 @@ import type { Interrupts } from '../vm/interrupts.ts';
 import type { VM } from '../vm.ts';
 import type { Bridge } from './bridge.ts';
 import { Call, type CallsOf, failed, type Target } from './call.ts';
-import { DeadlockError, PeerError } from './errors.ts';
+import { areStuck, deadlockOf } from './deadlock.ts';
+import { PeerError } from './errors.ts';
+import { FarCalls } from './far-calls.ts';
 import { guests } from './guest.ts';
 import { type Member, type MemberOutcome, outcomeOf, outOfFuel, type Seat } from './member.ts';
 import type { GroupOptions, GroupOutcome } from './options.ts';
-import { opposite, type Port } from './port.ts';
+import type { Port } from './port.ts';
 
 /** Fuel of a turn, unless told. */
 const defaultSliceFuel = 100_000;
@@ -22,9 +24,6 @@ const turnMs = 10;
 const mostWithin = 8;
 /** Turns that others have within one. */
 const mostMeanwhile = 8;
-/** Members that an error tells of. */
-const mostTold = 10;
-
 /** What a microsecond counts for in which a thread waits for another one. */
 const fuelPerUs = 100;
 
@@ -44,7 +43,11 @@ export class Turns implements CallsOf, Seat {
   readonly members = new Map<string, Member>();
   /** Those that are under way, by name of the caller. */
   readonly calls = new Map<string, Call>();
+  /** Those of members that are elsewhere; and rings of calls. */
+  readonly far: FarCalls;
   nextCall = 1;
+  /** Numbers between those of two calls are for other parts. */
+  private callStep = 1;
   /** By all members, since the group was made or restored. */
   fuelUsed = 0;
   /** How many wait for what the host does. */
@@ -70,7 +73,17 @@ export class Turns implements CallsOf, Seat {
     private readonly atHost: () => ReadonlySet<Port>,
     /** Where others of the group are on other threads. */
     private readonly bridge: Bridge | undefined,
-  ) {}
+  ) {
+    this.far = new FarCalls(
+      {
+        ...{ members: this.members, calls: this.calls },
+        take: (call, hash) => this.take(call, hash, false),
+        answered: (call) => this.wakeCaller(call),
+        withdraw: (call) => this.withdraw(call),
+      },
+      bridge,
+    );
+  }
 
   private get sliceFuel(): number {
     return this.options.sliceFuel ?? defaultSliceFuel;
@@ -125,7 +138,7 @@ export class Turns implements CallsOf, Seat {
       if (member === undefined) {
         if (this.bridge !== undefined) return 'idle';
         if (this.busy.size === 0) return { status: 'ended', members: new Map(this.list.flatMap(endOf)) };
-        this.checkDeadlock();
+        if (this.isStuck) throw deadlockOf([...this.busy], this.calls);
         return 'idle';
       }
       this.fuelWithin = this.sliceFuel;
@@ -319,18 +332,44 @@ export class Turns implements CallsOf, Seat {
   }
 
   begin(caller: string, { callee, module, name }: Target, args: readonly Value[]): Call {
-    const call = new Call(this.nextCall++, caller, callee, name, args);
+    const call = new Call(this.nextCall, caller, callee, name, args);
+    this.nextCall += this.callStep;
     this.calls.set(caller, call);
-    const member = this.members.get(callee);
-    if (member === undefined) call.answer = cannot(call, 'there is no such member');
-    else if (member.hash !== module.hash) call.answer = cannot(call, 'the member is of another module');
-    else if (!member.canServe) call.answer = cannot(call, 'the member has failed');
-    else if (member.isBusy || this.within >= mostWithin || this.fuelWithin <= 0) {
+    this.members.get(caller)?.noteCall(callee);
+    if (this.far.ask(call, module.hash)) this.meanwhile(() => call.answer !== undefined);
+    else this.take(call, module.hash, this.within < mostWithin && this.fuelWithin > 0);
+    return call;
+  }
+
+  /** `mayRun`: it may be begun at once. */
+  private take(call: Call, hash: string, mayRun: boolean): void {
+    const member = this.members.get(call.callee);
+    if (member === undefined) this.refuse(call, 'there is no such member');
+    else if (member.hash !== hash) this.refuse(call, 'the member is of another module');
+    else if (!member.canServe) this.refuse(call, 'the member has failed');
+    else if (member.isBusy || !mayRun) {
       member.calls.push(call);
       this.next(member);
       this.note(member);
+      // Rings of one thread were looked for before.
+      if (this.bridge !== undefined && call.answer === undefined) this.far.follow(call);
     } else this.serveAtOnce(member, call);
-    return call;
+  }
+
+  private refuse(call: Call, why: string): void {
+    call.answer = { error: failed(call, `cannot be called: ${why}`) };
+    this.wakeCaller(call);
+  }
+
+  /** Of calls that are made from now on. */
+  numberCalls(next: number, step: number): void {
+    this.nextCall = next;
+    this.callStep = step;
+  }
+
+  /** Whether any of those that were restored wait for themselves: whoever was to find that may not have done so before. */
+  followCalls(): void {
+    for (const call of [...this.calls.values()]) if (call.answer === undefined) this.far.follow(call);
   }
 
   end(call: Call): void {
@@ -378,9 +417,10 @@ export class Turns implements CallsOf, Seat {
     }
   }
 
-  private wakeCaller({ caller, isAwaited }: Call): void {
-    const member = isAwaited ? this.members.get(caller) : undefined;
-    if (member?.vm !== undefined) this.wake(member);
+  private wakeCaller(call: Call): void {
+    const member = this.members.get(call.caller);
+    if (member === undefined) this.far.answer(call);
+    else if (call.isAwaited && member.vm !== undefined) this.wake(member);
   }
 
   /** Of a member that has nothing to do: the next call. */
@@ -403,42 +443,22 @@ export class Turns implements CallsOf, Seat {
   private abandon(call: Call | undefined): void {
     if (call === undefined) return;
     this.calls.delete(call.caller);
+    if (call.answer === undefined) this.withdraw(call);
+  }
+
+  /** It does not wait for its turn any more. */
+  private withdraw(call: Call): void {
+    if (this.far.forget(call)) return;
     const waiting = this.members.get(call.callee)?.calls ?? [];
-    const at = waiting.indexOf(call);
+    const at = waiting.findIndex(({ id }) => id === call.id);
     if (at >= 0) waiting.splice(at, 1);
   }
 
   /** Some wait, and neither the host nor anybody of this thread could end that. */
   get isStuck(): boolean {
-    if (this.awaited > 0 || this.busy.size === 0) return false;
-    // Mostly the first of them tells.
-    for (const member of this.busy)
-      if (member.waitsForAny(({ port, side }) => port.isHeldByHost(opposite(side)))) return false;
-    const waiting = [...this.busy];
-    const atHost = this.atHost();
-    return !waiting.some((member) => member.waitsForAny(({ port }) => atHost.has(port)));
-  }
-
-  /** Throws DeadlockError where nobody could end what they wait for. */
-  private checkDeadlock(): void {
-    if (!this.isStuck) return;
-    const waiting = [...this.busy];
-    const told = waiting.slice(0, mostTold).map((member) => {
-      const call = this.calls.get(member.name);
-      if (call !== undefined) return `${quoted(member.name)} for a call of ${quoted(call.callee)}`;
-      return `${quoted(member.name)} for ${member.waitsFor.map(quoted).join(', ') || 'nothing'}`;
-    });
-    if (waiting.length > told.length) told.push('…');
-    throw new DeadlockError(
-      `members wait, and nobody could end that: ${told.join('; ')}`,
-      waiting.map(({ name }) => name),
-    );
+    return this.awaited === 0 && areStuck(this.busy, this.atHost);
   }
 }
-
-const cannot = (call: Call, why: string): { readonly error: Error } => ({
-  error: failed(call, `cannot be called: ${why}`),
-});
 
 const endOf = ({ name, outcome }: Member): [string, MemberOutcome][] =>
   outcome === undefined ? [] : [[name, outcome]];

@@ -1,6 +1,7 @@
 // Believing what the text of a group's snapshot says: anybody may have written it.
 
 import { SnapshotError } from '../spec/errors.ts';
+import { quoted } from '../spec/told.ts';
 import type { GroupData, SavedCall, SavedEnd, SavedMember, SavedMessage, SavedOutcome, SavedPort } from './format.ts';
 import { mostEnds } from './guest.ts';
 import type { Fuel } from './member.ts';
@@ -21,8 +22,8 @@ const fieldsOf = <T>(value: unknown, where: string): Fields<T> =>
 const listOf = (value: unknown, where: string): readonly unknown[] =>
   Array.isArray(value) ? value : bad('no list', where);
 
-/** Throws SnapshotError. */
-export function checkGroupData(text: unknown): Told {
+/** `isPiece`: callers may be in others, and `checkCallers` is for all together. Throws SnapshotError. */
+export function checkGroupData(text: unknown, isPiece = false): Told {
   const data = fieldsOf<Told>(text, 'group');
   const ports = listOf(data.ports, 'ports');
   if (!isCount(data.nextCall)) bad('no number of the next call', 'group');
@@ -35,10 +36,21 @@ export function checkGroupData(text: unknown): Told {
     ports: checked,
     topics: listOf(data.topics, 'topics').map((topic, i) => topicOf(topic, ports.length, `topic ${i}`)),
     members,
-    calls: listOf(data.calls, 'calls').map((call, i) => callOf(call, names, `call ${i}`)),
+    calls: callsOf(data.calls, isPiece ? undefined : names),
     nextCall: data.nextCall as number,
     order: orderOf(data.order, names, 'order'),
   };
+}
+
+const callsOf = (calls: unknown, names: ReadonlySet<string> | undefined): SavedCall[] => {
+  const checked = listOf(calls, 'calls').map((call, i) => callOf(call, `call ${i}`));
+  if (names !== undefined) checkCallers(checked, names);
+  return checked;
+};
+
+/** Throws SnapshotError. */
+export function checkCallers(calls: readonly SavedCall[], members: ReadonlySet<string>): void {
+  for (const { caller } of calls) if (!members.has(caller)) bad('of no member', `the call of ${quoted(caller)}`);
 }
 
 function orderOf(value: unknown, members: ReadonlySet<string>, where: string): Told['order'] {
@@ -114,12 +126,11 @@ function outcomeOf(value: unknown, where: string): SavedOutcome {
 
 const states: readonly unknown[] = ['queued', 'serving', 'answered'] satisfies SavedCall['state'][];
 
-function callOf(value: unknown, members: ReadonlySet<string>, where: string): SavedCall {
+function callOf(value: unknown, where: string): SavedCall {
   const call = fieldsOf<SavedCall>(value, where);
   const { id, caller, callee, state, answer } = call;
   if (!isCount(id) || !isText(caller) || !isText(callee) || !isText(call.name) || !states.includes(state))
     return bad('no call', where);
-  if (!members.has(caller)) bad('of no member', where);
   return {
     ...{ id, caller, callee, name: call.name, args: listOf(call.args, where) },
     ...{ state: state as SavedCall['state'], answer: answer === null ? null : answerOf(answer, where) },

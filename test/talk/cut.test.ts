@@ -3,6 +3,7 @@
 
 import test from 'ava';
 import { Random } from '../fuzz/random.ts';
+import { chorus, restoredChorus, wrongWith } from './chorus.ts';
 import { ranElsewhere } from './elsewhere.ts';
 import { expected, restoredRing, resultsOf, ringOf } from './ring.ts';
 import { type Engine, engines, otherEngine, turns } from './world.ts';
@@ -47,4 +48,23 @@ test('a ring that is cut again and again ends as one that is not', async (t) => 
   }
   t.deepEqual(await resultsOf(group), all);
   t.true(done === cuts && ended < begun);
+});
+
+test('topics and calls, cut again and again', async (t) => {
+  const random = new Random(8);
+  for (const first of engines) {
+    t.deepEqual(await wrongWith(chorus({ engine: first })), []);
+    let engine: Engine = first;
+    let group = chorus({ engine, sliceFuel: 1000 });
+    for (let done = 0; done < cuts; done++) {
+      if ((await group.run({ signal: turns(1 + random.below(300)) })).status === 'ended') break;
+      const bytes = group.save().encode();
+      if (done % 6 === 0) t.deepEqual(await wrongWith(group), [], `cut ${done}`);
+      else group.dispose();
+      engine = otherEngine(engine);
+      if (done === elsewhere) t.deepEqual(await ranElsewhere(bytes, engine, 'chorus.ts'), [], 'in another process');
+      group = restoredChorus(bytes, { engine, sliceFuel: 1000 });
+    }
+    t.deepEqual(await wrongWith(group), []);
+  }
 });

@@ -14,7 +14,7 @@
 import type { Interruption } from '../../runtime/engine.ts';
 import { UsageError } from '../../spec/errors.ts';
 import { mostMs } from '../../spec/options.ts';
-import { mostParts } from '../../talk/bridge.ts';
+import { mostParts } from '../../talk/memory.ts';
 import type { Grace } from '../job/grace.ts';
 import type { Places } from '../job/places.ts';
 import type { Lost, Threads } from '../job/threads.ts';
@@ -32,8 +32,6 @@ import type { Wishes } from './wishes.ts';
 
 /** How often a round of the group may be lost, one after the other, until it is given up. */
 const mostDeaths = 3;
-/** So long a group is whole that had to be, until it is split again, in ms. */
-const wholeMs = 50;
 /** So long a slice may take that begins when another of its round is over, in ms. */
 const endingMs = 5;
 
@@ -259,7 +257,7 @@ export class GroupDriver implements PartOwner {
   private get maySplit(): boolean {
     if (this.split !== whole || this.isKnownIdle || !this.balance.mayBeSplit) return false;
     if (this.running === undefined || this.stopping !== undefined || this.about.wishes.isAboutAll) return false;
-    return performance.now() - this.wholeSince >= wholeMs;
+    return performance.now() - this.wholeSince >= this.balance.wholeMs;
   }
 
   /** Returns whether it could. */
@@ -331,7 +329,7 @@ export class GroupDriver implements PartOwner {
   private mostMsOf(round: Round): number {
     if (round.isEnding) return endingMs;
     // It is to be split soon.
-    return this.split === whole && this.balance.mayBeSplit ? wholeMs : Number.POSITIVE_INFINITY;
+    return this.split === whole && this.balance.mayBeSplit ? this.balance.wholeMs : Number.POSITIVE_INFINITY;
   }
 
   /** Its slices are to end soon: where a host function holds a thread for longer than the grace, that is ended. */
@@ -364,7 +362,7 @@ export class GroupDriver implements PartOwner {
     const isLast = round.took(part, reply);
     if (!('lost' in reply)) {
       this.split.learn(reply, part.index);
-      this.balance.note(part.index, reply.fuel);
+      this.balance.note(part.index, reply);
       part.fuelUsed += reply.fuel;
     }
     if (isLast) return this.finish(round);
@@ -386,7 +384,7 @@ export class GroupDriver implements PartOwner {
 
   private took(round: Round, state: ReturnType<Round['stateOf']>): void {
     const { wishes, asked, ended } = this.about;
-    const { done, received, calls, joins, topics, failure, fuel, ...reply } = round.reply;
+    const { done, received, calls, failure, fuel, ...reply } = round.reply;
     this.slices++;
     this.fuelUsed += fuel;
     const { wished } = round.before ?? round;
@@ -398,7 +396,7 @@ export class GroupDriver implements PartOwner {
       if (end.status === 'failed') asked.forget(member);
       ended(member, end);
     }
-    this.balance.keepTogether(joins, topics, done.length > 0);
+    this.balance.keepTogether(reply, done.length > 0);
     if (failure !== undefined) this.failAll(failure);
     if (left === undefined) return this.joined(round.end, state);
     // A copy without what is to be put back is none.

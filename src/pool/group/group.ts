@@ -6,7 +6,7 @@ import { Module } from '../../runtime/module.ts';
 import type { Value } from '../../runtime/ref.ts';
 import { UsageError } from '../../spec/errors.ts';
 import { quoted } from '../../spec/told.ts';
-import { ClosedError, DeadlockError, PeerError } from '../../talk/errors.ts';
+import { PeerError } from '../../talk/errors.ts';
 import type { MemberOutcome } from '../../talk/member.ts';
 import {
   checkName,
@@ -18,7 +18,7 @@ import {
 } from '../../talk/options.ts';
 import { GroupSnapshot } from '../../talk/snapshot.ts';
 import type { GroupSide } from '../job/places.ts';
-import { CancelledError, fromData, keepClass } from '../told/errors.ts';
+import { CancelledError, fromData } from '../told/errors.ts';
 import type { EndOfMember, GroupState, HeldEnd, MemberImports } from '../told/group.ts';
 import { type Carried, carried } from '../told/module-bytes.ts';
 import { hrefOf } from '../told/options.ts';
@@ -40,8 +40,6 @@ import {
   type ResumeGroupOptions,
 } from './options.ts';
 import { Wishes } from './wishes.ts';
-
-for (const type of [ClosedError, DeadlockError, PeerError]) keepClass(type);
 
 /** What makes a group go on that was saved. */
 interface From {

@@ -16,7 +16,7 @@ import {
   recordOf,
   theOptions,
 } from '../../spec/options.ts';
-import { mostParts } from '../../talk/bridge.ts';
+import { mostParts } from '../../talk/memory.ts';
 import { type GroupOptions, groupChecks } from '../../talk/options.ts';
 import { limitOptions } from '../../vm/options.ts';
 import type { LimitOptions } from '../../vm.ts';
@@ -39,8 +39,8 @@ export interface PoolGroupOptions extends GroupOptions {
   readonly identity?: string | undefined;
   /**
    * How many threads its members may have at the same time, up to 16; 1 unless told. Those that talk most with each other are kept
-   * together. Always together are those that call each other, that use topics, that have hold of ports by which ends of ports are
-   * sent, that receive from the same port, or talk by one of more than 2047 messages or 1 MiB.
+   * together. Always together are those that have hold of ports by which ends of ports are sent, that receive from the same port, or
+   * talk by one, or by a topic with one, of more than 2047 messages or 1 MiB.
    */
   readonly threads?: number | undefined;
   /** Whose the group is, as of a job. */

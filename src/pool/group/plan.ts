@@ -1,7 +1,8 @@
 // Which members of a group go together, and on which of so many threads: those that talk most with each other, as far as all
 // threads get about as much to do.
 
-import type { Topology } from '../../talk/topology.ts';
+import { mostListening } from '../../talk/publishing.ts';
+import type { TopicPlace, Topology } from '../../talk/topology.ts';
 import type { MemberImports } from '../told/group.ts';
 
 /** Where everything of a group is, by name: in one of so many parts. */
@@ -12,6 +13,10 @@ export interface Plan {
   readonly ports: ReadonlyMap<string, number>;
   /** Other parts that send to it, where there are any. */
   readonly outlets: ReadonlyMap<string, readonly number[]>;
+  /** Of these, those that topics send to: from all parts. */
+  readonly ofTopics: ReadonlySet<string>;
+  /** Parts with members that may call those of others, or be called by them. */
+  readonly calling: ReadonlySet<number>;
   /** What all ports count for. */
   readonly portBytes: number;
 }
@@ -19,7 +24,7 @@ export interface Plan {
 /** What is known besides of who belongs together, and of how much each has to do. */
 export interface Hints {
   readonly imports: ReadonlyMap<string, MemberImports>;
-  /** Ports that must not cross, and members that use topics. */
+  /** Ports that must not cross, and members that publish to such. */
   readonly local: ReadonlySet<string>;
   readonly topics: ReadonlySet<string>;
   /** What a member has used of late. */
@@ -50,23 +55,24 @@ class Sets {
 }
 
 /** Undefined where all are one. */
-export function planOf({ members, ports }: Topology, most: number, hints: Hints): Plan | undefined {
-  // Members first, then ports; last whatever uses topics.
+export function planOf({ members, ports, topics: heard }: Topology, most: number, hints: Hints): Plan | undefined {
+  // Members first, then ports; last the topics that do not reach all parts.
   const portAt = members.length;
   const topics = portAt + ports.length;
   const sets = new Sets(topics + 1);
   const places = new Map(members.map(({ name }, i) => [name, i]));
   /** By port: who sends to it, members and ports in whose messages an end is. */
   const senders: number[][] = ports.map(() => []);
-  members.forEach(({ name, holds }, member) => {
+  members.forEach(({ name, holds, called, fuelOfLate }, member) => {
     for (const [port, side] of holds) {
       if (side === 'receive') sets.join(portAt + port, member);
       else senders[port]?.push(member);
     }
     if (hints.topics.has(name)) sets.join(topics, member);
-    for (const [, callee] of hints.imports.get(name)?.calls ?? []) {
-      const called = places.get(callee);
-      if (called !== undefined) sets.join(member, called);
+    for (const [callee, times] of called) {
+      const other = places.get(callee);
+      const fuel = fuelOfLate + (other === undefined ? 0 : (members[other]?.fuelOfLate ?? 0));
+      if (other !== undefined && isTight(times, fuel)) sets.join(member, other);
     }
   });
   ports.forEach(({ carries }, port) => {
@@ -74,11 +80,16 @@ export function planOf({ members, ports }: Topology, most: number, hints: Hints)
       if (side === 'receive') sets.join(portAt + port, portAt + along);
       else senders[along]?.push(portAt + port);
   });
+  const listening = new Set(heard.flatMap((topic) => topic.ports));
   const received = new Set(members.map((_, member) => sets.of(member)));
-  ports.forEach(({ name, isLocal, ofTopic }, port) => {
+  const ofTopics = new Set<string>();
+  ports.forEach(({ name, isLocal }, port) => {
     const from = senders[port] as number[];
-    if (ofTopic) sets.join(topics, portAt + port);
-    const isTogether = isLocal || ofTopic || hints.local.has(name);
+    const isOfTopic = listening.has(port);
+    const isTogether =
+      isLocal || hints.local.has(name) || (isOfTopic && (from.length > 0 || listening.size > mostListening));
+    if (isOfTopic && isTogether) sets.join(topics, portAt + port);
+    else if (isOfTopic) ofTopics.add(name);
     if (isTogether) for (const sender of from) sets.join(sender, portAt + port);
     // What only the host receives from is where it is sent from.
     else if (from[0] !== undefined && !received.has(sets.of(portAt + port))) sets.join(from[0], portAt + port);
@@ -86,9 +97,20 @@ export function planOf({ members, ports }: Topology, most: number, hints: Hints)
   const partOf = spread(
     members.map(({ name }) => hints.loadOf(name)),
     (one) => sets.of(one),
-    ports.flatMap(({ traffic }, port) =>
-      (senders[port] as number[]).map((from): Edge => [sets.of(from), sets.of(portAt + port), traffic + 1]),
-    ),
+    [
+      ...ports.flatMap(({ traffic }, port) =>
+        (senders[port] as number[]).map((from): Edge => [sets.of(from), sets.of(portAt + port), traffic + 1]),
+      ),
+      ...members.flatMap(({ called }, member) =>
+        called.flatMap(([name, times]): Edge[] => {
+          const callee = places.get(name);
+          return callee === undefined ? [] : [[sets.of(member), sets.of(callee), 2 * times]];
+        }),
+      ),
+      ...heard
+        .flatMap((topic) => published(topic, places))
+        .map(([from, port, times]): Edge => [sets.of(from), sets.of(portAt + port), times]),
+    ],
     most,
   );
   const parts = Math.max(0, ...partOf.values()) + 1;
@@ -99,10 +121,20 @@ export function planOf({ members, ports }: Topology, most: number, hints: Hints)
     parts,
     members: new Map(members.map(({ name }, member) => [name, part(member)])),
     ports: new Map(ports.map(({ name }, port) => [name, homes[port] as number])),
+    ofTopics,
+    calling: new Set(
+      members.flatMap(({ name }, member) =>
+        (hints.imports.get(name)?.calls ?? []).flatMap(([, callee]) => {
+          const called = places.get(callee);
+          return called === undefined || part(called) === part(member) ? [] : [part(member), part(called)];
+        }),
+      ),
+    ),
     portBytes: ports.reduce((sum, { cost }) => sum + cost, 0),
     outlets: new Map(
       ports.flatMap(({ name }, port) => {
-        const others = new Set((senders[port] as number[]).map(part));
+        const all = Array.from({ length: parts }, (_, i) => i);
+        const others = new Set(ofTopics.has(name) ? all : (senders[port] as number[]).map(part));
         others.delete(homes[port] as number);
         return others.size === 0 ? [] : [[name, [...others]]];
       }),
@@ -110,8 +142,28 @@ export function planOf({ members, ports }: Topology, most: number, hints: Hints)
   };
 }
 
+/** What a call of a member in another part costs more, as fuel; and what that may be of what both do. Few calls tell nothing. */
+const callFuel = 3000;
+const mostForCalls = 0.2;
+const leastCalls = 10;
+/** Whether those who make so many calls, and have used so much fuel meanwhile, had better be together. */
+export const isTight = (calls: number, fuel: number): boolean =>
+  calls >= leastCalls && calls * callFuel > mostForCalls * fuel;
+
 /** Two sets, and how much goes between them. */
 type Edge = readonly [a: number, b: number, weight: number];
+
+/** Of a topic that more talk by it is not looked at who does. */
+const mostPairs = 10_000;
+
+/** Members that publish, ports that hear it, and how often. */
+function published({ ports, publishers }: TopicPlace, places: ReadonlyMap<string, number>): Edge[] {
+  if (ports.length * publishers.length > mostPairs) return [];
+  return publishers.flatMap(([name, times]) => {
+    const from = places.get(name);
+    return from === undefined ? [] : ports.map((port): Edge => [from, port, times]);
+  });
+}
 
 /** Neighbours that are looked at for the one that talks most with those that are in a part already. */
 const lookAhead = 64;

@@ -64,7 +64,7 @@ export class Round {
     return [...(this.before?.all ?? []), ...this.replies];
   }
 
-  get reply(): Pick<GroupReply, 'done' | 'received' | 'calls' | 'ended' | 'joins' | 'topics' | 'failure' | 'fuel'> {
+  get reply(): Omit<GroupReply, 'end' | 'state' | 'farCalls' | 'compiled'> {
     const { all } = this;
     return {
       done: all.flatMap(({ done }) => done),
@@ -73,6 +73,7 @@ export class Round {
       ended: all.flatMap(({ ended }) => ended),
       joins: all.flatMap(({ joins }) => joins),
       topics: all.flatMap(({ topics }) => topics),
+      mustJoin: all.some(({ mustJoin }) => mustJoin),
       failure: all.map(({ failure }) => failure).find((failure) => failure !== undefined),
       fuel: all.reduce((sum, { fuel }) => sum + fuel, 0),
     };
@@ -112,7 +113,8 @@ export class Round {
 type GroupStateError = Extract<NonNullable<GroupReply['state']>, { error: unknown }>['error'];
 
 /** Whether a part that has come to this has nothing to tell, so that others may go on without it. */
-export const isQuiet = ({ end, received, calls, done, joins, topics, failure }: GroupReply): boolean =>
+export const isQuiet = ({ end, received, calls, done, joins, topics, mustJoin, failure }: GroupReply): boolean =>
   (end.kind === 'idle' || end.kind === 'ended') &&
   [received, calls, done, joins, topics].every(({ length }) => length === 0) &&
+  !mustJoin &&
   failure === undefined;

@@ -1,6 +1,6 @@
 // A group whose members are on several threads at a time: what each part is told of the others, and which part is asked for what.
 
-import { BridgeMemory } from '../../talk/bridge.ts';
+import { BridgeMemory } from '../../talk/memory.ts';
 import type { EndId, GroupOrigin, GroupReply, GroupState, GroupTask, HeldEnd } from '../told/group.ts';
 import type { Plan } from './plan.ts';
 
@@ -41,11 +41,17 @@ export class SplitGroup implements Split {
   constructor(
     private readonly plan: Plan,
     state: GroupState,
-    /** Members that use topics. */
+    /** Members that are where topics are that do not reach all parts. */
     private readonly topics: ReadonlySet<string>,
   ) {
-    const crossings = [...plan.outlets].map(([name, outlets]) => ({ name, inlet: plan.ports.get(name) ?? 0, outlets }));
-    this.memory = new BridgeMemory(plan.parts, crossings, { ports: plan.ports.size, bytes: plan.portBytes });
+    const crossings = [...plan.outlets].map(([name, outlets]) => ({
+      ...{ name, inlet: plan.ports.get(name) ?? 0, outlets },
+      isOfTopic: plan.ofTopics.has(name),
+    }));
+    this.memory = new BridgeMemory(plan.parts, crossings, plan.calling, {
+      ports: plan.ports.size,
+      bytes: plan.portBytes,
+    });
     for (const { id, port } of endsOf(state)) this.ends.set(id, plan.ports.get(port) ?? 0);
   }
 
@@ -68,7 +74,7 @@ export class SplitGroup implements Split {
         rings,
         crossings,
         ports: of(plan.ports),
-        members: of(plan.members),
+        members: plan.members,
         topics: this.topics,
       },
       ends: all.filter(({ id }) => this.ends.get(id) === part),

@@ -1,11 +1,12 @@
 // A group of VMs that talk on a worker's thread: what the main thread asks of it, what comes of that, and its members' turns in
 // between. The main thread hears of all of it at the end of the slice, and not before.
 
+import { deserialize, serialize } from 'node:v8';
 import type { Module } from '../../runtime/module.ts';
 import type { Value } from '../../runtime/ref.ts';
 import { CrashError } from '../../spec/errors.ts';
 import type { Signal } from '../../spec/options.ts';
-import { Bridge } from '../../talk/bridge.ts';
+import { Bridge, type ErrorForm } from '../../talk/bridge.ts';
 import { callsTo } from '../../talk/calls.ts';
 import type { Receiver, Sender } from '../../talk/ends.ts';
 import { Group } from '../../talk/group.ts';
@@ -24,7 +25,7 @@ import type {
 } from '../told/group.ts';
 import { pack, shareBytes, unpack } from '../told/parcel.ts';
 import { snapshotOf } from '../told/pieces.ts';
-import { pauses, stages, type WorkerData } from '../told/protocol.ts';
+import { type ErrorData, pauses, stages, type WorkerData } from '../told/protocol.ts';
 import { checkLeaving } from '../told/values.ts';
 import { HostEnds, Traffic } from './group-ends.ts';
 import { heard } from './group-rest.ts';
@@ -112,9 +113,11 @@ export async function doSlice(
       ended: [],
       joins: [],
       topics: [],
+      mustJoin: false,
       state: undefined,
       failure: undefined,
       fuel: 0,
+      farCalls: 0,
     };
     return { end: { kind: 'gone', error: toData(error) }, ...none, compiled: newCode(task) };
   }
@@ -147,7 +150,7 @@ export class PlacedGroup {
     const ends = new HostEnds();
     const services: MemberServices = new MemberServices(task.services, () => placed.bell?.ring(calledMs));
     const data = typeof task.from === 'object' ? task.from.bridge : undefined;
-    const bridge = data && new Bridge(data);
+    const bridge = data && new Bridge(data, errorForm);
     const group = await groupOf(task, modules, services, bridge);
     const placed = new PlacedGroup(group, ends, services, bridge);
     if (typeof task.from === 'object') ends.restore(group, task.from);
@@ -176,8 +179,8 @@ export class PlacedGroup {
     const bell = new Bell(task.slot, shared, task.mostMs);
     this.bell = bell;
     this.isNeeded = false;
-    bridge?.poll();
-    const fuel = group.fuelUsed;
+    bridge?.begin(task.at !== 'keep');
+    const [fuel, calls] = [group.fuelUsed, group.farCalls];
     const done: Done[] = [];
     for (const { number, ...act } of task.acts) done.push(await this.did(number, act, modules));
     for (const answer of task.answers) this.services.take(answer);
@@ -202,8 +205,9 @@ export class PlacedGroup {
       ...{ end, received, done: [...done, ...traffic.done], state },
       ...{ calls: this.services.made(), ended: this.ended.splice(0) },
       ...{ joins: [...(bridge?.joins ?? [])], topics: [...(bridge?.topics ?? [])] },
+      mustJoin: bridge?.mustJoin ?? false,
       ...{ failure: failure && toData(failure) },
-      ...{ fuel: group.fuelUsed - fuel, compiled: newCode(task) },
+      ...{ fuel: group.fuelUsed - fuel, farCalls: group.farCalls - calls, compiled: newCode(task) },
     };
   }
 
@@ -370,7 +374,7 @@ async function groupOf(
   const imports = new Map<string, Imports>();
   const used = new Set<Module>();
   for (const { name, module: hash, vm } of snapshot.data.members) {
-    if (bridge?.data.members.has(name) === false) continue;
+    if (bridge !== undefined && bridge.data.members.get(name) !== bridge.data.part) continue;
     // Of one that has no VM any more the module is named, and not needed otherwise.
     if (vm === null) continue;
     const module = modules(hash);
@@ -380,6 +384,11 @@ async function groupOf(
   const given = { ...options, memberLimits, modules: [...used], imports: (name: string) => imports.get(name) ?? {} };
   return Group.restorePart(snapshot, given, bridge);
 }
+/** Errors of calls between threads. */
+const errorForm: ErrorForm = {
+  write: (error) => serialize(toData(error)).toString('base64'),
+  read: (told) => fromData(deserialize(Buffer.from(told, 'base64')) as ErrorData),
+};
 const noImports: MemberImports = { calls: [], host: undefined };
 
 /** By hash; each is decoded when it is asked for. Throws MalformedError, InvalidError. */

@@ -18,6 +18,7 @@ import {
   told,
   toldThrown,
 } from '../../spec/told.ts';
+import { ClosedError, DeadlockError, PeerError } from '../../talk/errors.ts';
 import type { CauseData, ErrorData } from './protocol.ts';
 
 /** The job was given up, by `cancel()`, an abandoned `map`, or `terminate()`. Its state is gone. */
@@ -46,7 +47,7 @@ const isErrorClass = (value: unknown): value is ErrorClass =>
 const classes = new Map<string, ErrorClass>(
   [
     ...Object.values<unknown>(spec),
-    ...[CancelledError],
+    ...[CancelledError, ClosedError, DeadlockError, PeerError],
     ...[TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError, AggregateError],
   ]
     .filter(isErrorClass)

@@ -2,7 +2,7 @@
 // a slice. All that goes in or out goes with them; what parts have of each other is in memory that they share (talk/bridge.ts).
 // Between slices nothing else is on its way, and a group is where its state is.
 
-import type { BridgeData } from '../../talk/bridge.ts';
+import type { BridgeData } from '../../talk/memory.ts';
 import type { GroupLimits } from '../../talk/ports.ts';
 import type { Topology } from '../../talk/topology.ts';
 import type { LimitOptions, VmOptions } from '../../vm.ts';
@@ -202,11 +202,15 @@ export interface GroupReply {
   readonly state: PieceOfGroup | { readonly error: ErrorData } | undefined;
   /** Of a part: ports with which all who have hold of them have to be on one thread. */
   readonly joins: readonly string[];
-  /** Members that have to be with all others who use topics. */
+  /** Members that have to be where topics are that do not reach all parts. */
   readonly topics: readonly string[];
+  /** A member can go on only once the group is whole. */
+  readonly mustJoin: boolean;
   /** Of a part whose members end together with those of others: what one has failed with. */
   readonly failure: ErrorData | undefined;
   /** Fuel that members have used in this slice. */
   readonly fuel: number;
+  /** How often they have called members of other parts. */
+  readonly farCalls: number;
   readonly compiled: readonly CodeParcel[];
 }

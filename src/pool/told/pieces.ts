@@ -2,13 +2,16 @@
 
 import { joined } from '../../talk/pieces.ts';
 import { GroupSnapshot } from '../../talk/snapshot.ts';
+import { checkCallers } from '../../talk/verify.ts';
 import type { GroupState } from './group.ts';
 
 /** Throws SnapshotError. */
 export function snapshotOf({ pieces, members }: GroupState): GroupSnapshot {
   const decoded = pieces.map(({ bytes, outlets }) => ({
-    data: GroupSnapshot.decode(bytes.slice()).data,
+    data: GroupSnapshot.decodePiece(bytes.slice()).data,
     outlets: new Set(outlets),
   }));
-  return new GroupSnapshot(joined(decoded, members));
+  const data = joined(decoded, members);
+  checkCallers(data.calls, new Set(data.members.map(({ name }) => name)));
+  return new GroupSnapshot(data);
 }

@@ -1,7 +1,7 @@
 // Groups on a pool for tests: what they are made of, and rings of members.
 
-import type { Pool, PoolGroup, PoolGroupOptions, PoolSender } from '../../../src/pool/index.ts';
-import { script, talking } from '../../talk/guests.ts';
+import type { Pool, PoolGroup, PoolGroupOptions, PoolMemberOptions, PoolSender } from '../../../src/pool/index.ts';
+import { bytesOf, script, talking } from '../../talk/guests.ts';
 import { links } from '../../talk/ring.ts';
 import { moduleOf } from '../../wat.ts';
 import { threadsOf } from '../threads-of.ts';
@@ -140,6 +140,47 @@ export const inside = (pool: Pool): Inside => (pool as unknown as { life: Inside
 /** Where a group ran last. */
 export const threadOf = (group: PoolGroup): number | undefined =>
   (group as unknown as { driver: { thread: number | undefined } }).driver.thread;
+
+/** On how many threads it is now. */
+export const widthOf = (group: PoolGroup): number => (group as unknown as { driver: { width: number } }).driver.width;
+export const isWide = (group: PoolGroup): Promise<void> => until(() => widthOf(group) === 2);
+
+/** In which part each of these members is, where the group is split. */
+export function partsOf(group: PoolGroup, ...names: readonly string[]): readonly (number | undefined)[] {
+  const { split } = (group as unknown as { driver: { split: { plan?: { members: ReadonlyMap<string, number> } } } })
+    .driver;
+  return names.map((name) => split.plan?.members.get(name));
+}
+/** Once no two of them are in one part. */
+export const areApart = (group: PoolGroup, ...names: readonly string[]): Promise<void> =>
+  until(() => new Set(partsOf(group, ...names)).size === names.length && !partsOf(group, ...names).includes(undefined));
+
+/** Never ends, and has hold of ports. */
+export const spinner = await moduleOf(`${talking} (memory 1) (func (export "main") (loop $l (br $l)))`);
+
+/**
+ * Has each member beside one that is always busy, so that all are on threads of their own; each has `go` as its first handle. Returns
+ * what lets each go, and what ends those that are busy.
+ */
+export async function besideBusy(group: PoolGroup, members: Readonly<Record<string, PoolMemberOptions>>) {
+  const go = new Map<string, PoolSender>();
+  for (const [name, { ports, ...options }] of Object.entries(members)) {
+    const { sender, receiver } = await group.port({ name: `go ${name}` });
+    go.set(name, sender.clone());
+    // Who sends to it is near it.
+    await group.add(`busy ${name}`, { module: spinner, export: 'main', ports: { near: sender } });
+    await group.add(name, { ...options, ports: { go: receiver, ...ports } });
+  }
+  const names = Object.keys(members);
+  return {
+    apart: () => areApart(group, ...names),
+    go: (name: string) => (go.get(name) as PoolSender).send(bytesOf('!')),
+    rest: async () => {
+      for (const name of names) await group.cancel(`busy ${name}`);
+      for (const sender of go.values()) sender.close();
+    },
+  };
+}
 
 /** Never ends. */
 export const endless = await moduleOf('(func (export "main") (loop $l (br $l)))');

@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
-import { CancelledError, Pool, type PoolGroup } from '../../../src/pool/index.ts';
+import { CancelledError, Pool } from '../../../src/pool/index.ts';
 import { DeadlockError, PeerError } from '../../../src/talk/index.ts';
 import { Random } from '../../fuzz/random.ts';
 import { ranElsewhere } from '../../talk/elsewhere.ts';
@@ -14,6 +14,7 @@ import {
   endless,
   engines,
   expected,
+  isWide,
   killThread,
   links,
   message,
@@ -31,13 +32,9 @@ import {
   soon,
   talking,
   textOf,
-  until,
   upTo,
+  widthOf,
 } from './guests.ts';
-
-/** On how many threads it is now. */
-const widthOf = (group: PoolGroup): number => (group as unknown as { driver: { width: number } }).driver.width;
-const isWide = (group: PoolGroup) => until(() => widthOf(group) === 2);
 
 /** Cuts of a ring; more by WASBOX_CUTS. */
 const cuts = Number(process.env.WASBOX_CUTS ?? 24);
