@@ -15,6 +15,13 @@ const mostOld = 1 / 8;
 
 const noMarks = new Uint8Array(0);
 
+/** What a heap was before a part of its objects had to stay. */
+interface Part {
+  readonly oldUntil: number;
+  readonly oldUsed: number;
+  readonly pinned: number;
+}
+
 /** Whether a reference of the kind names an object of the heap. */
 export const isHeapKind = (kind: number | undefined): boolean => kind === refKinds.object || kind === refKinds.exn;
 
@@ -83,14 +90,24 @@ export class Heap extends HeapWords {
    */
   checkRoom(size: number): void {
     if (this.fits(size)) return;
-    if (!this.isPartial || !this.fits(size - this.oldUsed)) this.exhausted(size);
+    if (this.lacks(size)) this.exhausted(size);
     this.isCrowded = true;
+  }
+
+  /** Whether there is too little room, with what may be used besides. */
+  lacks(size: number): boolean {
+    return !this.fits(this.isPartial ? size - this.oldUsed : size);
+  }
+
+  /** Nothing can be collected now, but soon: until then as much again may be used. Throws ExhaustionError where that would not do. */
+  overdraw(size: number): void {
+    const most = this.limit * (1 - leastFree);
+    if (size > most || this.used + size > most + this.most) this.exhausted(size);
   }
 
   /** A new object, all zero; returns its address. Throws ExhaustionError past the limit; never collects. */
   allocate(shape: Shape, length = 0): number {
     const size = sizeOf(shape, length);
-    if (size > 2 * this.limit) this.exhausted(size);
     const number = this.numberOf(shape);
     const address = this.take(size);
     const at = this.at(address);
@@ -210,17 +227,34 @@ export class Heap extends HeapWords {
 
   /** While it runs, an engine waits that has references where a collection does not look: to objects that there are now. */
   partly<T>(act: () => T): T {
+    const before = this.beginPart();
+    try {
+      return act();
+    } finally {
+      this.endPart(before);
+    }
+  }
+
+  /** The same in two pieces; the second is told what the first gave. */
+  beginPart(): Part {
     const { oldUntil, oldUsed, pinned } = this;
     this.oldUntil = this.size;
     this.oldUsed = this.used;
     this.pinned = 0;
-    try {
-      return act();
-    } finally {
-      this.oldUntil = oldUntil;
-      this.oldUsed = oldUsed;
-      this.pinned = pinned;
-    }
+    return { oldUntil, oldUsed, pinned };
+  }
+
+  endPart({ oldUntil, oldUsed, pinned }: Part): void {
+    this.oldUntil = oldUntil;
+    this.oldUsed = oldUsed;
+    this.pinned = pinned;
+    this.nextCollection = Math.min(this.nextCollection, this.most);
+    this.setRoom();
+  }
+
+  /** Words that may be in use. */
+  private get most(): number {
+    return this.limit + Math.max(0, this.oldUsed);
   }
 
   /** Begins a collection. */
@@ -266,7 +300,7 @@ export class Heap extends HeapWords {
     this.listFree();
     this.sweptUsed = this.used;
     const round = Math.max(smallestRound, this.used, scanned);
-    this.nextCollection = Math.min(this.limit, this.used + round);
+    this.nextCollection = Math.min(this.most, this.used + round);
     if (this.words.length > 4 * this.nextCollection) this.narrow(this.nextCollection);
     else this.setRoom();
   }

@@ -57,6 +57,9 @@ const anyEnv: Env = {
   asker: () => 1,
   owed: () => 1,
   type: () => 1,
+  heap: () => 0,
+  shape: () => 0,
+  allocate: () => 0,
   guestType: () => 1,
 };
 

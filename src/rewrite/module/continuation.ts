@@ -12,11 +12,14 @@ import type { FuncIdx, FuncType } from '../../spec/types.ts';
 import { placeOf } from '../../validate/context.ts';
 import { boundless } from '../read/growth.ts';
 import {
+  allocateFunc,
+  allocateName,
   type Env,
   type OwnGlobal,
   ownGlobals,
   type ScratchFunc,
   scratchFunc,
+  shapeGlobal,
   type Thunk,
   thunks,
 } from '../read/index-spaces.ts';
@@ -28,7 +31,7 @@ import { BodyWriter, type Origins, type Written } from '../write/body-writer.ts'
 import { Op } from '../write/ops.ts';
 import { assemble, Code, type ImportEntry, type ImportKind } from '../write/sections.ts';
 import { byContent } from './cache.ts';
-import { codeName, funcTypeIndex, globalType, memoryImport } from './module.ts';
+import { codeName, funcTypeIndex, globalType, heapImport, memoryImport } from './module.ts';
 
 /** What a continuation is of. */
 export interface Rest {
@@ -60,7 +63,7 @@ class RestEnv implements Env {
     private readonly module: Module,
     shared: boolean,
   ) {
-    this.imports.push(...memoryImport(module, shared));
+    this.imports.push(...memoryImport(module, shared), ...heapImport(module));
   }
 
   private number(module: string, name: string, is: () => ImportKind): number {
@@ -106,6 +109,16 @@ class RestEnv implements Env {
   }
   private ofThread(name: string): number {
     return this.number('scratch', name, () => ({ kind: 'global', type: 'i32', mutable: true }));
+  }
+  heap(): number {
+    return this.module.context.memories.length;
+  }
+  shape(type: number): number {
+    return this.number('own', shapeGlobal(type), () => ({ kind: 'global', type: 'i32', mutable: true }));
+  }
+  allocate(): number {
+    const { params, results } = allocateFunc;
+    return this.number('own', allocateName, () => ({ kind: 'func', type: this.types.index(params, results) }));
   }
   table(index: number): number {
     return this.number('table', `${index}`, () => ({ kind: 'table' }));

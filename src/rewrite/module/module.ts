@@ -12,18 +12,23 @@ import type { FuncIdx, FuncType } from '../../spec/types.ts';
 import { funcType } from '../../validate/context.ts';
 import { boundless, Growth, mostOf } from '../read/growth.ts';
 import {
+  aggregates,
+  allocateFunc,
+  allocateName,
   type Env,
   type OwnGlobal,
   ownGlobals,
   type ScratchFunc,
   scratchFunc,
   scratchFuncs,
+  shapeGlobal,
   type Thunk,
   thunks,
 } from '../read/index-spaces.ts';
 import { shapeOf } from '../read/shape-reader.ts';
 import { supportOf } from '../read/support.ts';
 import { functionParams, functionResults, type Low, lowOf, TypeSection } from '../read/types.ts';
+import { allocateBody } from '../write/allocate.ts';
 import { writeWhole } from '../write/body.ts';
 import { BodyWriter, type Origins } from '../write/body-writer.ts';
 import { handOver, handOverBytes } from '../write/hand-over.ts';
@@ -51,6 +56,12 @@ export const memoryImport = (module: Module, shared: boolean): ImportEntry[] =>
     name: `${i}`,
     is: { kind: 'memory', pages: Number(limits.min), max: hostMaxPages, shared },
   }));
+
+/** The memory that has the store's heap, where code reaches that: after those of the guest. */
+export const heapImport = (module: Module): ImportEntry[] =>
+  supportOf(module).usesHeap
+    ? [{ module: 'heap', name: 'memory', is: { kind: 'memory', pages: 1, max: hostMaxPages, shared: false } }]
+    : [];
 
 const scratchNames = [...scratchFuncs.keys()];
 const scratchNumbers = new Map(scratchNames.map((name, i) => [name, i]));
@@ -97,6 +108,15 @@ class MainEnv implements Env {
   owed(): number {
     return this.module.context.importedGlobals + 1;
   }
+  heap(): number {
+    return this.module.context.memories.length;
+  }
+  shape(type: number): number {
+    return this.own('self') + ownNames.length + aggregates(this.module.context).indexOf(type);
+  }
+  allocate(): number {
+    return this.func(this.module.context.funcs.length) + verbs.length;
+  }
   table(index: number): number {
     return index;
   }
@@ -121,7 +141,7 @@ class MainEnv implements Env {
     for (const name of this.used) func('thunk', name, this.types.index(thunks[name].params, thunks[name].results));
     for (let i = 0; i < context.tables.length; i++) list.push({ module: 'table', name: `${i}`, is: { kind: 'table' } });
     list.push({ module: 'table', name: 'found', is: { kind: 'table' } });
-    list.push(...memoryImport(this.module, shared));
+    list.push(...memoryImport(this.module, shared), ...heapImport(this.module));
     for (let i = 0; i < context.importedGlobals; i++)
       list.push({
         module: 'global',
@@ -231,6 +251,14 @@ export function rewriteBytes(
   for (const own of ownNames) {
     globals.push('i32');
     exports.push({ name: ownGlobals[own], kind: 'global', index: env.own(own) });
+  }
+  if (supportOf(module).usesHeap) {
+    for (const type of aggregates(context)) {
+      globals.push('i32');
+      exports.push({ name: shapeGlobal(type), kind: 'global', index: env.shape(type) });
+    }
+    code.add(env.types.index(allocateFunc.params, allocateFunc.results), allocateBody(env.heap()));
+    exports.push({ name: allocateName, kind: 'func', index: env.allocate() });
   }
   const imports = env.imports(shared);
   return assemble({ name, types: env.types, imports, code, globals, exports });

@@ -90,6 +90,22 @@ export const thunks = {
   /** Whether what was thrown has the tag; what it carries is in the scratch memory then. */
   catch: { params: ['i32'], results: ['i32'] },
   'ref.func': { params: ['i32'], results: ['i64'] },
+  /**
+   * A new object of a type, with so many elements where it is an array, and whether it is to be paid for by its size: its
+   * first byte. The fuel was noted.
+   */
+  'object.new': { params: ['i32', 'i32', 'i32'], results: ['i32'] },
+  /** Whether a reference is of a type, or of it or null. */
+  'ref.test': { params: ['i64', 'i32', 'i32'], results: ['i32'] },
+  /** Operands, then type and segment: a new array. The fuel was noted. */
+  'array.new_data': { params: ['i32', 'i32', 'i32', 'i32'], results: ['i64'] },
+  'array.new_elem': { params: ['i32', 'i32', 'i32', 'i32'], results: ['i64'] },
+  /** Array, first element, count; the value stands in the scratch memory. */
+  'array.fill': { params: ['i64', 'i32', 'i32'], results: ['i32'] },
+  'array.copy': { params: ['i64', 'i32', 'i64', 'i32', 'i32'], results: ['i32'] },
+  /** Array, first element, first of the segment, count; the segment. */
+  'array.init_data': { params: ['i64', 'i32', 'i32', 'i32', 'i32'], results: ['i32'] },
+  'array.init_elem': { params: ['i64', 'i32', 'i32', 'i32', 'i32'], results: ['i32'] },
   /** Element, type index, table: finds the function, checks it, and makes it the one element of the `found` table. */
   resolve: { params: ['i32', 'i32', 'i32'], results: [] },
   /** The same for a reference to a function. */
@@ -118,6 +134,21 @@ export const ownGlobals = {
   element: '$element',
 } as const;
 export type OwnGlobal = keyof typeof ownGlobals;
+
+/** The global of the number that the store's heap has for objects of a type. */
+export const shapeGlobal = (type: TypeIdx): string => `$shape${type}`;
+/** The function that makes an object by itself, where it can (write/allocate.ts). */
+export const allocateName = '$allocate';
+export const allocateFunc: Signature = { params: ['i32', 'i32'], results: ['i32'] };
+
+const aggregatesOf = new WeakMap<ModuleContext, readonly TypeIdx[]>();
+
+/** The types of structures and arrays. */
+export function aggregates(context: ModuleContext): readonly TypeIdx[] {
+  const known = aggregatesOf.get(context) ?? context.types.flatMap(({ comp }, i) => (comp.kind === 'func' ? [] : [i]));
+  aggregatesOf.set(context, known);
+  return known;
+}
 
 /** Whether a function type's rewritten form says less than it does: then the engine has to compare types. */
 export const isVague = ({ comp, final, group }: DefType): boolean =>
@@ -149,6 +180,11 @@ export interface Env {
   owed(): number;
   table(index: number): number;
   found(): number;
+  /** The memory that has the store's heap. */
+  heap(): number;
+  /** The global that has the number of a type's shape. */
+  shape(type: TypeIdx): number;
+  allocate(): number;
   /** A type of blocks and helpers. */
   type(params: LowTypes, results: LowTypes): number;
   /** The rewritten form of the guest's type. */

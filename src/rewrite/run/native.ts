@@ -5,8 +5,10 @@ import type { Thrown } from '../../runtime/engine.ts';
 import { type HostMemory, type HostModule, hostWasm } from '../../runtime/host-wasm.ts';
 import type { MemoryInst } from '../../runtime/memory.ts';
 import type { Module } from '../../runtime/module.ts';
+import { shapeOf } from '../../runtime/shape.ts';
 import type { FuncInst, InstanceInst, Store } from '../../runtime/store.ts';
 import { TableInst } from '../../runtime/table.ts';
+import type { DefType } from '../../spec/deftypes.ts';
 import type { FuncAddr, FuncType, GlobalAddr, TableAddr } from '../../spec/types.ts';
 import { slotsOfAll } from '../../spec/types.ts';
 import { type Continuation, continuation, type Enter, type Rest } from '../module/continuation.ts';
@@ -16,7 +18,18 @@ import { type Rewritten, rewritten } from '../module/module.ts';
 import { copyWords, theScratch } from '../module/scratch-memory.ts';
 import { TableMirror, theMisfit } from '../module/tables.ts';
 import { type Home, makeThunks } from '../module/thunks.ts';
-import { isOpenTable, isVague, left, notNoted, ownGlobals, type Thunk, thrown } from '../read/index-spaces.ts';
+import {
+  aggregates,
+  isOpenTable,
+  isVague,
+  left,
+  notNoted,
+  ownGlobals,
+  shapeGlobal,
+  type Thunk,
+  thrown,
+} from '../read/index-spaces.ts';
+import { supportOf } from '../read/support.ts';
 import type { ImportEntry } from '../write/sections.ts';
 import { Pace } from './quantum.ts';
 import { Flight } from './thrown.ts';
@@ -226,6 +239,7 @@ export class NativeStore {
     const imports = this.imports(mainImports(form), draft);
     const { exports } = new hostWasm.Instance(form.compiled, imports);
     this.instances.push(new NativeInstance(draft, exports));
+    if (supportOf(module).usesHeap) numberShapes(this.store, module, exports);
     this.memories = inst.memories.map((memory) => (this.store.memories[memory] as MemoryInst).host);
     this.globals.add(inst, exports);
     this.codes.set(form.name, { module, rewritten: form, rest: undefined });
@@ -237,6 +251,7 @@ export class NativeStore {
       home,
       {
         tableChanged: (table) => this.mirrors[table]?.update(),
+        forgo: () => this.forgo(this.instances[addr] as NativeInstance),
         spend: (units) => this.spend(this.instances[addr] as NativeInstance, units),
         cross: (func, depth, fuel, owed) => this.cross(home.inst.funcs[func] as FuncAddr, depth, fuel, owed),
       },
@@ -254,6 +269,13 @@ export class NativeStore {
     if (!forgo) return noted;
     runner.forgo(noted);
     return 0;
+  }
+
+  /** An instance's code, which has noted its fuel, is to go without it. */
+  private forgo(native: NativeInstance): void {
+    // Where references stand in code of several runs, to leave one of them would not help.
+    if (this.store.heap.pinned > 1) return;
+    native.fuel.value = this.takeFuel(native, true);
   }
 
   /** Takes what something costs from the fuel that an instance's code has noted. */
@@ -311,6 +333,8 @@ export class NativeStore {
       case 'thunk':
         native.thunks ??= this.thunksOf(home);
         return native.thunks[name as Thunk];
+      case 'heap':
+        return this.store.heap.inMemory();
       case 'memory':
         return (this.store.memories[inst.memories[Number(name)] as number] as MemoryInst).host;
       case 'table':
@@ -462,6 +486,12 @@ export class NativeStore {
     this.rests.set(name, { module, rewritten, rest: { name, func, pc, offset } });
     if (this.rests.size > mostNames) this.rests.delete(this.rests.keys().next().value as string);
   }
+}
+
+/** Tells code by which numbers objects of its types are known. */
+function numberShapes({ heap }: Store, { context }: Module, exports: WebAssembly.Exports): void {
+  for (const type of aggregates(context))
+    (exports[shapeGlobal(type)] as WebAssembly.Global).value = heap.numberOf(shapeOf(context.types[type] as DefType));
 }
 
 const keyOf = (host: FuncAddr, caller: Home | undefined): string => `${host} ${caller?.inst.addr}`;

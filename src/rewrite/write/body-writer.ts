@@ -473,7 +473,7 @@ export class BodyWriter {
 
   /** After the guest's last instruction: its results are on the stack. */
   private epilogue(out: Writer): void {
-    if (this.shape.charges.size > 0) this.owe(out);
+    if (this.shape.owes) this.owe(out);
     this.giveBack(out);
   }
 

@@ -1,15 +1,14 @@
-// How instructions that are not simply copied are written. Those that no supported function has (support.ts) throw.
+// How instructions that are not simply copied are written.
 
 import type { DefType } from '../../spec/deftypes.ts';
-import { CrashError } from '../../spec/errors.ts';
 import type { Special } from '../../spec/instructions.ts';
 import { isOpenTable, isVague } from '../read/index-spaces.ts';
-import { forUnsupported } from '../read/shape.ts';
 import { narrowElement, tables } from './addresses.ts';
 import { openBlock } from './blocks.ts';
 import type { BodyWriter } from './body-writer.ts';
 import { memoryCopy, tableCopy, tableFill, tableInit } from './bulk.ts';
 import { catchThrown, closeBlock, exceptions } from './exceptions.ts';
+import { objects } from './objects.ts';
 import { code, Op } from './ops.ts';
 import { references } from './references.ts';
 
@@ -93,9 +92,6 @@ const ends =
     write(b);
     b.skipDead();
   };
-const unsupported: Write = (b) => {
-  throw new CrashError(`the rewriter met ${b.reader.row.name}, which it does not support`);
-};
 
 export const specialWriters = {
   unreachable: ends((b) => b.unreachable()),
@@ -129,8 +125,8 @@ export const specialWriters = {
   'elem.drop': (b) => b.thunk('elem.drop', b.reader.x),
   'memory.copy': memoryCopy,
   ...references,
+  ...objects,
   ...exceptions,
   try_table: openBlock,
   try: openBlock,
-  ...forUnsupported(unsupported),
 } satisfies Record<Special, Write>;
