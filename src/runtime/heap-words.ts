@@ -157,6 +157,28 @@ export class HeapWords {
     words[cells.free] = free;
   }
 
+  /** Frees all addresses that have no mark, and tells the places of the others, so many, in their order. */
+  protected livingPlaces(marks: Uint8Array, living: number): Int32Array {
+    const { words } = this;
+    const places = new Int32Array(living);
+    let free = -1;
+    let found = 0;
+    while (this.addresses > 0 && marks[this.addresses - 1] === 0) this.addresses--;
+    for (let address = this.addresses - 1; address >= 0; address--)
+      if (marks[address] !== 0) places[found++] = (words[placesAt + address] as number) >>> 2;
+      else {
+        words[placesAt + address] = (free << 1) | 1;
+        free = address;
+      }
+    if (words !== nothing) words[cells.free] = free;
+    return places.sort();
+  }
+
+  /** Objects that there are, dead ones included. */
+  protected get count(): number {
+    return this.used - this.size;
+  }
+
   /** An address has no object any more. */
   protected clearPlace(address: number): void {
     this.words[placesAt + address] = -1;

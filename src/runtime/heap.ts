@@ -14,6 +14,8 @@ const leastFree = 1 / 16;
 const mostOld = 1 / 8;
 
 const noMarks = new Uint8Array(0);
+/** One of so many objects is alive, at the most: then they are looked for one by one. */
+const few = 4;
 
 /** What a heap was before a part of its objects had to stay. */
 interface Part {
@@ -28,6 +30,8 @@ export const isHeapKind = (kind: number | undefined): boolean => kind === refKin
 export class Heap extends HeapWords {
   /** By address, between `mark` and `sweep`. */
   private marks = noMarks;
+  /** How many are marked. */
+  private living = 0;
   /** Marked, and its fields not yet looked at. */
   private readonly grey: number[] = [];
   /**
@@ -260,6 +264,7 @@ export class Heap extends HeapWords {
   /** Begins a collection. */
   startMarking(): void {
     this.marks = new Uint8Array(this.addresses);
+    this.living = 0;
     const { bottom, top } = this;
     for (let at = bottom; at < bottom + this.oldUntil; at += this.sizeAt(at)) this.mark(this.words[at] as number);
     for (let at = bottom + this.keptFrom; at < top; at += this.sizeAt(at)) this.mark(this.words[at] as number);
@@ -269,6 +274,7 @@ export class Heap extends HeapWords {
   mark(address: number): void {
     if (!this.has(address) || this.marks[address] !== 0) return;
     this.marks[address] = 1;
+    this.living++;
     this.grey.push(address);
   }
 
@@ -278,7 +284,15 @@ export class Heap extends HeapWords {
   }
 
   private markFields(address: number): void {
-    this.fieldsAt(this.at(address), (words, from, to) => this.markRow(words, from, to));
+    const { words } = this;
+    const at = this.at(address);
+    const shape = this.shapeAt(at);
+    if (holdsRefs(shape)) return this.markRow(words, at + longHeader, at + this.sizeAt(at));
+    const { refs } = shape;
+    for (let i = 0; i < refs.length; i++) {
+      const ref = at + (refs[i] as number);
+      if (isHeapKind(words[ref + 1])) this.mark(words[ref] as number);
+    }
   }
 
   /** Shows the words of all objects, dead ones too, in which references stand. */
@@ -295,14 +309,31 @@ export class Heap extends HeapWords {
   /** Ends a collection: whatever is not marked, nor reached from there, is gone. `scanned` words had to be looked at. */
   sweep(scanned: number): void {
     for (let address = this.grey.pop(); address !== undefined; address = this.grey.pop()) this.markFields(address);
-    this.compact();
+    if (this.living * few < this.count) this.gather();
+    else this.compact();
     this.marks = noMarks;
-    this.listFree();
     this.sweptUsed = this.used;
     const round = Math.max(smallestRound, this.used, scanned);
     this.nextCollection = Math.min(this.most, this.used + round);
     if (this.words.length > 4 * this.nextCollection) this.narrow(this.nextCollection);
     else this.setRoom();
+  }
+
+  /** Moves the living together where they are few: the dead are not looked at. */
+  private gather(): void {
+    const { words, bottom } = this;
+    const keptFrom = bottom + this.keptFrom;
+    let kept = -1;
+    let to = bottom;
+    for (const at of this.livingPlaces(this.marks, this.living)) {
+      const size = this.sizeAt(at);
+      if (kept < 0 && at >= keptFrom) kept = to - bottom;
+      this.setPlace(words[at] as number, to);
+      words.copyWithin(to, at, at + size);
+      to += size;
+    }
+    if (this.keptFrom !== Number.POSITIVE_INFINITY) this.keptFrom = kept < 0 ? to - bottom : kept;
+    this.recount(to - bottom + this.living, to);
   }
 
   /** Moves the living together, whole runs of them at a time. */
@@ -331,5 +362,6 @@ export class Heap extends HeapWords {
     const end = to + top - run;
     this.keptFrom = keptFrom === top ? end - bottom : kept;
     this.recount(used, end);
+    this.listFree();
   }
 }
