@@ -13,7 +13,6 @@ import { placeOf } from '../../validate/context.ts';
 import { boundless } from '../read/growth.ts';
 import {
   allocateFunc,
-  allocateName,
   type Env,
   type OwnGlobal,
   ownGlobals,
@@ -26,8 +25,9 @@ import {
 import { type FunctionShape, pointOf } from '../read/shape.ts';
 import { shapeOf } from '../read/shape-reader.ts';
 import { functionParams, functionResults, type Low, slotsOfLow, TypeSection } from '../read/types.ts';
+import { allocateBody } from '../write/allocate.ts';
 import { writeRest } from '../write/body.ts';
-import { BodyWriter, type Origins, type Written } from '../write/body-writer.ts';
+import { BodyWriter, type Origins, putNumber, type Written } from '../write/body-writer.ts';
 import { Op } from '../write/ops.ts';
 import { assemble, Code, type ImportEntry, type ImportKind } from '../write/sections.ts';
 import { byContent } from './cache.ts';
@@ -116,9 +116,9 @@ class RestEnv implements Env {
   shape(type: number): number {
     return this.number('own', shapeGlobal(type), () => ({ kind: 'global', type: 'i32', mutable: true }));
   }
-  allocate(): number {
-    const { params, results } = allocateFunc;
-    return this.number('own', allocateName, () => ({ kind: 'func', type: this.types.index(params, results) }));
+  /** What follows the imports is known when all of them are. */
+  allocate(): undefined {
+    return undefined;
   }
   table(index: number): number {
     return this.number('table', `${index}`, () => ({ kind: 'table' }));
@@ -190,12 +190,15 @@ function made(key: string, module: Module, func: FuncIdx, pc: number, shared: bo
 function make(module: Module, func: FuncIdx, pc: number, shared: boolean): { rest: Continuation; size: number } {
   const name = `${codeName(module, shared)}.${func}.${pc}`;
   const env = new RestEnv(module, shared);
-  const { bytes } = write(module, func, pc, env, false);
+  const { bytes, allocations } = write(module, func, pc, env, false);
   const type = env.types.index(['i32', 'i32'], ['i32']);
   const { imports } = env;
   const code = new Code(bytes.length + 5);
-  code.add(type, bytes);
   const index = imports.filter(({ is }) => is.kind === 'func').length;
+  for (const at of allocations) putNumber(bytes, at, index + 1);
+  code.add(type, bytes);
+  if (allocations.length > 0)
+    code.add(env.types.index(allocateFunc.params, allocateFunc.results), allocateBody(env.heap()));
   const assembled = assemble({
     name,
     types: env.types,
@@ -211,7 +214,7 @@ function make(module: Module, func: FuncIdx, pc: number, shared: boolean): { res
 
 function write(module: Module, func: FuncIdx, pc: number, env: Env, tracing: boolean): Written {
   const shape = keptShape(module, func);
-  if (pc === 0) return { bytes: enter(shape, env), origins: [] };
+  if (pc === 0) return { bytes: enter(shape, env), origins: [], allocations: [] };
   const point = pointOf(shape, pc);
   if (point === undefined) throw new CrashError(`function ${func} cannot be continued at pc ${pc}`);
   return writeRest(new BodyWriter(module.context, shape, env, true, boundless, tracing), point);

@@ -14,7 +14,6 @@ import { boundless, Growth, mostOf } from '../read/growth.ts';
 import {
   aggregates,
   allocateFunc,
-  allocateName,
   type Env,
   type OwnGlobal,
   ownGlobals,
@@ -258,7 +257,6 @@ export function rewriteBytes(
       exports.push({ name: shapeGlobal(type), kind: 'global', index: env.shape(type) });
     }
     code.add(env.types.index(allocateFunc.params, allocateFunc.results), allocateBody(env.heap()));
-    exports.push({ name: allocateName, kind: 'func', index: env.allocate() });
   }
   const imports = env.imports(shared);
   return assemble({ name, types: env.types, imports, code, globals, exports });

@@ -137,8 +137,7 @@ export type OwnGlobal = keyof typeof ownGlobals;
 
 /** The global of the number that the store's heap has for objects of a type. */
 export const shapeGlobal = (type: TypeIdx): string => `$shape${type}`;
-/** The function that makes an object by itself, where it can (write/allocate.ts). */
-export const allocateName = '$allocate';
+/** The type of the function that makes an object by itself, where it can (write/allocate.ts): each module has one. */
 export const allocateFunc: Signature = { params: ['i32', 'i32'], results: ['i32'] };
 
 const aggregatesOf = new WeakMap<ModuleContext, readonly TypeIdx[]>();
@@ -184,7 +183,8 @@ export interface Env {
   heap(): number;
   /** The global that has the number of a type's shape. */
   shape(type: TypeIdx): number;
-  allocate(): number;
+  /** The function that makes objects; undefined where its number is known only later. */
+  allocate(): number | undefined;
   /** A type of blocks and helpers. */
   type(params: LowTypes, results: LowTypes): number;
   /** The rewritten form of the guest's type. */

@@ -26,7 +26,7 @@ export function makeObject(b: BodyWriter, type: TypeIdx, words: Push, length: Pu
   const at = b.take('i32');
   b.index(Op.globalGet, b.env.shape(type));
   words(b);
-  b.index(Op.call, b.env.allocate());
+  b.callAllocate();
   b.index(Op.localTee, at.index);
   b.w.bytes(Uint8Array.of(code['i32.eqz'], Op.if, Op.noType));
   askForObject(b, type, length, paid, at);

@@ -85,6 +85,11 @@ function pushShape(b: BodyWriter, ref: Local): void {
 /** Pushes the first byte of the row of an object's shape. */
 function pushRow(b: BodyWriter, ref: Local): void {
   pushShape(b, ref);
+  rowOf(b);
+}
+
+/** Replaces the number of a shape by the first byte of its row. */
+function rowOf(b: BodyWriter): void {
   b.constant(Math.log2(4 * rowWords));
   b.w.byte(code['i32.shl']);
   pushCell(b, 'rows');
@@ -96,14 +101,29 @@ function testDefined(b: BodyWriter, ref: Local, index: number, nullable: boolean
   const depth = type.chain.length - 1;
   if (type.comp.kind === 'func' || (!type.final && depth >= rowWords - 1)) return ask(b, ref, index, nullable);
   testObject(b, ref, nullable, () => {
-    if (type.final) pushShape(b, ref);
-    else {
-      pushRow(b, ref);
-      load(b, 'i32', 4 * depth);
-    }
+    pushShape(b, ref);
+    if (!type.final) return testAncestor(b, index, depth);
     b.index(Op.globalGet, b.env.shape(index));
     b.w.byte(code['i32.eq']);
   });
+}
+
+/** Replaces the number of a shape by whether it is the type's, as it mostly is, or the type is above it. */
+function testAncestor(b: BodyWriter, index: number, depth: number): void {
+  const shape = b.take('i32');
+  b.index(Op.localTee, shape.index);
+  b.index(Op.globalGet, b.env.shape(index));
+  b.w.byte(code['i32.eq']);
+  b.begin(Op.if, [], ['i32']);
+  b.constant(1);
+  b.w.byte(Op.else);
+  b.index(Op.localGet, shape.index);
+  rowOf(b);
+  load(b, 'i32', 4 * depth);
+  b.index(Op.globalGet, b.env.shape(index));
+  b.w.byte(code['i32.eq']);
+  b.endLabel();
+  b.give(shape);
 }
 
 function ask(b: BodyWriter, ref: Local, type: TypeIdx, nullable: boolean): void {
