@@ -243,7 +243,8 @@ export class Heap extends HeapWords {
   beginPart(): Part {
     const { oldUntil, oldUsed, pinned } = this;
     this.oldUntil = this.size;
-    this.oldUsed = this.used;
+    // Parts within each other need not add up.
+    this.oldUsed = Math.min(this.used, this.limit);
     this.pinned = 0;
     return { oldUntil, oldUsed, pinned };
   }

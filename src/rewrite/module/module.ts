@@ -77,9 +77,6 @@ class MainEnv implements Env {
   private readonly used: readonly Thunk[];
 
   constructor(private readonly module: Module) {
-    for (const { comp } of module.context.types)
-      if (comp.kind === 'func') this.types.append(functionParams(comp), functionResults(comp));
-      else this.types.append([], []);
     this.used = supportOf(module).thunks;
     this.shift = shiftOf(module);
   }
@@ -111,7 +108,7 @@ class MainEnv implements Env {
     return this.module.context.memories.length;
   }
   shape(type: number): number {
-    return this.own('self') + ownNames.length + aggregates(this.module.context).indexOf(type);
+    return this.own('self') + ownNames.length + (aggregates(this.module.context).get(type) as number);
   }
   allocate(): number {
     return this.func(this.module.context.funcs.length) + verbs.length;
@@ -125,8 +122,10 @@ class MainEnv implements Env {
   type(params: readonly Low[], results: readonly Low[]): number {
     return this.types.index(params, results);
   }
+  /** Types that are rewritten to the same are one: most references differ in nothing else. */
   guestType(index: number): number {
-    return index;
+    const type = this.module.context.types[index]?.comp as FuncType;
+    return this.types.index(functionParams(type), functionResults(type));
   }
 
   imports(shared: boolean): ImportEntry[] {
@@ -134,7 +133,8 @@ class MainEnv implements Env {
     const list: ImportEntry[] = [];
     const func = (module: string, name: string, type: number) =>
       list.push({ module, name, is: { kind: 'func', type } });
-    for (const { desc } of syntax.imports) if (desc.kind === 'func') func('func', `${list.length}`, desc.type);
+    for (const { desc } of syntax.imports)
+      if (desc.kind === 'func') func('func', `${list.length}`, this.guestType(desc.type));
     for (const name of scratchNames)
       func('scratch', name, this.types.index(scratchFunc(name).params, scratchFunc(name).results));
     for (const name of this.used) func('thunk', name, this.types.index(thunks[name].params, thunks[name].results));
@@ -234,7 +234,7 @@ export function rewriteBytes(
   const { natives } = supportOf(module);
   for (let i = context.importedFuncs; i < context.funcs.length; i++) {
     const bytes = natives[i] === 1 ? whole(module, i, env, growth) : standIn(module, i, env, growth);
-    code.add((syntax.funcs[i - context.importedFuncs] as Func).type, bytes);
+    code.add(env.guestType((syntax.funcs[i - context.importedFuncs] as Func).type), bytes);
     exports.push({ name: `f${i}`, kind: 'func', index: env.func(i) });
   }
   const globals: Low[] = [];
@@ -252,7 +252,7 @@ export function rewriteBytes(
     exports.push({ name: ownGlobals[own], kind: 'global', index: env.own(own) });
   }
   if (supportOf(module).usesHeap) {
-    for (const type of aggregates(context)) {
+    for (const type of aggregates(context).keys()) {
       globals.push('i32');
       exports.push({ name: shapeGlobal(type), kind: 'global', index: env.shape(type) });
     }

@@ -140,13 +140,21 @@ export const shapeGlobal = (type: TypeIdx): string => `$shape${type}`;
 /** The type of the function that makes an object by itself, where it can (write/allocate.ts): each module has one. */
 export const allocateFunc: Signature = { params: ['i32', 'i32'], results: ['i32'] };
 
-const aggregatesOf = new WeakMap<ModuleContext, readonly TypeIdx[]>();
+const aggregatesOf = new WeakMap<ModuleContext, ReadonlyMap<TypeIdx, number>>();
 
-/** The types of structures and arrays. */
-export function aggregates(context: ModuleContext): readonly TypeIdx[] {
-  const known = aggregatesOf.get(context) ?? context.types.flatMap(({ comp }, i) => (comp.kind === 'func' ? [] : [i]));
+/** The types of structures and arrays, numbered in their order. */
+export function aggregates(context: ModuleContext): ReadonlyMap<TypeIdx, number> {
+  const known = aggregatesOf.get(context) ?? numbered(context);
   aggregatesOf.set(context, known);
   return known;
+}
+
+function numbered({ types }: ModuleContext): ReadonlyMap<TypeIdx, number> {
+  const map = new Map<TypeIdx, number>();
+  types.forEach(({ comp }, i) => {
+    if (comp.kind !== 'func') map.set(i, map.size);
+  });
+  return map;
 }
 
 /** Whether a function type's rewritten form says less than it does: then the engine has to compare types. */

@@ -9,7 +9,7 @@ import type { FuncIdx } from '../../spec/types.ts';
 import { bodyOf, type ModuleContext } from '../../validate/context.ts';
 import { slotOfCode } from '../../validate/rules.ts';
 import { mostOf } from './growth.ts';
-import { isVague, mostValues, type Thunk, thunks } from './index-spaces.ts';
+import { aggregates, isVague, mostValues, type Thunk, thunks } from './index-spaces.ts';
 
 const features: ReadonlySet<Feature> = new Set([
   'mvp',
@@ -88,16 +88,17 @@ export function hasMultipleMemories(): boolean {
 }
 
 function lacksInCounts({ context, syntax }: Module): string | undefined {
-  const { types, funcs, globals, tables } = context;
+  const { funcs, globals, tables } = context;
   const counts: Record<keyof typeof mostOf, number> = {
-    types: types.length,
+    types: aggregates(context).size,
     functions: funcs.length,
     imports: syntax.imports.length,
     globals: globals.length,
     tables: tables.length,
   };
   for (const [name, most] of Object.entries(mostOf))
-    if (counts[name as keyof typeof mostOf] > most) return `more than ${most} ${name}`;
+    if (counts[name as keyof typeof mostOf] > most)
+      return `more than ${most} ${name}${name === 'types' ? ' of structures and arrays' : ''}`;
   return undefined;
 }
 

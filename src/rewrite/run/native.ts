@@ -428,7 +428,8 @@ export class NativeStore {
         return answer.thrown === undefined ? left : thrown;
       }
       copyWords(stack.words, base * 2, scratch.words, 0, resultSlots * 2);
-      if (store.hostValues.isFull && store.heap.pinned === 1) {
+      const { hostValues, heap } = store;
+      if (heap.pinned === 1 && (hostValues.isFull || (heap.isInMemory && !heap.hasRoom(0)))) {
         runner.forgo(answer.fuel);
         return 0;
       }
@@ -490,7 +491,7 @@ export class NativeStore {
 
 /** Tells code by which numbers objects of its types are known. */
 function numberShapes({ heap }: Store, { context }: Module, exports: WebAssembly.Exports): void {
-  for (const type of aggregates(context))
+  for (const type of aggregates(context).keys())
     (exports[shapeGlobal(type)] as WebAssembly.Global).value = heap.numberOf(shapeOf(context.types[type] as DefType));
 }
 
