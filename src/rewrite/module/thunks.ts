@@ -32,8 +32,8 @@ export interface Told {
   /** Code calls a function that stays interpreted. */
   readonly cross: (func: FuncIdx, depth: number, fuel: number, owed: number) => number;
 }
-/** Makes a function the one element of the table `found`. */
-export type Found = (func: FuncAddr) => void;
+/** Makes a function an element of the table `found`, and says which. */
+export type Found = (func: FuncAddr) => number;
 
 /** What is thrown and caught (thrown.ts). */
 export interface Exceptions {
@@ -145,7 +145,7 @@ export function makeThunks(
     'ref.func': (index: number) => wordsToRef(home.inst.funcs[index] as number, refKinds.func),
     callee: (ref: bigint) => {
       if (high(ref) === refKinds.null) throw new Trap('null function reference');
-      found(low(ref));
+      return found(low(ref));
     },
     'object.new': (type: number, length: number, isPaid: number) =>
       4 * home.store.heap.at(newObject(shape(type), length >>> 0, isPaid === 1)),

@@ -106,10 +106,13 @@ export const thunks = {
   /** Array, first element, first of the segment, count; the segment. */
   'array.init_data': { params: ['i64', 'i32', 'i32', 'i32', 'i32'], results: ['i32'] },
   'array.init_elem': { params: ['i64', 'i32', 'i32', 'i32', 'i32'], results: ['i32'] },
-  /** Element, type index, table: finds the function, checks it, and makes it the one element of the `found` table. */
-  resolve: { params: ['i32', 'i32', 'i32'], results: [] },
+  /**
+   * Element, type index, table: finds the function, checks it, and says which element of the table `found` it is: the one after
+   * its address, or the first, where code calls it by a way of its own.
+   */
+  resolve: { params: ['i32', 'i32', 'i32'], results: ['i32'] },
   /** The same for a reference to a function. */
-  callee: { params: ['i64'], results: [] },
+  callee: { params: ['i64'], results: ['i32'] },
   /**
    * Calls a function that stays interpreted: its index, depth and fuel of the caller, and what code was charged beyond its
    * fuel. Arguments and results pass through the scratch memory. Gives what a call gives.
@@ -128,6 +131,8 @@ export type Thunk = keyof typeof thunks;
 export const ownGlobals = {
   /** Address of the instance. */
   self: '$self',
+  /** Address less index of its own functions, which follow each other in the store. */
+  funcs: '$funcs',
   /** The fuel that was left where `unreachable` trapped, or what throws was called. */
   fuel: '$fuel',
   /** The element that the last `call_indirect` asked for, likewise. */

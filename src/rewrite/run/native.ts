@@ -34,6 +34,8 @@ import type { ImportEntry } from '../write/sections.ts';
 import { Pace } from './quantum.ts';
 import { Flight } from './thrown.ts';
 
+/** Functions with addresses beyond are elements of the table of those that were found only for a call. */
+const mostFound = 100_000;
 /** Continuations whose names a store knows. A name is small, and outlasts the code. */
 const mostNames = 2_000;
 
@@ -66,7 +68,10 @@ export class NativeInstance implements Draft {
     this.thunks = thunks;
     this.fuel = exports[ownGlobals.fuel] as WebAssembly.Global;
     this.element = exports[ownGlobals.element] as WebAssembly.Global;
-    (exports[ownGlobals.self] as WebAssembly.Global).value = home.inst.addr;
+    const { addr, funcs, module } = home.inst;
+    const { importedFuncs } = module.context;
+    (exports[ownGlobals.self] as WebAssembly.Global).value = addr;
+    (exports[ownGlobals.funcs] as WebAssembly.Global).value = (funcs[importedFuncs] ?? 0) - importedFuncs;
   }
 
   get inst(): InstanceInst {
@@ -133,6 +138,8 @@ export class NativeStore {
   private readonly globals: GlobalMirror;
   private readonly mirrors: (TableMirror | undefined)[] = [];
   private readonly wrappers = new Map<string, CallableFunction>();
+  /** By address: whether the function is an element of the table `found` for good. */
+  private readonly isFound: boolean[] = [];
   private readonly found = new hostWasm.Table({ element: 'anyfunc', initial: 1 });
   /** Those that its one instance has, as long as nobody asks for another. */
   private memories: readonly HostMemory[] = [];
@@ -255,7 +262,7 @@ export class NativeStore {
         spend: (units) => this.spend(this.instances[addr] as NativeInstance, units),
         cross: (func, depth, fuel, owed) => this.cross(home.inst.funcs[func] as FuncAddr, depth, fuel, owed),
       },
-      (func) => this.found.set(0, this.lowFunc(func, home)),
+      (func) => this.find(func, home),
       this.flight.of((forgo) => this.takeFuel(this.instances[addr] as NativeInstance, forgo)),
     );
   }
@@ -363,6 +370,25 @@ export class NativeStore {
   private element(addr: FuncAddr, owner: Home | undefined): CallableFunction {
     if (isVague((this.store.funcs[addr] as FuncInst).type)) return theMisfit();
     return this.lowFunc(addr, owner);
+  }
+
+  /** Makes a function an element of the table of those that code has found, and says which. */
+  private find(addr: FuncAddr, caller: Home): number {
+    const { found } = this;
+    // To ask the host's table takes longer.
+    if (this.isFound[addr] === true) return addr + 1;
+    const { kind } = this.store.funcs[addr] as FuncInst;
+    // Of a host function each instance has its own form.
+    if (kind === 'host' || addr >= mostFound) {
+      found.set(0, this.lowFunc(addr, caller));
+      return 0;
+    }
+    const element = addr + 1;
+    if (element >= found.length)
+      found.grow(Math.max(element + 1, Math.min(2 * found.length, mostFound + 1)) - found.length);
+    found.set(element, this.lowFunc(addr, caller));
+    this.isFound[addr] = true;
+    return element;
   }
 
   /** A function in its rewritten form, as an instance sees it, or as all do that have a table. */
