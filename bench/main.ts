@@ -11,6 +11,7 @@ import { deadlines } from './deadlines.ts';
 import { eventLoop } from './eventloop.ts';
 import { execution } from './execution.ts';
 import { firstResults } from './first.ts';
+import { objects } from './gc/section.ts';
 import { hostileGrowth } from './growth/section.ts';
 import { javascript, tokens } from './javascript.ts';
 import { latency } from './latency.ts';
@@ -35,6 +36,7 @@ const parts = {
   corpus: [corpus],
   slices: [nativeSlices, slices],
   interpreter: [execution],
+  gc: [objects],
   modules: [stages, growth],
   growth: [hostileGrowth],
   startup: [rewriting, startup],

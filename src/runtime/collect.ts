@@ -18,12 +18,24 @@ export function newObject(store: Store, shape: Shape, length: number, slotWords:
   return heap.allocate(shape, length);
 }
 
+/**
+ * The same for native code, whose references are not seen: where there is no room, it gets more for now, and shall leave
+ * soon. Where leaving would not help, there is no more.
+ */
+export function newPinnedObject({ heap }: Store, shape: Shape, length: number): number {
+  const size = sizeOf(shape, length);
+  if (!heap.hasRoom(size)) {
+    if (heap.pinned > 1) heap.checkRoom(size);
+    else heap.overdraw(size);
+  }
+  return heap.allocate(shape, length);
+}
+
 /** Where references that the host was handed take the room, most of them are let go of (references.ts). */
-function makeRoom(store: Store, size: number, slotWords: number): void {
+export function makeRoom(store: Store, size: number, slotWords: number): void {
   const { heap, references } = store;
-  // Another one would find no more, until one can look at everything.
-  if (!(heap.isPartial && heap.isCrowded)) collect(store, slotWords);
-  if (heap.pinned === 0 && !heap.isPartial && !heap.fits(size)) {
+  collect(store, slotWords);
+  if (heap.pinned === 0 && heap.lacks(size)) {
     references.letGo();
     collect(store, slotWords);
   }
@@ -32,12 +44,21 @@ function makeRoom(store: Store, size: number, slotWords: number): void {
 
 /** A new exception with a tag; the slots of what it carries begin at a word of the stack, and nothing is in use above. */
 export function newException(store: Store, tag: TagAddr, base: number): number {
-  const { heap, stack } = store;
+  const { stack } = store;
   const shape = shapeOf((store.tags[tag] as TagInst).type);
-  const address = newObject(store, shape, 0, base + shape.slotWords);
-  heap.setTag(address, tag);
-  heap.setFields(address, shape, stack.words, base);
-  return address;
+  return filled(store, newObject(store, shape, 0, base + shape.slotWords), tag, stack.words, base);
+}
+
+/** The same for native code; what it carries stands in a row from its beginning on. */
+export function newPinnedException(store: Store, tag: TagAddr, row: Int32Array): number {
+  const shape = shapeOf((store.tags[tag] as TagInst).type);
+  return filled(store, newPinnedObject(store, shape, 0), tag, row, 0);
+}
+
+function filled({ heap }: Store, exception: number, tag: TagAddr, row: Int32Array, at: number): number {
+  heap.setTag(exception, tag);
+  heap.setFields(exception, heap.shape(exception), row, at);
+  return exception;
 }
 
 /**
@@ -57,14 +78,14 @@ export function collect(store: Store, slotWords: number): void {
  * Forgets values of the host that no word of the store refers to, where there have become many. All that is in use of the
  * stack is below its top, and what stands in objects counts, dead ones too. Nothing happens while native code runs.
  */
-export function tidyHostValues(store: Store): void {
+export function tidyHostValues(store: Store, slotWords: number = store.stack.top * 2): void {
   if (!store.hostValues.isFull || store.heap.pinned > 0 || store.heap.isPartial) return;
-  const { heap, hostValues, stack } = store;
+  const { heap, hostValues } = store;
   const marks = new Uint8Array(hostValues.list.length);
   const mark = (words: Int32Array, from: number, to: number) => {
     for (let i = from; i < to; i += 2) if (words[i + 1] === refKinds.extern) marks[words[i] as number] = 1;
   };
-  const scanned = eachRow(store, stack.top * 2, mark);
+  const scanned = eachRow(store, slotWords, mark);
   heap.eachRow(mark);
   hostValues.sweep(marks, scanned + heap.size);
 }

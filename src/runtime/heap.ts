@@ -3,57 +3,37 @@
 // at the end, and a collection closes the gaps. What is alive is said by collect.ts.
 // https://webassembly.github.io/spec/core/exec/runtime.html#structure-instances
 
-import { ExhaustionError } from '../spec/errors.ts';
 import type { TagAddr } from '../spec/types.ts';
-import { LateMap } from './late-map.ts';
+import { HeapWords, smallestRound } from './heap-words.ts';
 import { refKinds } from './ref.ts';
 import { type Field, holdsRefs, longHeader, type Shape, sizeOf } from './shape.ts';
 
-/** Words that are allocated between two collections at the least: 4 MiB. */
-const smallestRound = 2 ** 20;
 /** A collection must leave this part of the limit free, or else they would follow each other ever more closely. */
 const leastFree = 1 / 16;
 /** Of the limit: so much may be kept, dead or alive, while native code waits for code that makes objects. */
 const mostOld = 1 / 8;
 
+const noMarks = new Uint8Array(0);
+/** One of so many objects is alive, at the most: then they are looked for one by one. */
+const few = 4;
+
+/** What a heap was before a part of its objects had to stay. */
+interface Part {
+  readonly oldUntil: number;
+  readonly oldUsed: number;
+  readonly pinned: number;
+}
+
 /** Whether a reference of the kind names an object of the heap. */
 export const isHeapKind = (kind: number | undefined): boolean => kind === refKinds.object || kind === refKinds.exn;
 
-/** What all heaps begin with: most stay empty. */
-const nothing = {
-  words: new Int32Array(0),
-  bytes: new Uint8Array(0),
-  shorts: new Int16Array(0),
-};
-const firstWords = 256;
-const firstPlaces = 64;
-
-export class Heap {
-  words = nothing.words;
-  bytes = nothing.bytes;
-  shorts = nothing.shorts;
-  /** Word past the last object. */
-  private top = 0;
-  /** Objects there are, dead ones included. */
-  private count = 0;
-  /** By address: first word of the object, or, where there is none, -2 less the next free address (-1: the last). */
-  private places = nothing.words;
-  /** Addresses below this have been in use. */
-  private addresses = 0;
-  private free = -1;
+export class Heap extends HeapWords {
   /** By address, between `mark` and `sweep`. */
-  private marks = nothing.bytes;
-  /** Shapes of objects, by the numbers that objects have for them. */
-  private readonly shapes: Shape[] = [];
-  private readonly shapeNumbers = new LateMap<Shape, number>();
-  /** That of the object made last. */
-  private newest: Shape | undefined;
-  private newestNumber = 0;
+  private marks = noMarks;
+  /** How many are marked. */
+  private living = 0;
   /** Marked, and its fields not yet looked at. */
   private readonly grey: number[] = [];
-  /** In words, as the two below. */
-  private readonly limit: number;
-  private nextCollection: number;
   /**
    * How many engines run that have references where a collection does not look: there is none meanwhile. One that waits while
    * `partly` lets others make objects does not count.
@@ -69,32 +49,7 @@ export class Heap {
   /** Objects from here on are alive: somebody is making them. */
   private keptFrom = Number.POSITIVE_INFINITY;
 
-  /** `limit` is in bytes. */
-  constructor(limit: number) {
-    this.limit = limit / 4;
-    this.nextCollection = Math.min(this.limit, smallestRound);
-  }
-
-  /** Words that all objects take; each counts with one more, for its place. */
-  private get used(): number {
-    return this.top + this.count;
-  }
-
-  /** Words of all objects, dead ones included. */
-  get size(): number {
-    return this.top;
-  }
-
   // Objects
-
-  /** First word of an object that is there. */
-  at(address: number): number {
-    return this.places[address] as number;
-  }
-
-  has(address: number): boolean {
-    return address >= 0 && address < this.addresses && this.at(address) >= 0;
-  }
 
   shape(address: number): Shape {
     return this.shapeAt(this.at(address));
@@ -102,18 +57,6 @@ export class Heap {
 
   private shapeAt(at: number): Shape {
     return this.shapes[this.words[at + 1] as number] as Shape;
-  }
-
-  private numberOf(shape: Shape): number {
-    if (shape === this.newest) return this.newestNumber;
-    let number = this.shapeNumbers.get(shape);
-    if (number === undefined) {
-      number = this.shapes.push(shape) - 1;
-      this.shapeNumbers.set(shape, number);
-    }
-    this.newest = shape;
-    this.newestNumber = number;
-    return number;
   }
 
   /** Of an array. */
@@ -151,67 +94,30 @@ export class Heap {
    */
   checkRoom(size: number): void {
     if (this.fits(size)) return;
-    if (!this.isPartial || !this.fits(size - this.oldUsed)) this.exhausted(size);
+    if (this.lacks(size)) this.exhausted(size);
     this.isCrowded = true;
   }
 
-  private exhausted(size: number): never {
-    const message = `${4 * size} bytes wanted, ${4 * Math.ceil(this.used)} of ${4 * this.limit} in use`;
-    throw new ExhaustionError(message, { limit: 'heap', value: 4 * this.limit }, 'out of heap memory');
+  /** Whether there is too little room, with what may be used besides. */
+  lacks(size: number): boolean {
+    return !this.fits(this.isPartial ? size - this.oldUsed : size);
+  }
+
+  /** Nothing can be collected now, but soon: until then as much again may be used. Throws ExhaustionError where that would not do. */
+  overdraw(size: number): void {
+    const most = this.limit * (1 - leastFree);
+    if (size > most || this.used + size > most + this.most) this.exhausted(size);
   }
 
   /** A new object, all zero; returns its address. Throws ExhaustionError past the limit; never collects. */
   allocate(shape: Shape, length = 0): number {
     const size = sizeOf(shape, length);
-    const at = this.top;
-    if (at + size > this.words.length) this.widen(size);
-    const address = this.place(at);
-    this.top = at + size;
-    this.count++;
-    this.words.fill(0, at, this.top);
-    this.words[at] = address;
-    this.words[at + 1] = this.numberOf(shape);
+    const number = this.numberOf(shape);
+    const address = this.take(size);
+    const at = this.at(address);
+    this.words[at + 1] = number;
     if (shape.element !== undefined) this.words[at + 2] = length;
     return address;
-  }
-
-  /** Gives a place an address. */
-  private place(at: number): number {
-    const address = this.free;
-    if (address >= 0) {
-      this.free = -2 - (this.places[address] as number);
-      this.places[address] = at;
-      return address;
-    }
-    if (this.addresses === this.places.length) {
-      const wider = new Int32Array(Math.max(firstPlaces, this.addresses * 2));
-      wider.set(this.places);
-      this.places = wider;
-    }
-    this.places[this.addresses] = at;
-    return this.addresses++;
-  }
-
-  private widen(size: number): void {
-    const needed = this.top + size;
-    if (needed > this.limit + this.oldUsed) this.exhausted(size);
-    this.resize(Math.max(needed, Math.min(this.limit, Math.max(firstWords, 2 * this.words.length))), size);
-  }
-
-  private resize(capacity: number, size: number): void {
-    const words = this.newWords(Math.ceil(capacity), size);
-    words.set(this.words.subarray(0, this.top));
-    this.words = words;
-    this.bytes = new Uint8Array(words.buffer);
-    this.shorts = new Int16Array(words.buffer);
-  }
-
-  private newWords(capacity: number, size: number): Int32Array<ArrayBuffer> {
-    try {
-      return new Int32Array(capacity);
-    } catch {
-      return this.exhausted(size);
-    }
   }
 
   // Values: `row` has them as a frame's slots do
@@ -300,7 +206,7 @@ export class Heap {
 
   /** While it runs, all objects made since its beginning stay. */
   keeping<T>(act: () => T): T {
-    this.keptFrom = this.top;
+    this.keptFrom = this.size;
     try {
       return act();
     } finally {
@@ -325,30 +231,51 @@ export class Heap {
 
   /** While it runs, an engine waits that has references where a collection does not look: to objects that there are now. */
   partly<T>(act: () => T): T {
-    const { oldUntil, oldUsed, pinned } = this;
-    this.oldUntil = this.top;
-    this.oldUsed = this.used;
-    this.pinned = 0;
+    const before = this.beginPart();
     try {
       return act();
     } finally {
-      this.oldUntil = oldUntil;
-      this.oldUsed = oldUsed;
-      this.pinned = pinned;
+      this.endPart(before);
     }
+  }
+
+  /** The same in two pieces; the second is told what the first gave. */
+  beginPart(): Part {
+    const { oldUntil, oldUsed, pinned } = this;
+    this.oldUntil = this.size;
+    // Parts within each other need not add up.
+    this.oldUsed = Math.min(this.used, this.limit);
+    this.pinned = 0;
+    return { oldUntil, oldUsed, pinned };
+  }
+
+  endPart({ oldUntil, oldUsed, pinned }: Part): void {
+    this.oldUntil = oldUntil;
+    this.oldUsed = oldUsed;
+    this.pinned = pinned;
+    this.nextCollection = Math.min(this.nextCollection, this.most);
+    this.setRoom();
+  }
+
+  /** Words that may be in use. */
+  private get most(): number {
+    return this.limit + Math.max(0, this.oldUsed);
   }
 
   /** Begins a collection. */
   startMarking(): void {
     this.marks = new Uint8Array(this.addresses);
-    for (let at = 0; at < this.oldUntil; at += this.sizeAt(at)) this.mark(this.words[at] as number);
-    for (let at = this.keptFrom; at < this.top; at += this.sizeAt(at)) this.mark(this.words[at] as number);
+    this.living = 0;
+    const { bottom, top } = this;
+    for (let at = bottom; at < bottom + this.oldUntil; at += this.sizeAt(at)) this.mark(this.words[at] as number);
+    for (let at = bottom + this.keptFrom; at < top; at += this.sizeAt(at)) this.mark(this.words[at] as number);
   }
 
   /** An address that nothing has, or had, is passed over. */
   mark(address: number): void {
     if (!this.has(address) || this.marks[address] !== 0) return;
     this.marks[address] = 1;
+    this.living++;
     this.grey.push(address);
   }
 
@@ -358,12 +285,20 @@ export class Heap {
   }
 
   private markFields(address: number): void {
-    this.fieldsAt(this.at(address), (words, from, to) => this.markRow(words, from, to));
+    const { words } = this;
+    const at = this.at(address);
+    const shape = this.shapeAt(at);
+    if (holdsRefs(shape)) return this.markRow(words, at + longHeader, at + this.sizeAt(at));
+    const { refs } = shape;
+    for (let i = 0; i < refs.length; i++) {
+      const ref = at + (refs[i] as number);
+      if (isHeapKind(words[ref + 1])) this.mark(words[ref] as number);
+    }
   }
 
   /** Shows the words of all objects, dead ones too, in which references stand. */
   eachRow(visit: (words: Int32Array, from: number, to: number) => void): void {
-    for (let at = 0; at < this.top; at += this.sizeAt(at)) this.fieldsAt(at, visit);
+    for (let at = this.bottom, { top } = this; at < top; at += this.sizeAt(at)) this.fieldsAt(at, visit);
   }
 
   private fieldsAt(at: number, visit: (words: Int32Array, from: number, to: number) => void): void {
@@ -375,48 +310,59 @@ export class Heap {
   /** Ends a collection: whatever is not marked, nor reached from there, is gone. `scanned` words had to be looked at. */
   sweep(scanned: number): void {
     for (let address = this.grey.pop(); address !== undefined; address = this.grey.pop()) this.markFields(address);
-    this.compact();
-    this.marks = new Uint8Array(0);
-    this.listFree();
+    if (this.living * few < this.count) this.gather();
+    else this.compact();
+    this.marks = noMarks;
     this.sweptUsed = this.used;
     const round = Math.max(smallestRound, this.used, scanned);
-    this.nextCollection = Math.min(this.limit, this.used + round);
-    if (this.words.length > 4 * this.nextCollection) this.resize(this.nextCollection, 0);
+    this.nextCollection = Math.min(this.most, this.used + round);
+    if (this.words.length > 4 * this.nextCollection) this.narrow(this.nextCollection);
+    else this.setRoom();
+  }
+
+  /** Moves the living together where they are few: the dead are not looked at. */
+  private gather(): void {
+    const { words, bottom } = this;
+    const keptFrom = bottom + this.keptFrom;
+    let kept = -1;
+    let to = bottom;
+    for (const at of this.livingPlaces(this.marks, this.living)) {
+      const size = this.sizeAt(at);
+      if (kept < 0 && at >= keptFrom) kept = to - bottom;
+      this.setPlace(words[at] as number, to);
+      words.copyWithin(to, at, at + size);
+      to += size;
+    }
+    if (this.keptFrom !== Number.POSITIVE_INFINITY) this.keptFrom = kept < 0 ? to - bottom : kept;
+    this.recount(to - bottom + this.living, to);
   }
 
   /** Moves the living together, whole runs of them at a time. */
   private compact(): void {
-    const { words, marks, top } = this;
-    let to = 0;
-    let run = 0;
+    const { words, marks, top, bottom } = this;
+    const keptFrom = bottom + this.keptFrom;
+    let { used } = this;
+    let to = bottom;
+    let run = bottom;
     let kept = this.keptFrom;
-    for (let at = 0; at < top; ) {
+    for (let at = bottom; at < top; ) {
       const address = words[at] as number;
       const next = at + this.sizeAt(at);
-      if (at === this.keptFrom) kept = to + at - run;
-      if (marks[address] !== 0) this.places[address] = to + at - run;
+      if (at === keptFrom) kept = to + at - run - bottom;
+      if (marks[address] !== 0) this.setPlace(address, to + at - run);
       else {
         words.copyWithin(to, run, at);
         to += at - run;
         run = next;
-        this.places[address] = -1;
-        this.count--;
+        this.clearPlace(address);
+        used -= next - at + 1;
       }
       at = next;
     }
     words.copyWithin(to, run, top);
-    this.top = to + top - run;
-    this.keptFrom = this.keptFrom === top ? this.top : kept;
-  }
-
-  /** Free addresses in their order, so that the lowest are used first. */
-  private listFree(): void {
-    while (this.addresses > 0 && this.at(this.addresses - 1) < 0) this.addresses--;
-    this.free = -1;
-    for (let address = this.addresses - 1; address >= 0; address--) {
-      if (this.at(address) >= 0) continue;
-      this.places[address] = -2 - this.free;
-      this.free = address;
-    }
+    const end = to + top - run;
+    this.keptFrom = keptFrom === top ? end - bottom : kept;
+    this.recount(used, end);
+    this.listFree();
   }
 }

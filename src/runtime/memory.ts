@@ -333,6 +333,17 @@ export function allocateMemory(
   return new MemoryInst(type, host, size, budget);
 }
 
+/** A memory of the host's that is no guest's, all zero. Throws LimitError where the host has none left. */
+export const takeHostMemory = (pages: number): HostMemory =>
+  takeBack(false, pages) ?? newHost(pages, false, pages * hostPage, hostMaxPages);
+
+/** Gives it back for another one to use. Views of it are detached. */
+export function giveHostMemory(host: HostMemory): void {
+  host.grow(0);
+  if (host.buffer.byteLength <= bounds.spareMemory) giveBack(host);
+  else gone(host);
+}
+
 function newHost(initial: number, shared: boolean, size: number, maximum: number): HostMemory {
   try {
     return hostMemory(initial, shared, maximum);

@@ -41,7 +41,10 @@ export interface VmLimits {
   readonly stack: number;
   /** Elements of all tables together. */
   readonly tables: number;
-  /** Bytes of all structures, arrays and exceptions together, of which a sixteenth stays free. */
+  /**
+   * Bytes of all structures, arrays and exceptions together, of which a sixteenth stays free. Native code may have as much again
+   * until its next safe point, and while it waits for a host function that calls the guest.
+   */
   readonly heap: number;
   /** Instances of modules. */
   readonly instances: number;

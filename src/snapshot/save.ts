@@ -171,15 +171,20 @@ function tidyFrames(slots: Int32Array, { stack, funcs }: Store, objects: SavedOb
     if (func.kind !== 'wasm') return bad('is a host function', `frame ${frame}`);
     return { context: func.instance.module.context, index: func.index };
   };
+  const byFrame = new Array<Uint8Array | undefined>(stack.depth);
   visitFrames(
     stack.depth,
     bodyOf,
     (frame) => stack.pc(frame),
     (frames, body, pc, shape) => {
       const meant = meantOf(body, pc, shape);
-      for (const frame of frames) tidyFrame(slots, stack.base(frame), stack.end(frame), meant, objects);
+      for (const frame of frames) byFrame[frame] = meant;
     },
   );
+  // In their order, in which objects are met and numbered: which places are known already does not show.
+  byFrame.forEach((meant, frame) => {
+    if (meant !== undefined) tidyFrame(slots, stack.base(frame), stack.end(frame), meant, objects);
+  });
 }
 
 /** What a word of a frame is: it means nothing, it means something, a reference begins there. */

@@ -56,6 +56,7 @@ export function letGo(body: Body): void {
   driver.letGo();
   for (const memory of store.memories.splice(0)) memory.release();
   for (const list of [store.tables, store.globals, store.tags]) list.length = 0;
+  store.heap.release();
   store.stack.release();
 }
 

@@ -17,8 +17,6 @@ const { resolve } = createRequire(import.meta.url);
 type Body = (t: ExecutionContext, api: Api, name: string) => Promise<void>;
 
 const every = ['auto', 'interpreter', 'native'] as const;
-/** Native code knows no structures and arrays. */
-const withStructures = ['auto', 'interpreter'] as const;
 
 /** Packages take the global `WebAssembly`; so one runs after the other. */
 function program(title: string, engines: readonly (typeof every)[number][], hostCan: boolean, body: Body): void {
@@ -118,7 +116,7 @@ const dart = '@wasm-fmt/dart_fmt/web';
 const code = 'void main(){var x=[1,2,3];for(var i in x){print("é $i \u{1f600}");}}';
 const formatted = 'void main() {\n  var x = [1, 2, 3];\n  for (var i in x) {\n    print("é $i \u{1f600}");\n  }\n}\n';
 
-program('a formatter written in Dart', withStructures, hasStrings, async (t, api, name) => {
+program('a formatter written in Dart', every, hasStrings, async (t, api, name) => {
   const bytes = await readFile(resolve('@wasm-fmt/dart_fmt/dart_fmt.wasm').replace(/[^/]+$/, 'dart_fmt.wasm'));
   const { initSync, format } = await copyOf(resolve(dart), name);
   initSync(bytes);
@@ -130,16 +128,11 @@ program('a formatter written in Dart', withStructures, hasStrings, async (t, api
   t.throws(() => format(code, 'a.dart'), { instanceOf: api.RuntimeError });
 });
 
-program(
-  'the same formatter, with its own stand-ins for the functions',
-  withStructures,
-  hasStrings,
-  async (t, _, name) => {
-    const { format } = await copyOf(resolve('@wasm-fmt/dart_fmt/node'), name);
-    t.is(format(code, 'a.dart'), formatted);
-    t.throws(() => format('void main( {', 'a.dart'), { message: /Could not format/ });
-  },
-);
+program('the same formatter, with its own stand-ins for the functions', every, hasStrings, async (t, _, name) => {
+  const { format } = await copyOf(resolve('@wasm-fmt/dart_fmt/node'), name);
+  t.is(format(code, 'a.dart'), formatted);
+  t.throws(() => format('void main( {', 'a.dart'), { message: /Could not format/ });
+});
 
 /** Strings as Binaryen has them, which it lowers to functions and constants that are imported. */
 const stringy = `(module
@@ -153,7 +146,7 @@ const stringy = `(module
   (func (export "is nobody") (result i32) (string.eq (global.get $name) (string.const "nobody")))
   (func (export "at") (param i32) (result i32) (stringview_wtf16.get_codeunit (global.get $name) (local.get 0))))`;
 
-program('strings of Binaryen, lowered', withStructures, hasStrings, async (t, api) => {
+program('strings of Binaryen, lowered', every, hasStrings, async (t, api) => {
   const module = binaryen.parseText(stringy);
   const { BulkMemory, GC, MutableGlobals, Multivalue, ReferenceTypes, Strings } = binaryen.Features;
   module.setFeatures(BulkMemory | GC | MutableGlobals | Multivalue | ReferenceTypes | Strings);

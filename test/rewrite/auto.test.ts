@@ -10,6 +10,9 @@ import { heat } from '../../src/vm/heat.ts';
 import { pays } from '../../src/vm/trial.ts';
 import { moduleOf } from '../wat.ts';
 import { show } from './differential.ts';
+import { here, interpretMarked } from './marked.ts';
+
+interpretMarked();
 
 let made = 0;
 /** Each is of other bytes, as equal modules share what is compiled. */
@@ -57,9 +60,8 @@ test('fuel and saved bytes are those of the interpreter at every slice around th
   t.true(isRewritten(module));
 });
 
-test('where much of the code is what the rewriter does not support, all stays in the interpreter', async (t) => {
-  const code = '(drop (struct.new $s (i32.const 1)))'.repeat(4);
-  const module = await moduleOf(loop(`(type $s (struct (field i32))) (func ${code})`));
+test('where much of the code is not native, all stays in the interpreter', async (t) => {
+  const module = await moduleOf(loop(`(func ${here.repeat(4)})`));
   const [interpreted, auto] = [started(module, 'interpreter', 50_000), started(module, 'auto', 50_000)];
   t.is(show(auto.run()), show(interpreted.run()));
   t.is(auto.fuelUsed, interpreted.fuelUsed);
@@ -67,7 +69,7 @@ test('where much of the code is what the rewriter does not support, all stays in
 });
 
 test('where little is, all else goes over, unless it mostly calls that', async (t) => {
-  const boxed = '(type $s (struct (field i32))) (func $boxed (drop (struct.new $s (i32.const 1))))';
+  const boxed = `(func $boxed ${here})`;
   for (const calls of [0, 1]) {
     const code = `${loop(boxed)} (func (export "more") (param i32) (result i32)
       (loop ${'(call $boxed)'.repeat(calls)} (call $add (i32.const 3))

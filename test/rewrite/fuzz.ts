@@ -3,7 +3,6 @@
 
 import { setImmediate } from 'node:timers/promises';
 import { Module } from '../../src/index.ts';
-import { choice } from '../../src/rewrite/read/support.ts';
 import { mixAtRandom } from '../fuzz/choice.ts';
 import { allFeatures, hostFeatures } from '../fuzz/features.ts';
 import { counterName, generate } from '../fuzz/generate.ts';
@@ -12,12 +11,8 @@ import type { Type } from '../fuzz/shape.ts';
 import { differs, disposeOf, trioOf } from './differential.ts';
 
 const allowance = 2000;
-/** What native code has on every host, and what this one adds; where engines mix, all. */
-const featuresNow = () =>
-  allFeatures.filter((feature) => {
-    if (feature === 'gc') return choice.isNative !== undefined;
-    return feature !== 'multi-memory' || hostFeatures.includes(feature);
-  });
+/** What native code has on every host, and what this one adds. */
+const features = allFeatures.filter((feature) => feature !== 'multi-memory' || hostFeatures.includes(feature));
 
 const argument = (random: Random, type: Type): unknown => {
   if (type === 'i32') return random.int();
@@ -30,7 +25,7 @@ const argument = (random: Random, type: Type): unknown => {
 /** The first difference of the program with the seed. */
 export function differenceOf(seed: number): string | undefined {
   const random = new Random(seed);
-  const program = generate(random, featuresNow());
+  const program = generate(random, features);
   const trio = trioOf(Module.from(program.bytes));
   try {
     for (const [i, { params }] of program.shape.functions.entries()) {

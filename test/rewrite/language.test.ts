@@ -2,6 +2,7 @@
 // relaxed vectors. Some of it the host need not know, and what it must know is refused where it does not.
 
 import test from 'ava';
+import { hostFunction, VM } from '../../src/index.ts';
 import { rewriter } from '../../src/rewrite/run/rewriter.ts';
 import { moduleOf } from '../wat.ts';
 import { differs, disposeOf, trioOf } from './differential.ts';
@@ -130,3 +131,32 @@ for (const [name, code] of Object.entries(traps))
     );
     disposeOf(trio);
   });
+
+test('references to functions of the host, of this instance and of others are called alike', async (t) => {
+  const other = await moduleOf('(func (export "f") (param i32) (result i32) (i32.mul (local.get 0) (i32.const 3)))');
+  const user = await moduleOf(`(type $f (func (param i32) (result i32)))
+    (import "h" "f" (func $host (type $f))) (import "o" "f" (func $other (type $f)))
+    (elem declare func $host $other $own)
+    (func $own (type $f) (i32.add (local.get 0) (i32.const 7)))
+    (func $pick (param i32) (result (ref null $f))
+      (block $2 (block $1 (block $0 (br_table $0 $1 $2 (i32.rem_u (local.get 0) (i32.const 3))))
+        (return (ref.func $host))) (return (ref.func $other)))
+      (ref.func $own))
+    (func (export "run") (param i32) (result i32) (local $s i32)
+      (loop (local.set $s (call_ref $f (local.get $s) (call $pick (local.get 0))))
+        (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+      (local.get $s))
+    (func (export "null") (result i32) (call_ref $f (i32.const 1) (ref.null $f)))`);
+  const outcomes = (['interpreter', 'native'] as const).map((engine) => {
+    const vm = new VM({ engine });
+    const o = vm.instantiate(other).exports;
+    return [1, 2].map((k) => {
+      const h = { f: hostFunction(['i32'], ['i32'], (n) => (n ^ k) | 0) };
+      const instance = vm.instantiate(user, { h, o });
+      const [sum] = vm.invoke(instance.func('run'), [50]);
+      t.throws(() => vm.invoke(instance.func('null'), []), { message: 'null function reference' });
+      return [sum, instance.vm.invoke(instance.func('run'), [7])[0]];
+    });
+  });
+  t.deepEqual(outcomes[1], outcomes[0]);
+});

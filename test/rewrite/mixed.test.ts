@@ -1,5 +1,4 @@
-// Native code and the interpreter in one store, by function: what the rewriter does not take is interpreted, and each calls
-// the other.
+// Native code and the interpreter in one store, by function: some are interpreted, and each calls the other.
 
 import { setTimeout } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
@@ -7,9 +6,9 @@ import { asyncHostFunction, hostFunction, type Imports, type Value, VM, type VmO
 import { isMixed } from '../../src/rewrite/run/able.ts';
 import { moduleOf } from '../wat.ts';
 import { differs, disposeOf, show, trioOf } from './differential.ts';
+import { here, interpretMarked } from './marked.ts';
 
-/** Makes the interpreter run the function that has it. */
-const here = '(drop (ref.i31 (i32.const 0)))';
+interpretMarked();
 
 interface Setting {
   readonly imports?: Imports;
@@ -51,7 +50,7 @@ async function alike(t: ExecutionContext, fields: string, args: readonly Value[]
 /** A native loop calls an interpreted function, which calls a native one. */
 const there = `
   (type $pair (struct (field (mut i32)) (field (mut i64))))
-  (func $boxed (param i32) (result i32) (local $p (ref null $pair))
+  (func $boxed (param i32) (result i32) (local $p (ref null $pair)) ${here}
     (local.set $p (struct.new $pair (local.get 0) (i64.const 3)))
     (struct.set $pair 0 (local.get $p) (i32.add (call $double (struct.get $pair 0 (local.get $p))) (i32.const 1)))
     (i32.add (struct.get $pair 0 (local.get $p)) (i32.wrap_i64 (struct.get $pair 1 (local.get $p)))))
@@ -212,11 +211,11 @@ test('globals and memories are the same to both, also where they grow', async (t
 test('what the interpreter makes while native code waits for it stays within the limit of the heap', async (t) => {
   const code = `
     (type $list (struct (field i64 i64) (field (ref null $list))))
-    (func $make (param i32) (param (ref null $list)) (result (ref null $list))
+    (func $make (param i32) (param (ref null $list)) (result (ref null $list)) ${here}
       (loop (drop (struct.new $list (i64.const 1) (i64.const 2) (ref.null $list)))
         (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
       (struct.new $list (i64.const 1) (i64.const 2) (local.get 1)))
-    (func $length (param (ref null $list)) (result i32) (local i32)
+    (func $length (param (ref null $list)) (result i32) (local i32) ${here}
       (loop (if (ref.is_null (local.get 0)) (then (return (local.get 1))))
         (local.set 1 (i32.add (local.get 1) (i32.const 1)))
         (local.set 0 (struct.get $list 2 (local.get 0))) (br 0)) unreachable)
@@ -236,10 +235,10 @@ test('what the interpreter makes while native code waits for it stays within the
   t.regex(await same(t, code, [2, 20_000], { limits }), /"values":\[3\]/);
   // What was dead before the call takes the room of what it makes.
   const large = `(type $row (array i32)) (type $list (struct (field i64 i64) (field (ref null $list))))
-    (func $make (param i32)
+    (func $make (param i32) ${here}
       (loop (drop (struct.new $list (i64.const 1) (i64.const 2) (ref.null $list)))
         (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))
-    (func $row (param i32) (result i32)
+    (func $row (param i32) (result i32) ${here}
       (array.len (array.new_default $row (local.get 0))))
     (func (export "run") (param i32 i32) (result i32)
       (call $make (local.get 0)) (i32.add (call $row (local.get 1)) (call $row (local.get 1))))`;

@@ -7,6 +7,7 @@ import { Module } from '../../runtime/module.ts';
 import { hashOf, sha256 } from '../../runtime/sha256.ts';
 import { check } from '../../spec/options.ts';
 import { validatorVersion } from '../../validate/module.ts';
+import { hasMultipleMemories } from '../read/support.ts';
 
 /** Where rewritten modules are kept. Keys are letters, digits and dashes. What it throws, callers see. */
 export interface CodeCache {
@@ -17,7 +18,7 @@ export interface CodeCache {
 }
 
 /** To be raised whenever the rewriter writes other code, also where only what code charges has changed. */
-export const rewriterVersion = 13;
+export const rewriterVersion = 14;
 const hashBytes = 32;
 
 let cache: CodeCache | undefined;
@@ -49,7 +50,9 @@ export function bringAlong(module: Module, read: () => Kept): void {
 /** Whether there may be something for `keptOf` to find. */
 export const mayBeKept = (module: Module): boolean => cache !== undefined || along.has(module);
 
-const codeKey = (hash: string, shared: boolean) => `${hash}-${rewriterVersion}-${shared ? 'shared' : 'plain'}`;
+/** What hosts get that know several memories, and those that do not: code with objects differs where there is one already. */
+const formNumber = (): number => 2 * rewriterVersion + (hasMultipleMemories() ? 1 : 0);
+const codeKey = (hash: string, shared: boolean) => `${hash}-${formNumber()}-${shared ? 'shared' : 'plain'}`;
 const validKey = (hash: string) => `${hash}-${validatorVersion}-valid`;
 const keyOf = (module: Module, shared: boolean) => codeKey(module.hash, shared);
 

@@ -12,11 +12,13 @@ import type { FuncIdx, FuncType } from '../../spec/types.ts';
 import { placeOf } from '../../validate/context.ts';
 import { boundless } from '../read/growth.ts';
 import {
+  allocateFunc,
   type Env,
   type OwnGlobal,
   ownGlobals,
   type ScratchFunc,
   scratchFunc,
+  shapeGlobal,
   type Thunk,
   thunks,
 } from '../read/index-spaces.ts';
@@ -24,13 +26,14 @@ import { Helpers, type Noted } from '../read/many.ts';
 import { type FunctionShape, pointOf } from '../read/shape.ts';
 import { shapeOf } from '../read/shape-reader.ts';
 import { functionParams, functionResults, type Low, type LowTypes, slotsOfLow, TypeSection } from '../read/types.ts';
+import { allocateBody } from '../write/allocate.ts';
 import { writeRest } from '../write/body.ts';
-import { BodyWriter, type Origins, type Written } from '../write/body-writer.ts';
+import { BodyWriter, type Origins, putNumber, type Written } from '../write/body-writer.ts';
 import { addHelpers } from '../write/helpers.ts';
 import { Op } from '../write/ops.ts';
 import { assemble, Code, type ImportEntry, type ImportKind } from '../write/sections.ts';
 import { byContent } from './cache.ts';
-import { codeName, funcTypeIndex, globalType, memoryImport } from './module.ts';
+import { codeName, funcTypeIndex, globalType, heapImport, memoryImport } from './module.ts';
 
 /** What a continuation is of. */
 export interface Rest {
@@ -63,7 +66,7 @@ class RestEnv implements Env {
     private readonly module: Module,
     shared: boolean,
   ) {
-    this.imports.push(...memoryImport(module, shared));
+    this.imports.push(...memoryImport(module, shared), ...heapImport(module));
   }
 
   private number(module: string, name: string, is: () => ImportKind): number {
@@ -117,6 +120,16 @@ class RestEnv implements Env {
   }
   private ofThread(name: string): number {
     return this.number('scratch', name, () => ({ kind: 'global', type: 'i32', mutable: true }));
+  }
+  heap(): number {
+    return this.module.context.memories.length;
+  }
+  shape(type: number): number {
+    return this.number('own', shapeGlobal(type), () => ({ kind: 'global', type: 'i32', mutable: true }));
+  }
+  /** What follows the imports is known when all of them are. */
+  allocate(): undefined {
+    return undefined;
   }
   table(index: number): number {
     return this.number('table', `${index}`, () => ({ kind: 'table' }));
@@ -188,13 +201,16 @@ function made(key: string, module: Module, func: FuncIdx, pc: number, shared: bo
 function make(module: Module, func: FuncIdx, pc: number, shared: boolean): { rest: Continuation; size: number } {
   const name = `${codeName(module, shared)}.${func}.${pc}`;
   const env = new RestEnv(module, shared);
-  const { bytes } = writeKnowing(module, func, pc, env, false);
+  const { bytes, allocations } = writeKnowing(module, func, pc, env, false);
   const type = env.types.index(['i32', 'i32'], ['i32']);
   const { imports } = env;
   const code = new Code(bytes.length + 5);
+  const index = imports.filter(({ is }) => is.kind === 'func').length;
+  for (const at of allocations) putNumber(bytes, at, index + 1 + env.helpers.list.length);
   code.add(type, bytes);
   addHelpers(code, env, env.helpers);
-  const index = imports.filter(({ is }) => is.kind === 'func').length;
+  if (allocations.length > 0)
+    code.add(env.types.index(allocateFunc.params, allocateFunc.results), allocateBody(env.heap()));
   const assembled = assemble({
     name,
     types: env.types,
@@ -218,7 +234,7 @@ function writeKnowing(module: Module, func: FuncIdx, pc: number, env: RestEnv, t
 
 function write(module: Module, func: FuncIdx, pc: number, env: Env, tracing: boolean): Written {
   const shape = keptShape(module, func);
-  if (pc === 0) return { bytes: enter(shape, env), origins: [] };
+  if (pc === 0) return { bytes: enter(shape, env), origins: [], allocations: [] };
   const point = pointOf(shape, pc);
   if (point === undefined) throw new CrashError(`function ${func} cannot be continued at pc ${pc}`);
   return writeRest(new BodyWriter(module.context, shape, env, true, boundless, tracing), point);

@@ -12,12 +12,15 @@ import type { FuncIdx, FuncType } from '../../spec/types.ts';
 import { funcType } from '../../validate/context.ts';
 import { boundless, Growth, mostOf } from '../read/growth.ts';
 import {
+  aggregates,
+  allocateFunc,
   type Env,
   type OwnGlobal,
   ownGlobals,
   type ScratchFunc,
   scratchFunc,
   scratchFuncs,
+  shapeGlobal,
   type Thunk,
   thunks,
 } from '../read/index-spaces.ts';
@@ -25,6 +28,7 @@ import { Helpers, type Noted } from '../read/many.ts';
 import { shapeOf } from '../read/shape-reader.ts';
 import { supportOf } from '../read/support.ts';
 import { functionParams, functionResults, type Low, type LowTypes, lowOf, TypeSection } from '../read/types.ts';
+import { allocateBody } from '../write/allocate.ts';
 import { writeWhole } from '../write/body.ts';
 import { BodyWriter, type Origins } from '../write/body-writer.ts';
 import { handOver, handOverBytes } from '../write/hand-over.ts';
@@ -54,6 +58,12 @@ export const memoryImport = (module: Module, shared: boolean): ImportEntry[] =>
     is: { kind: 'memory', pages: Number(limits.min), max: hostMaxPages, shared },
   }));
 
+/** The memory that has the store's heap, where code reaches that: after those of the guest. */
+export const heapImport = (module: Module): ImportEntry[] =>
+  supportOf(module).usesHeap
+    ? [{ module: 'heap', name: 'memory', is: { kind: 'memory', pages: 1, max: hostMaxPages, shared: false } }]
+    : [];
+
 const scratchNames = [...scratchFuncs.keys()];
 const scratchNumbers = new Map(scratchNames.map((name, i) => [name, i]));
 /** Imported after those of the guest. */
@@ -74,12 +84,12 @@ class MainEnv implements Env {
   readonly shift: number;
   readonly helpers = new Helpers();
   private readonly used: readonly Thunk[];
+  private readonly usesHeap: boolean;
 
   constructor(private readonly module: Module) {
-    for (const { comp } of module.context.types)
-      if (comp.kind === 'func') this.types.append(functionParams(comp), functionResults(comp));
-      else this.types.append([], []);
-    this.used = supportOf(module).thunks;
+    const { thunks, usesHeap } = supportOf(module);
+    this.used = thunks;
+    this.usesHeap = usesHeap;
     this.shift = shiftOf(module);
   }
 
@@ -88,7 +98,7 @@ class MainEnv implements Env {
   }
   /** They are the last functions. */
   helper(types: LowTypes): number {
-    return this.func(this.module.context.funcs.length) + verbs.length + this.helpers.number(types);
+    return this.allocate() + (this.usesHeap ? 1 : 0) + this.helpers.number(types);
   }
   scratch(name: ScratchFunc): number {
     return this.module.context.importedFuncs + (scratchNumbers.get(name) as number);
@@ -106,13 +116,23 @@ class MainEnv implements Env {
   }
   /** The last globals. */
   noted(what: Noted): number {
-    return this.global(this.module.context.globals.length) + ownNames.length + this.helpers.noted(what);
+    const shapes = this.usesHeap ? aggregates(this.module.context).size : 0;
+    return this.own('self') + ownNames.length + shapes + this.helpers.noted(what);
   }
   asker(): number {
     return this.module.context.importedGlobals;
   }
   owed(): number {
     return this.module.context.importedGlobals + 1;
+  }
+  heap(): number {
+    return this.module.context.memories.length;
+  }
+  shape(type: number): number {
+    return this.own('self') + ownNames.length + (aggregates(this.module.context).get(type) as number);
+  }
+  allocate(): number {
+    return this.func(this.module.context.funcs.length) + verbs.length;
   }
   table(index: number): number {
     return index;
@@ -123,8 +143,10 @@ class MainEnv implements Env {
   type(params: readonly Low[], results: readonly Low[]): number {
     return this.types.index(params, results);
   }
+  /** Types that are rewritten to the same are one: most references differ in nothing else. */
   guestType(index: number): number {
-    return index;
+    const type = this.module.context.types[index]?.comp as FuncType;
+    return this.types.index(functionParams(type), functionResults(type));
   }
 
   imports(shared: boolean): ImportEntry[] {
@@ -132,13 +154,14 @@ class MainEnv implements Env {
     const list: ImportEntry[] = [];
     const func = (module: string, name: string, type: number) =>
       list.push({ module, name, is: { kind: 'func', type } });
-    for (const { desc } of syntax.imports) if (desc.kind === 'func') func('func', `${list.length}`, desc.type);
+    for (const { desc } of syntax.imports)
+      if (desc.kind === 'func') func('func', `${list.length}`, this.guestType(desc.type));
     for (const name of scratchNames)
       func('scratch', name, this.types.index(scratchFunc(name).params, scratchFunc(name).results));
     for (const name of this.used) func('thunk', name, this.types.index(thunks[name].params, thunks[name].results));
     for (let i = 0; i < context.tables.length; i++) list.push({ module: 'table', name: `${i}`, is: { kind: 'table' } });
     list.push({ module: 'table', name: 'found', is: { kind: 'table' } });
-    list.push(...memoryImport(this.module, shared));
+    list.push(...memoryImport(this.module, shared), ...heapImport(this.module));
     for (let i = 0; i < context.importedGlobals; i++)
       list.push({
         module: 'global',
@@ -232,7 +255,7 @@ export function rewriteBytes(
   const { natives } = supportOf(module);
   for (let i = context.importedFuncs; i < context.funcs.length; i++) {
     const bytes = natives[i] === 1 ? whole(module, i, env, growth) : standIn(module, i, env, growth);
-    code.add((syntax.funcs[i - context.importedFuncs] as Func).type, bytes);
+    code.add(env.guestType((syntax.funcs[i - context.importedFuncs] as Func).type), bytes);
   }
   const globals: Low[] = [];
   for (let i = context.importedGlobals; i < context.globals.length; i++) {
@@ -244,11 +267,18 @@ export function rewriteBytes(
     const copy = transfer(verb, globals, env.global(context.importedGlobals), (name) => env.scratch(name));
     code.add(env.types.index([], []), copy);
   });
-  addHelpers(code, env, env.helpers);
   for (const own of ownNames) {
     globals.push('i32');
     exports.push({ name: ownGlobals[own], kind: 'global', index: env.own(own) });
   }
+  if (supportOf(module).usesHeap) {
+    for (const type of aggregates(context).keys()) {
+      globals.push('i32');
+      exports.push({ name: shapeGlobal(type), kind: 'global', index: env.shape(type) });
+    }
+    code.add(env.types.index(allocateFunc.params, allocateFunc.results), allocateBody(env.heap()));
+  }
+  addHelpers(code, env, env.helpers);
   globals.push(...env.helpers.globals);
   const imports = env.imports(shared);
   const table = { index: env.found() + 1, first: env.func(context.importedFuncs), count: syntax.funcs.length };

@@ -1,15 +1,19 @@
 // What guest code calls the engine for: instructions whose effect the store must know of. An instance has its own.
 // https://webassembly.github.io/spec/core/exec/instructions.html
 
+import { newPinnedObject } from '../../runtime/collect.ts';
 import type { MemoryInst } from '../../runtime/memory.ts';
 import { refKinds } from '../../runtime/ref.ts';
+import { type Shape, shapeOf } from '../../runtime/shape.ts';
 import type { FuncInst, InstanceInst, Store } from '../../runtime/store.ts';
 import type { TableInst } from '../../runtime/table.ts';
 import type { DefType } from '../../spec/deftypes.ts';
 import { Trap } from '../../spec/errors.ts';
-import { type BulkName, bulk, grown } from '../../spec/fuel.ts';
+import { grown } from '../../spec/fuel.ts';
 import type { FuncAddr, FuncIdx, TableAddr, TagAddr, TypeIdx } from '../../spec/types.ts';
 import type { Thunk } from '../read/index-spaces.ts';
+import { arrayThunks } from './array-thunks.ts';
+import { checkTable, chunk, high, low, wordsToRef } from './passed.ts';
 
 /** Whom the code of an instance works for: once they are gone, others of the same module may take their place. */
 export interface Home {
@@ -23,25 +27,19 @@ export interface Told {
   readonly tableChanged: (table: TableAddr) => void;
   /** Code that has noted its fuel is to pay for something. */
   readonly spend: (units: number) => void;
+  /** Code that has noted its fuel goes without: it leaves soon, so that what is dead can be found. */
+  readonly forgo: () => void;
   /** Code calls a function that stays interpreted. */
   readonly cross: (func: FuncIdx, depth: number, fuel: number, owed: number) => number;
 }
-/** Makes a function the one element of the table `found`. */
-export type Found = (func: FuncAddr) => void;
+/** Makes a function an element of the table `found`, and says which. */
+export type Found = (func: FuncAddr) => number;
 
 /** What is thrown and caught (thrown.ts). */
 export interface Exceptions {
   throw(tag: TagAddr): void;
   throwAgain(exception: number): void;
   catch(tag: TagAddr): boolean;
-}
-
-const wordsToRef = (lo: number, hi: number): bigint => (BigInt(hi) << 32n) | BigInt(lo >>> 0);
-const low = (ref: bigint): number => Number(BigInt.asIntN(32, ref));
-const high = (ref: bigint): number => Number(BigInt.asIntN(32, ref >> 32n));
-
-function checkTable(start: number, count: number, size: number): void {
-  if (start + count > size) throw new Trap('out of bounds table access');
 }
 
 /** The function in an element of a table, checked to be of the type. */
@@ -59,16 +57,22 @@ export function resolve(store: Store, inst: InstanceInst, element: number, type:
 const tableOf = (store: Store, inst: InstanceInst, index: number): TableInst =>
   store.tables[inst.tables[index] as number] as TableInst;
 
-/** Items of a bulk instruction that are done now, and those that are left. */
-function chunk(name: BulkName, count: number): { done: number; rest: number } {
-  const done = Math.min(count, bulk[name].chunk);
-  return { done, rest: count - done };
-}
-
-export function makeThunks(home: Home, { tableChanged, spend, cross }: Told, found: Found, exceptions: Exceptions) {
+export function makeThunks(
+  home: Home,
+  { tableChanged, spend, forgo, cross }: Told,
+  found: Found,
+  exceptions: Exceptions,
+) {
   const table = (index: number) => tableOf(home.store, home.inst, index);
   const changed = (index: number) => tableChanged(home.inst.tables[index] as TableAddr);
   const memory = (index: number) => home.store.memories[home.inst.memories[index] as number] as MemoryInst;
+  const shape = (type: number) => shapeOf(home.inst.module.context.types[type] as DefType);
+  const newObject = (of: Shape, length: number, isPaid: boolean): number => {
+    const address = newPinnedObject(home.store, of, length);
+    if (isPaid) spend(Math.ceil((length * of.elementBytes) / 4) * grown.word);
+    if (!home.store.heap.hasRoom(0)) forgo();
+    return address;
+  };
   return {
     'memory.grow': (delta: number, m: number) => {
       const old = memory(m).grow(delta >>> 0);
@@ -141,8 +145,15 @@ export function makeThunks(home: Home, { tableChanged, spend, cross }: Told, fou
     'ref.func': (index: number) => wordsToRef(home.inst.funcs[index] as number, refKinds.func),
     callee: (ref: bigint) => {
       if (high(ref) === refKinds.null) throw new Trap('null function reference');
-      found(low(ref));
+      return found(low(ref));
     },
+    'object.new': (type: number, length: number, isPaid: number) =>
+      4 * home.store.heap.at(newObject(shape(type), length >>> 0, isPaid === 1)),
+    'ref.test': (ref: bigint, type: number, nullable: number) => {
+      const heap = home.inst.module.context.types[type] as DefType;
+      return home.store.isOfType(low(ref), high(ref), { heap, nullable: nullable === 1 }) ? 1 : 0;
+    },
+    ...arrayThunks(home, newObject),
     cross,
     resolve: (element: number, type: number, t: number) => found(resolve(home.store, home.inst, element, type, t)),
   } satisfies Record<Thunk, unknown>;

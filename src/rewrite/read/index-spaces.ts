@@ -91,10 +91,29 @@ export const thunks = {
   /** Whether what was thrown has the tag; what it carries is in the scratch memory then. */
   catch: { params: ['i32'], results: ['i32'] },
   'ref.func': { params: ['i32'], results: ['i64'] },
-  /** Element, type index, table: finds the function, checks it, and makes it the one element of the `found` table. */
-  resolve: { params: ['i32', 'i32', 'i32'], results: [] },
+  /**
+   * A new object of a type, with so many elements where it is an array, and whether it is to be paid for by its size: its
+   * first byte. The fuel was noted.
+   */
+  'object.new': { params: ['i32', 'i32', 'i32'], results: ['i32'] },
+  /** Whether a reference is of a type, or of it or null. */
+  'ref.test': { params: ['i64', 'i32', 'i32'], results: ['i32'] },
+  /** Operands, then type and segment: a new array. The fuel was noted. */
+  'array.new_data': { params: ['i32', 'i32', 'i32', 'i32'], results: ['i64'] },
+  'array.new_elem': { params: ['i32', 'i32', 'i32', 'i32'], results: ['i64'] },
+  /** Array, first element, count; the value stands in the scratch memory. */
+  'array.fill': { params: ['i64', 'i32', 'i32'], results: ['i32'] },
+  'array.copy': { params: ['i64', 'i32', 'i64', 'i32', 'i32'], results: ['i32'] },
+  /** Array, first element, first of the segment, count; the segment. */
+  'array.init_data': { params: ['i64', 'i32', 'i32', 'i32', 'i32'], results: ['i32'] },
+  'array.init_elem': { params: ['i64', 'i32', 'i32', 'i32', 'i32'], results: ['i32'] },
+  /**
+   * Element, type index, table: finds the function, checks it, and says which element of the table `found` it is: the one after
+   * its address, or the first, where code calls it by a way of its own.
+   */
+  resolve: { params: ['i32', 'i32', 'i32'], results: ['i32'] },
   /** The same for a reference to a function. */
-  callee: { params: ['i64'], results: [] },
+  callee: { params: ['i64'], results: ['i32'] },
   /**
    * Calls a function that stays interpreted: its index, depth and fuel of the caller, and what code was charged beyond its
    * fuel. Arguments and results pass through the scratch memory. Gives what a call gives.
@@ -113,12 +132,36 @@ export type Thunk = keyof typeof thunks;
 export const ownGlobals = {
   /** Address of the instance. */
   self: '$self',
+  /** Address less index of its own functions, which follow each other in the store. */
+  funcs: '$funcs',
   /** The fuel that was left where `unreachable` trapped, or what throws was called. */
   fuel: '$fuel',
   /** The element that the last `call_indirect` asked for, likewise. */
   element: '$element',
 } as const;
 export type OwnGlobal = keyof typeof ownGlobals;
+
+/** The global of the number that the store's heap has for objects of a type. */
+export const shapeGlobal = (type: TypeIdx): string => `$shape${type}`;
+/** The type of the function that makes an object by itself, where it can (write/allocate.ts): each module has one. */
+export const allocateFunc: Signature = { params: ['i32', 'i32'], results: ['i32'] };
+
+const aggregatesOf = new WeakMap<ModuleContext, ReadonlyMap<TypeIdx, number>>();
+
+/** The types of structures and arrays, numbered in their order. */
+export function aggregates(context: ModuleContext): ReadonlyMap<TypeIdx, number> {
+  const known = aggregatesOf.get(context) ?? numbered(context);
+  aggregatesOf.set(context, known);
+  return known;
+}
+
+function numbered({ types }: ModuleContext): ReadonlyMap<TypeIdx, number> {
+  const map = new Map<TypeIdx, number>();
+  types.forEach(({ comp }, i) => {
+    if (comp.kind !== 'func') map.set(i, map.size);
+  });
+  return map;
+}
 
 /** Whether a function type's rewritten form says less than it does: then the engine has to compare types. */
 export const isVague = ({ comp, final, group }: DefType): boolean =>
@@ -154,6 +197,12 @@ export interface Env {
   owed(): number;
   table(index: number): number;
   found(): number;
+  /** The memory that has the store's heap. */
+  heap(): number;
+  /** The global that has the number of a type's shape. */
+  shape(type: TypeIdx): number;
+  /** The function that makes objects; undefined where its number is known only later. */
+  allocate(): number | undefined;
   /** A type of blocks and helpers. */
   type(params: LowTypes, results: LowTypes): number;
   /** The rewritten form of the guest's type. */

@@ -3,10 +3,9 @@
 
 import type { Catch } from '../../binary/instruction.ts';
 import type { DefType } from '../../spec/deftypes.ts';
-import { CrashError } from '../../spec/errors.ts';
 import { isBulk } from '../../spec/fuel.ts';
 import { instructions, type Special } from '../../spec/instructions.ts';
-import type { FuncIdx, FuncType, ValType } from '../../spec/types.ts';
+import type { ArrayType, FieldType, FuncIdx, FuncType, StorageType, StructType, ValType } from '../../spec/types.ts';
 import { chargesOf } from '../../validate/charges.ts';
 import { funcType, type ModuleContext } from '../../validate/context.ts';
 import { FlowReader } from '../../validate/flow.ts';
@@ -15,7 +14,7 @@ import { slotOfCode } from '../../validate/rules.ts';
 import type { LocalSet, SafePoint } from '../../validate/safepoints.ts';
 import { type Growth, GrowthError } from './growth.ts';
 import { mostLeft, mostValues } from './index-spaces.ts';
-import { type BlockShape, type FunctionShape, forUnsupported, leastFrameBytes, type PointShape } from './shape.ts';
+import { type BlockShape, type FunctionShape, leastFrameBytes, type PointShape } from './shape.ts';
 import { type Low, type LowTypes, lowAll, lowOf, slotsOfLow } from './types.ts';
 
 const none: LowTypes = [];
@@ -59,6 +58,7 @@ class ShapeReader {
   private readonly blocks: BlockShape[] = [];
   private readonly points: PointShape[] = [];
   private catches = false;
+  private makesArrays = false;
   private lastEnd = 0;
 
   constructor(
@@ -116,6 +116,7 @@ class ShapeReader {
       end: this.lastEnd,
       slots: ofLocals + this.highest,
       frameBytes: frameBytes(ofLocals, this.highest, points.length),
+      owes: this.makesArrays || charges.size > 0,
       catches: this.catches,
     };
   }
@@ -198,11 +199,35 @@ class ShapeReader {
   }
 
   /** Before a bulk instruction there is a safe point, where none is yet. */
-  bulk(): void {
+  bulk(operands: number): void {
     const { pc } = this;
     if (this.points.at(-1)?.pc !== pc) this.addPoint(pc, 'bulk', this.from(this.height), 0);
     this.take();
-    this.pop(3);
+    this.pop(operands);
+  }
+
+  /** The structure or array that the instruction names. */
+  get aggregate(): StructType | ArrayType {
+    return this.context.types[this.x]?.comp as StructType | ArrayType;
+  }
+  get structFields(): readonly FieldType[] {
+    return (this.aggregate as StructType).fields;
+  }
+  get fieldLow(): Low {
+    const { aggregate, flow } = this;
+    const field = aggregate.kind === 'array' ? aggregate.field : (aggregate.fields[flow.reader.y] as FieldType);
+    return lowOfStorage(field.storage);
+  }
+  get count(): number {
+    return this.flow.reader.y;
+  }
+
+  /** An array that is paid for when it is made. */
+  newArray(operands: number): void {
+    this.makesArrays = true;
+    this.take();
+    this.pop(operands);
+    this.push('i64');
   }
 
   begin(kind: BlockShape['kind']): void {
@@ -351,10 +376,16 @@ const moves =
     if (pushes !== undefined) s.push(pushes);
   };
 const nothing = moves(0);
-const bulk = (s: ShapeReader): void => s.bulk();
-const unsupported = (s: ShapeReader): void => {
-  throw new CrashError(`the rewriter met the instruction at ${s.x}, which it does not support`);
-};
+const bulk = (s: ShapeReader): void => s.bulk(3);
+const lowOfStorage = (type: StorageType): Low => (type === 'i8' || type === 'i16' ? 'i32' : lowOf(type));
+/** Reads a field or an element. */
+const reads =
+  (operands: number) =>
+  (s: ShapeReader): void => {
+    s.take();
+    s.pop(operands);
+    s.push(s.fieldLow);
+  };
 
 const specials = {
   unreachable: nothing,
@@ -423,7 +454,36 @@ const specials = {
   'ref.is_null': moves(1, 'i32'),
   'ref.func': moves(0, 'i64'),
   'ref.as_non_null': nothing,
-  ...forUnsupported(unsupported),
+  br_on_cast: nothing,
+  br_on_cast_fail: nothing,
+  'ref.i31': moves(1, 'i64'),
+  'ref.test': moves(1, 'i32'),
+  'ref.cast': nothing,
+  'any.convert_extern': nothing,
+  'extern.convert_any': nothing,
+  'struct.new': (s) => {
+    s.take();
+    s.pop(s.structFields.length);
+    s.push('i64');
+  },
+  'struct.new_default': moves(0, 'i64'),
+  'struct.get': reads(1),
+  'struct.set': moves(2),
+  'array.new': (s) => s.newArray(2),
+  'array.new_default': (s) => s.newArray(1),
+  'array.new_fixed': (s) => {
+    s.take();
+    s.pop(s.count);
+    s.push('i64');
+  },
+  'array.new_data': moves(2, 'i64'),
+  'array.new_elem': moves(2, 'i64'),
+  'array.get': reads(2),
+  'array.set': moves(3),
+  'array.fill': (s) => s.bulk(4),
+  'array.copy': (s) => s.bulk(5),
+  'array.init_data': (s) => s.bulk(4),
+  'array.init_elem': (s) => s.bulk(4),
 } satisfies Record<Special, (s: ShapeReader) => void>;
 
 /** By slot. */

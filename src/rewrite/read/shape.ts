@@ -70,6 +70,8 @@ export interface FunctionShape {
   readonly slots: number;
   /** Bytes of native stack that a frame may take, as a careful guess. */
   readonly frameBytes: number;
+  /** Code charges also where it cannot be left. */
+  readonly owes: boolean;
   /** Some block handles exceptions. */
   readonly catches: boolean;
 }
@@ -165,33 +167,3 @@ export function operandPlaces(shape: FunctionShape, point: PointShape): { below:
   };
   return { below: chainOf(point.block).map(({ below }) => below.map(place)), own: point.own.map(place) };
 }
-
-/** Instructions of objects: support.ts leaves out functions that have them. */
-const unsupported = [
-  'br_on_cast',
-  'br_on_cast_fail',
-  'ref.i31',
-  'ref.test',
-  'ref.cast',
-  'any.convert_extern',
-  'extern.convert_any',
-  'struct.new',
-  'struct.new_default',
-  'struct.get',
-  'struct.set',
-  'array.new',
-  'array.new_default',
-  'array.new_fixed',
-  'array.new_data',
-  'array.new_elem',
-  'array.get',
-  'array.set',
-  'array.fill',
-  'array.copy',
-  'array.init_data',
-  'array.init_elem',
-] as const satisfies readonly Special[];
-
-/** The same for each of them, in a table of all special instructions. */
-export const forUnsupported = <T>(value: T): Record<(typeof unsupported)[number], T> =>
-  Object.fromEntries(unsupported.map((name) => [name, value])) as Record<(typeof unsupported)[number], T>;

@@ -3,14 +3,13 @@
 import { InstructionReader } from '../../binary/instruction.ts';
 import { hostWasm } from '../../runtime/host-wasm.ts';
 import type { Module } from '../../runtime/module.ts';
-import { hierarchyOf } from '../../runtime/value.ts';
-import { type Feature, type Instruction, instructions } from '../../spec/instructions.ts';
+import { type Feature, type Instruction, instructionNamed, instructions } from '../../spec/instructions.ts';
 import { checkDeadline } from '../../spec/patience.ts';
-import type { FuncIdx, TableType } from '../../spec/types.ts';
+import type { FuncIdx } from '../../spec/types.ts';
 import { bodyOf, type ModuleContext } from '../../validate/context.ts';
 import { slotOfCode } from '../../validate/rules.ts';
 import { mostOf } from './growth.ts';
-import { isVague, mostValues, type Thunk, thunks } from './index-spaces.ts';
+import { aggregates, isVague, mostValues, type Thunk, thunks } from './index-spaces.ts';
 
 const features: ReadonlySet<Feature> = new Set([
   'mvp',
@@ -25,7 +24,12 @@ const features: ReadonlySet<Feature> = new Set([
   'legacy-exceptions',
   'function-references',
   'relaxed-simd',
+  'gc',
 ]);
+/** Instructions that look into the store's heap. */
+const ofHeap = /^(struct|array)\.|^(ref\.(test|cast)|br_on_cast)/;
+/** Operands that one instruction takes, at the most: each has a local of its own. */
+const mostOperands = 500;
 /** Threads that wait would not be suspended. */
 const blocking = /^memory\.atomic\.(wait|notify)/;
 
@@ -37,6 +41,8 @@ export interface Support {
   readonly natives: Uint8Array;
   /** Whether some stay interpreted. */
   readonly isMixed: boolean;
+  /** Whether code reaches the store's heap. */
+  readonly usesHeap: boolean;
   /** Bytes of the code of those that do, and of the others. */
   readonly bytes: readonly [interpreted: number, native: number];
 }
@@ -57,10 +63,11 @@ function examine(module: Module): Support {
   const { importedFuncs, funcs } = module.context;
   const natives = new Uint8Array(funcs.length).fill(1, importedFuncs);
   const lacks = lacksInCounts(module) ?? lacksInTypes(module);
-  if (lacks === undefined) lookAtCode(module, used, natives);
+  const usesHeap = lacks === undefined && hasHeap(module);
+  if (lacks === undefined) lookAtCode(module, used, natives, usesHeap);
   const isMixed = natives.includes(0, importedFuncs);
   if (isMixed) used.add('cross');
-  return { lacks, thunks: [...used], natives, isMixed, bytes: bytesOf(module, natives) };
+  return { lacks, thunks: [...used], natives, isMixed, usesHeap, bytes: bytesOf(module, natives) };
 }
 
 function bytesOf({ context }: Module, natives: Uint8Array): [number, number] {
@@ -75,22 +82,23 @@ function bytesOf({ context }: Module, natives: Uint8Array): [number, number] {
 let multiple: boolean | undefined;
 
 /** (module (memory 0) (memory 0)) */
-function hasMultipleMemories(): boolean {
+export function hasMultipleMemories(): boolean {
   multiple ??= hostWasm.validate(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 5, 5, 2, 0, 0, 0, 0));
   return multiple;
 }
 
 function lacksInCounts({ context, syntax }: Module): string | undefined {
-  const { types, funcs, globals, tables } = context;
+  const { funcs, globals, tables } = context;
   const counts: Record<keyof typeof mostOf, number> = {
-    types: types.length,
+    types: aggregates(context).size,
     functions: funcs.length,
     imports: syntax.imports.length,
     globals: globals.length,
     tables: tables.length,
   };
   for (const [name, most] of Object.entries(mostOf))
-    if (counts[name as keyof typeof mostOf] > most) return `more than ${most} ${name}`;
+    if (counts[name as keyof typeof mostOf] > most)
+      return `more than ${most} ${name}${name === 'types' ? ' of structures and arrays' : ''}`;
   return undefined;
 }
 
@@ -112,16 +120,7 @@ function lacksInTypes({ context }: Module): string | undefined {
 /** The host takes a second for ten million elements of a table, each time that an instance is made. */
 export const mostElements = 1_000_000n;
 
-const isOfObjects = ({ ref }: TableType): boolean => hierarchyOf(ref) === 'any';
 const indirect: ReadonlySet<Instruction['special']> = new Set(['call_indirect', 'return_call_indirect']);
-
-/** Tables that a function does not touch may be of any type. */
-function usesObjectTable({ row, x, y }: InstructionReader, { tables }: ModuleContext): boolean {
-  return row.immediates.some((kind, i) => {
-    const table = kind.startsWith('table') ? tables[i === 0 ? x : y] : undefined;
-    return table !== undefined && isOfObjects(table);
-  });
-}
 
 /** Instructions that use what is called after another one. */
 const lends: Readonly<Record<string, Thunk>> = {
@@ -129,22 +128,47 @@ const lends: Readonly<Record<string, Thunk>> = {
   rethrow: 'throw_ref',
   call_ref: 'callee',
   return_call_ref: 'callee',
+  'struct.new': 'object.new',
+  'struct.new_default': 'object.new',
+  'array.new': 'object.new',
+  'array.new_default': 'object.new',
+  'array.new_fixed': 'object.new',
+  'ref.test null': 'ref.test',
+  'ref.cast': 'ref.test',
+  'ref.cast null': 'ref.test',
+  br_on_cast: 'ref.test',
+  br_on_cast_fail: 'ref.test',
 };
 
+const heapRows = instructions.filter(({ name }) => ofHeap.test(name));
+
+/** Beside memories of the guest's, the heap is one more. */
+const hasHeap = ({ context }: Module): boolean =>
+  heapRows.some(({ code }) => context.used[slotOfCode(code)] === 1) &&
+  (context.memories.length === 0 || hasMultipleMemories());
+
 /** What of the engine a row needs; null where it is not supported. */
-function needOf({ name, feature }: Instruction): Thunk | null | undefined {
-  if (!features.has(feature) || blocking.test(name)) return null;
+function needOf({ name, feature }: Instruction, usesHeap: boolean): Thunk | null | undefined {
+  if (!features.has(feature) || blocking.test(name) || (!usesHeap && ofHeap.test(name))) return null;
   const need = lends[name] ?? name;
   return need in thunks ? (need as Thunk) : undefined;
 }
 
+/** Whether an instruction takes very many operands. */
+function isWide({ row, x, y }: InstructionReader, { types }: ModuleContext): boolean {
+  if (row.name === 'array.new_fixed') return y > mostOperands;
+  const comp = row.name === 'struct.new' ? types[x]?.comp : undefined;
+  return comp?.kind === 'struct' && comp.fields.length > mostOperands;
+}
+const mayBeWide = ['array.new_fixed', 'struct.new'].map((name) => slotOfCode(instructionNamed(name).code));
+
 /** Notes what the functions need of the engine, and which of them stay interpreted. */
-function lookAtCode(module: Module, used: Set<Thunk>, natives: Uint8Array): void {
+function lookAtCode(module: Module, used: Set<Thunk>, natives: Uint8Array, usesHeap: boolean): void {
   const { context } = module;
-  let isWhole = choice.isNative === undefined && !context.tables.some(isOfObjects);
+  let isWhole = choice.isNative === undefined && !mayBeWide.some((slot) => context.used[slot] === 1);
   for (const row of instructions) {
     if (context.used[slotOfCode(row.code)] === 0) continue;
-    const need = needOf(row);
+    const need = needOf(row, usesHeap);
     if (need === null) isWhole = false;
     else if (need !== undefined) used.add(need);
     if (indirect.has(row.special) && context.types.some(isVague)) used.add('resolve');
@@ -152,18 +176,17 @@ function lookAtCode(module: Module, used: Set<Thunk>, natives: Uint8Array): void
   if (isWhole) return;
   for (let func = context.importedFuncs; func < natives.length; func++) {
     checkDeadline('rewriting');
-    if (!canBeNative(module, func)) natives[func] = 0;
+    if (!canBeNative(module, func, usesHeap)) natives[func] = 0;
   }
 }
 
-function canBeNative(module: Module, func: FuncIdx): boolean {
+function canBeNative(module: Module, func: FuncIdx, usesHeap: boolean): boolean {
   const { context, bytes } = module;
   const { start, end } = bodyOf(context, func);
   const reader = new InstructionReader(bytes, start, end);
   while (reader.pos < reader.end) {
     reader.next();
-    const { row } = reader;
-    if (needOf(row) === null || (row.special !== undefined && usesObjectTable(reader, context))) return false;
+    if (needOf(reader.row, usesHeap) === null || isWide(reader, context)) return false;
   }
   return choice.isNative?.(module, func) ?? true;
 }

@@ -5,8 +5,10 @@ import type { Thrown } from '../../runtime/engine.ts';
 import { type HostMemory, type HostModule, hostWasm } from '../../runtime/host-wasm.ts';
 import type { MemoryInst } from '../../runtime/memory.ts';
 import type { Module } from '../../runtime/module.ts';
+import { shapeOf } from '../../runtime/shape.ts';
 import type { FuncInst, InstanceInst, Store } from '../../runtime/store.ts';
 import { TableInst } from '../../runtime/table.ts';
+import type { DefType } from '../../spec/deftypes.ts';
 import type { FuncAddr, FuncType, GlobalAddr, TableAddr } from '../../spec/types.ts';
 import { slotsOfAll } from '../../spec/types.ts';
 import { type Continuation, continuation, type Enter, type Rest } from '../module/continuation.ts';
@@ -16,11 +18,24 @@ import { functionTable, type Rewritten, rewritten } from '../module/module.ts';
 import { copyWords, theScratch } from '../module/scratch-memory.ts';
 import { TableMirror, theMisfit } from '../module/tables.ts';
 import { type Home, makeThunks } from '../module/thunks.ts';
-import { isOpenTable, isVague, left, notNoted, ownGlobals, type Thunk, thrown } from '../read/index-spaces.ts';
+import {
+  aggregates,
+  isOpenTable,
+  isVague,
+  left,
+  notNoted,
+  ownGlobals,
+  shapeGlobal,
+  type Thunk,
+  thrown,
+} from '../read/index-spaces.ts';
+import { supportOf } from '../read/support.ts';
 import type { ImportEntry } from '../write/sections.ts';
 import { Pace } from './quantum.ts';
 import { Flight } from './thrown.ts';
 
+/** Functions with addresses beyond are elements of the table of those that were found only for a call. */
+const mostFound = 100_000;
 /** Continuations whose names a store knows. A name is small, and outlasts the code. */
 const mostNames = 2_000;
 
@@ -53,7 +68,10 @@ export class NativeInstance implements Draft {
     this.fuel = exports[ownGlobals.fuel] as WebAssembly.Global;
     this.element = exports[ownGlobals.element] as WebAssembly.Global;
     this.functions = exports[functionTable] as WebAssembly.Table;
-    (exports[ownGlobals.self] as WebAssembly.Global).value = home.inst.addr;
+    const { addr, funcs, module } = home.inst;
+    const { importedFuncs } = module.context;
+    (exports[ownGlobals.self] as WebAssembly.Global).value = addr;
+    (exports[ownGlobals.funcs] as WebAssembly.Global).value = (funcs[importedFuncs] ?? 0) - importedFuncs;
   }
 
   get inst(): InstanceInst {
@@ -120,6 +138,8 @@ export class NativeStore {
   private readonly globals: GlobalMirror;
   private readonly mirrors: (TableMirror | undefined)[] = [];
   private readonly wrappers = new Map<string, CallableFunction>();
+  /** By address: whether the function is an element of the table `found` for good. */
+  private readonly isFound: boolean[] = [];
   private readonly found = new hostWasm.Table({ element: 'anyfunc', initial: 1 });
   /** Those that its one instance has, as long as nobody asks for another. */
   private memories: readonly HostMemory[] = [];
@@ -226,6 +246,7 @@ export class NativeStore {
     const imports = this.imports(mainImports(form), draft);
     const { exports } = new hostWasm.Instance(form.compiled, imports);
     this.instances.push(new NativeInstance(draft, exports));
+    if (supportOf(module).usesHeap) numberShapes(this.store, module, exports);
     this.memories = inst.memories.map((memory) => (this.store.memories[memory] as MemoryInst).host);
     this.globals.add(inst, exports);
     this.codes.set(form.name, { module, rewritten: form, rest: undefined });
@@ -237,10 +258,11 @@ export class NativeStore {
       home,
       {
         tableChanged: (table) => this.mirrors[table]?.update(),
+        forgo: () => this.forgo(this.instances[addr] as NativeInstance),
         spend: (units) => this.spend(this.instances[addr] as NativeInstance, units),
         cross: (func, depth, fuel, owed) => this.cross(home.inst.funcs[func] as FuncAddr, depth, fuel, owed),
       },
-      (func) => this.found.set(0, this.lowFunc(func, home)),
+      (func) => this.find(func, home),
       this.flight.of((forgo) => this.takeFuel(this.instances[addr] as NativeInstance, forgo)),
     );
   }
@@ -254,6 +276,13 @@ export class NativeStore {
     if (!forgo) return noted;
     runner.forgo(noted);
     return 0;
+  }
+
+  /** An instance's code, which has noted its fuel, is to go without it. */
+  private forgo(native: NativeInstance): void {
+    // Where references stand in code of several runs, to leave one of them would not help.
+    if (this.store.heap.pinned > 1) return;
+    native.fuel.value = this.takeFuel(native, true);
   }
 
   /** Takes what something costs from the fuel that an instance's code has noted. */
@@ -311,6 +340,8 @@ export class NativeStore {
       case 'thunk':
         native.thunks ??= this.thunksOf(home);
         return native.thunks[name as Thunk];
+      case 'heap':
+        return this.store.heap.inMemory();
       case 'memory':
         return (this.store.memories[inst.memories[Number(name)] as number] as MemoryInst).host;
       case 'table':
@@ -339,6 +370,25 @@ export class NativeStore {
   private element(addr: FuncAddr, owner: Home | undefined): CallableFunction {
     if (isVague((this.store.funcs[addr] as FuncInst).type)) return theMisfit();
     return this.lowFunc(addr, owner);
+  }
+
+  /** Makes a function an element of the table of those that code has found, and says which. */
+  private find(addr: FuncAddr, caller: Home): number {
+    const { found } = this;
+    // To ask the host's table takes longer.
+    if (this.isFound[addr] === true) return addr + 1;
+    const { kind } = this.store.funcs[addr] as FuncInst;
+    // Of a host function each instance has its own form.
+    if (kind === 'host' || addr >= mostFound) {
+      found.set(0, this.lowFunc(addr, caller));
+      return 0;
+    }
+    const element = addr + 1;
+    if (element >= found.length)
+      found.grow(Math.max(element + 1, Math.min(2 * found.length, mostFound + 1)) - found.length);
+    found.set(element, this.lowFunc(addr, caller));
+    this.isFound[addr] = true;
+    return element;
   }
 
   /** A function in its rewritten form, as an instance sees it, or as all do that have a table. */
@@ -404,7 +454,8 @@ export class NativeStore {
         return answer.thrown === undefined ? left : thrown;
       }
       copyWords(stack.words, base * 2, scratch.words, 0, resultSlots * 2);
-      if (store.hostValues.isFull && store.heap.pinned === 1) {
+      const { hostValues, heap } = store;
+      if (heap.pinned === 1 && (hostValues.isFull || (heap.isInMemory && !heap.hasRoom(0)))) {
         runner.forgo(answer.fuel);
         return 0;
       }
@@ -462,6 +513,12 @@ export class NativeStore {
     this.rests.set(name, { module, rewritten, rest: { name, func, pc, offset } });
     if (this.rests.size > mostNames) this.rests.delete(this.rests.keys().next().value as string);
   }
+}
+
+/** Tells code by which numbers objects of its types are known. */
+function numberShapes({ heap }: Store, { context }: Module, exports: WebAssembly.Exports): void {
+  for (const type of aggregates(context).keys())
+    (exports[shapeGlobal(type)] as WebAssembly.Global).value = heap.numberOf(shapeOf(context.types[type] as DefType));
 }
 
 const keyOf = (host: FuncAddr, caller: Home | undefined): string => `${host} ${caller?.inst.addr}`;

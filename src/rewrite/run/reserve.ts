@@ -33,7 +33,8 @@ const comesBack = ({ isReusable, pages, type }: MemoryInst): boolean => isReusab
 export function giveNative(native: NativeStore): void {
   const { sole, store, hasGrown, elements, instanceCount } = native;
   native.leave();
-  if (sole === undefined || hasGrown || !store.memories.every(comesBack)) return;
+  // A heap in a memory has numbers of shapes that are its own.
+  if (sole === undefined || hasGrown || store.heap.isInMemory || !store.memories.every(comesBack)) return;
   const functions = instanceBytes * instanceCount + functionBytes * sole.context.funcs.length;
   const rest = functions + elementBytes * elements + codeFactor * sole.bytes.length;
   const bytes = store.memories.reduce((sum, { buffer }) => sum + buffer.byteLength, rest);

@@ -2,7 +2,7 @@
 // it returned, and so on. The native stack is never rebuilt. When it stops, all frames are canonical.
 
 import { beginningOf, pushCall } from '../../runtime/calls.ts';
-import { collect, tidyHostValues } from '../../runtime/collect.ts';
+import { collect, makeRoom, tidyHostValues } from '../../runtime/collect.ts';
 import {
   type Budget,
   type Engine,
@@ -93,6 +93,8 @@ class Run implements Runner {
   private lookedAt = performance.now();
   /** The top frame is to handle what is thrown. */
   private throwing = false;
+  /** Slots above the stack: results of the outermost frame, which are still to be fetched. */
+  private results = 0;
   /** Code has left so that what is dead can be found. */
   private isCrowded = false;
   /** A continuation is to leave its loop, and to come back to it in better code. */
@@ -156,10 +158,10 @@ class Run implements Runner {
       if (this.isOthers(stack.depth - 1)) return 'cross';
       const stop = this.frame(stack.depth - 1);
       const crowded = this.isCrowded && !this.throwing;
-      if (crowded) this.collect();
+      if (crowded) this.collect(stop);
       if (stop !== undefined) return stop;
       if (stack.depth === this.floor) return 'returned';
-      if (crowded && this.mix?.isNested && this.store.hostValues.isFull) return 'over';
+      if (crowded && this.mix?.isNested && (this.store.hostValues.isFull || this.store.heap.isCrowded)) return 'over';
     }
   }
 
@@ -168,11 +170,18 @@ class Run implements Runner {
     return this.mix !== undefined && !this.mix.isNative(this.store.stack.func(i));
   }
 
-  private collect(): void {
+  /** What is dead goes. Throws ExhaustionError where too much is alive, and code would go on. */
+  private collect(stop: Halt | undefined): void {
     this.isCrowded = false;
     const { store } = this;
-    tidyHostValues(store);
-    if (!store.heap.hasRoom(spareWords)) collect(store, store.stack.top * 2);
+    const words = (store.stack.top + this.results) * 2;
+    tidyHostValues(store, words);
+    if (!store.heap.hasRoom(spareWords)) {
+      if (stop === 'host') collect(store, words);
+      else makeRoom(store, 0, words);
+    }
+    // The store was asked for its globals.
+    this.native.follow();
   }
 
   /** Tells the store what this run has charged, and what it owes. */
@@ -199,6 +208,8 @@ class Run implements Runner {
     const before = store.fuelUsed;
     store.fuelUsed += hostCall;
     const stack = nativeStack.leave(depth);
+    // The host may call the guest meanwhile. No function of ours more is on its stack for that, whose traces are short.
+    const part = store.heap.isInMemory ? store.heap.beginPart() : undefined;
     let done = false;
     let thrown: Thrown | undefined;
     Error.stackTraceLimit = this.traced;
@@ -211,6 +222,7 @@ class Run implements Runner {
       this.traced = Error.stackTraceLimit;
       Error.stackTraceLimit = tracedFrames;
       nativeStack.restore(stack);
+      if (part !== undefined) store.heap.endPart(part);
       this.hostFuel = this.pay(store.fuelUsed - before, fuel);
     }
     const left = this.hostFuel;
@@ -308,7 +320,7 @@ class Run implements Runner {
    * would cost each frame a continuation.
    */
   refill(fuel: number): number {
-    if (!isUnbound(this.budget)) return fuel;
+    if (!isUnbound(this.budget) || this.isCrowded) return fuel;
     this.slice += longestQuantum - fuel;
     return longestQuantum;
   }
@@ -359,6 +371,7 @@ class Run implements Runner {
   /** Runs the top frame. */
   private frame(i: number): Halt | undefined {
     this.shallLeave = false;
+    this.results = 0;
     const { native } = this;
     const { stack } = this.store;
     const addr = stack.func(i);
@@ -463,7 +476,8 @@ class Run implements Runner {
     const slots = slotsOfAll(this.store.funcType(addr).results);
     stack.reserveSlots(base + slots);
     copyWords(this.native.scratch.words, 0, stack.words, base * 2, slots * 2);
-    stack.top = stack.depth === this.floor ? base : base + slots;
+    if (stack.depth === this.floor) this.results = slots;
+    stack.top = base + slots - this.results;
     return undefined;
   }
 

@@ -1,9 +1,8 @@
 // The exception that is on its way through native code, as an instance's code throws and catches it.
 
-import { newException } from '../../runtime/collect.ts';
+import { newPinnedException } from '../../runtime/collect.ts';
 import type { Thrown } from '../../runtime/engine.ts';
-import { shapeOf } from '../../runtime/shape.ts';
-import type { Store, TagInst } from '../../runtime/store.ts';
+import type { Store } from '../../runtime/store.ts';
 import type { TagAddr } from '../../spec/types.ts';
 import type { Scratch } from '../module/scratch-memory.ts';
 import type { Exceptions } from '../module/thunks.ts';
@@ -31,13 +30,7 @@ export class Flight {
 
   /** What it carries is in the scratch memory. */
   private make(tag: TagAddr): number {
-    const { store } = this.home;
-    const { stack } = store;
-    const { slotWords } = shapeOf((store.tags[tag] as TagInst).type);
-    const base = stack.top * 2;
-    stack.reserveSlots(stack.top + slotWords / 2);
-    stack.words.set(this.scratch.words.subarray(0, slotWords), base);
-    return newException(store, tag, base);
+    return newPinnedException(this.home.store, tag, this.scratch.words);
   }
 
   private start(exception: number, takeFuel: (forgo: boolean) => number): void {

@@ -29,6 +29,14 @@ const kinds: readonly (readonly [RegExp, TrapKind])[] = [
   [/unaligned/, 'unaligned atomic'],
 ];
 
+/** What `unreachable` stands for in instructions on objects. */
+const objectTraps: readonly (readonly [RegExp, TrapKind])[] = [
+  [/^struct\./, 'null structure reference'],
+  [/^array\./, 'null array reference'],
+  [/^i31\./, 'null i31 reference'],
+  [/^ref\.cast/, 'cast failure'],
+];
+
 /** A place in the guest's code. */
 export interface Place {
   readonly native: NativeInstance;
@@ -186,7 +194,10 @@ export function trapOf(store: NativeStore, error: unknown, places: readonly Plac
 function ownTrap(store: NativeStore, place: Place, kind: TrapKind): Trap | undefined {
   const { row, x, y } = instructionAt(place.native.inst.module.context, place.func, place.pc);
   if (row.special === 'call_indirect' || row.special === 'return_call_indirect') return calledTrap(store, place, x, y);
+  if (kind === 'integer divide by zero' && row.name.startsWith('array.')) return new Trap('out of bounds array access');
   if (kind !== 'unreachable') return undefined;
+  const ofObjects = objectTraps.find(([pattern]) => pattern.test(row.name))?.[1];
+  if (ofObjects !== undefined) return new Trap(ofObjects);
   if (truncations.has(row.code)) return new Trap('invalid conversion to integer');
   if (row.name === 'ref.as_non_null') return new Trap('null reference');
   if (row.feature === 'threads' && bytesAccessed(row) > 1) return new Trap('unaligned atomic');

@@ -78,6 +78,8 @@ export interface Written {
   /** Good until another body is written. */
   readonly bytes: Uint8Array;
   readonly origins: Origins;
+  /** Where the number of the function that makes objects is to be put (`putNumber`). */
+  readonly allocations: readonly number[];
 }
 
 export class BodyWriter {
@@ -100,6 +102,7 @@ export class BodyWriter {
   /** Where code goes on after calls. */
   readonly calls: readonly PointShape[];
   private readonly origins: number[] = [];
+  private readonly allocations: number[] = [];
   /** Output labels open within the groups. */
   depth = 0;
   readonly depthLocal: number;
@@ -324,6 +327,16 @@ export class BodyWriter {
     this.index(Op.call, this.env.thunk(name));
   }
 
+  /** Calls the function that makes objects: where its number is not known yet, there is room for it. */
+  callAllocate(): void {
+    const { w } = this;
+    const number = this.env.allocate();
+    if (number !== undefined) return this.index(Op.call, number);
+    w.byte(Op.call);
+    this.allocations.push(w.length);
+    for (let i = 0; i < numberBytes; i++) w.byte(0);
+  }
+
   scratch(w: Writer, name: ScratchFunc): void {
     w.byte(Op.call);
     w.u32(this.env.scratch(name));
@@ -505,12 +518,16 @@ export class BodyWriter {
     out.u32(this.fuelLocal);
     out.byte(Op.end);
     this.growth.body(out.length + this.loops);
-    return { bytes: out.view(), origins: this.origins.map((value, i) => (i % 2 === 0 ? value + at : value)) };
+    return {
+      bytes: out.view(),
+      origins: this.origins.map((value, i) => (i % 2 === 0 ? value + at : value)),
+      allocations: this.allocations.map((place) => place + at),
+    };
   }
 
   /** After the guest's last instruction: its results are on the stack. */
   private epilogue(out: Writer): void {
-    if (this.shape.charges.size > 0) this.owe(out);
+    if (this.shape.owes) this.owe(out);
     this.giveBack(out);
   }
 
@@ -549,6 +566,15 @@ export class BodyWriter {
       this.scratch(out, `set_${type}`);
     }
   }
+}
+
+/** Bytes of a number that any fits in. */
+const numberBytes = 5;
+
+/** Puts a number where there is room for any. */
+export function putNumber(bytes: Uint8Array, at: number, number: number): void {
+  for (let i = 0; i < numberBytes; i++)
+    bytes[at + i] = ((number >>> (7 * i)) & 0x7f) | (i < numberBytes - 1 ? 0x80 : 0);
 }
 
 function writeBlockType(w: Writer, env: Env, params: LowTypes, results: LowTypes): void {

@@ -8,45 +8,48 @@ import { memoryAddress, narrow, type Operand, tableAddress } from './addresses.t
 import type { BodyWriter } from './body-writer.ts';
 import { code, Op } from './ops.ts';
 
-/** The operands in locals, as numbers of 32 bits, and what of the count is left after this chunk. */
+/** The operands in locals, addresses as numbers of 32 bits; the last is the count. And what of it is left after this chunk. */
 interface Work {
+  readonly operands: readonly Local[];
   readonly first: Local;
   readonly second: Local;
   readonly count: Local;
   readonly rest: Local;
 }
 
-interface Form {
-  readonly name: BulkName;
-  readonly operands: readonly [Operand, Operand, Operand];
+export interface Form {
+  readonly bulk: Bulk;
+  readonly operands: readonly Operand[];
   /** Does a chunk and sets the rest. */
   readonly chunk: (b: BodyWriter, work: Work) => void;
-  /** Pushes the second operand as it is after the chunk, and what the first two have moved on by. */
-  readonly moves: boolean;
-  readonly initialises: boolean;
+  /** Of a copy: which operands are target and source, which move on. */
+  readonly moving?: readonly [target: number, source: number];
+  /** Of what initialises: which operand is the place in the segment. */
+  readonly source?: number;
 }
 
-function write(b: BodyWriter, { name, operands, chunk, moves, initialises }: Form): void {
+export function writeBulk(b: BodyWriter, { bulk, operands, chunk, moving, source }: Form): void {
   const point = b.point(b.here);
   b.begin(Op.loop, point.own, point.own);
   narrow(b, operands);
-  const locals = operands.map((operand) => b.take(operand === 'wide' ? 'i32' : operand)) as [Local, Local, Local];
-  const [first, second, count] = locals;
+  const locals = operands.map((operand) => b.take(operand === 'wide' ? 'i32' : operand));
+  const at = (i: number) => locals[i] as Local;
+  const count = at(locals.length - 1);
   const rest = b.take('i32');
-  for (const local of [count, second, first]) b.index(Op.localSet, local.index);
-  chunk(b, { first, second, count, rest });
+  for (const local of locals.toReversed()) b.index(Op.localSet, local.index);
+  chunk(b, { operands: locals, first: at(0), second: at(1), count, rest });
   const done = b.take('i32');
   b.index(Op.localGet, count.index);
   b.index(Op.localGet, rest.index);
   b.w.byte(code['i32.sub']);
   b.index(Op.localSet, done.index);
   const cost = b.take('i32');
-  pay(b, bulk[name], done, cost);
-  if (moves) moveOn(b, first, second, done);
-  if (initialises) forgetSource(b, second, rest);
-  push(b, first, operands[0]);
-  push(b, second, operands[1]);
-  push(b, rest, operands[2]);
+  pay(b, bulk, done, cost);
+  if (moving !== undefined) moveOn(b, at(moving[0]), at(moving[1]), done);
+  if (source !== undefined) forgetSource(b, at(source), rest);
+  locals.forEach((local, i) => {
+    push(b, local === count ? rest : local, operands[i] as Operand);
+  });
   b.leaveIf(point, 'bulk', cost);
   b.index(Op.localGet, rest.index);
   b.index(Op.brIf, 0);
@@ -153,7 +156,7 @@ export function memoryFill(b: BodyWriter): void {
     pushDone(b, work);
     b.copy();
   };
-  write(b, { name: 'memory.fill', operands: [address, 'i32', address], chunk, moves: false, initialises: false });
+  writeBulk(b, { bulk: bulk['memory.fill'], operands: [address, 'i32', address], chunk });
 }
 
 export function memoryCopy(b: BodyWriter): void {
@@ -178,7 +181,7 @@ export function memoryCopy(b: BodyWriter): void {
     pushDone(b, work);
     b.copy();
   };
-  write(b, { name, operands: [to, from, lesser(to, from)], chunk, moves: true, initialises: false });
+  writeBulk(b, { bulk: bulk[name], operands: [to, from, lesser(to, from)], chunk, moving: [0, 1] });
 }
 
 /** Traps where the last byte of a range is out of bounds, before anything is written. */
@@ -206,28 +209,28 @@ export function memoryInit(b: BodyWriter): void {
   const { x, y } = b.reader;
   const chunk = byEngine('memory.init', x, y);
   const operands = [memoryAddress(b, y), 'i32', 'i32'] as const;
-  write(b, { name: 'memory.init', operands, chunk, moves: false, initialises: true });
+  writeBulk(b, { bulk: bulk['memory.init'], operands, chunk, source: 1 });
 }
 
 export function tableFill(b: BodyWriter): void {
   const { x } = b.reader;
   const address = tableAddress(b, x);
   const chunk = byEngine('table.fill', x);
-  write(b, { name: 'table.fill', operands: [address, 'i64', address], chunk, moves: false, initialises: false });
+  writeBulk(b, { bulk: bulk['table.fill'], operands: [address, 'i64', address], chunk });
 }
 
 export function tableCopy(b: BodyWriter): void {
   const { x, y } = b.reader;
   const [to, from] = [tableAddress(b, x), tableAddress(b, y)];
   const chunk = byEngine('table.copy', x, y);
-  write(b, { name: 'table.copy', operands: [to, from, lesser(to, from)], chunk, moves: true, initialises: false });
+  writeBulk(b, { bulk: bulk['table.copy'], operands: [to, from, lesser(to, from)], chunk, moving: [0, 1] });
 }
 
 export function tableInit(b: BodyWriter): void {
   const { x, y } = b.reader;
   const chunk = byEngine('table.init', x, y);
   const operands = [tableAddress(b, y), 'i32', 'i32'] as const;
-  write(b, { name: 'table.init', operands, chunk, moves: false, initialises: true });
+  writeBulk(b, { bulk: bulk['table.init'], operands, chunk, source: 1 });
 }
 
 /** The type of a count that two may take. */

@@ -6,6 +6,7 @@ import type { Low } from '../read/types.ts';
 import { memoryGrow, memorySize, writeAccess } from './addresses.ts';
 import type { BodyWriter } from './body-writer.ts';
 import { memoryFill, memoryInit } from './bulk.ts';
+import { plainObjects } from './objects.ts';
 import { code, Op } from './ops.ts';
 import { writeRelaxed } from './relaxed.ts';
 
@@ -22,7 +23,9 @@ export const truncations: ReadonlyMap<number, Low> = new Map(
 
 export function writePlain(b: BodyWriter): void {
   const { row } = b.reader;
-  if (row.feature === 'relaxed-simd') writeRelaxed(b);
+  const ofObjects = plainObjects[row.name];
+  if (ofObjects !== undefined) ofObjects(b);
+  else if (row.feature === 'relaxed-simd') writeRelaxed(b);
   else if (row.immediates.length === 0) numeric(b);
   else if (bytesAccessed(row) > 0) writeAccess(b);
   else (own[row.name] ?? copy)(b);

@@ -1,5 +1,6 @@
 // How instructions on typed references are written. A reference is an i64, and null is zero.
 
+import { refKinds } from '../../runtime/ref.ts';
 import type { Special } from '../../spec/instructions.ts';
 import type { Low } from '../read/types.ts';
 import type { BodyWriter } from './body-writer.ts';
@@ -40,13 +41,24 @@ function brOnNonNull(b: BodyWriter): void {
   b.w.byte(code.drop);
 }
 
+/** An imported function may be anywhere. */
+function refFunc(b: BodyWriter): void {
+  const { x } = b.reader;
+  if (x < b.context.importedFuncs) return b.thunk('ref.func', x);
+  b.index(Op.globalGet, b.env.own('funcs'));
+  b.constant(x);
+  b.w.bytes(Uint8Array.of(code['i32.add'], code['i64.extend_i32_u'], code['i64.const']));
+  b.w.s64(0, refKinds.func);
+  b.w.byte(code['i64.or']);
+}
+
 export const references = {
   'ref.null': (b) => {
     b.w.byte(code['i64.const']);
     b.w.byte(0);
   },
   'ref.is_null': (b) => b.w.byte(code['i64.eqz']),
-  'ref.func': (b) => b.thunk('ref.func', b.reader.x),
+  'ref.func': refFunc,
   'ref.as_non_null': asNonNull,
   br_on_null: brOnNull,
   br_on_non_null: brOnNonNull,

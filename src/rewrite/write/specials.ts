@@ -1,15 +1,15 @@
-// How instructions that are not simply copied are written. Those that no supported function has (support.ts) throw.
+// How instructions that are not simply copied are written.
 
 import type { DefType } from '../../spec/deftypes.ts';
-import { CrashError } from '../../spec/errors.ts';
 import type { Special } from '../../spec/instructions.ts';
 import { isOpenTable, isVague } from '../read/index-spaces.ts';
-import { forUnsupported } from '../read/shape.ts';
+import type { Local } from '../read/types.ts';
 import { narrowElement, tables } from './addresses.ts';
 import { openBlock } from './blocks.ts';
 import type { BodyWriter } from './body-writer.ts';
 import { memoryCopy, tableCopy, tableFill, tableInit } from './bulk.ts';
 import { catchThrown, closeBlock, exceptions } from './exceptions.ts';
+import { objects } from './objects.ts';
 import { code, Op } from './ops.ts';
 import { references } from './references.ts';
 
@@ -34,7 +34,6 @@ function callIndirect(b: BodyWriter, tail: boolean): void {
   const element = b.take('i32');
   if (vague) {
     b.thunk('resolve', x, y);
-    b.constant(0);
     b.index(Op.localSet, element.index);
   } else {
     b.index(Op.localTee, element.index);
@@ -54,16 +53,50 @@ function callIndirect(b: BodyWriter, tail: boolean): void {
   afterCall(b, tail);
 }
 
-/** The engine makes the function the one element of a table. */
+/** The function is an element of a table: where it is none yet, the engine makes it one. */
 function callRef(b: BodyWriter, tail: boolean): void {
-  b.thunk('callee');
+  const element = callee(b);
   if (tail) b.pushTailDepthAndFuel();
   else b.pushDepthAndFuel();
-  b.constant(0);
+  b.index(Op.localGet, element.index);
+  b.give(element);
   b.w.byte(tail && !b.rest ? Op.returnCallIndirect : Op.callIndirect);
   b.w.u32(b.env.guestType(b.reader.x));
   b.w.u32(b.env.found());
   afterCall(b, tail);
+}
+
+/** Pops a reference to a function; the local that is given says which element of the table it is. */
+function callee(b: BodyWriter): Local {
+  const ref = b.take('i64');
+  const element = b.take('i32');
+  const { w } = b;
+  b.index(Op.localTee, ref.index);
+  w.byte(code['i32.wrap_i64']);
+  b.constant(1);
+  w.byte(code['i32.add']);
+  b.index(Op.localSet, element.index);
+  b.begin(Op.block, [], []);
+  b.begin(Op.block, [], []);
+  b.index(Op.localGet, ref.index);
+  w.byte(code['i64.eqz']);
+  b.index(Op.brIf, 0);
+  b.index(Op.localGet, element.index);
+  w.bytes(Op.tableSize);
+  w.u32(b.env.found());
+  w.byte(code['i32.ge_u']);
+  b.index(Op.brIf, 0);
+  b.index(Op.localGet, element.index);
+  b.index(Op.tableGet, b.env.found());
+  w.bytes(Uint8Array.of(Op.isNull, code['i32.eqz']));
+  b.index(Op.brIf, 1);
+  b.endLabel();
+  b.index(Op.localGet, ref.index);
+  b.thunk('callee');
+  b.index(Op.localSet, element.index);
+  b.endLabel();
+  b.give(ref);
+  return element;
 }
 
 function call(b: BodyWriter, tail: boolean): void {
@@ -93,9 +126,6 @@ const ends =
     write(b);
     b.skipDead();
   };
-const unsupported: Write = (b) => {
-  throw new CrashError(`the rewriter met ${b.reader.row.name}, which it does not support`);
-};
 
 export const specialWriters = {
   unreachable: ends((b) => b.unreachable()),
@@ -129,8 +159,8 @@ export const specialWriters = {
   'elem.drop': (b) => b.thunk('elem.drop', b.reader.x),
   'memory.copy': memoryCopy,
   ...references,
+  ...objects,
   ...exceptions,
   try_table: openBlock,
   try: openBlock,
-  ...forUnsupported(unsupported),
 } satisfies Record<Special, Write>;
