@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { newQuickJSWASMModuleFromVariant, type QuickJSSyncVariant } from 'quickjs-emscripten-core';
 import { QuickJS } from 'quickjs-wasi';
-import { pause, quickjs } from 'wasbox/javascript';
+import { pause, quickjs, run } from 'wasbox/javascript';
 import type { Section } from './table.ts';
 
 const wasm = new WebAssembly.Module(readFileSync(new URL(import.meta.resolve('quickjs-wasi/quickjs.wasm'))));
@@ -179,4 +179,52 @@ export async function tokens(): Promise<Section> {
     head: ['program', 'bytes', 'to the token', 'from it'],
     rows,
   };
+}
+
+const crowd = { count: 10_000, woken: 1000 };
+const approved = 'const order = { id: input, items: [1, 2, 3] }; order.id + approve(order.id)';
+
+/** Programs on one thread that wait for a tool, all at once. */
+export async function waitingPrograms(): Promise<Section> {
+  const { count, woken } = crowd;
+  const answers = new Map<number, (value: number) => void>();
+  const tools = { approve: (n: number) => new Promise<number>((resolve) => answers.set(n, resolve)) };
+  const before = used();
+  const beganAt = performance.now();
+  const programs = Array.from({ length: count }, (_, input) => run(approved, { tools, input, engine: 'native' }));
+  while (answers.size < count) await new Promise((resolve) => setTimeout(resolve, 5));
+  const begun = performance.now() - beganAt;
+  const each = (used() - before) / count / 1024;
+  const latencies: number[] = [];
+  const end = async (i: number) => {
+    answers.get(i)?.(1);
+    const outcome = await programs[i];
+    if (outcome?.status !== 'done' || outcome.value !== i + 1) throw new Error(`program ${i} is ${outcome?.status}`);
+  };
+  // From the last on: the first ones have a QuickJS of their own.
+  for (let i = count - 1; i >= count - woken; i--) latencies.push(...(await timesOf(() => end(i), 1)));
+  const endedAt = performance.now();
+  await Promise.all(Array.from({ length: count - woken }, (_, i) => end(i)));
+  const ended = performance.now() - endedAt;
+  latencies.sort((a, b) => a - b);
+  return {
+    title: 'Programs that wait',
+    text: `${count} programs on one thread, each of which waits for its own answer of a tool: ms until all do, KiB that each adds to the process, ms from the answer to the outcome of one of ${woken}, and until all others have come to theirs.`,
+    head: ['ms to begin', 'KiB each', 'woken p50', 'p99', 'all others'],
+    rows: [
+      [
+        begun.toFixed(0),
+        each.toFixed(1),
+        ms(quantile(latencies, 0.5)),
+        ms(quantile(latencies, 0.99)),
+        ended.toFixed(0),
+      ],
+    ],
+  };
+}
+
+/** Bytes of the process that are in use. */
+function used(): number {
+  globalThis.gc?.();
+  return process.memoryUsage().rss;
 }

@@ -13,7 +13,7 @@ import { execution } from './execution.ts';
 import { firstResults } from './first.ts';
 import { objects } from './gc/section.ts';
 import { hostileGrowth } from './growth/section.ts';
-import { javascript, tokens } from './javascript.ts';
+import { javascript, tokens, waitingPrograms } from './javascript.ts';
 import { latency } from './latency.ts';
 import { many } from './many/section.ts';
 import { moving } from './moving.ts';
@@ -54,7 +54,7 @@ const parts = {
   latency: [latency],
   prices: [prices],
   deadlines: [deadlines],
-  javascript: [javascript, tokens],
+  javascript: [javascript, tokens, waitingPrograms],
 };
 type Part = keyof typeof parts;
 

@@ -1,6 +1,7 @@
 // What tests of programs have in common: QuickJS, made once for a test file, and the engines.
 
 import { JavaScript, type ProgramOutcome, type ResumeOptions, type RunOptions } from '../../src/javascript/index.ts';
+import { thisThread } from '../../src/javascript/node/here.ts';
 import { resume, run } from '../../src/javascript/node/index.ts';
 import { Pool } from '../../src/pool/index.ts';
 import { quickjsBytes } from './quickjs.ts';
@@ -13,9 +14,15 @@ const onPool = {
   run: (code: string, options?: RunOptions) => run(code, { ...options, pool }),
   resume: (token: Uint8Array, options?: ResumeOptions) => resume(token, { ...options, pool }),
 };
-/** Where programs run: on each engine, in this thread and on those of a pool. */
+/** As programs do that begin on this thread where many are there. */
+const onMany = {
+  run: (code: string, options?: RunOptions) => run(code, { ...options, pool: thisThread }),
+  resume: (token: Uint8Array, options?: ResumeOptions) => resume(token, { ...options, pool: thisThread }),
+};
+/** Where programs run: on each engine, in this thread, alone and as one of many, and on those of a pool. */
 export const places = engines.flatMap((engine) => [
   { where: engine as string, engine, js: js as typeof onPool },
+  { where: `${engine}, one of many`, engine, js: onMany },
   { where: `${engine} on a pool`, engine, js: onPool },
 ]);
 export const otherEngine = { interpreter: 'native', native: 'interpreter' } as const;

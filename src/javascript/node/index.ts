@@ -6,6 +6,7 @@ import { type RunningProgram, started } from '../run/begin.ts';
 import type { TokenInfo } from '../run/inspect.ts';
 import type { ResumeOptions, RunOptions } from '../run/options.ts';
 import type { Session, SessionOptions } from '../run/session.ts';
+import { onThisThread } from './here.ts';
 import { quickjs } from './quickjs.ts';
 
 export * from '../index.ts';
@@ -23,20 +24,22 @@ export interface OnThreads {
 
 /** `JavaScript.run`, with the QuickJS of the package. With a `pool` it rejects with its WorkerError, too, and CancelledError. */
 export function run(code: string, { pool, ...options }: RunOptions & OnThreads = {}): RunningProgram {
-  if (pool === undefined) return quickjs().run(code, options);
-  return started(() => {
-    checkCode(code, options);
-    return new FarProgram(pool, codeStart(code, options), options);
-  });
+  const on = (threads: ProgramThreads) =>
+    started(() => {
+      checkCode(code, options);
+      return new FarProgram(threads, codeStart(code, options), options);
+    });
+  return pool === undefined ? onThisThread(() => quickjs().run(code, options), on) : on(pool);
 }
 
 /** `JavaScript.resume`, with the QuickJS of the package; with a `pool` as `run`. */
 export function resume(token: Uint8Array, { pool, ...options }: ResumeOptions & OnThreads = {}): RunningProgram {
-  if (pool === undefined) return quickjs().resume(token, options);
-  return started(() => {
-    checkToken(token, options);
-    return new FarProgram(pool, { kind: 'token', token }, options);
-  });
+  const on = (threads: ProgramThreads) =>
+    started(() => {
+      checkToken(token, options);
+      return new FarProgram(threads, { kind: 'token', token }, options);
+    });
+  return pool === undefined ? onThisThread(() => quickjs().resume(token, options), on) : on(pool);
 }
 
 /** `JavaScript.session`, with the QuickJS of the package. */

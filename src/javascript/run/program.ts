@@ -3,6 +3,7 @@
 
 import type { Outcome } from '../../runtime/engine.ts';
 import { ExhaustionError, HostError, LimitError } from '../../spec/errors.ts';
+import { nextTurn } from '../../spec/patience.ts';
 import { isA } from '../../spec/told.ts';
 import { ops } from '../guest/ops.ts';
 import type { Base } from '../machine/base.ts';
@@ -18,6 +19,10 @@ import { Stop } from './stop.ts';
 
 /** How long a program keeps the thread, in ms: to leave native code and to go on costs some. */
 const sliceMs = 100;
+
+/** After so long other code of the thread has a turn before the next program begins, in ms. */
+const longestMs = 50;
+let freeAt = performance.now();
 
 type Suspended = Extract<Outcome, { status: 'suspended' }>;
 
@@ -98,6 +103,7 @@ export class Program {
   private async drive(): Promise<RawOutcome> {
     const { machine } = this;
     this.checkUsed();
+    if (performance.now() - freeAt > longestMs) await giveWay();
     // Those that were under way where the program was before.
     for (const call of this.state.begun)
       if (call.reply === null && (!this.stop.isAsked || this.options.replies?.has(call.number) === true))
@@ -332,3 +338,12 @@ export class Program {
 
 /** Who is given the promise of an evaluation. */
 const watchers = { script: 'watch', module: 'watchModule', shown: 'watchShown' } as const;
+
+/**
+ * Programs that are awaited one after the other, and wait for nothing themselves, would never let go of the thread; nor would
+ * the host of what it keeps until its job is over, as all that a `WeakRef` was made of.
+ */
+async function giveWay(): Promise<void> {
+  await nextTurn();
+  freeAt = performance.now();
+}
