@@ -4,6 +4,9 @@ import test from 'ava';
 import { ProgramLimitError } from '../../src/javascript/index.ts';
 import { keptHere } from '../../src/javascript/node/here.ts';
 import { resume, run } from '../../src/javascript/node/index.ts';
+import { runSlice } from '../../src/javascript/node/slice.ts';
+import type { SliceOrder, SliceStart } from '../../src/javascript/run/afar.ts';
+import { encodeValue } from '../../src/javascript/values/encode.ts';
 import { resultOf, tokenOf } from './programs.ts';
 
 const count = 300;
@@ -77,3 +80,31 @@ test.serial('programs that are awaited one after the other let others of the thr
   for (; runs < 5000 && !fired; runs++) t.is(resultOf(await run('1 + 1')), 2);
   t.true(fired, `${runs} runs`);
 });
+
+for (const engine of ['interpreter', 'native'] as const)
+  test.serial(`a slice that is to rest at once takes its reply along: ${engine}`, async (t) => {
+    const order = (start: SliceStart, replies: SliceOrder['replies']): SliceOrder => ({
+      start,
+      tools: [['ask', false]],
+      ...{ modules: undefined, limits: {}, engine, replies, known: [], paused: [] },
+    });
+    const next = async (order: SliceOrder, isAsked: boolean) => {
+      const { end } = await runSlice(order, () => isAsked);
+      if (end.kind !== 'outcome') throw new Error(end.limit);
+      return end.outcome;
+    };
+    const options = { id: 'r', file: undefined, type: undefined, clock: undefined, random: undefined };
+    const asked = await next(order({ kind: 'code', code: 'ask() + 1', options, input: undefined }, new Map()), false);
+    if (!('token' in asked)) throw new Error(asked.status);
+    t.deepEqual(
+      asked.calls.map(({ number }) => number),
+      [1],
+    );
+    const reply = encodeValue(41, 'the reply');
+    const rested = await next(order({ kind: 'token', token: asked.token }, new Map([[1, reply]])), true);
+    if (!('token' in rested)) throw new Error(rested.status);
+    t.is(rested.status, 'paused');
+    t.deepEqual(rested.calls, []);
+    const done = await next(order({ kind: 'token', token: rested.token }, new Map()), false);
+    t.is(done.status, 'done');
+  });

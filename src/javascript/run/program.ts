@@ -169,9 +169,15 @@ export class Program {
 
   /** What asked the program to stop: the outcome, unless it is the limit of time. */
   private stopped(): RawOutcome | undefined {
-    if (!this.stop.isAsked) return undefined;
+    if (!this.stop.isAsked || (this.isAnswered && !this.stop.isLate)) return undefined;
     if (this.stop.isLate) throw overLimit('time', this.limits.time, this.token());
     return { status: 'paused', ...this.atRest() };
+  }
+
+  /** The reply to the call that it is in came along: it goes there before the program is stopped, as nobody else has it. */
+  private get isAnswered(): boolean {
+    const { current } = this.state;
+    return current > 0 && this.options.replies?.has(current) === true;
   }
 
   /** `request`: the call that the program is in. */
