@@ -2,9 +2,10 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
+import { Piscina } from 'piscina';
 import { Pool } from '../../src/pool/index.ts';
 import { holdWhilePacking } from '../../src/pool/thread/hold.ts';
-import { holds } from '../../src/pool/told/protocol.ts';
+import { holds, type WorkerData } from '../../src/pool/told/protocol.ts';
 import { codings, deflate, guardPacking, pack, unpack } from '../../src/snapshot/container/packing.ts';
 import { arithmetic } from './guests.ts';
 import { threadsOf } from './threads-of.ts';
@@ -57,5 +58,26 @@ test.serial('a thread that holds its word is ended once it has let go', async (t
   while (threads.ids.includes(id)) await sleep(5);
   t.deepEqual(await pool.submit({ module: arithmetic, export: 'add', args: [3, 4] }).result, [7]);
   t.is(Atomics.load(hold, 0), holds.free, 'the next one has the word for itself');
+  await pool.close();
+});
+
+test.serial('threads that are still loading what they run are not ended', async (t) => {
+  const { destroy } = Piscina.prototype;
+  const loaded: number[] = [];
+  Piscina.prototype.destroy = function () {
+    loaded.push(Atomics.load((this.options.workerData as unknown as WorkerData).loaded, 0));
+    return destroy.call(this);
+  };
+  t.teardown(() => {
+    Piscina.prototype.destroy = destroy;
+  });
+  const pool = new Pool({ threads: 2 });
+  await pool.close();
+  t.deepEqual(loaded, [2]);
+});
+
+test.serial('those that cannot load it are', async (t) => {
+  const pool = new Pool({ threads: 2, execArgv: ['--import=data:text/javascript,throw%201'] });
+  await t.throwsAsync(pool.submit({ module: arithmetic, export: 'add', args: [1, 1] }).result);
   await pool.close();
 });

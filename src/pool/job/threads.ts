@@ -98,6 +98,8 @@ function keepView(view: WorkerView): void {
 
 /** A thread holds its word while it packs some hundred KiB. */
 const mostHeldMs = 2000;
+/** So long it may take a thread to load what it runs until it is ended meanwhile: one that cannot load it tells so by dying. */
+const mostLoadMs = 10_000;
 
 const wanted = (task: unknown): ThreadId =>
   (task as Record<symbol, { thread: ThreadId }>)[queueOptionsSymbol]?.thread ?? -1;
@@ -108,6 +110,10 @@ export class Threads {
   private readonly stage: Int32Array;
   private readonly hold: Int32Array;
   private readonly at: Int32Array;
+  private readonly loaded = new Int32Array(new SharedArrayBuffer(4));
+  /** Threads that there have been, and that have died. */
+  private born = 0;
+  private died = 0;
   /** Native code by the module's hash, as some thread has made it. */
   private readonly codes = new Map<string, CompiledCode>();
   private readonly codeCosts = new Shelf<string>();
@@ -129,6 +135,7 @@ export class Threads {
       hold: this.hold,
       at: this.at,
       crowded: options.crowded,
+      loaded: this.loaded,
       cache: options.cache,
     };
     this.piscina = new Piscina({
@@ -173,6 +180,7 @@ export class Threads {
     const slots = [...this.threads.values()].map((thread) => thread.slot);
     const slot = this.pause.findIndex((_, i) => !slots.includes(i));
     Atomics.store(this.hold, slot, holds.free);
+    this.born++;
     this.threads.set(id, {
       id,
       worker,
@@ -192,6 +200,7 @@ export class Threads {
     for (const thread of this.threads.values())
       if (!workers.includes(thread.worker)) {
         this.threads.delete(thread.id);
+        this.died++;
         this.events.died(thread.id);
       }
     if (workers.length === 0 && !this.ending) this.events.extinct(this.lastError);
@@ -367,9 +376,21 @@ export class Threads {
     for (let waited = 0; waited < mostHeldMs && !this.mayEnd(thread); waited++) await sleep(1);
   }
 
+  /**
+   * Until all threads have loaded what they run. Node 20 ends its whole process where a thread is ended while it does
+   * ("Module::IsGraphAsync must be used on an instantiated module", in `require` of an ES module).
+   */
+  private async allLoaded(): Promise<void> {
+    for (let waited = 0; waited < mostLoadMs && this.died === 0; waited++) {
+      if (Atomics.load(this.loaded, 0) >= this.born) return;
+      await sleep(1);
+    }
+  }
+
   /** Ends all threads; what runs is rejected. */
   async end(): Promise<void> {
     this.ending = true;
+    await this.allLoaded();
     await Promise.all([...this.threads.values()].map((thread) => this.letGo(thread)));
     await this.piscina.destroy();
   }

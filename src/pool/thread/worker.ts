@@ -473,3 +473,5 @@ function importsOf({ services }: Order, held: readonly Module[], given: readonly
 const unanswerable = (): never => {
   throw new CrashError('a service was called on a worker');
 };
+
+Atomics.add(shared.loaded, 0, 1);

@@ -220,6 +220,8 @@ export interface WorkerData {
   readonly at: Int32Array;
   /** One word for all: non-zero while a job waits for a thread. */
   readonly crowded: Int32Array;
+  /** One word for all: how many threads have loaded what they run. */
+  readonly loaded: Int32Array;
   /** The folder where rewritten modules are kept for the next time. */
   readonly cache: string | undefined;
 }
