@@ -55,12 +55,14 @@ for (const engine of ['interpreter', 'native'] as const) {
       await until(() => runner.stats.refused >= 6 && atOnce.size === 2);
       const others = Array.from({ length: 5 }, (_, i) => submit(100 + i, 'b'));
       for (const [i, job] of others.entries()) t.deepEqual(await job.result, [expected(100 + i, 2, 1000)]);
-      const states = new Map<string, number>();
-      for await (const { state, tenant } of queue.list('a ')) {
-        t.is(tenant, 'a');
-        states.set(state, (states.get(state) ?? 0) + 1);
+      // One that is refused is active for a moment, too.
+      for (let active = 0; active !== 2; ) {
+        active = 0;
+        for await (const { state, tenant } of queue.list('a ')) {
+          t.is(tenant, 'a');
+          if (state === 'active') active++;
+        }
       }
-      t.is(states.get('active') ?? 0, 2);
       isOpen = true;
       for (const [who, job] of jobs.entries()) t.deepEqual(await job.result, [expected(who, 2, 1000)]);
       t.is(most.a, 2);
