@@ -6,7 +6,7 @@
 import type { TagAddr } from '../spec/types.ts';
 import { HeapWords, smallestRound } from './heap-words.ts';
 import { refKinds } from './ref.ts';
-import { type Field, holdsRefs, longHeader, type Shape, sizeOf } from './shape.ts';
+import { type Field, headers, holdsRefs, longHeader, type Shape, sizeOf } from './shape.ts';
 
 /** A collection must leave this part of the limit free, or else they would follow each other ever more closely. */
 const leastFree = 1 / 16;
@@ -56,26 +56,26 @@ export class Heap extends HeapWords {
   }
 
   private shapeAt(at: number): Shape {
-    return this.shapes[this.words[at + 1] as number] as Shape;
+    return this.shapes[this.words[at + headers.shape] as number] as Shape;
   }
 
   /** Of an array. */
   length(address: number): number {
-    return (this.words[this.at(address) + 2] as number) >>> 0;
+    return (this.words[this.at(address) + headers.count] as number) >>> 0;
   }
 
   /** Of an exception. */
   tag(address: number): TagAddr {
-    return this.words[this.at(address) + 2] as TagAddr;
+    return this.words[this.at(address) + headers.count] as TagAddr;
   }
 
   setTag(address: number, tag: TagAddr): void {
-    this.words[this.at(address) + 2] = tag;
+    this.words[this.at(address) + headers.count] = tag;
   }
 
   private sizeAt(at: number): number {
     const shape = this.shapeAt(at);
-    return shape.element === undefined ? shape.words : sizeOf(shape, (this.words[at + 2] as number) >>> 0);
+    return shape.element === undefined ? shape.words : sizeOf(shape, (this.words[at + headers.count] as number) >>> 0);
   }
 
   /** Whether an object of `size` words comes without a collection. */
@@ -115,8 +115,8 @@ export class Heap extends HeapWords {
     const number = this.numberOf(shape);
     const address = this.take(size);
     const at = this.at(address);
-    this.words[at + 1] = number;
-    if (shape.element !== undefined) this.words[at + 2] = length;
+    this.words[at + headers.shape] = number;
+    if (shape.element !== undefined) this.words[at + headers.count] = length;
     return address;
   }
 

@@ -41,6 +41,8 @@ export interface Shape {
   readonly refs: readonly number[];
 }
 
+/** Where the first words stand; of an exception the tag is where an array has its count. */
+export const headers = { address: 0, shape: 1, count: 2 } as const;
 export const structHeader = 2;
 /** Where the elements of an array and the values of an exception begin. */
 export const longHeader = 3;

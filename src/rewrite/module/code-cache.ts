@@ -18,7 +18,7 @@ export interface CodeCache {
 }
 
 /** To be raised whenever the rewriter writes other code, also where only what code charges has changed. */
-export const rewriterVersion = 14;
+export const rewriterVersion = 15;
 const hashBytes = 32;
 
 let cache: CodeCache | undefined;

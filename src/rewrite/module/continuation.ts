@@ -12,8 +12,8 @@ import type { FuncIdx, FuncType } from '../../spec/types.ts';
 import { placeOf } from '../../validate/context.ts';
 import { boundless } from '../read/growth.ts';
 import {
-  allocateFunc,
   type Env,
+  type Note,
   type OwnGlobal,
   ownGlobals,
   type ScratchFunc,
@@ -22,14 +22,12 @@ import {
   type Thunk,
   thunks,
 } from '../read/index-spaces.ts';
-import { Helpers, type Noted } from '../read/many.ts';
 import { type FunctionShape, pointOf } from '../read/shape.ts';
 import { shapeOf } from '../read/shape-reader.ts';
 import { functionParams, functionResults, type Low, type LowTypes, slotsOfLow, TypeSection } from '../read/types.ts';
-import { allocateBody } from '../write/allocate.ts';
+import { Additions } from '../write/additions.ts';
 import { writeRest } from '../write/body.ts';
-import { BodyWriter, type Origins, putNumber, type Written } from '../write/body-writer.ts';
-import { addHelpers } from '../write/helpers.ts';
+import { BodyWriter, type Origins, type Written } from '../write/body-writer.ts';
 import { Op } from '../write/ops.ts';
 import { assemble, Code, type ImportEntry, type ImportKind } from '../write/sections.ts';
 import { byContent } from './cache.ts';
@@ -58,7 +56,7 @@ export type Enter = (depth: number, fuel: number) => number;
 class RestEnv implements Env {
   readonly types = new TypeSection();
   readonly imports: ImportEntry[] = [];
-  readonly helpers = new Helpers();
+  readonly additions = new Additions(false);
   private readonly numbers = new Map<string, number>();
   private readonly counts: Record<ImportKind['kind'], number> = { func: 0, table: 0, memory: 0, global: 0 };
 
@@ -86,10 +84,6 @@ class RestEnv implements Env {
       type: funcTypeIndex(this.types, this.module, index),
     }));
   }
-  /** They follow the rest, which follows the imports: known when all is written. */
-  helper(types: LowTypes): number {
-    return this.counts.func + 1 + this.helpers.number(types);
-  }
   scratch(name: ScratchFunc): number {
     const { params, results } = scratchFunc(name);
     return this.number('scratch', name, () => ({ kind: 'func', type: this.types.index(params, results) }));
@@ -108,10 +102,6 @@ class RestEnv implements Env {
   own(name: OwnGlobal): number {
     return this.number('own', ownGlobals[name], () => ({ kind: 'global', type: 'i32', mutable: true }));
   }
-  /** They follow those that are imported. */
-  noted(what: Noted): number {
-    return this.counts.global + this.helpers.noted(what);
-  }
   asker(): number {
     return this.ofThread('asker');
   }
@@ -127,9 +117,15 @@ class RestEnv implements Env {
   shape(type: number): number {
     return this.number('own', shapeGlobal(type), () => ({ kind: 'global', type: 'i32', mutable: true }));
   }
-  /** What follows the imports is known when all of them are. */
-  allocate(): undefined {
-    return undefined;
+  /** Functions follow the rest, which follows the imports. */
+  allocate(): number {
+    return this.counts.func + 1 + this.additions.allocate;
+  }
+  helper(types: LowTypes): number {
+    return this.counts.func + 1 + this.additions.helper(types);
+  }
+  note(what: Note): number {
+    return this.counts.global + this.additions.note(what);
   }
   table(index: number): number {
     return this.number('table', `${index}`, () => ({ kind: 'table' }));
@@ -201,22 +197,19 @@ function made(key: string, module: Module, func: FuncIdx, pc: number, shared: bo
 function make(module: Module, func: FuncIdx, pc: number, shared: boolean): { rest: Continuation; size: number } {
   const name = `${codeName(module, shared)}.${func}.${pc}`;
   const env = new RestEnv(module, shared);
-  const { bytes, allocations } = writeKnowing(module, func, pc, env, false);
+  const { bytes } = writeKnowing(module, func, pc, env, false);
   const type = env.types.index(['i32', 'i32'], ['i32']);
   const { imports } = env;
   const code = new Code(bytes.length + 5);
-  const index = imports.filter(({ is }) => is.kind === 'func').length;
-  for (const at of allocations) putNumber(bytes, at, index + 1 + env.helpers.list.length);
   code.add(type, bytes);
-  addHelpers(code, env, env.helpers);
-  if (allocations.length > 0)
-    code.add(env.types.index(allocateFunc.params, allocateFunc.results), allocateBody(env.heap()));
+  env.additions.add(code, env);
+  const index = imports.filter(({ is }) => is.kind === 'func').length;
   const assembled = assemble({
     name,
     types: env.types,
     imports,
     code,
-    globals: env.helpers.globals,
+    globals: env.additions.globals,
     exports: [{ name: 'run', kind: 'func', index }],
   });
   const compiled = new hostWasm.Module(assembled.bytes);
@@ -227,14 +220,15 @@ function make(module: Module, func: FuncIdx, pc: number, shared: boolean): { res
 /** Writes it once more where not all numbers were known yet. */
 function writeKnowing(module: Module, func: FuncIdx, pc: number, env: RestEnv, tracing: boolean): Written {
   const first = write(module, func, pc, env, tracing);
-  if (env.helpers.globals.length === 0) return first;
-  addHelpers(new Code(), env, env.helpers);
+  if (env.additions.areNone) return first;
+  // What these import.
+  env.additions.add(new Code(), env);
   return write(module, func, pc, env, tracing);
 }
 
 function write(module: Module, func: FuncIdx, pc: number, env: Env, tracing: boolean): Written {
   const shape = keptShape(module, func);
-  if (pc === 0) return { bytes: enter(shape, env), origins: [], allocations: [] };
+  if (pc === 0) return { bytes: enter(shape, env), origins: [] };
   const point = pointOf(shape, pc);
   if (point === undefined) throw new CrashError(`function ${func} cannot be continued at pc ${pc}`);
   return writeRest(new BodyWriter(module.context, shape, env, true, boundless, tracing), point);

@@ -13,8 +13,8 @@ import { funcType } from '../../validate/context.ts';
 import { boundless, Growth, mostOf } from '../read/growth.ts';
 import {
   aggregates,
-  allocateFunc,
   type Env,
+  type Note,
   type OwnGlobal,
   ownGlobals,
   type ScratchFunc,
@@ -24,15 +24,13 @@ import {
   type Thunk,
   thunks,
 } from '../read/index-spaces.ts';
-import { Helpers, type Noted } from '../read/many.ts';
 import { shapeOf } from '../read/shape-reader.ts';
 import { supportOf } from '../read/support.ts';
 import { functionParams, functionResults, type Low, type LowTypes, lowOf, TypeSection } from '../read/types.ts';
-import { allocateBody } from '../write/allocate.ts';
+import { Additions } from '../write/additions.ts';
 import { writeWhole } from '../write/body.ts';
 import { BodyWriter, type Origins } from '../write/body-writer.ts';
 import { handOver, handOverBytes } from '../write/hand-over.ts';
-import { addHelpers } from '../write/helpers.ts';
 import { assemble, Code, type ExportEntry, type ImportEntry } from '../write/sections.ts';
 import { byContent } from './cache.ts';
 import { type Kept, keptOf, keptOr } from './code-cache.ts';
@@ -82,7 +80,7 @@ const shiftOf = (module: Module): number => scratchNames.length + supportOf(modu
 class MainEnv implements Env {
   readonly types = new TypeSection(mostOf.types);
   readonly shift: number;
-  readonly helpers = new Helpers();
+  readonly additions: Additions;
   private readonly used: readonly Thunk[];
   private readonly usesHeap: boolean;
 
@@ -90,15 +88,12 @@ class MainEnv implements Env {
     const { thunks, usesHeap } = supportOf(module);
     this.used = thunks;
     this.usesHeap = usesHeap;
+    this.additions = new Additions(usesHeap);
     this.shift = shiftOf(module);
   }
 
   func(index: number): number {
     return index < this.module.context.importedFuncs ? index : index + this.shift;
-  }
-  /** They are the last functions. */
-  helper(types: LowTypes): number {
-    return this.allocate() + (this.usesHeap ? 1 : 0) + this.helpers.number(types);
   }
   scratch(name: ScratchFunc): number {
     return this.module.context.importedFuncs + (scratchNumbers.get(name) as number);
@@ -114,11 +109,6 @@ class MainEnv implements Env {
   own(name: OwnGlobal): number {
     return this.global(this.module.context.globals.length) + ownNames.indexOf(name);
   }
-  /** The last globals. */
-  noted(what: Noted): number {
-    const shapes = this.usesHeap ? aggregates(this.module.context).size : 0;
-    return this.own('self') + ownNames.length + shapes + this.helpers.noted(what);
-  }
   asker(): number {
     return this.module.context.importedGlobals;
   }
@@ -131,7 +121,18 @@ class MainEnv implements Env {
   shape(type: number): number {
     return this.own('self') + ownNames.length + (aggregates(this.module.context).get(type) as number);
   }
+  /** The last functions, and the last globals. */
   allocate(): number {
+    return this.added + this.additions.allocate;
+  }
+  helper(types: LowTypes): number {
+    return this.added + this.additions.helper(types);
+  }
+  note(what: Note): number {
+    const shapes = this.usesHeap ? aggregates(this.module.context).size : 0;
+    return this.own('self') + ownNames.length + shapes + this.additions.note(what);
+  }
+  private get added(): number {
     return this.func(this.module.context.funcs.length) + verbs.length;
   }
   table(index: number): number {
@@ -271,15 +272,13 @@ export function rewriteBytes(
     globals.push('i32');
     exports.push({ name: ownGlobals[own], kind: 'global', index: env.own(own) });
   }
-  if (supportOf(module).usesHeap) {
+  if (supportOf(module).usesHeap)
     for (const type of aggregates(context).keys()) {
       globals.push('i32');
       exports.push({ name: shapeGlobal(type), kind: 'global', index: env.shape(type) });
     }
-    code.add(env.types.index(allocateFunc.params, allocateFunc.results), allocateBody(env.heap()));
-  }
-  addHelpers(code, env, env.helpers);
-  globals.push(...env.helpers.globals);
+  env.additions.add(code, env);
+  globals.push(...env.additions.globals);
   const imports = env.imports(shared);
   const table = { index: env.found() + 1, first: env.func(context.importedFuncs), count: syntax.funcs.length };
   exports.push({ name: functionTable, kind: 'table', index: table.index });

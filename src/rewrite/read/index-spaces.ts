@@ -4,7 +4,6 @@
 import type { DefType } from '../../spec/deftypes.ts';
 import type { TypeIdx } from '../../spec/types.ts';
 import type { ModuleContext } from '../../validate/context.ts';
-import type { Noted } from './many.ts';
 import type { Low, LowTypes } from './types.ts';
 
 /** Where fuel counts as used up although it is not: the real amount is held in the scratch module. */
@@ -163,6 +162,10 @@ function numbered({ types }: ModuleContext): ReadonlyMap<TypeIdx, number> {
   return map;
 }
 
+/** Globals for what is noted where a function with very many safe points is left (many.ts): its pc, and the fuel. */
+export const notes = ['site', 'fuel'] as const;
+export type Note = (typeof notes)[number];
+
 /** Whether a function type's rewritten form says less than it does: then the engine has to compare types. */
 export const isVague = ({ comp, final, group }: DefType): boolean =>
   comp.kind === 'func' &&
@@ -183,10 +186,6 @@ const exportedOf = ({ syntax }: ModuleContext): ReadonlySet<number> =>
 
 export interface Env {
   func(index: number): number;
-  /** The module's helper that spills values of the types (many.ts). Written as a wide number. */
-  helper(types: LowTypes): number;
-  /** A global of the module's own for what is noted where a function with very many points is left. Likewise. */
-  noted(what: Noted): number;
   scratch(name: ScratchFunc): number;
   thunk(name: Thunk): number;
   global(index: number): number;
@@ -201,8 +200,13 @@ export interface Env {
   heap(): number;
   /** The global that has the number of a type's shape. */
   shape(type: TypeIdx): number;
-  /** The function that makes objects; undefined where its number is known only later. */
-  allocate(): number | undefined;
+  // What a module has besides (write/additions.ts). Written as wide numbers, which may be known only when all is written.
+  /** The function that makes objects. */
+  allocate(): number;
+  /** The helper that spills values of the types. */
+  helper(types: LowTypes): number;
+  /** A global for what is noted. */
+  note(what: Note): number;
   /** A type of blocks and helpers. */
   type(params: LowTypes, results: LowTypes): number;
   /** The rewritten form of the guest's type. */

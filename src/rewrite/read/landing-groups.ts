@@ -28,8 +28,8 @@ function countOf(set: LocalSet): number {
   return count;
 }
 
-/** That of exceptions which no block handles, and of no point. */
-export const noSet: LocalSet = new Uint32Array(0);
+/** That of exceptions which no block of the function handles, and of no point. */
+export const ofThrown: Group = { own: [], results: 0, stashes: [], live: [], set: new Uint32Array(0), next: -1 };
 
 function same<T>(a: ArrayLike<T>, b: ArrayLike<T>): boolean {
   if (a === b) return true;
@@ -41,9 +41,9 @@ function same<T>(a: ArrayLike<T>, b: ArrayLike<T>): boolean {
 export class Groups {
   readonly list: Group[] = [];
   private readonly byHash = new Map<number, number>();
-  private ofThrown = -1;
+  private thrownNumber = -1;
   /** The last set that was hashed. */
-  private hashed = noSet;
+  private hashed = ofThrown.set;
   private hash = 0;
 
   constructor(private readonly growth: Growth) {}
@@ -71,11 +71,9 @@ export class Groups {
     return this.add({ own, results, stashes, live: locals(), set, next: first });
   }
 
-  /** That of exceptions which no block of the function handles. */
   thrown(): number {
-    if (this.ofThrown < 0)
-      this.ofThrown = this.add({ own: [], results: 0, stashes: [], live: [], set: noSet, next: -1 });
-    return this.ofThrown;
+    if (this.thrownNumber < 0) this.thrownNumber = this.add(ofThrown);
+    return this.thrownNumber;
   }
 
   private add(group: Group): number {

@@ -2,19 +2,20 @@
 // same module, of the types that values have, and the pc by a global: as words and operands of blocks, the host has to keep
 // some ten thousand more values apart, and V8 11 has none in a register from block to block then.
 
+import { mostValues } from './index-spaces.ts';
 import type { FunctionShape } from './shape.ts';
 import type { Low, LowTypes } from './types.ts';
-
-/** Safe points from which on a function is such a one; and the most slots of its frame, as a helper has so many parameters. */
-const manyPoints = 256;
-const mostSlots = 960;
-
-/** Known by the shape alone, as whoever reads what was spilled has to know it, too. */
-export const hasMany = ({ points, slots }: FunctionShape): boolean => points.length >= manyPoints && slots <= mostSlots;
 
 /** Helpers take values in this order of types, and of each type so many at a time: there are fewer of them then. */
 const order: LowTypes = ['i32', 'i64', 'f32', 'f64', 'v128'];
 const step = 4;
+
+/** Safe points from which on a function is such a one; and the most slots of its frame, so that a helper can take all values. */
+const manyPoints = 256;
+const mostSlots = mostValues - order.length * step;
+
+/** Known by the shape alone, as whoever reads what was spilled has to know it, too. */
+export const hasMany = ({ points, slots }: FunctionShape): boolean => points.length >= manyPoints && slots <= mostSlots;
 
 /** Values in the order in which a helper takes them; undefined where there is none. */
 export function arranged<T extends { readonly type: Low }>(
@@ -25,28 +26,4 @@ export function arranged<T extends { readonly type: Low }>(
     const size = Math.ceil(those.length / step) * step;
     return Array.from({ length: size }, (_, i) => ({ type, value: those[i] }));
   });
-}
-
-/** Globals for what is noted where such a function is left: its pc, and the fuel. */
-const noted = ['site', 'fuel'] as const;
-export type Noted = (typeof noted)[number];
-
-/** What functions with very many points have in a module: helpers, numbered as they are first asked for, and globals. */
-export class Helpers {
-  readonly list: LowTypes[] = [];
-  globals: LowTypes = [];
-  private readonly numbers = new Map<string, number>();
-
-  number(types: LowTypes): number {
-    const key = types.join();
-    const number = this.numbers.get(key) ?? this.list.push(types) - 1;
-    this.numbers.set(key, number);
-    return number;
-  }
-
-  /** Which of the globals it is. */
-  noted(what: Noted): number {
-    this.globals = noted.map(() => 'i32');
-    return noted.indexOf(what);
-  }
 }

@@ -4,11 +4,11 @@
 
 import { Writer } from '../../binary/writer.ts';
 import { cells, placesAt } from '../../runtime/heap-words.ts';
-import type { Shape } from '../../runtime/shape.ts';
+import { headers, type Shape } from '../../runtime/shape.ts';
 import type { TypeIdx } from '../../spec/types.ts';
 import type { Local } from '../read/types.ts';
 import type { BodyWriter } from './body-writer.ts';
-import { asRef, load, lowOfField, store, storeOf } from './heap-access.ts';
+import { asRef, heapArgument, load, lowOfField, store, storeOf } from './heap-access.ts';
 import { code, Op } from './ops.ts';
 
 /** Pushes a number: of the stack's type i32. */
@@ -48,7 +48,7 @@ export function askForObject(b: BodyWriter, type: TypeIdx, length: Push, paid: n
 /** Pushes the reference to the object whose first byte a local has. */
 export function pushObject(b: BodyWriter, at: Local): void {
   b.index(Op.localGet, at.index);
-  load(b, 'address', 0);
+  load(b, 'address', 4 * headers.address);
   asRef(b, 'object');
 }
 
@@ -82,9 +82,7 @@ export function allocateBody(memory: number): Uint8Array {
   const op = (opcode: number, ...rest: number[]) => w.bytes(Uint8Array.of(opcode, ...rest));
   const access = (opcode: number, offset: number) => {
     w.byte(opcode);
-    w.byte(memory === 0 ? 0 : 0x40);
-    if (memory !== 0) w.u32(memory);
-    w.u32(offset);
+    heapArgument(w, memory, offset);
   };
   const get = (local: number) => op(Op.localGet, local);
   const number = (value: number) => op(Op.i32Const, value);
@@ -133,10 +131,10 @@ export function allocateBody(memory: number): Uint8Array {
   put('room');
   get(top);
   get(address);
-  access(code['i32.store'], 0);
+  access(code['i32.store'], 4 * headers.address);
   get(top);
   get(shape);
-  access(code['i32.store'], 4);
+  access(code['i32.store'], 4 * headers.shape);
   get(top);
   op(Op.end);
   return w.finish();

@@ -1,6 +1,6 @@
 // How instructions on arrays are written.
 
-import { type Field, longHeader, type Shape, shapeOf } from '../../runtime/shape.ts';
+import { type Field, headers, longHeader, type Shape, shapeOf } from '../../runtime/shape.ts';
 import type { DefType } from '../../spec/deftypes.ts';
 import { bulk } from '../../spec/fuel.ts';
 import type { Special } from '../../spec/instructions.ts';
@@ -12,8 +12,7 @@ import { checkNull, load, loadOf, lowOfField, popRef, pushPlace, store, storeOf 
 import { code, Op } from './ops.ts';
 
 const first = 4 * longHeader;
-/** Where an array's count of elements stands. */
-const countOffset = 8;
+const countOffset = 4 * headers.count;
 /** Elements that an array has at the most which code makes by itself. */
 const fewElements = 1024;
 

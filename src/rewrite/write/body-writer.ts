@@ -37,7 +37,7 @@ import {
 } from '../read/shape.ts';
 import { codeOfLow, type Local, type Low, type LowTypes, slotsOfLow, writeLocals } from '../read/types.ts';
 import { FreeLocals } from './free-locals.ts';
-import { Landings, noted } from './landing.ts';
+import { Landings, note } from './landing.ts';
 import { code, Op } from './ops.ts';
 import { writeZero } from './sections.ts';
 
@@ -78,8 +78,6 @@ export interface Written {
   /** Good until another body is written. */
   readonly bytes: Uint8Array;
   readonly origins: Origins;
-  /** Where the number of the function that makes objects is to be put (`putNumber`). */
-  readonly allocations: readonly number[];
 }
 
 export class BodyWriter {
@@ -102,7 +100,6 @@ export class BodyWriter {
   /** Where code goes on after calls. */
   readonly calls: readonly PointShape[];
   private readonly origins: number[] = [];
-  private readonly allocations: number[] = [];
   /** Output labels open within the groups. */
   depth = 0;
   readonly depthLocal: number;
@@ -327,14 +324,10 @@ export class BodyWriter {
     this.index(Op.call, this.env.thunk(name));
   }
 
-  /** Calls the function that makes objects: where its number is not known yet, there is room for it. */
+  /** Calls the function that makes objects. */
   callAllocate(): void {
-    const { w } = this;
-    const number = this.env.allocate();
-    if (number !== undefined) return this.index(Op.call, number);
-    w.byte(Op.call);
-    this.allocations.push(w.length);
-    for (let i = 0; i < numberBytes; i++) w.byte(0);
+    this.w.byte(Op.call);
+    this.w.wide(this.env.allocate());
   }
 
   scratch(w: Writer, name: ScratchFunc): void {
@@ -421,9 +414,9 @@ export class BodyWriter {
     this.hasNone(at, cost);
     this.begin(Op.if, [], []);
     this.constant(point.pc);
-    noted(this.w, Op.globalSet, this.env, 'site');
+    note(this.w, Op.globalSet, this.env, 'site');
     this.index(Op.localGet, this.fuelLocal);
-    noted(this.w, Op.globalSet, this.env, 'fuel');
+    note(this.w, Op.globalSet, this.env, 'fuel');
     for (const { index } of own.slice(0, kept)) this.index(Op.localGet, index);
     this.constant(0);
     const group = this.find(point, point.own.slice(0, kept), 0);
@@ -518,11 +511,7 @@ export class BodyWriter {
     out.u32(this.fuelLocal);
     out.byte(Op.end);
     this.growth.body(out.length + this.loops);
-    return {
-      bytes: out.view(),
-      origins: this.origins.map((value, i) => (i % 2 === 0 ? value + at : value)),
-      allocations: this.allocations.map((place) => place + at),
-    };
+    return { bytes: out.view(), origins: this.origins.map((value, i) => (i % 2 === 0 ? value + at : value)) };
   }
 
   /** After the guest's last instruction: its results are on the stack. */
@@ -566,15 +555,6 @@ export class BodyWriter {
       this.scratch(out, `set_${type}`);
     }
   }
-}
-
-/** Bytes of a number that any fits in. */
-const numberBytes = 5;
-
-/** Puts a number where there is room for any. */
-export function putNumber(bytes: Uint8Array, at: number, number: number): void {
-  for (let i = 0; i < numberBytes; i++)
-    bytes[at + i] = ((number >>> (7 * i)) & 0x7f) | (i < numberBytes - 1 ? 0x80 : 0);
 }
 
 function writeBlockType(w: Writer, env: Env, params: LowTypes, results: LowTypes): void {

@@ -3,15 +3,13 @@
 
 import { rowKinds, rowWords } from '../../runtime/heap-words.ts';
 import { refKinds } from '../../runtime/ref.ts';
+import { headers } from '../../runtime/shape.ts';
 import type { DefType } from '../../spec/deftypes.ts';
 import type { HeapType, TypeIdx } from '../../spec/types.ts';
 import type { Local } from '../read/types.ts';
 import type { BodyWriter } from './body-writer.ts';
 import { load, popRef, pushCell, pushKind, pushPlace } from './heap-access.ts';
 import { code, Op } from './ops.ts';
-
-/** Where the word of a shape stands in an object. */
-const shapeOffset = 4;
 
 /** Pushes whether the reference in a local is of a type. */
 function test(b: BodyWriter, ref: Local, heap: HeapType, nullable: boolean): void {
@@ -79,7 +77,7 @@ function testObject(b: BodyWriter, ref: Local, nullable: boolean, matches: () =>
 /** Pushes the number of an object's shape. */
 function pushShape(b: BodyWriter, ref: Local): void {
   pushPlace(b, ref);
-  load(b, 'i32', shapeOffset);
+  load(b, 'i32', 4 * headers.shape);
 }
 
 /** Pushes the first byte of the row of an object's shape. */

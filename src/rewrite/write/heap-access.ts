@@ -1,6 +1,7 @@
 // How code reaches objects: the store's heap is a memory (runtime/heap-words.ts). A reference is the address of an object and
 // its kind; the object's first byte stands in the place that the address has.
 
+import type { Writer } from '../../binary/writer.ts';
 import { cells, placesAt } from '../../runtime/heap-words.ts';
 import { refKinds } from '../../runtime/ref.ts';
 import type { Field } from '../../runtime/shape.ts';
@@ -33,13 +34,16 @@ const stores = {
   i16: [code['i32.store16']],
 } as const;
 
-/** Whatever the host knows of memories, one that is the only one is written as always. */
+/** The immediates of a load or store. Whatever the host knows of memories, one that is the only one is written as always. */
+export function heapArgument(w: Writer, memory: number, offset: number): void {
+  w.byte(memory === 0 ? 0 : 0x40);
+  if (memory !== 0) w.u32(memory);
+  w.u32(offset);
+}
+
 function access(b: BodyWriter, opcodes: readonly number[], offset: number): void {
-  const memory = b.env.heap();
   for (const opcode of opcodes) b.w.byte(opcode % 0x100);
-  b.w.byte(memory === 0 ? 0 : 0x40);
-  if (memory !== 0) b.w.u32(memory);
-  b.w.u32(offset);
+  heapArgument(b.w, b.env.heap(), offset);
 }
 
 /** An address is on the stack; it is replaced by what stands there. */

@@ -2,9 +2,9 @@
 // bits, in the order in which spill.ts reads them back: own operands from the top down, then those below blocks, then locals.
 
 import type { Writer } from '../../binary/writer.ts';
-import { type Env, leave, mostLeft } from '../read/index-spaces.ts';
-import { type Group, noSet } from '../read/landing-groups.ts';
-import { arranged, type Noted } from '../read/many.ts';
+import { type Env, leave, mostLeft, type Note } from '../read/index-spaces.ts';
+import { type Group, ofThrown } from '../read/landing-groups.ts';
+import { arranged } from '../read/many.ts';
 import type { Local, Low, LowTypes } from '../read/types.ts';
 import { code, Op } from './ops.ts';
 import { writeZero } from './sections.ts';
@@ -80,10 +80,10 @@ export class Landings {
   /** A helper spills the values. What lies above the operands says nothing: pc and fuel are noted, but of what was thrown. */
   private writeOneOfMany(out: Writer, group: Group, temps: readonly Local[]): void {
     const { env } = this.leaving;
-    if (group.set === noSet) {
-      noted(out, Op.globalSet, env, 'site');
+    if (group === ofThrown) {
+      note(out, Op.globalSet, env, 'site');
       index(out, Op.localGet, this.leaving.fuel);
-      return noted(out, Op.globalSet, env, 'fuel');
+      return note(out, Op.globalSet, env, 'fuel');
     }
     out.byte(code.drop);
     for (const local of temps) index(out, Op.localSet, local.index);
@@ -99,9 +99,9 @@ export class Landings {
   /** Where all landings of a function with very many points go on. */
   writeEnd(out: Writer): void {
     const { env, site, fuel } = this.leaving;
-    noted(out, Op.globalGet, env, 'site');
+    note(out, Op.globalGet, env, 'site');
     index(out, Op.localSet, site);
-    noted(out, Op.globalGet, env, 'fuel');
+    note(out, Op.globalGet, env, 'fuel');
     index(out, Op.localSet, fuel);
     this.end(out, 0);
   }
@@ -122,9 +122,9 @@ export class Landings {
 const operandsOf = ({ own, results }: Group): LowTypes => own.slice(0, own.length - Math.max(0, results)).toReversed();
 
 /** Sets or gets what code notes where it leaves a function with very many points. */
-export function noted(out: Writer, opcode: number, env: Env, what: Noted): void {
+export function note(out: Writer, opcode: number, env: Env, what: Note): void {
   out.byte(opcode);
-  out.wide(env.noted(what));
+  out.wide(env.note(what));
 }
 
 function index(out: Writer, opcode: number, number: number): void {

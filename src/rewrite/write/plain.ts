@@ -23,8 +23,7 @@ export const truncations: ReadonlyMap<number, Low> = new Map(
 
 export function writePlain(b: BodyWriter): void {
   const { row } = b.reader;
-  const ofObjects = plainObjects[row.name];
-  if (ofObjects !== undefined) ofObjects(b);
+  if (row.feature === 'gc') (plainObjects[row.name] as Write)(b);
   else if (row.feature === 'relaxed-simd') writeRelaxed(b);
   else if (row.immediates.length === 0) numeric(b);
   else if (bytesAccessed(row) > 0) writeAccess(b);
