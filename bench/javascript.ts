@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { newQuickJSWASMModuleFromVariant, type QuickJSSyncVariant } from 'quickjs-emscripten-core';
 import { QuickJS } from 'quickjs-wasi';
 import { pause, quickjs, run } from 'wasbox/javascript';
+import { figure, quantile, time } from './measure.ts';
 import type { Section } from './table.ts';
 
 const wasm = new WebAssembly.Module(readFileSync(new URL(import.meta.resolve('quickjs-wasi/quickjs.wasm'))));
@@ -75,37 +76,25 @@ async function sandboxes(): Promise<Sandbox[]> {
   ];
 }
 
+/** Milliseconds of each. */
 async function timesOf(act: () => Promise<unknown>, count: number): Promise<number[]> {
   const all: number[] = [];
-  for (let i = 0; i < count; i++) {
-    const before = performance.now();
-    await act();
-    all.push(performance.now() - before);
-  }
-  return all.sort((a, b) => a - b);
+  for (let i = 0; i < count; i++) all.push(await time(act));
+  return all;
 }
 
 const ms = (value: number) => value.toFixed(2);
-/** Of sorted samples. */
-const quantile = (sorted: readonly number[], q: number): number =>
-  sorted[Math.floor(q * (sorted.length - 1))] as number;
 
 /** Milliseconds of each sandbox in each turn that is told. */
 async function inTurns(all: readonly Sandbox[]): Promise<number[][]> {
   const taken: number[][] = all.map(() => []);
   for (let turn = 0; turn < turns.untold + turns.told; turn++)
     for (const [i, { run }] of all.entries()) {
-      const [time] = await timesOf(() => run(compute), 1);
-      if (turn >= turns.untold) taken[i]?.push(time as number);
+      const ms = await time(() => run(compute));
+      if (turn >= turns.untold) taken[i]?.push(ms);
     }
   return taken;
 }
-
-const median = (samples: readonly number[]): number =>
-  quantile(
-    [...samples].sort((a, b) => a - b),
-    0.5,
-  );
 
 export async function javascript(): Promise<Section> {
   const all = await sandboxes();
@@ -127,8 +116,8 @@ export async function javascript(): Promise<Section> {
   const computed = await inTurns(all);
   const peer = computed[all.findIndex(({ name }) => name === restored)] as number[];
   computed.forEach((taken, i) => {
-    const ratio = median(taken.map((time, turn) => time / (peer[turn] as number)));
-    rows[i]?.push(ms(median(taken)), ratio.toFixed(2));
+    const beside = taken.map((time, turn) => time / (peer[turn] as number));
+    rows[i]?.push(ms(figure(taken).median), figure(beside).median.toFixed(2));
   });
   return {
     title: 'JavaScript from a warm start',
@@ -202,11 +191,10 @@ export async function waitingPrograms(): Promise<Section> {
     if (outcome?.status !== 'done' || outcome.value !== i + 1) throw new Error(`program ${i} is ${outcome?.status}`);
   };
   // From the last on: the first ones have a QuickJS of their own.
-  for (let i = count - 1; i >= count - woken; i--) latencies.push(...(await timesOf(() => end(i), 1)));
+  for (let i = count - 1; i >= count - woken; i--) latencies.push(await time(() => end(i)));
   const endedAt = performance.now();
   await Promise.all(Array.from({ length: count - woken }, (_, i) => end(i)));
   const ended = performance.now() - endedAt;
-  latencies.sort((a, b) => a - b);
   return {
     title: 'Programs that wait',
     text: `${count} programs on one thread, each of which waits for its own answer of a tool: ms until all do, KiB that each adds to the process, ms from the answer to the outcome of one of ${woken}, and until all others have come to theirs.`,

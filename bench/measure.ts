@@ -86,9 +86,12 @@ export async function cpuTime(act: Act): Promise<number> {
   return (user + system) / 1000;
 }
 
+/** The sample that such a part of all lies below. */
+export const quantile = (samples: readonly number[], part: number): number =>
+  samples.toSorted((a, b) => a - b)[Math.min(samples.length - 1, Math.floor(samples.length * part))] ?? Number.NaN;
+
 /** The tenth percentile: of what is only ever disturbed to be slower. */
-export const tenth = (times: readonly number[]): number =>
-  times.toSorted((a, b) => a - b)[Math.floor(times.length / 10)] ?? Number.NaN;
+export const tenth = (times: readonly number[]): number => quantile(times, 0.1);
 
 export const geometricMean = (values: readonly number[]): number =>
   Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { Module } from 'wasbox';
 import { type Job, Pool, type PoolMessages } from 'wasbox/pool';
-import { figure, time } from '../measure.ts';
+import { figure, quantile, time } from '../measure.ts';
 import { cell, type Section } from '../table.ts';
 import { answersOf, guestOf, guests, hostile } from './guests.ts';
 
@@ -69,7 +69,12 @@ export async function many(): Promise<Section> {
     rows: [
       [
         ...[`${count} VMs`, ...cells(({ ms }) => ms), ...cells(({ processorMs }) => processorMs)],
-        ...[quantile(waits, 0.5), quantile(waits, 0.99), fair.toFixed(3), besideHostile.toFixed(3)],
+        ...[
+          quantile(waits, 0.5).toFixed(1),
+          quantile(waits, 0.99).toFixed(1),
+          fair.toFixed(3),
+          besideHostile.toFixed(3),
+        ],
       ],
     ],
   };
@@ -86,9 +91,6 @@ async function took(act: () => Promise<unknown>): Promise<Took> {
   const { user, system } = process.cpuUsage(before);
   return { ms, processorMs: (user + system) / 1000 };
 }
-
-const quantile = (samples: readonly number[], q: number): string =>
-  (samples.toSorted((a, b) => a - b)[Math.floor(q * (samples.length - 1))] ?? Number.NaN).toFixed(1);
 
 // Plain threads
 

@@ -9,7 +9,7 @@ import { Queue, Runner } from 'wasbox/queue';
 import { openStore } from 'wasbox/store';
 import { moduleOf } from '../../test/pool/guests.ts';
 import { hasRedis, RedisServer } from '../../test/servers/redis.ts';
-import { figure } from '../measure.ts';
+import { figure, quantile } from '../measure.ts';
 import { cell, type Section } from '../table.ts';
 
 const rounds = 5;
@@ -174,8 +174,7 @@ async function handingOver(server: RedisServer): Promise<string[][]> {
     await Promise.all(two.map((runner) => runner.close()));
     await store.close();
   }
-  took.sort((a, b) => a - b);
-  const at = (share: number) => `${(took[Math.floor((took.length - 1) * share)] as number).toFixed(1)} ms`;
+  const at = (part: number) => `${quantile(took, part).toFixed(1)} ms`;
   return [
     ['suspending a running job, and its being taken up again', `p50 ${at(0.5)}, p99 ${at(0.99)} (of ${took.length})`],
   ];

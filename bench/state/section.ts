@@ -6,7 +6,7 @@ import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
 import { newQuickJSWASMModuleFromVariant } from 'quickjs-emscripten-core';
 import * as now from 'wasbox';
 import { noise } from '../demo/program.ts';
-import { type Figure, figure, mapFigure, time } from '../measure.ts';
+import { type Figure, figure, mapFigure, quantile, time } from '../measure.ts';
 import { cell, type Section } from '../table.ts';
 import { quickjs, quickjsBytes, step } from './quickjs.ts';
 
@@ -125,9 +125,6 @@ async function timed(vm: now.VM, base: now.Snapshot): Promise<{ round: Round; sa
 
 // Forks
 
-const percentile = (sorted: readonly number[], share: number): number =>
-  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] as number;
-
 const count = 1_000;
 
 /** Milliseconds of each of so many. */
@@ -140,8 +137,7 @@ function each(act: (i: number) => unknown, times = count): { p50: string; p99: s
     samples.push(performance.now() - started);
   }
   const all = performance.now() - began;
-  samples.sort((a, b) => a - b);
-  return { p50: percentile(samples, 0.5).toFixed(3), p99: percentile(samples, 0.99).toFixed(3), all: all.toFixed(0) };
+  return { p50: quantile(samples, 0.5).toFixed(3), p99: quantile(samples, 0.99).toFixed(3), all: all.toFixed(0) };
 }
 
 /** KiB of the process that each of those takes which `make` makes. */

@@ -5,7 +5,7 @@ import { fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { figure } from '../measure.ts';
+import { figure, quantile } from '../measure.ts';
 import { cell, type Section } from '../table.ts';
 import type { Found, Order, Said } from './sleepers-process.ts';
 
@@ -49,10 +49,9 @@ const mib = (bytes: number): string => (bytes / 2 ** 20).toFixed(0);
 const kib = (bytes: number): string => (bytes / 1024).toFixed(2);
 
 function percentiles(found: Found, name: string): string {
-  const sorted = [...of(found, name)].sort((a, b) => a - b);
-  const at = (share: number) =>
-    (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] as number).toFixed(2);
-  return `p50 ${at(0.5)}, p99 ${at(0.99)} (of ${sorted.length})`;
+  const samples = of(found, name);
+  const at = (part: number) => quantile(samples, part).toFixed(2);
+  return `p50 ${at(0.5)}, p99 ${at(0.99)} (of ${samples.length})`;
 }
 
 /** What grows with each: bytes of the file, ms of a listing, bytes of the process. */

@@ -5,7 +5,7 @@ import test from 'ava';
 import { Piscina } from 'piscina';
 import { Pool } from '../../src/pool/index.ts';
 import { holdWhilePacking } from '../../src/pool/thread/hold.ts';
-import { holds, type WorkerData } from '../../src/pool/told/protocol.ts';
+import { holds, loadedAt, type WorkerData } from '../../src/pool/told/protocol.ts';
 import { codings, deflate, guardPacking, pack, unpack } from '../../src/snapshot/container/packing.ts';
 import { arithmetic } from './guests.ts';
 import { threadsOf } from './threads-of.ts';
@@ -63,9 +63,10 @@ test.serial('a thread that holds its word is ended once it has let go', async (t
 
 test.serial('threads that are still loading what they run are not ended', async (t) => {
   const { destroy } = Piscina.prototype;
-  const loaded: number[] = [];
+  const loaded: boolean[] = [];
   Piscina.prototype.destroy = function () {
-    loaded.push(Atomics.load((this.options.workerData as unknown as WorkerData).loaded, 0));
+    const { loaded: words } = this.options.workerData as unknown as WorkerData;
+    for (const { threadId } of this.threads) loaded.push(words[loadedAt(threadId)] === threadId);
     return destroy.call(this);
   };
   t.teardown(() => {
@@ -73,7 +74,7 @@ test.serial('threads that are still loading what they run are not ended', async 
   });
   const pool = new Pool({ threads: 2 });
   await pool.close();
-  t.deepEqual(loaded, [2]);
+  t.deepEqual(loaded, [true, true]);
 });
 
 test.serial('those that cannot load it are', async (t) => {

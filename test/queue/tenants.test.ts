@@ -56,13 +56,14 @@ for (const engine of ['interpreter', 'native'] as const) {
       const others = Array.from({ length: 5 }, (_, i) => submit(100 + i, 'b'));
       for (const [i, job] of others.entries()) t.deepEqual(await job.result, [expected(100 + i, 2, 1000)]);
       // One that is refused is active for a moment, too.
-      for (let active = 0; active !== 2; ) {
-        active = 0;
+      await until(async () => {
+        let active = 0;
         for await (const { state, tenant } of queue.list('a ')) {
           t.is(tenant, 'a');
           if (state === 'active') active++;
         }
-      }
+        return active === 2;
+      });
       isOpen = true;
       for (const [who, job] of jobs.entries()) t.deepEqual(await job.result, [expected(who, 2, 1000)]);
       t.is(most.a, 2);

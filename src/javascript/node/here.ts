@@ -1,8 +1,8 @@
-// Programs on this thread. Each has a QuickJS of its own, of a megabyte, as long as it runs or waits, until there are many: those that
+// Where programs run. On this thread each has a QuickJS of its own, of a megabyte, as long as it runs or waits, until there are many: those that
 // begin then have one while they run, and are tokens while they wait, as on the threads of a pool.
 
-import type { ProgramThread, ProgramThreads, SliceOrder, SliceResult } from '../run/afar.ts';
-import type { RunningProgram } from '../run/begin.ts';
+import type { FarProgram, ProgramThread, ProgramThreads, SliceOrder, SliceResult } from '../run/afar.ts';
+import { type RunningProgram, started } from '../run/begin.ts';
 import { runSlice } from './slice.ts';
 
 /** Programs that may have a QuickJS of their own. */
@@ -46,12 +46,14 @@ class Turns implements ProgramThreads {
 /** For programs that have none of their own. */
 export const thisThread: ProgramThreads = new Turns();
 
-/** Begins a program: by itself, or where there are many with this thread's turns. */
-export function onThisThread(
+/** Begins a program: on a pool, or on this thread, by itself or where there are many in turns. */
+export function begun(
+  pool: ProgramThreads | undefined,
   alone: () => RunningProgram,
-  inTurn: (threads: ProgramThreads) => RunningProgram,
+  afar: (threads: ProgramThreads) => FarProgram,
 ): RunningProgram {
-  if (kept >= mostKept) return inTurn(thisThread);
+  const threads = pool ?? (kept < mostKept ? undefined : thisThread);
+  if (threads !== undefined) return started(() => afar(threads));
   kept++;
   const program = alone();
   const over = () => {

@@ -2,11 +2,11 @@
 
 import { checkCode, checkToken } from '../javascript.ts';
 import { codeStart, FarProgram, type ProgramThreads } from '../run/afar.ts';
-import { type RunningProgram, started } from '../run/begin.ts';
+import type { RunningProgram } from '../run/begin.ts';
 import type { TokenInfo } from '../run/inspect.ts';
 import type { ResumeOptions, RunOptions } from '../run/options.ts';
 import type { Session, SessionOptions } from '../run/session.ts';
-import { onThisThread } from './here.ts';
+import { begun } from './here.ts';
 import { quickjs } from './quickjs.ts';
 
 export * from '../index.ts';
@@ -23,24 +23,26 @@ export interface OnThreads {
 }
 
 /** `JavaScript.run`, with the QuickJS of the package. With a `pool` it rejects with its WorkerError, too, and CancelledError. */
-export function run(code: string, { pool, ...options }: RunOptions & OnThreads = {}): RunningProgram {
-  const on = (threads: ProgramThreads) =>
-    started(() => {
+export const run = (code: string, { pool, ...options }: RunOptions & OnThreads = {}): RunningProgram =>
+  begun(
+    pool,
+    () => quickjs().run(code, options),
+    (threads) => {
       checkCode(code, options);
       return new FarProgram(threads, codeStart(code, options), options);
-    });
-  return pool === undefined ? onThisThread(() => quickjs().run(code, options), on) : on(pool);
-}
+    },
+  );
 
 /** `JavaScript.resume`, with the QuickJS of the package; with a `pool` as `run`. */
-export function resume(token: Uint8Array, { pool, ...options }: ResumeOptions & OnThreads = {}): RunningProgram {
-  const on = (threads: ProgramThreads) =>
-    started(() => {
+export const resume = (token: Uint8Array, { pool, ...options }: ResumeOptions & OnThreads = {}): RunningProgram =>
+  begun(
+    pool,
+    () => quickjs().resume(token, options),
+    (threads) => {
       checkToken(token, options);
       return new FarProgram(threads, { kind: 'token', token }, options);
-    });
-  return pool === undefined ? onThisThread(() => quickjs().resume(token, options), on) : on(pool);
-}
+    },
+  );
 
 /** `JavaScript.session`, with the QuickJS of the package. */
 export const session = (options?: SessionOptions): Session => quickjs().session(options);

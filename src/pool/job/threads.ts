@@ -16,6 +16,8 @@ import { sharedWhereLong } from '../told/parcel.ts';
 import {
   type CodeParcel,
   holds,
+  loadedAt,
+  loadedWords,
   type ModuleParcel,
   type Order,
   type ProgramReply,
@@ -98,7 +100,7 @@ function keepView(view: WorkerView): void {
 
 /** A thread holds its word while it packs some hundred KiB. */
 const mostHeldMs = 2000;
-/** So long it may take a thread to load what it runs until it is ended meanwhile: one that cannot load it tells so by dying. */
+/** So long it may take a thread to load what it runs until it is ended meanwhile: one that cannot load it dies. */
 const mostLoadMs = 10_000;
 
 const wanted = (task: unknown): ThreadId =>
@@ -110,10 +112,7 @@ export class Threads {
   private readonly stage: Int32Array;
   private readonly hold: Int32Array;
   private readonly at: Int32Array;
-  private readonly loaded = new Int32Array(new SharedArrayBuffer(4));
-  /** Threads that there have been, and that have died. */
-  private born = 0;
-  private died = 0;
+  private readonly loaded = new Int32Array(new SharedArrayBuffer(4 * loadedWords));
   /** Native code by the module's hash, as some thread has made it. */
   private readonly codes = new Map<string, CompiledCode>();
   private readonly codeCosts = new Shelf<string>();
@@ -180,7 +179,6 @@ export class Threads {
     const slots = [...this.threads.values()].map((thread) => thread.slot);
     const slot = this.pause.findIndex((_, i) => !slots.includes(i));
     Atomics.store(this.hold, slot, holds.free);
-    this.born++;
     this.threads.set(id, {
       id,
       worker,
@@ -200,7 +198,6 @@ export class Threads {
     for (const thread of this.threads.values())
       if (!workers.includes(thread.worker)) {
         this.threads.delete(thread.id);
-        this.died++;
         this.events.died(thread.id);
       }
     if (workers.length === 0 && !this.ending) this.events.extinct(this.lastError);
@@ -381,10 +378,9 @@ export class Threads {
    * ("Module::IsGraphAsync must be used on an instantiated module", in `require` of an ES module).
    */
   private async allLoaded(): Promise<void> {
-    for (let waited = 0; waited < mostLoadMs && this.died === 0; waited++) {
-      if (Atomics.load(this.loaded, 0) >= this.born) return;
-      await sleep(1);
-    }
+    const isLoading = ({ threadId }: { readonly threadId: number }) =>
+      threadId >= 0 && Atomics.load(this.loaded, loadedAt(threadId)) !== threadId;
+    for (let waited = 0; waited < mostLoadMs && this.piscina.threads.some(isLoading); waited++) await sleep(1);
   }
 
   /** Ends all threads; what runs is rejected. */

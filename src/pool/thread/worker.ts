@@ -1,7 +1,7 @@
 // A slice, as a worker does it: takes the VM out of the order, runs it and the steps of its program, and puts it into
 // the reply. It keeps modules, which never change and are slow to make, and VMs that may come back as they went.
 
-import { resourceLimits, workerData } from 'node:worker_threads';
+import { resourceLimits, threadId, workerData } from 'node:worker_threads';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { useCodeCache } from '../../rewrite/module/code-cache.ts';
 import { useStack } from '../../rewrite/run/native-stack.ts';
@@ -30,7 +30,7 @@ import type {
   Tidy,
   WorkerData,
 } from '../told/protocol.ts';
-import { clock, pauses, stages } from '../told/protocol.ts';
+import { clock, loadedAt, pauses, stages } from '../told/protocol.ts';
 import type { TogetherOrder, TogetherReply } from '../told/together.ts';
 import { checkLeaving } from '../told/values.ts';
 import { systemOf, wasiProgram } from '../told/wasi.ts';
@@ -474,4 +474,5 @@ const unanswerable = (): never => {
   throw new CrashError('a service was called on a worker');
 };
 
-Atomics.add(shared.loaded, 0, 1);
+// From now on the thread can be ended (job/threads.ts).
+Atomics.store(shared.loaded, loadedAt(threadId), threadId);

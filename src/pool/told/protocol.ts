@@ -220,11 +220,16 @@ export interface WorkerData {
   readonly at: Int32Array;
   /** One word for all: non-zero while a job waits for a thread. */
   readonly crowded: Int32Array;
-  /** One word for all: how many threads have loaded what they run. */
+  /** Threads that have loaded what they run, by their ids (`loadedAt`). */
   readonly loaded: Int32Array;
   /** The folder where rewritten modules are kept for the next time. */
   readonly cache: string | undefined;
 }
+
+/** Words for threads that have loaded: threads of a pool whose ids have one word in common there are none, or long after each other. */
+export const loadedWords = 1024;
+/** Where a thread writes its id once it has loaded. */
+export const loadedAt = (id: number): number => id % loadedWords;
 
 /**
  * What the running slice is asked to do: to stop at the next safe point, and then to save the VM, to drop it, or just to
