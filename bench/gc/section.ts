@@ -1,4 +1,4 @@
-// Programs with structures and arrays on both engines, beside the host's own structures and arrays, where it has them.
+// Programs with structures, arrays and typed references on both engines, beside the host's own, where it has them.
 
 import { readFile } from 'node:fs/promises';
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
@@ -7,7 +7,7 @@ import { duel, type Figure } from '../measure.ts';
 import { cell, type Section } from '../table.ts';
 
 /** By name of the file: the argument, about which the time goes. */
-const guests = { tree: 50, list: 1000, fields: 1000, sieve: 50, shapes: 1000 } as const;
+const guests = { tree: 50, list: 1000, fields: 1000, sieve: 50, shapes: 1000, calls: 1000 } as const;
 const samples = 7;
 
 type Run = (n: number) => unknown;
@@ -20,7 +20,7 @@ export async function objects(): Promise<Section> {
   }
   return {
     title: 'Objects',
-    text: `Structures and arrays (\`bench/gc/*.wat\`), native and interpreted, and native beside the host's own, in turns, all of them warm; \`–\` where the host has none (Node 20). Median (least to most) of ${samples} pairs.`,
+    text: `Structures, arrays and calls by reference (\`bench/gc/*.wat\`), native and interpreted, and native beside the host's own, in turns, all of them warm; \`–\` where the host has none (Node 20). Median (least to most) of ${samples} pairs.`,
     head: ['program', 'native, ms', 'interpreted / native', 'native / host'],
     rows,
   };

@@ -6,7 +6,7 @@ import { Module } from '../runtime/module.ts';
 import type { Value } from '../runtime/ref.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Store } from '../store/index.ts';
-import type { GroupSnapshot } from '../talk/snapshot.ts';
+import type { GroupSnapshot } from '../talk/saved/snapshot.ts';
 import { PoolGroup } from './group/group.ts';
 import { checkPoolGroup, type PoolGroupOptions, type ResumeGroupOptions } from './group/options.ts';
 import type { DurableJobs } from './job/durable-jobs.ts';

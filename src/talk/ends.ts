@@ -4,8 +4,8 @@ import { UsageError } from '../spec/errors.ts';
 import { aFlag, aSignal, instanceOf, listOf, optionsOf, type Signal, theOptions } from '../spec/options.ts';
 import { cut, quoted } from '../spec/told.ts';
 import { ClosedError } from './errors.ts';
-import { mostEnds } from './guest.ts';
-import { End, type Port, type Side, type Waiter } from './port.ts';
+import { mostEnds } from './members/guest.ts';
+import { End, type Port, type Side, type Waiter } from './ports/port.ts';
 
 /** What the host received. */
 export interface Received {

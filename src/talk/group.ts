@@ -5,12 +5,10 @@ import { UsageError } from '../spec/errors.ts';
 import { quoted } from '../spec/told.ts';
 import { type InterruptOptions, Interrupts } from '../vm/interrupts.ts';
 import { VM } from '../vm.ts';
-import type { Bridge } from './bridge.ts';
 import { type Received, Receiver, Sender } from './ends.ts';
 import { PeerError } from './errors.ts';
-import { guests, importName, within } from './guest.ts';
-import { GroupHome } from './home.ts';
-import { Member } from './member.ts';
+import { guests, importName, within } from './members/guest.ts';
+import { Member } from './members/member.ts';
 import {
   boundsOf,
   checkGroup,
@@ -26,13 +24,15 @@ import {
   type MemberOptions,
   type PortOptions,
 } from './options.ts';
-import { End } from './port.ts';
-import { Ports } from './ports.ts';
-import { fill, handlesOf, type Parts, savedGroup } from './saving.ts';
-import { GroupSnapshot } from './snapshot.ts';
-import { runStart } from './starting.ts';
+import { End } from './ports/port.ts';
+import { Ports } from './ports/ports.ts';
+import { fill, handlesOf, type Parts, savedGroup } from './saved/saving.ts';
+import { GroupSnapshot } from './saved/snapshot.ts';
+import type { Bridge } from './threads/bridge.ts';
 import { type Topology, topologyOf } from './topology.ts';
-import { Turns, type Waiting } from './turns.ts';
+import { GroupHome } from './turns/home.ts';
+import { runStart } from './turns/starting.ts';
+import { Turns, type Waiting } from './turns/turns.ts';
 
 /** All members wait. */
 export interface GroupIdle extends Waiting {

@@ -4,11 +4,10 @@
  * @module wasbox/talk
  */
 
-export { callsTo } from './calls.ts';
 export { type Received, Receiver, type ReceivingOptions, Sender, type SendOptions } from './ends.ts';
 export { ClosedError, DeadlockError, PeerError } from './errors.ts';
 export { Group } from './group.ts';
-export type { Member, MemberOutcome, MemberStatus } from './member.ts';
+export type { Member, MemberOutcome, MemberStatus } from './members/member.ts';
 export type {
   GroupOptions,
   GroupOutcome,
@@ -17,5 +16,6 @@ export type {
   MemberOptions,
   PortOptions,
 } from './options.ts';
-export { defaultGroupLimits, type GroupLimits } from './ports.ts';
-export { type GroupDecodeOptions, GroupSnapshot } from './snapshot.ts';
+export { defaultGroupLimits, type GroupLimits } from './ports/ports.ts';
+export { type GroupDecodeOptions, GroupSnapshot } from './saved/snapshot.ts';
+export { callsTo } from './turns/calls.ts';

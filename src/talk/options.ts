@@ -26,9 +26,9 @@ import { type EngineName, engineOption } from '../vm/engines.ts';
 import { limitOptions } from '../vm/options.ts';
 import type { Imports, LimitOptions } from '../vm.ts';
 import { Receiver, Sender } from './ends.ts';
-import type { MemberOutcome } from './member.ts';
-import type { PortBounds } from './port.ts';
-import { defaultGroupLimits, type GroupLimits } from './ports.ts';
+import type { MemberOutcome } from './members/member.ts';
+import type { PortBounds } from './ports/port.ts';
+import { defaultGroupLimits, type GroupLimits } from './ports/ports.ts';
 
 /** What a group is made with. */
 export interface GroupOptions {

@@ -1,9 +1,9 @@
 // Who in a group has hold of which ports, and what may not be told apart: what it takes to split a group into parts.
 
-import { mostCrossing } from './crossing.ts';
-import type { Port, Side } from './port.ts';
-import { costOf } from './ports.ts';
-import type { Parts } from './saving.ts';
+import type { Port, Side } from './ports/port.ts';
+import { costOf } from './ports/ports.ts';
+import type { Parts } from './saved/saving.ts';
+import { mostCrossing } from './threads/crossing.ts';
 
 /** An end of a port, by the port's number in the list. */
 export type HeldBy = readonly [port: number, side: Side];

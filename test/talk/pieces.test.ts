@@ -5,10 +5,10 @@ import { SnapshotError } from '../../src/index.ts';
 import type { PieceOfGroup } from '../../src/pool/told/group.ts';
 import { shareBytes } from '../../src/pool/told/parcel.ts';
 import { snapshotOf } from '../../src/pool/told/pieces.ts';
-import { Bridge } from '../../src/talk/bridge.ts';
 import { callsTo, Group, GroupSnapshot } from '../../src/talk/index.ts';
-import { BridgeMemory } from '../../src/talk/memory.ts';
-import { joined } from '../../src/talk/pieces.ts';
+import { joined } from '../../src/talk/saved/pieces.ts';
+import { Bridge } from '../../src/talk/threads/bridge.ts';
+import { BridgeMemory } from '../../src/talk/threads/memory.ts';
 import { moduleOf } from '../wat.ts';
 
 const module = await moduleOf('(func (export "f") (param i32) (result i32) (local.get 0))');

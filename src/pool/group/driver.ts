@@ -3,7 +3,7 @@
 //
 // A group is one place in the line, or, where it may have several threads (`threads`), one for each part that it is split into
 // (plan.ts). What it does in one go is a round: a slice of each part. Slices of a round are on threads at the same time if there are
-// such, and talk by memory that they share (talk/bridge.ts); when one has something to tell, the others end, too. What came of a round is
+// such, and talk by memory that they share (talk/threads/bridge.ts); when one has something to tell, the others end, too. What came of a round is
 // told when all of it is over, as if it had been one slice. So a cut is made between rounds: all parts are at rest, each takes in what is
 // on its way to it and is saved, and all pieces together are the group. A round that is lost with a thread is done again by all
 // parts, from the pieces before it.
@@ -14,7 +14,7 @@
 import type { Interruption } from '../../runtime/engine.ts';
 import { UsageError } from '../../spec/errors.ts';
 import { mostMs } from '../../spec/options.ts';
-import { mostParts } from '../../talk/memory.ts';
+import { mostParts } from '../../talk/threads/memory.ts';
 import type { Grace } from '../job/grace.ts';
 import type { Places } from '../job/places.ts';
 import type { Lost, Threads } from '../job/threads.ts';

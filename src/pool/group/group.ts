@@ -7,7 +7,7 @@ import type { Value } from '../../runtime/ref.ts';
 import { UsageError } from '../../spec/errors.ts';
 import { quoted } from '../../spec/told.ts';
 import { PeerError } from '../../talk/errors.ts';
-import type { MemberOutcome } from '../../talk/member.ts';
+import type { MemberOutcome } from '../../talk/members/member.ts';
 import {
   checkName,
   checkPort,
@@ -16,7 +16,7 @@ import {
   type GroupRunOptions,
   type PortOptions,
 } from '../../talk/options.ts';
-import { GroupSnapshot } from '../../talk/snapshot.ts';
+import { GroupSnapshot } from '../../talk/saved/snapshot.ts';
 import type { GroupSide } from '../job/places.ts';
 import { CancelledError, fromData } from '../told/errors.ts';
 import type { EndOfMember, GroupState, HeldEnd, MemberImports } from '../told/group.ts';

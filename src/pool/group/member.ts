@@ -1,7 +1,7 @@
 // A member of a group on a pool, as its users have it.
 
 import type { Value } from '../../runtime/ref.ts';
-import type { MemberOutcome } from '../../talk/member.ts';
+import type { MemberOutcome } from '../../talk/members/member.ts';
 import { deferred } from '../line/deferred.ts';
 
 /** One VM of a group on a pool. */

@@ -16,8 +16,8 @@ import {
   recordOf,
   theOptions,
 } from '../../spec/options.ts';
-import { mostParts } from '../../talk/memory.ts';
 import { type GroupOptions, groupChecks } from '../../talk/options.ts';
+import { mostParts } from '../../talk/threads/memory.ts';
 import { limitOptions } from '../../vm/options.ts';
 import type { LimitOptions } from '../../vm.ts';
 import { priorities } from '../line/ticket.ts';

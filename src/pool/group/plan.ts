@@ -1,7 +1,7 @@
 // Which members of a group go together, and on which of so many threads: those that talk most with each other, as far as all
 // threads get about as much to do.
 
-import { mostListening } from '../../talk/publishing.ts';
+import { mostListening } from '../../talk/threads/publishing.ts';
 import type { TopicPlace, Topology } from '../../talk/topology.ts';
 import type { MemberImports } from '../told/group.ts';
 

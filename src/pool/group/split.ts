@@ -1,6 +1,6 @@
 // A group whose members are on several threads at a time: what each part is told of the others, and which part is asked for what.
 
-import { BridgeMemory } from '../../talk/memory.ts';
+import { BridgeMemory } from '../../talk/threads/memory.ts';
 import type { EndId, GroupOrigin, GroupReply, GroupState, GroupTask, HeldEnd } from '../told/group.ts';
 import type { Plan } from './plan.ts';
 

@@ -6,11 +6,11 @@ import type { Module } from '../../runtime/module.ts';
 import type { Value } from '../../runtime/ref.ts';
 import { CrashError } from '../../spec/errors.ts';
 import type { Signal } from '../../spec/options.ts';
-import { Bridge, type ErrorForm } from '../../talk/bridge.ts';
-import { callsTo } from '../../talk/calls.ts';
 import type { Receiver, Sender } from '../../talk/ends.ts';
 import { Group } from '../../talk/group.ts';
-import type { Member, MemberOutcome } from '../../talk/member.ts';
+import type { Member, MemberOutcome } from '../../talk/members/member.ts';
+import { Bridge, type ErrorForm } from '../../talk/threads/bridge.ts';
+import { callsTo } from '../../talk/turns/calls.ts';
 import type { Imports } from '../../vm.ts';
 import { fromData, toData } from '../told/errors.ts';
 import type {

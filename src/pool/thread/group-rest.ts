@@ -1,8 +1,8 @@
 // What a part of a group does while all its members wait: it keeps its thread for some time, as what others send it is soon there,
 // and tells them that it waits, so that all know when nobody of the group can go on.
 
-import type { Bridge } from '../../talk/bridge.ts';
 import type { Group } from '../../talk/group.ts';
+import type { Bridge } from '../../talk/threads/bridge.ts';
 
 /** So long it keeps the thread while others wait for that, in ms. */
 const crowdedMs = 2;

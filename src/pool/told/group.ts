@@ -1,9 +1,9 @@
 // What the main thread and its workers say to each other of a group of VMs that talk, or of a part of one: one order and one reply
-// a slice. All that goes in or out goes with them; what parts have of each other is in memory that they share (talk/bridge.ts).
+// a slice. All that goes in or out goes with them; what parts have of each other is in memory that they share (talk/threads/bridge.ts).
 // Between slices nothing else is on its way, and a group is where its state is.
 
-import type { BridgeData } from '../../talk/memory.ts';
-import type { GroupLimits } from '../../talk/ports.ts';
+import type { GroupLimits } from '../../talk/ports/ports.ts';
+import type { BridgeData } from '../../talk/threads/memory.ts';
 import type { Topology } from '../../talk/topology.ts';
 import type { LimitOptions, VmOptions } from '../../vm.ts';
 import type { Parcel } from './parcel.ts';

@@ -1,8 +1,8 @@
 // The state of a group, which may be in pieces, as one snapshot.
 
-import { joined } from '../../talk/pieces.ts';
-import { GroupSnapshot } from '../../talk/snapshot.ts';
-import { checkCallers } from '../../talk/verify.ts';
+import { joined } from '../../talk/saved/pieces.ts';
+import { GroupSnapshot } from '../../talk/saved/snapshot.ts';
+import { checkCallers } from '../../talk/saved/verify.ts';
 import type { GroupState } from './group.ts';
 
 /** Throws SnapshotError. */

@@ -2,9 +2,9 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { HostError, Trap } from '../../../src/index.ts';
 import { Pool, type PoolGroup } from '../../../src/pool/index.ts';
-import { DeadlockError, PeerError } from '../../../src/talk/index.ts';
+import { DeadlockError } from '../../../src/talk/index.ts';
+import { tellsBothStacks } from '../../talk/stacks.ts';
 import { moduleOf } from '../../wat.ts';
 import { areApart, besideBusy, engines, otherEngine, soon, spinner, talking, until, upTo, widthOf } from './guests.ts';
 
@@ -119,20 +119,7 @@ for (const engine of engines) {
     run.catch(() => {});
     await apart();
     await go('asks');
-    const error = await t.throwsAsync(soon(group.member('asks').result), { instanceOf: HostError });
-    t.regex(error?.message ?? '', /"divide" of "failing" failed/);
-    t.deepEqual(
-      (error as HostError).frames.map(({ name }) => name),
-      ['outer', 'main'],
-    );
-    const peer = error?.cause as PeerError;
-    t.true(peer instanceof PeerError && peer.code === 'peer' && peer.member === 'failing');
-    const trap = peer.cause as Trap;
-    t.true(trap instanceof Trap && trap.kind === 'integer divide by zero');
-    t.deepEqual(
-      trap.frames.map(({ name }) => name),
-      ['deep', 'divide'],
-    );
+    await tellsBothStacks(t, soon(group.member('asks').result));
     await later.sender.send(new Uint8Array(1));
     t.deepEqual(await soon(group.member('counts').result), [1]);
     await rest();

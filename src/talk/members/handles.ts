@@ -1,11 +1,11 @@
 // What a guest has of ports: handles, which are numbers, of ends that it has hold of; and what its call waits for. It is the
 // state of our host module, so it is saved, restored and forked with the VM.
 
-import { SnapshotError } from '../spec/errors.ts';
+import { SnapshotError } from '../../spec/errors.ts';
+import { End, type Port, type PortBounds, type Side, sides } from '../ports/port.ts';
+import type { Topic } from '../ports/topic.ts';
 import type { CallsOf } from './call.ts';
 import { refuse } from './codes.ts';
-import { End, type Port, type PortBounds, type Side, sides } from './port.ts';
-import type { Topic } from './topic.ts';
 
 /** How many handles a member has at the most. */
 export const mostHandles = 4096;

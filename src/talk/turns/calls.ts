@@ -1,18 +1,18 @@
 // Calls from one VM to another. The caller waits, suspended, or, where the other one is free and soon done, not even that.
 
-import { type HostContext, type HostFunction, retryHostFunction } from '../host/define.ts';
-import { ownedBy } from '../host/module.ts';
-import { NotYet } from '../host/not-yet.ts';
-import { Module } from '../runtime/module.ts';
-import type { Value } from '../runtime/ref.ts';
-import { LinkError } from '../spec/errors.ts';
-import { aText, instanceOf } from '../spec/options.ts';
-import { quoted } from '../spec/told.ts';
-import { type FuncType, isRef } from '../spec/types.ts';
-import type { CallsOf, Target } from './call.ts';
-import { ringOf } from './far-calls.ts';
-import { guests } from './guest.ts';
-import type { Handles } from './handles.ts';
+import { type HostContext, type HostFunction, retryHostFunction } from '../../host/define.ts';
+import { ownedBy } from '../../host/module.ts';
+import { NotYet } from '../../host/not-yet.ts';
+import { Module } from '../../runtime/module.ts';
+import type { Value } from '../../runtime/ref.ts';
+import { LinkError } from '../../spec/errors.ts';
+import { aText, instanceOf } from '../../spec/options.ts';
+import { quoted } from '../../spec/told.ts';
+import { type FuncType, isRef } from '../../spec/types.ts';
+import type { CallsOf, Target } from '../members/call.ts';
+import { guests } from '../members/guest.ts';
+import type { Handles } from '../members/handles.ts';
+import { ringOf } from '../threads/far-calls.ts';
 
 /** The group wakes whoever called. */
 const waiting = new NotYet({});

@@ -1,22 +1,22 @@
 // A group as data, and out of data again: its members' VMs, its ports with what is in them, and the calls that are under way.
 
-import { UsageError } from '../spec/errors.ts';
-import { attempt, quoted } from '../spec/told.ts';
-import type { EngineName } from '../vm/engines.ts';
-import { VM } from '../vm.ts';
-import type { Bridge } from './bridge.ts';
-import { type Answer, Call } from './call.ts';
-import { Receiver, Sender } from './ends.ts';
-import { PeerError } from './errors.ts';
+import { UsageError } from '../../spec/errors.ts';
+import { attempt, quoted } from '../../spec/told.ts';
+import type { EngineName } from '../../vm/engines.ts';
+import { VM } from '../../vm.ts';
+import { Receiver, Sender } from '../ends.ts';
+import { PeerError } from '../errors.ts';
+import { type Answer, Call } from '../members/call.ts';
+import { guests, importName, within } from '../members/guest.ts';
+import type { Handles } from '../members/handles.ts';
+import { Member, type MemberOutcome } from '../members/member.ts';
+import type { GroupRestoreOptions } from '../options.ts';
+import { End, type Port } from '../ports/port.ts';
+import type { Ports } from '../ports/ports.ts';
+import type { Bridge } from '../threads/bridge.ts';
+import type { GroupHome } from '../turns/home.ts';
+import type { Turns } from '../turns/turns.ts';
 import type { GroupData, SavedCall, SavedEnd, SavedMember, SavedPort } from './format.ts';
-import { guests, importName, within } from './guest.ts';
-import type { Handles } from './handles.ts';
-import type { GroupHome } from './home.ts';
-import { Member, type MemberOutcome } from './member.ts';
-import type { GroupRestoreOptions } from './options.ts';
-import { End, type Port } from './port.ts';
-import type { Ports } from './ports.ts';
-import type { Turns } from './turns.ts';
 
 /** What a group is. */
 export interface Parts {

@@ -2,8 +2,8 @@
 // it is sent to (`Outlet`). Both see its state in words of shared memory (`Slot`). What is in the port by that count is on its
 // way or in the queue: so nobody is told that nothing comes any more before the last message has come.
 
-import { CrashError } from '../spec/errors.ts';
-import { Port, type PortBounds, type Side } from './port.ts';
+import { CrashError } from '../../spec/errors.ts';
+import { Port, type PortBounds, type Side } from '../ports/port.ts';
 
 /** Words of a port. */
 export const slotWords = 16;

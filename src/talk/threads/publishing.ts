@@ -2,9 +2,9 @@
 // others. Whoever publishes does so alone, by a lock: it takes room at all of them, or nowhere, and what is for another part is one
 // message in that part's ring, for all ports there. As only who has the lock writes to these rings, all hear the same order.
 
+import type { Port } from '../ports/port.ts';
 import type { Inlet, Outlet, OutletSide } from './crossing.ts';
 import { type Crossing, lockAt } from './memory.ts';
-import type { Port } from './port.ts';
 import type { Ring } from './ring.ts';
 
 /** Ports of topics of a group that reach all its parts: the numbers of all fit into a message. */

@@ -1,14 +1,14 @@
 // What a guest imports from `wasbox` to talk: each call works on the member's handles and memory, and comes to a size, a
 // handle, or a code. A call that has to wait suspends the VM, and is made again.
 
-import { type HostContext, type HostFunction, retryHostFunction } from '../host/define.ts';
-import { HostModule } from '../host/module.ts';
-import { NotYet } from '../host/not-yet.ts';
-import type { WholeState } from '../host/state.ts';
-import { UsageError } from '../spec/errors.ts';
+import { type HostContext, type HostFunction, retryHostFunction } from '../../host/define.ts';
+import { HostModule } from '../../host/module.ts';
+import { NotYet } from '../../host/not-yet.ts';
+import type { WholeState } from '../../host/state.ts';
+import { UsageError } from '../../spec/errors.ts';
+import { End } from '../ports/port.ts';
 import { codes, Refused, refuse } from './codes.ts';
 import type { Handles, Home } from './handles.ts';
-import { End } from './port.ts';
 import { type Act, handleBytes, type Result, Scene } from './scene.ts';
 
 /** By this name guests import the calls. */

@@ -1,7 +1,7 @@
 // The ports and topics of a group, within its limits.
 
-import { LimitError, UsageError } from '../spec/errors.ts';
-import { quoted } from '../spec/told.ts';
+import { LimitError, UsageError } from '../../spec/errors.ts';
+import { quoted } from '../../spec/told.ts';
 import { type Message, Port, type PortBounds, sides } from './port.ts';
 import { Topic } from './topic.ts';
 

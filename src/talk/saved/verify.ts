@@ -1,11 +1,11 @@
 // Believing what the text of a group's snapshot says: anybody may have written it.
 
-import { SnapshotError } from '../spec/errors.ts';
-import { quoted } from '../spec/told.ts';
+import { SnapshotError } from '../../spec/errors.ts';
+import { quoted } from '../../spec/told.ts';
+import { mostEnds } from '../members/guest.ts';
+import type { Fuel } from '../members/member.ts';
+import { sides } from '../ports/port.ts';
 import type { GroupData, SavedCall, SavedEnd, SavedMember, SavedMessage, SavedOutcome, SavedPort } from './format.ts';
-import { mostEnds } from './guest.ts';
-import type { Fuel } from './member.ts';
-import { sides } from './port.ts';
 
 type Told = GroupData<number, number | null>;
 type Fields<T> = { readonly [K in keyof T]: unknown };

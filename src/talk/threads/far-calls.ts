@@ -6,13 +6,13 @@
 // this one waits for, from part to part. Each part looks whether the call by which it was come to waits there still, so that all in
 // a ring wait at the same time. The last of the ring's calls that wait for their turn fails: whoever finds the ring finds the same.
 
-import { CrashError } from '../spec/errors.ts';
-import { quoted } from '../spec/told.ts';
+import { CrashError } from '../../spec/errors.ts';
+import { quoted } from '../../spec/told.ts';
+import { DeadlockError, PeerError } from '../errors.ts';
+import { type Answer, Call, failed } from '../members/call.ts';
+import type { Member } from '../members/member.ts';
 import type { Bridge } from './bridge.ts';
-import { type Answer, Call, failed } from './call.ts';
-import { DeadlockError, PeerError } from './errors.ts';
 import { letter, readLetter } from './letters.ts';
-import type { Member } from './member.ts';
 
 /** What a letter is about. */
 const about = { call: 0, answer: 1, failure: 2, forget: 3, follow: 4, ring: 5 } as const;

@@ -1,20 +1,20 @@
 // Whose turn it is: the members of a group that can go on do so one after the other, each for some fuel; the others are woken
 // when what they wait for is there. Nothing here grows with the number of those that wait.
 
-import type { Value } from '../runtime/ref.ts';
-import { CrashError, WasboxError } from '../spec/errors.ts';
-import { isA, quoted } from '../spec/told.ts';
-import type { Interrupts } from '../vm/interrupts.ts';
-import type { VM } from '../vm.ts';
-import type { Bridge } from './bridge.ts';
-import { Call, type CallsOf, failed, type Target } from './call.ts';
+import type { Value } from '../../runtime/ref.ts';
+import { CrashError, WasboxError } from '../../spec/errors.ts';
+import { isA, quoted } from '../../spec/told.ts';
+import type { Interrupts } from '../../vm/interrupts.ts';
+import type { VM } from '../../vm.ts';
+import { PeerError } from '../errors.ts';
+import { Call, type CallsOf, failed, type Target } from '../members/call.ts';
+import { guests } from '../members/guest.ts';
+import { type Member, type MemberOutcome, outcomeOf, outOfFuel, type Seat } from '../members/member.ts';
+import type { GroupOptions, GroupOutcome } from '../options.ts';
+import type { Port } from '../ports/port.ts';
+import type { Bridge } from '../threads/bridge.ts';
+import { FarCalls } from '../threads/far-calls.ts';
 import { areStuck, deadlockOf } from './deadlock.ts';
-import { PeerError } from './errors.ts';
-import { FarCalls } from './far-calls.ts';
-import { guests } from './guest.ts';
-import { type Member, type MemberOutcome, outcomeOf, outOfFuel, type Seat } from './member.ts';
-import type { GroupOptions, GroupOutcome } from './options.ts';
-import type { Port } from './port.ts';
 
 /** Fuel of a turn, unless told. */
 const defaultSliceFuel = 100_000;

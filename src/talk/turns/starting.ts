@@ -1,8 +1,8 @@
 // The start function of a member's module, which runs to its end while the member is made.
 
-import { ExitError, LimitError, UsageError } from '../spec/errors.ts';
-import type { VM } from '../vm.ts';
-import type { Fuel } from './member.ts';
+import { ExitError, LimitError, UsageError } from '../../spec/errors.ts';
+import type { VM } from '../../vm.ts';
+import type { Fuel } from '../members/member.ts';
 
 /** Units of fuel that it may use, where the member has as many: nobody else has a turn meanwhile. */
 const most = 100_000_000;

@@ -1,9 +1,9 @@
 // A call from one VM to another, as the group keeps it.
 
-import type { Module } from '../runtime/module.ts';
-import type { Value } from '../runtime/ref.ts';
-import { quoted } from '../spec/told.ts';
-import { PeerError } from './errors.ts';
+import type { Module } from '../../runtime/module.ts';
+import type { Value } from '../../runtime/ref.ts';
+import { quoted } from '../../spec/told.ts';
+import { PeerError } from '../errors.ts';
 
 /** What came of a call. */
 export type Answer = { readonly values: readonly Value[] } | { readonly error: Error };

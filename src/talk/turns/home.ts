@@ -1,11 +1,11 @@
 // Where members are at home: the ports and topics of the group that their handles are of.
 
-import type { Bridge } from './bridge.ts';
-import type { CallsOf } from './call.ts';
-import { Handles, type Home } from './handles.ts';
-import type { End, Port, PortBounds } from './port.ts';
-import type { Ports } from './ports.ts';
-import type { Topic } from './topic.ts';
+import type { CallsOf } from '../members/call.ts';
+import { Handles, type Home } from '../members/handles.ts';
+import type { End, Port, PortBounds } from '../ports/port.ts';
+import type { Ports } from '../ports/ports.ts';
+import type { Topic } from '../ports/topic.ts';
+import type { Bridge } from '../threads/bridge.ts';
 
 /** An end that a member is given, by the name by which it finds it. */
 export type Given = readonly [name: string, end: End];

@@ -3,12 +3,12 @@
 //   members   the containers of the members' VMs, one after the other
 //   messages  the bytes of all messages, one after the other
 
-import type { Value } from '../runtime/ref.ts';
-import { readMetadata, writeMetadata } from '../snapshot/container/metadata.ts';
-import { contentsOf, isOfGroup, joinParts, type Part, partsOf, readParts } from '../snapshot/container/parts.ts';
-import { Snapshot, snapshotBytes } from '../snapshot/snapshot.ts';
-import { SnapshotError } from '../spec/errors.ts';
-import { aNumber, optionsOf, theOptions } from '../spec/options.ts';
+import type { Value } from '../../runtime/ref.ts';
+import { readMetadata, writeMetadata } from '../../snapshot/container/metadata.ts';
+import { contentsOf, isOfGroup, joinParts, type Part, partsOf, readParts } from '../../snapshot/container/parts.ts';
+import { Snapshot, snapshotBytes } from '../../snapshot/snapshot.ts';
+import { SnapshotError } from '../../spec/errors.ts';
+import { aNumber, optionsOf, theOptions } from '../../spec/options.ts';
 import type { GroupData } from './format.ts';
 import { checkGroupData } from './verify.ts';
 

@@ -1,8 +1,8 @@
 // What one call of a guest works on: its handles, its memory, and what it pays.
 
-import type { HostContext } from '../host/define.ts';
-import { UsageError } from '../spec/errors.ts';
-import { isA } from '../spec/told.ts';
+import type { HostContext } from '../../host/define.ts';
+import { UsageError } from '../../spec/errors.ts';
+import { isA } from '../../spec/told.ts';
 import { Refused, refuse } from './codes.ts';
 import type { Handles, Home, Want } from './handles.ts';
 

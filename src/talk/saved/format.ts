@@ -1,9 +1,9 @@
 // What a group is as data.
 
-import type { Value } from '../runtime/ref.ts';
-import type { Snapshot } from '../snapshot/snapshot.ts';
-import type { Fuel } from './member.ts';
-import type { Side } from './port.ts';
+import type { Value } from '../../runtime/ref.ts';
+import type { Snapshot } from '../../snapshot/snapshot.ts';
+import type { Fuel } from '../members/member.ts';
+import type { Side } from '../ports/port.ts';
 
 /** The end of a port, by the port's number in the snapshot. */
 export type SavedEnd = readonly [port: number, side: Side];

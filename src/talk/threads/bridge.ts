@@ -11,6 +11,8 @@
 // A cut needs no protocol: once all parts have come to rest, each takes what is left in the rings to it into its queues, and what
 // they are then saved as is together what the group is (pieces.ts).
 
+import type { Port } from '../ports/port.ts';
+import type { GroupLimits, Tally } from '../ports/ports.ts';
 import { Inlet, Outlet, type OutletSide, Slot, slotWords } from './crossing.ts';
 import {
   type BridgeData,
@@ -26,8 +28,6 @@ import {
   stateAt,
   states,
 } from './memory.ts';
-import type { Port } from './port.ts';
-import type { GroupLimits, Tally } from './ports.ts';
 import { Publishing } from './publishing.ts';
 import { isEmptyRing, Ring } from './ring.ts';
 

@@ -1,9 +1,9 @@
 // A group whose parts were saved each by itself, as one: what `Group.save` would have made of it.
 
-import { Snapshot } from '../snapshot/snapshot.ts';
+import { Snapshot } from '../../snapshot/snapshot.ts';
+import { stateName } from '../members/guest.ts';
+import type { SavedHandles } from '../members/handles.ts';
 import type { GroupData, SavedCall, SavedEnd, SavedMember, SavedPort } from './format.ts';
-import { stateName } from './guest.ts';
-import type { SavedHandles } from './handles.ts';
 
 /** A part as it was saved. */
 export interface Piece {

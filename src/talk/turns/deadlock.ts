@@ -1,10 +1,10 @@
 // Members that wait, and nobody could end that.
 
-import { quoted } from '../spec/told.ts';
-import type { Call } from './call.ts';
-import { DeadlockError } from './errors.ts';
-import type { Member } from './member.ts';
-import { opposite, type Port } from './port.ts';
+import { quoted } from '../../spec/told.ts';
+import { DeadlockError } from '../errors.ts';
+import type { Call } from '../members/call.ts';
+import type { Member } from '../members/member.ts';
+import { opposite, type Port } from '../ports/port.ts';
 
 /** Members that an error tells of. */
 const mostTold = 10;
