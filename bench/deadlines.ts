@@ -5,8 +5,8 @@ import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
 import { hostFunction, Module, VM } from 'wasbox';
 import { Pool } from 'wasbox/pool';
 import { hostileModules } from '../test/pool/hostile.ts';
-import { figure } from './measure.ts';
-import { cell, type Section } from './table.ts';
+import { figure } from './measure/measure.ts';
+import { cell, type Section } from './measure/table.ts';
 
 const deadline = 200;
 const rounds = 3;

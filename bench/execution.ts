@@ -1,10 +1,10 @@
 // How fast instructions run, beside the host's own engine and beside another interpreter in JavaScript.
 
 import { Module, VM } from 'wasbox';
-import { type Guest, hostGuest, otherGuest, ourGuest } from './guest.ts';
-import { duel, type Figure, mapFigure, time } from './measure.ts';
-import { cell, type Section } from './table.ts';
-import { kernels, programs, type Work } from './work.ts';
+import { type Guest, hostGuest, otherGuest, ourGuest } from './measure/guest.ts';
+import { duel, type Figure, mapFigure, time } from './measure/measure.ts';
+import { cell, type Section } from './measure/table.ts';
+import { kernels, programs, type Work } from './measure/work.ts';
 
 const samples = 7;
 const otherSamples = 3;

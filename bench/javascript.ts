@@ -5,8 +5,8 @@ import { readFileSync } from 'node:fs';
 import { newQuickJSWASMModuleFromVariant, type QuickJSSyncVariant } from 'quickjs-emscripten-core';
 import { QuickJS } from 'quickjs-wasi';
 import { pause, quickjs, run } from 'wasbox/javascript';
-import { figure, quantile, time } from './measure.ts';
-import type { Section } from './table.ts';
+import { figure, quantile, time } from './measure/measure.ts';
+import type { Section } from './measure/table.ts';
 
 const wasm = new WebAssembly.Module(readFileSync(new URL(import.meta.resolve('quickjs-wasi/quickjs.wasm'))));
 const snippet = 'const order = { id: 7, items: [1, 2, 3] }; order.items.map((x) => x * order.id).join()';

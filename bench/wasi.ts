@@ -8,8 +8,8 @@ import { WASI as NodeWASI } from 'node:wasi';
 import { Module, type Snapshot, VM } from 'wasbox';
 import { exitCodeOf, folderFiles, memoryFiles, WASI, type WasiOptions, wasi } from 'wasbox/wasi';
 import { noise } from './demo/program.ts';
-import { duel, type Figure, figure, mapFigure, time } from './measure.ts';
-import { cell, type Section } from './table.ts';
+import { duel, type Figure, figure, mapFigure, time } from './measure/measure.ts';
+import { cell, type Section } from './measure/table.ts';
 
 const samples = 9;
 const calls = 50_000;

@@ -18,13 +18,13 @@ export { HostModule, type HostModuleOptions, hostModule } from './host/module.ts
 export type { NotYet, Waiting } from './host/not-yet.ts';
 export type { StateData, StateKind, StateOwner, WholeState } from './host/state.ts';
 export { type CodeCache, useCodeCache } from './rewrite/module/code-cache.ts';
-export type { CompileOptions } from './runtime/compiling.ts';
 export type { Interruption, Outcome, SuspendReason } from './runtime/engine.ts';
-export type { SharedMemory } from './runtime/memory.ts';
-export { type EntityType, Module, type ModuleExport, type ModuleImport } from './runtime/module.ts';
-export { type FuncLike, Ref, type RefKind, type RefTypes, type Value } from './runtime/ref.ts';
+export { type FuncLike, Ref, type RefKind, type RefTypes, type Value } from './runtime/heap/ref.ts';
+export type { SharedMemory } from './runtime/memory/memory.ts';
+export type { Encoding, ReadTextOptions, WriteTextOptions } from './runtime/memory/text.ts';
+export type { CompileOptions } from './runtime/module/compiling.ts';
+export { type EntityType, Module, type ModuleExport, type ModuleImport } from './runtime/module/module.ts';
 export { defaultLimits, type VmLimits } from './runtime/store.ts';
-export type { Encoding, ReadTextOptions, WriteTextOptions } from './runtime/text.ts';
 export type { Extras, PlannedCall } from './snapshot/container/extras.ts';
 export type { Sent, SnapshotMessage } from './snapshot/send.ts';
 export { type DecodeOptions, type EncodeOptions, Snapshot, type SnapshotSummary } from './snapshot/snapshot.ts';

@@ -32,6 +32,24 @@ const rooms = [
 ];
 /** Rooms with rooms in them, in the same order; what stands beside these and is not named may import all of them. */
 const innerRooms: Readonly<Record<string, readonly string[]>> = {
+  runtime: [
+    'beneath',
+    'kept',
+    'module',
+    'memory',
+    'heap',
+    'counts.ts',
+    'frame.ts',
+    'table.ts',
+    'store.ts',
+    'value.ts',
+    'literals.ts',
+    'instance.ts',
+    'calls.ts',
+    'nesting.ts',
+    'collect.ts',
+    'engine.ts',
+  ],
   interpret: ['machine', 'routines', 'lower', 'loop', 'run'],
   rewrite: ['read', 'write', 'module', 'run'],
   snapshot: ['data', 'pages', 'container', 'save.ts', 'restore.ts', 'refill.ts', 'send.ts', 'snapshot.ts'],
@@ -64,6 +82,21 @@ const innerRooms: Readonly<Record<string, readonly string[]>> = {
   ],
   pool: ['comlink.d.ts', 'line', 'told', 'watch', 'thread', 'durable', 'job', 'group', 'pool.ts', 'index.ts'],
   javascript: ['guest', 'values', 'machine', 'token', 'run', 'javascript.ts', 'index.ts', 'node'],
+  cli: [
+    'told',
+    'read',
+    'keep',
+    'go',
+    'javascript',
+    'inspect',
+    'resume.ts',
+    'run.ts',
+    'kept.ts',
+    'batch',
+    'work.ts',
+    'program.ts',
+    'main.ts',
+  ],
 };
 /** The engines stand side by side: each is complete without the other. */
 const strangers = ['interpret', 'rewrite'];

@@ -2,9 +2,9 @@
 
 import { readFileSync } from 'node:fs';
 import test from 'ava';
-import { Module } from '../src/runtime/module.ts';
+import { Module } from '../src/runtime/module/module.ts';
 import { VM } from '../src/vm.ts';
-import { assembleText } from './spec/assemble.ts';
+import { assembleText } from './spec/script/assemble.ts';
 
 const numbers = [0, 7, 1234567890, 4294967295];
 

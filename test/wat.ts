@@ -1,8 +1,8 @@
 // Text to modules, for tests.
 
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
-import { Module } from '../src/runtime/module.ts';
-import { unfoldTry } from './spec/legacy.ts';
+import { Module } from '../src/runtime/module/module.ts';
+import { unfoldTry } from './spec/script/legacy.ts';
 
 /** Assembles a module given as its fields. */
 export const bytesOf = async (fields: string): Promise<Uint8Array<ArrayBuffer>> =>

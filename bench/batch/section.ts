@@ -2,8 +2,8 @@
 // make an instance for each; and a VM that is made, called and disposed of. `WASBOX_BEFORE` names the checkout of an older
 // build, which is measured beside this one.
 
-import { cpuTime, figure, time, warmUp } from '../measure.ts';
-import { cell, type Section } from '../table.ts';
+import { cpuTime, figure, time, warmUp } from '../measure/measure.ts';
+import { cell, type Section } from '../measure/table.ts';
 import { builds, type Lane, piscina, pools } from './lanes.ts';
 import { type Task, tasks } from './task.ts';
 

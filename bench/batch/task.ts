@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { writePng } from '../demo/png.ts';
 import { noise, packageFile, stepsOf } from '../demo/program.ts';
-import { assemble } from '../work.ts';
+import { assemble } from '../measure/work.ts';
 import { decodePng } from './guest.ts';
 
 export interface Task {

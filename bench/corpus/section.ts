@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { findCorpus, programsOf } from '../../test/spec/locate.ts';
-import type { Section } from '../table.ts';
+import type { Section } from '../measure/table.ts';
 
 const rounds = 2;
 const columns = ['host', 'interpreter', 'native', 'auto'] as const;

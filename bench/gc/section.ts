@@ -3,8 +3,8 @@
 import { readFile } from 'node:fs/promises';
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
 import { Module, VM, type VmOptions } from 'wasbox';
-import { duel, type Figure } from '../measure.ts';
-import { cell, type Section } from '../table.ts';
+import { duel, type Figure } from '../measure/measure.ts';
+import { cell, type Section } from '../measure/table.ts';
 
 /** By name of the file: the argument, about which the time goes. */
 const guests = { tree: 50, list: 1000, fields: 1000, sieve: 50, shapes: 1000, calls: 1000 } as const;

@@ -4,8 +4,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { hostFunction, Module, type Outcome, VM } from 'wasbox';
 import { type Shape, shapes } from '../../test/growth/shapes.ts';
-import { codeName, decode, lower, ModuleCode, rewriteBytes, supports, validate } from '../built.ts';
-import { marked } from '../marked.ts';
+import { codeName, decode, lower, ModuleCode, rewriteBytes, supports, validate } from '../measure/built.ts';
+import { marked } from '../measure/marked.ts';
 import { fuel, judgedMs, rounds, type Stage, settledBelow, settlingRounds, stages } from './told.ts';
 
 const sizes = [1, 2, 4, 8] as const;

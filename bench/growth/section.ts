@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { Section } from '../table.ts';
+import type { Section } from '../measure/table.ts';
 import { fuel, judgedMs, rounds, settledBelow, settlingRounds, stages } from './told.ts';
 
 const youngMb = 256;

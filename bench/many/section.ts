@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { Module } from 'wasbox';
 import { type Job, Pool, type PoolMessages } from 'wasbox/pool';
-import { figure, quantile, time } from '../measure.ts';
-import { cell, type Section } from '../table.ts';
+import { figure, quantile, time } from '../measure/measure.ts';
+import { cell, type Section } from '../measure/table.ts';
 import { answersOf, guestOf, guests, hostile } from './guests.ts';
 
 const count = Number(process.env.WASBOX_MANY ?? 10_000);

@@ -3,9 +3,9 @@
 
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
 import { hostFunction, Module, VM } from 'wasbox';
-import { geometricMean } from '../measure.ts';
-import type { Section } from '../table.ts';
-import { kernels } from '../work.ts';
+import { geometricMean } from '../measure/measure.ts';
+import type { Section } from '../measure/table.ts';
+import { kernels } from '../measure/work.ts';
 import { moduleOf, type Snippet, snippets } from './snippets.ts';
 
 const engines = ['interpreter', 'native'] as const;

@@ -9,8 +9,8 @@ import { Queue, Runner } from 'wasbox/queue';
 import { openStore } from 'wasbox/store';
 import { moduleOf } from '../../test/pool/guests.ts';
 import { hasRedis, RedisServer } from '../../test/servers/redis.ts';
-import { figure, quantile } from '../measure.ts';
-import { cell, type Section } from '../table.ts';
+import { figure, quantile } from '../measure/measure.ts';
+import { cell, type Section } from '../measure/table.ts';
 
 const rounds = 5;
 const jobsOfRound = Number(process.env.WASBOX_QUEUE_JOBS ?? 300);

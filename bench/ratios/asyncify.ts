@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { WebAssemblyNamespace } from 'wasbox/webassembly';
-import { decode, encode } from '../built.ts';
 import { packageFile } from '../demo/program.ts';
+import { decode, encode } from '../measure/built.ts';
 import { fuelAtOnce, fuelExport, withChecks, yieldExport } from './checks.ts';
 
 /**

@@ -4,7 +4,7 @@
 
 import type { Span } from '../../src/binary/module.ts';
 import type { FuncType } from '../../src/spec/types.ts';
-import { decode, encode, InstructionReader, instructionNamed, Writer } from '../built.ts';
+import { decode, encode, InstructionReader, instructionNamed, Writer } from '../measure/built.ts';
 
 /** The function to be called, as the module exports it; it is empty, and made an import by whoever knows how. */
 export const yieldExport = 'wasbox.yield';

@@ -1,6 +1,6 @@
 // Runs a task on every engine in turns, and checks that each gives the host's answer.
 
-import { cpuTime, tenth, warmUp } from '../measure.ts';
+import { cpuTime, tenth, warmUp } from '../measure/measure.ts';
 import { columns, host } from './columns.ts';
 import type { Task } from './task.ts';
 

@@ -1,7 +1,7 @@
 // The tables of ratios, and the plot of them.
 
-import { geometricMean } from '../measure.ts';
-import type { Section } from '../table.ts';
+import { geometricMean } from '../measure/measure.ts';
+import type { Section } from '../measure/table.ts';
 import { endAsyncify } from './asyncify.ts';
 import { columns } from './columns.ts';
 import { type Comparison, compare } from './compare.ts';

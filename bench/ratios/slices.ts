@@ -1,9 +1,9 @@
 // What it costs to leave native code and to go on every few milliseconds.
 
 import { Module, VM } from 'wasbox';
-import { cpuTime, geometricMean, tenth } from '../measure.ts';
-import type { Section } from '../table.ts';
-import { assemble } from '../work.ts';
+import { cpuTime, geometricMean, tenth } from '../measure/measure.ts';
+import type { Section } from '../measure/table.ts';
+import { assemble } from '../measure/work.ts';
 
 const rounds = 11;
 const lengths = [10, 1];

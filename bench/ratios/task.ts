@@ -2,8 +2,8 @@
 // shaped like `WebAssembly`, whichever engine is behind it.
 
 import type { WebAssemblyNamespace } from 'wasbox/webassembly';
-import { guestIn } from '../guest.ts';
-import { assemble, programs, type Work } from '../work.ts';
+import { guestIn } from '../measure/guest.ts';
+import { assemble, programs, type Work } from '../measure/work.ts';
 
 export interface Task {
   readonly name: string;

@@ -6,8 +6,8 @@ import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
 import { newQuickJSWASMModuleFromVariant } from 'quickjs-emscripten-core';
 import * as now from 'wasbox';
 import { noise } from '../demo/program.ts';
-import { type Figure, figure, mapFigure, quantile, time } from '../measure.ts';
-import { cell, type Section } from '../table.ts';
+import { type Figure, figure, mapFigure, quantile, time } from '../measure/measure.ts';
+import { cell, type Section } from '../measure/table.ts';
 import { quickjs, quickjsBytes, step } from './quickjs.ts';
 
 type Wasbox = typeof now;

@@ -11,7 +11,7 @@ import { asyncHostFunction, Module, VM } from 'wasbox';
 import { type Job, JobSnapshot, Pool } from 'wasbox/pool';
 import { openStore } from 'wasbox/store';
 import type { Entry } from '../../src/pool/durable/entry.ts';
-import { Ledger } from '../built.ts';
+import { Ledger } from '../measure/built.ts';
 import { asker, outcome } from './sleepers-guest.ts';
 
 export interface Order {

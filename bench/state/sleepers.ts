@@ -5,8 +5,8 @@ import { fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { figure, quantile } from '../measure.ts';
-import { cell, type Section } from '../table.ts';
+import { figure, quantile } from '../measure/measure.ts';
+import { cell, type Section } from '../measure/table.ts';
 import type { Found, Order, Said } from './sleepers-process.ts';
 
 const count = Number(process.env.WASBOX_SLEEPERS ?? 100_000);

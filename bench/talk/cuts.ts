@@ -3,8 +3,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Group, GroupSnapshot, type Sender } from 'wasbox/talk';
-import { time } from '../measure.ts';
-import type { Section } from '../table.ts';
+import { time } from '../measure/measure.ts';
+import type { Section } from '../measure/table.ts';
 import { relay } from './guests.ts';
 import { type Engine, engines } from './racers.ts';
 

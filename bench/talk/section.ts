@@ -1,8 +1,8 @@
 // What talking costs: messages and calls of members of a group, beside ports of Node; many members that wait; saving a group
 // that runs.
 
-import { figure, mapFigure, time, warmUp } from '../measure.ts';
-import { cell, type Section } from '../table.ts';
+import { figure, mapFigure, time, warmUp } from '../measure/measure.ts';
+import { cell, type Section } from '../measure/table.ts';
 import { members } from './members.ts';
 import { onOneThread, onTwoThreads } from './node.ts';
 import { apart, pooled, relayed, worker } from './pooled.ts';

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Group, type Receiver, type Sender } from 'wasbox/talk';
-import { time } from '../measure.ts';
+import { time } from '../measure/measure.ts';
 import { firstWord, relay, words } from './guests.ts';
 import type { Engine } from './racers.ts';
 

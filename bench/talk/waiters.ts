@@ -2,8 +2,8 @@
 // them answers. `WASBOX_MEMBERS` says how many: a process of Node 20 holds some 13,000 memories at the most.
 
 import { fork } from 'node:child_process';
-import { figure } from '../measure.ts';
-import { cell, type Section } from '../table.ts';
+import { figure } from '../measure/measure.ts';
+import { cell, type Section } from '../measure/table.ts';
 import { engines } from './racers.ts';
 import type { Found, Order } from './waiters-process.ts';
 

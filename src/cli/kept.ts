@@ -1,39 +1,30 @@
 // `wasbox jobs`: what a store keeps of jobs, be they of a pool or of `wasbox run`; going on with one, and removing some.
 
-import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Entry } from '../pool/durable/entry.ts';
 import { Ledger } from '../pool/durable/ledger.ts';
 import type { Whereabouts } from '../pool/durable/owners.ts';
 import { Pool } from '../pool/pool.ts';
-import { Module } from '../runtime/module.ts';
+import { Module } from '../runtime/module/module.ts';
 import { modulesAmong } from '../snapshot/container/whole.ts';
 import { mostOfSnapshot } from '../snapshot/restore.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
 import { StoreError, UsageError } from '../spec/errors.ts';
 import { plain, quoted } from '../spec/told.ts';
-import { isDatabase, toldPlace } from '../store/open/url.ts';
-import { parseCount } from './arguments.ts';
-import { cacheFolder } from './cache.ts';
-import { type Exit, errorLine, isFullDisk, known, withMore } from './exit.ts';
-import { Bounds } from './go.ts';
-import { Keeping, leaseMs, toldIn } from './keeping.ts';
-import { print, warn } from './output.ts';
-import { columns, count, formatBytes, toJson } from './print.ts';
+import { toldPlace } from '../store/open/url.ts';
+import { Bounds } from './go/go.ts';
+import { describeSaved } from './inspect/stack.ts';
+import { cacheFolder } from './keep/cache.ts';
+import { Keeping, leaseMs, toldIn } from './keep/keeping.ts';
+import { checkStore } from './keep/store.ts';
+import { whenFree } from './keep/waiting.ts';
+import { parseCount } from './read/arguments.ts';
 import { type ResumeOptions, resumed } from './resume.ts';
-import { describeSaved } from './stack.ts';
-import { whenFree } from './waiting.ts';
+import { type Exit, errorLine, isFullDisk, known, withMore } from './told/exit.ts';
+import { print, warn } from './told/output.ts';
+import { columns, count, formatBytes, toJson } from './told/print.ts';
 
 interface JsonOption {
   readonly json?: boolean;
-}
-
-/** Throws UsageError where there is none: to look at a store is not to make one. */
-export function checkStore(path: string): void {
-  if (isDatabase(path)) return;
-  const file = join(path, 'data.mdb');
-  if (!existsSync(file)) throw new UsageError(`${path} is no store: it has no file data.mdb`);
-  if (statSync(file).size === 0) throw new UsageError(`${path} is no store: its file data.mdb is empty`);
 }
 
 async function within<T>(path: string, act: (ledger: Ledger) => Promise<T>): Promise<T> {

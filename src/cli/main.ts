@@ -6,7 +6,7 @@ import module from 'node:module';
 import { join } from 'node:path';
 import { attempt } from '../spec/told.ts';
 import { makeFolder, privately } from '../store/disk/look.ts';
-import { ownCache } from './own-cache.ts';
+import { ownCache } from './keep/own-cache.ts';
 
 const { enableCompileCache: enable } = module as { enableCompileCache?: (folder: string) => unknown };
 /** Whoever says where the cache is, or that there is none, says nothing of this one. */

@@ -4,16 +4,16 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { isA } from '../spec/told.ts';
-import type { BatchOptions } from './batch.ts';
-import { codeOf, type Exit, errorJson, errorLine, exitCodesHelp, exitFor, exits, known } from './exit.ts';
-import type { InspectOptions } from './inspect.ts';
+import type { BatchOptions } from './batch/batch.ts';
+import type { InspectOptions } from './inspect/inspect.ts';
 import type { JsOptions } from './javascript/begin.ts';
 import type { TokenOptions } from './javascript/resume.ts';
 import type { ShowOptions } from './kept.ts';
-import { flushed, print, warn, watchStreams } from './output.ts';
-import { toJson } from './print.ts';
 import type { ResumeOptions } from './resume.ts';
 import type { RunOptions } from './run.ts';
+import { codeOf, type Exit, errorJson, errorLine, exitCodesHelp, exitFor, exits, known } from './told/exit.ts';
+import { flushed, print, warn, watchStreams } from './told/output.ts';
+import { toJson } from './told/print.ts';
 import type { WorkOptions } from './work.ts';
 
 const { version } = createRequire(import.meta.url)('wasbox/package.json') as { version: string };
@@ -88,10 +88,10 @@ const resume = async (file: string, options: ResumeOptions & TokenOptions): Prom
   (await import('./resume.ts')).resume(file, options);
 
 const inspect = async (file: string, options: InspectOptions): Promise<Exit> =>
-  (await import('./inspect.ts')).inspect(file, options);
+  (await import('./inspect/inspect.ts')).inspect(file, options);
 
 const runBatch = async (file: string, options: BatchOptions): Promise<Exit> =>
-  (await import('./batch.ts')).batch(file, options);
+  (await import('./batch/batch.ts')).batch(file, options);
 
 const runWork = async (options: WorkOptions): Promise<Exit> => (await import('./work.ts')).work(options);
 

@@ -7,15 +7,25 @@ import { modulesAmong } from '../snapshot/container/whole.ts';
 import { mostOfSnapshot } from '../snapshot/restore.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { type Imports, VM } from '../vm.ts';
-import { checkFor } from './arguments.ts';
-import { courseOf } from './course.ts';
-import type { Exit } from './exit.ts';
-import { at, checkModules, isAtRest, loaded, madeImports, readBytes, readHost, readModule, savedIn } from './files.ts';
-import { Bounds, type GoOptions } from './go.ts';
-import { checkHosts } from './imports.ts';
+import { courseOf } from './go/course.ts';
+import { Bounds, type GoOptions } from './go/go.ts';
+import { hasWasi, leaveStdin, systemFor, type WasiOptions, withSystem } from './go/wasi.ts';
 import type { TokenOptions } from './javascript/resume.ts';
-import type { Keeping } from './keeping.ts';
-import { hasWasi, leaveStdin, systemFor, type WasiOptions, withSystem } from './wasi.ts';
+import type { Keeping } from './keep/keeping.ts';
+import { checkFor } from './read/arguments.ts';
+import {
+  at,
+  checkModules,
+  isAtRest,
+  loaded,
+  madeImports,
+  readBytes,
+  readHost,
+  readModule,
+  savedIn,
+} from './read/files.ts';
+import { checkHosts } from './read/imports.ts';
+import type { Exit } from './told/exit.ts';
 
 export interface ResumeOptions extends Omit<GoOptions, 'key'>, Pick<WasiOptions, 'dir'> {
   readonly module?: readonly string[];

@@ -1,7 +1,7 @@
 // `wasbox run`: calls an export of a module.
 
 import { parseArguments } from '../runtime/literals.ts';
-import type { Module } from '../runtime/module.ts';
+import type { Module } from '../runtime/module/module.ts';
 import type { PlannedCall } from '../snapshot/container/extras.ts';
 import { mostOfSnapshot } from '../snapshot/restore.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
@@ -9,13 +9,13 @@ import { LinkError, UsageError } from '../spec/errors.ts';
 import { cut, quoted } from '../spec/told.ts';
 import type { FuncType } from '../spec/types.ts';
 import { VM } from '../vm.ts';
-import { Calls } from './course.ts';
-import type { Exit } from './exit.ts';
-import { readHost, readModule } from './files.ts';
-import { Bounds, type GoOptions } from './go.ts';
-import { checkImports } from './imports.ts';
-import type { Asked, Keeping } from './keeping.ts';
-import { argumentsOf, leaveStdin, systemFor, type WasiOptions, wantsWasi, withSystem } from './wasi.ts';
+import { Calls } from './go/course.ts';
+import { Bounds, type GoOptions } from './go/go.ts';
+import { argumentsOf, leaveStdin, systemFor, type WasiOptions, wantsWasi, withSystem } from './go/wasi.ts';
+import type { Asked, Keeping } from './keep/keeping.ts';
+import { readHost, readModule } from './read/files.ts';
+import { checkImports } from './read/imports.ts';
+import type { Exit } from './told/exit.ts';
 
 export interface RunOptions extends GoOptions, WasiOptions {
   readonly invoke?: string;
@@ -41,7 +41,7 @@ export async function run(file: string, args: readonly string[], options: RunOpt
 /** Where a program is kept, which takes a while to load. */
 async function kept(options: RunOptions, what: Asked, stop: AbortSignal | undefined): Promise<Keeping | undefined> {
   if (options.store === undefined) return undefined;
-  return (await import('./keeping.ts')).Keeping.open(options.store, options, what, stop);
+  return (await import('./keep/keeping.ts')).Keeping.open(options.store, options, what, stop);
 }
 
 async function begun(

@@ -5,13 +5,13 @@ import type { Runner, RunnerOptions } from '../queue/index.ts';
 import { UsageError } from '../spec/errors.ts';
 import { mostMs } from '../spec/options.ts';
 import { isA, messageOf, plain } from '../spec/told.ts';
-import { parseCount, parseMs } from './arguments.ts';
-import { type CacheOption, cacheFolder } from './cache.ts';
-import type { Exit } from './exit.ts';
-import { loaded } from './files.ts';
-import { warn } from './output.ts';
-import { count } from './print.ts';
-import { listen } from './signals.ts';
+import { type CacheOption, cacheFolder } from './keep/cache.ts';
+import { parseCount, parseMs } from './read/arguments.ts';
+import { loaded } from './read/files.ts';
+import type { Exit } from './told/exit.ts';
+import { warn } from './told/output.ts';
+import { count } from './told/print.ts';
+import { listen } from './told/signals.ts';
 
 export interface WorkOptions {
   readonly queue?: string;

@@ -1,8 +1,8 @@
 // Host functions, defined by their signature. Knows types, never the VM: what a function may touch arrives as its
 // last argument.
 
-import type { FuncLike, Ref, Value } from '../runtime/ref.ts';
-import type { ReadTextOptions, WriteTextOptions } from '../runtime/text.ts';
+import type { FuncLike, Ref, Value } from '../runtime/heap/ref.ts';
+import type { ReadTextOptions, WriteTextOptions } from '../runtime/memory/text.ts';
 import { UsageError } from '../spec/errors.ts';
 import { aFunction, aList, aNumber, check, optionsOf, theOptions } from '../spec/options.ts';
 import { quoted } from '../spec/told.ts';

@@ -3,12 +3,12 @@
 
 import { tidyHostValues } from '../runtime/collect.ts';
 import type { HostPort } from '../runtime/engine.ts';
+import { Ref, type Value } from '../runtime/heap/ref.ts';
 import { exported } from '../runtime/instance.ts';
-import type { MemoryInst } from '../runtime/memory.ts';
+import type { MemoryInst } from '../runtime/memory/memory.ts';
+import { type ReadTextOptions, readText, type WriteTextOptions, writeText } from '../runtime/memory/text.ts';
 import { enterHost, hostCallsOfThread, leaveHost } from '../runtime/nesting.ts';
-import { Ref, type Value } from '../runtime/ref.ts';
 import type { FuncInst, InstanceInst, PendingCall, Store } from '../runtime/store.ts';
-import { type ReadTextOptions, readText, type WriteTextOptions, writeText } from '../runtime/text.ts';
 import { readValues, writeValue, writeValues } from '../runtime/value.ts';
 import type { DefType } from '../spec/deftypes.ts';
 import {

@@ -1,6 +1,6 @@
 // The states of a VM's host modules. Each is made when it is first asked for, or given back by a restore.
 
-import { weightOf } from '../runtime/weight.ts';
+import { weightOf } from '../runtime/memory/weight.ts';
 import { LimitError, LinkError, SnapshotError } from '../spec/errors.ts';
 import { isA, messageOf, quoted } from '../spec/told.ts';
 import { blockCost, type NamedState, type StateData, type StateOwner, type WholeState } from './state.ts';

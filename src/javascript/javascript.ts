@@ -1,7 +1,7 @@
 // JavaScript for programs of others: runs, and goes on with tokens. What drives them is in run/, what they run in in
 // machine/.
 
-import { Module } from '../runtime/module.ts';
+import { Module } from '../runtime/module/module.ts';
 import { check, instanceOf, optionsOf, theOptions } from '../spec/options.ts';
 import { type Base, makeBase } from './machine/base.ts';
 import { baseIn } from './machine/image.ts';

@@ -3,8 +3,8 @@
 
 import type { Import } from '../binary/module.ts';
 import { type ExternType, importTypes } from '../link/match.ts';
-import type { Module } from '../runtime/module.ts';
-import { Ref, type Value } from '../runtime/ref.ts';
+import { Ref, type Value } from '../runtime/heap/ref.ts';
+import type { Module } from '../runtime/module/module.ts';
 import type { Store } from '../runtime/store.ts';
 import { type DefType, defineArray, defineFunc, refMatches } from '../spec/deftypes.ts';
 import { Trap } from '../spec/errors.ts';

@@ -5,8 +5,8 @@
 import { tidyHostValues } from '../runtime/collect.ts';
 import { type Budget, Thrown } from '../runtime/engine.ts';
 import type { Lifted } from '../runtime/frame.ts';
+import type { Value } from '../runtime/heap/ref.ts';
 import { onTop } from '../runtime/nesting.ts';
-import type { Value } from '../runtime/ref.ts';
 import type { FuncInst } from '../runtime/store.ts';
 import { readValues, writeValues } from '../runtime/value.ts';
 import { CrashError, Trap, UncaughtError } from '../spec/errors.ts';

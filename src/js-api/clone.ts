@@ -3,7 +3,7 @@
 // comes out of a clone is a module of the host's again, by which we know it.
 
 import { Writer } from '../binary/writer.ts';
-import { hostWasm } from '../runtime/host-wasm.ts';
+import { hostWasm } from '../runtime/beneath/host-wasm.ts';
 import { type Compiled, type CompileOptions, compileOptions } from './builtins.ts';
 
 /** Names of custom sections: the bytes, and the options that they were compiled with, as JSON. */

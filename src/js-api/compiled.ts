@@ -1,7 +1,7 @@
 // Bytes to a compiled module.
 
-import { Module } from '../runtime/module.ts';
-import { hashOf } from '../runtime/sha256.ts';
+import { hashOf } from '../runtime/beneath/sha256.ts';
+import { Module } from '../runtime/module/module.ts';
 import { WasboxError } from '../spec/errors.ts';
 import { type Compiled, type CompileOptions, withBuiltins } from './builtins.ts';
 import { CompileError } from './errors.ts';

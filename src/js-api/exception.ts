@@ -3,7 +3,7 @@
 
 import { newException } from '../runtime/collect.ts';
 import { Thrown } from '../runtime/engine.ts';
-import type { Value } from '../runtime/ref.ts';
+import type { Value } from '../runtime/heap/ref.ts';
 import type { TagInst } from '../runtime/store.ts';
 import { readValues, writeValues } from '../runtime/value.ts';
 import { defineFunc } from '../spec/deftypes.ts';

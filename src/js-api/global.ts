@@ -1,7 +1,7 @@
 // Global objects. https://webassembly.github.io/spec/js-api/#globals
 
 import { tidyHostValues } from '../runtime/collect.ts';
-import type { Value } from '../runtime/ref.ts';
+import type { Value } from '../runtime/heap/ref.ts';
 import { type GlobalInst, globalWords, type Store } from '../runtime/store.ts';
 import { readValue, writeValue } from '../runtime/value.ts';
 import type { GlobalAddr, GlobalType } from '../spec/types.ts';

@@ -4,8 +4,8 @@
 import type { Import } from '../binary/module.ts';
 import { allocate, initialise } from '../link/instantiate.ts';
 import { type ExternType, importTypes, matchImport } from '../link/match.ts';
+import type { Value } from '../runtime/heap/ref.ts';
 import { type ExternVal, exported } from '../runtime/instance.ts';
-import type { Value } from '../runtime/ref.ts';
 import type { InstanceInst } from '../runtime/store.ts';
 import { UsageError } from '../spec/errors.ts';
 import { quoted } from '../spec/told.ts';

@@ -1,6 +1,11 @@
 // Memory objects. https://webassembly.github.io/spec/js-api/#memories
 
-import { allocateMemory, hasResizableBuffers, type MemoryInst, type ResizableMemory } from '../runtime/memory.ts';
+import {
+  allocateMemory,
+  hasResizableBuffers,
+  type MemoryInst,
+  type ResizableMemory,
+} from '../runtime/memory/memory.ts';
 import type { MemAddr, MemType } from '../spec/types.ts';
 import { attempt } from './errors.ts';
 import { addressType, fromSize, given, index, limits } from './limits.ts';

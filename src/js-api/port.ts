@@ -3,8 +3,8 @@
 
 import { tidyHostValues } from '../runtime/collect.ts';
 import type { HostPort } from '../runtime/engine.ts';
+import type { Value } from '../runtime/heap/ref.ts';
 import { inHost } from '../runtime/nesting.ts';
-import type { Value } from '../runtime/ref.ts';
 import { readValues, writeValues } from '../runtime/value.ts';
 import type { DefType } from '../spec/deftypes.ts';
 import { CrashError, Trap } from '../spec/errors.ts';

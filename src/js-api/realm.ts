@@ -2,9 +2,9 @@
 // which JavaScript object stands for what of the store. What each of those objects can do is in their own files.
 
 import type { Engine } from '../runtime/engine.ts';
+import type { Ref } from '../runtime/heap/ref.ts';
 import type { ExternVal } from '../runtime/instance.ts';
-import { hasResizableBuffers, type MemoryInst } from '../runtime/memory.ts';
-import type { Ref } from '../runtime/ref.ts';
+import { hasResizableBuffers, type MemoryInst } from '../runtime/memory/memory.ts';
 import { Store, type VmLimits } from '../runtime/store.ts';
 import { defineFunc } from '../spec/deftypes.ts';
 import { type ExternKind, externref, type TagAddr } from '../spec/types.ts';

@@ -1,7 +1,7 @@
 // Values as they cross between JavaScript and the guest.
 // https://webassembly.github.io/spec/js-api/#tojsvalue
 
-import { Ref, refKinds, type Value } from '../runtime/ref.ts';
+import { Ref, refKinds, type Value } from '../runtime/heap/ref.ts';
 import { heapMatches, topOf } from '../spec/deftypes.ts';
 import { funcref, isRef, type RefType, typeName, typeNamed, type ValType } from '../spec/types.ts';
 import type { Realm } from './realm.ts';

@@ -4,9 +4,9 @@
 import { InstructionReader } from '../binary/instruction.ts';
 import type { Expr } from '../binary/module.ts';
 import { newObject } from '../runtime/collect.ts';
-import type { Module } from '../runtime/module.ts';
-import { refKinds } from '../runtime/ref.ts';
-import { type Shape, shapeOf } from '../runtime/shape.ts';
+import { refKinds } from '../runtime/heap/ref.ts';
+import { type Shape, shapeOf } from '../runtime/heap/shape.ts';
+import type { Module } from '../runtime/module/module.ts';
 import { globalWords, type Store } from '../runtime/store.ts';
 import type { DefType } from '../spec/deftypes.ts';
 import { CrashError } from '../spec/errors.ts';

@@ -4,10 +4,10 @@
 
 import type { Elem } from '../binary/module.ts';
 import { countsOf } from '../runtime/counts.ts';
+import { refKinds } from '../runtime/heap/ref.ts';
 import type { ExternVal } from '../runtime/instance.ts';
-import { allocateMemory } from '../runtime/memory.ts';
-import type { Module } from '../runtime/module.ts';
-import { refKinds } from '../runtime/ref.ts';
+import { allocateMemory } from '../runtime/memory/memory.ts';
+import type { Module } from '../runtime/module/module.ts';
 import { globalWords, type InstanceInst, type Store } from '../runtime/store.ts';
 import { TableInst } from '../runtime/table.ts';
 import { Trap } from '../spec/errors.ts';

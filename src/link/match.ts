@@ -3,7 +3,7 @@
 
 import type { Import } from '../binary/module.ts';
 import type { ExternVal } from '../runtime/instance.ts';
-import type { Module } from '../runtime/module.ts';
+import type { Module } from '../runtime/module/module.ts';
 import type { Store } from '../runtime/store.ts';
 import { type DefType, defMatches, refMatches, valEquals, valMatches } from '../spec/deftypes.ts';
 import { LinkError } from '../spec/errors.ts';

@@ -2,8 +2,8 @@
 // The pool, as its users have it: jobs are submitted and resumed here, and live in life.ts.
 
 import type { ProgramThread, ProgramThreads } from '../javascript/run/afar.ts';
-import { Module } from '../runtime/module.ts';
-import type { Value } from '../runtime/ref.ts';
+import type { Value } from '../runtime/heap/ref.ts';
+import { Module } from '../runtime/module/module.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Store } from '../store/index.ts';
 import type { GroupSnapshot } from '../talk/saved/snapshot.ts';

@@ -1,6 +1,6 @@
 // A job of a queue as somebody holds it, in whichever process.
 
-import type { Value } from '../runtime/ref.ts';
+import type { Value } from '../runtime/heap/ref.ts';
 import type { QueueEvent } from './events.ts';
 import type { Watched } from './watch.ts';
 

@@ -11,7 +11,7 @@ import { submitted } from '../pool/job/origin.ts';
 import { digestOf, titleOf, writeSpec } from '../pool/job/spec.ts';
 import type { CallSpec } from '../pool/told/options.ts';
 import type { WasiOutput } from '../pool/told/wasi.ts';
-import type { Value } from '../runtime/ref.ts';
+import type { Value } from '../runtime/heap/ref.ts';
 import { StoreError, UsageError } from '../spec/errors.ts';
 import { isA, quoted } from '../spec/told.ts';
 import { type Bull, Engine, letGo } from './engine.ts';

@@ -2,8 +2,8 @@
 // a number may keep an object alive that nothing refers to. Snapshots (snapshot/data/heap.ts) look more closely.
 
 import type { TagAddr } from '../spec/types.ts';
-import { refKinds } from './ref.ts';
-import { type Shape, shapeOf, sizeOf } from './shape.ts';
+import { refKinds } from './heap/ref.ts';
+import { type Shape, shapeOf, sizeOf } from './heap/shape.ts';
 import { globalWords, type Store, type TagInst } from './store.ts';
 import { hierarchyOf } from './value.ts';
 

@@ -2,8 +2,8 @@
 
 import type { HostError, Trap } from '../spec/errors.ts';
 import type { FuncAddr, MemAddr, TagAddr } from '../spec/types.ts';
-import type { Module } from './module.ts';
-import type { Value } from './ref.ts';
+import type { Value } from './heap/ref.ts';
+import type { Module } from './module/module.ts';
 import type { InstanceInst, Store } from './store.ts';
 
 /** Why a run was asked to stop. */

@@ -15,7 +15,7 @@
 
 import { ExhaustionError } from '../spec/errors.ts';
 import type { FuncAddr } from '../spec/types.ts';
-import { bounds } from './bounds.ts';
+import { bounds } from './kept/bounds.ts';
 
 export const frameWords = 3;
 

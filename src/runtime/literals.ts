@@ -5,7 +5,7 @@ import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
 import { UsageError } from '../spec/errors.ts';
 import { quoted } from '../spec/told.ts';
 import { isRef, type NumType, typeName, type ValType } from '../spec/types.ts';
-import { Ref, type Value } from './ref.ts';
+import { Ref, type Value } from './heap/ref.ts';
 
 // Writing.
 

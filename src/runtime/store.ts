@@ -19,15 +19,15 @@ import type {
 } from '../spec/types.ts';
 import { type Counts, checkCounts, listedBy } from './counts.ts';
 import { Stack } from './frame.ts';
-import { Heap } from './heap.ts';
-import { HostValues } from './host-values.ts';
-import type { MemoryBudget, MemoryInst } from './memory.ts';
-import type { Module } from './module.ts';
-import { funcRefOf, Ref, type RefHome, type RefKind, type RefTypes, refKinds, type Value } from './ref.ts';
-import { References } from './references.ts';
+import { Heap } from './heap/heap.ts';
+import { HostValues } from './heap/host-values.ts';
+import { funcRefOf, Ref, type RefHome, type RefKind, type RefTypes, refKinds, type Value } from './heap/ref.ts';
+import { References } from './heap/references.ts';
+import { WeakRows } from './kept/weak-rows.ts';
+import type { MemoryBudget, MemoryInst } from './memory/memory.ts';
+import type { PendingWait } from './memory/wait.ts';
+import type { Module } from './module/module.ts';
 import type { TableInst } from './table.ts';
-import type { PendingWait } from './wait.ts';
-import { WeakRows } from './weak-rows.ts';
 
 /** What one VM may use. All are counts or bytes over the VM's whole life, not per call. */
 export interface VmLimits {

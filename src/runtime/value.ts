@@ -4,7 +4,7 @@ import { topOf } from '../spec/deftypes.ts';
 import { UsageError } from '../spec/errors.ts';
 import { told } from '../spec/told.ts';
 import { isRef, type NumType, slotsOf, typeName, type ValType } from '../spec/types.ts';
-import { refKinds, type Value } from './ref.ts';
+import { refKinds, type Value } from './heap/ref.ts';
 import type { Store } from './store.ts';
 
 const half = new Int32Array(2);

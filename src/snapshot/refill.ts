@@ -1,7 +1,7 @@
 // A store goes back to what it was, or what one forked from it is, in place: native code that was made for it stays. Only
 // the words and pages that differ are written.
 
-import type { MemoryInst } from '../runtime/memory.ts';
+import type { MemoryInst } from '../runtime/memory/memory.ts';
 import type { InstanceInst, Store } from '../runtime/store.ts';
 import type { TableInst } from '../runtime/table.ts';
 import { type SavedInstance, type SavedMemory, type SnapshotData, spaces } from './data/format.ts';

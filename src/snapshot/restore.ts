@@ -1,12 +1,12 @@
 // Data becomes a store again, once it is believed. save.ts is its pair.
 
 import { frameWords } from '../runtime/frame.ts';
-import { allocateMemory, type MemoryInst } from '../runtime/memory.ts';
-import type { Module } from '../runtime/module.ts';
+import { allocateMemory, type MemoryInst } from '../runtime/memory/memory.ts';
+import { join } from '../runtime/memory/wait.ts';
+import type { Module } from '../runtime/module/module.ts';
 import { defaultLimits, type FuncInst, type InstanceInst, Store, type VmLimits } from '../runtime/store.ts';
 import { TableInst } from '../runtime/table.ts';
 import { readValues } from '../runtime/value.ts';
-import { join } from '../runtime/wait.ts';
 import type { DefType } from '../spec/deftypes.ts';
 import { bad } from './data/form.ts';
 import { hostMade, pageBytes, type SavedMemory, type SnapshotData } from './data/format.ts';

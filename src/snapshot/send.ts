@@ -2,10 +2,10 @@
 // private ones as their bytes. What was sent is gone here.
 
 import type { NamedState } from '../host/state.ts';
-import { type HostMemory, hostWasm } from '../runtime/host-wasm.ts';
-import { adoptMemory, allocateMemory, type MemoryInst } from '../runtime/memory.ts';
+import { type HostMemory, hostWasm } from '../runtime/beneath/host-wasm.ts';
+import { adoptMemory, allocateMemory, type MemoryInst } from '../runtime/memory/memory.ts';
+import { leave } from '../runtime/memory/wait.ts';
 import type { Store } from '../runtime/store.ts';
-import { leave } from '../runtime/wait.ts';
 import type { MemType } from '../spec/types.ts';
 import { bad } from './data/form.ts';
 import { mapWords, type SavedMemory, type SnapshotData } from './data/format.ts';

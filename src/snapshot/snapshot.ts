@@ -1,7 +1,7 @@
 // A VM as data: kept, copied, written to bytes and read back. What the data means is in format.ts.
 
 import { frameWords } from '../runtime/frame.ts';
-import { Module } from '../runtime/module.ts';
+import { Module } from '../runtime/module/module.ts';
 import { aNumber, check, instanceOf, listOf, optionsOf, theOptions } from '../spec/options.ts';
 import { cut } from '../spec/told.ts';
 import { decodeSnapshot, encodeSnapshot } from './container/container.ts';

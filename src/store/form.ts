@@ -9,7 +9,7 @@
 // All numbers are little endian.
 
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
-import { hashOf } from '../runtime/sha256.ts';
+import { hashOf } from '../runtime/beneath/sha256.ts';
 import { StoreError } from '../spec/errors.ts';
 import { quoted } from '../spec/told.ts';
 import type { Head, HeadState, KeptBlob, NewBlob } from './types.ts';

@@ -1,8 +1,8 @@
 // What groups, members and ports are made with, and what comes of running a group; each option with its check.
 
 import type { Interruption } from '../runtime/engine.ts';
-import { Module } from '../runtime/module.ts';
-import type { Value } from '../runtime/ref.ts';
+import type { Value } from '../runtime/heap/ref.ts';
+import { Module } from '../runtime/module/module.ts';
 import {
   aCount,
   aFunction,

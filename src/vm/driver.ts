@@ -5,12 +5,12 @@ import { NotYet } from '../host/not-yet.ts';
 import { Port } from '../host/port.ts';
 import { tidyHostValues } from '../runtime/collect.ts';
 import type { Budget, Engine, Outcome, Stop } from '../runtime/engine.ts';
-import type { MemoryInst } from '../runtime/memory.ts';
+import type { Value } from '../runtime/heap/ref.ts';
+import type { MemoryInst } from '../runtime/memory/memory.ts';
+import { isOver, leave, notify, type PendingWait, waitAtHost, waitClock, waitResults } from '../runtime/memory/wait.ts';
 import { onTop } from '../runtime/nesting.ts';
-import type { Value } from '../runtime/ref.ts';
 import type { FuncInst, InstanceInst, PendingCall, Store } from '../runtime/store.ts';
 import { readValues, writeValues } from '../runtime/value.ts';
-import { isOver, leave, notify, type PendingWait, waitAtHost, waitClock, waitResults } from '../runtime/wait.ts';
 import {
   CrashError,
   ExitError,

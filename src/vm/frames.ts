@@ -1,7 +1,7 @@
 // What a stack looks like to people: all of a frame's values for those who inspect it, a short trace for errors. Both
 // read the canonical stack (runtime/frame.ts) and change nothing.
 
-import type { Value } from '../runtime/ref.ts';
+import type { Value } from '../runtime/heap/ref.ts';
 import type { FuncInst, InstanceInst, Store } from '../runtime/store.ts';
 import { readValues } from '../runtime/value.ts';
 import { CrashError, type GuestError, type TraceFrame } from '../spec/errors.ts';

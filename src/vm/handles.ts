@@ -1,12 +1,12 @@
 // Handles to what lives in a store: memories, tables, globals, tags. They are views of it: nothing is kept here.
 
 import { tidyHostValues } from '../runtime/collect.ts';
+import { funcRefOf, type Ref, type Value } from '../runtime/heap/ref.ts';
 import type { ExternVal } from '../runtime/instance.ts';
-import type { MemoryInst, SharedMemory } from '../runtime/memory.ts';
-import { funcRefOf, type Ref, type Value } from '../runtime/ref.ts';
+import type { MemoryInst, SharedMemory } from '../runtime/memory/memory.ts';
+import { type ReadTextOptions, readText, type WriteTextOptions, writeText } from '../runtime/memory/text.ts';
 import { globalWords, type Store } from '../runtime/store.ts';
 import type { TableInst } from '../runtime/table.ts';
-import { type ReadTextOptions, readText, type WriteTextOptions, writeText } from '../runtime/text.ts';
 import { readValue, writeValue } from '../runtime/value.ts';
 import { UsageError } from '../spec/errors.ts';
 import type { ExternKind, FuncType, GlobalType, MemType, TableType } from '../spec/types.ts';

@@ -3,7 +3,7 @@
 
 import { bytesToRecall, bytesToRewrite, recallAll } from '../rewrite/run/able.ts';
 import { entryOf } from '../rewrite/run/rewriter.ts';
-import type { Module } from '../runtime/module.ts';
+import type { Module } from '../runtime/module/module.ts';
 import type { InstanceInst, Store } from '../runtime/store.ts';
 
 /**

@@ -12,10 +12,10 @@ import {
   signature,
   unknownImport,
 } from '../link/match.ts';
+import type { FuncLike } from '../runtime/heap/ref.ts';
 import type { ExternVal } from '../runtime/instance.ts';
-import { borrowMemory, isSharedMemory, type SharedMemory } from '../runtime/memory.ts';
-import type { Module } from '../runtime/module.ts';
-import type { FuncLike } from '../runtime/ref.ts';
+import { borrowMemory, isSharedMemory, type SharedMemory } from '../runtime/memory/memory.ts';
+import type { Module } from '../runtime/module/module.ts';
 import type { Store } from '../runtime/store.ts';
 import { compMatches, defineFunc } from '../spec/deftypes.ts';
 import { type Extern, externOf } from './handles.ts';

@@ -1,9 +1,9 @@
 // An instance as its user sees it: what it exports, as handles and as functions that can be called.
 
+import type { Ref, Value } from '../runtime/heap/ref.ts';
 import { type ExternVal, exported } from '../runtime/instance.ts';
-import { LateMap } from '../runtime/late-map.ts';
-import type { Module } from '../runtime/module.ts';
-import type { Ref, Value } from '../runtime/ref.ts';
+import { LateMap } from '../runtime/kept/late-map.ts';
+import type { Module } from '../runtime/module/module.ts';
 import type { InstanceInst } from '../runtime/store.ts';
 import { LinkError } from '../spec/errors.ts';
 import { calledFrom } from '../spec/stacks.ts';

@@ -1,6 +1,6 @@
 // What VMs and instances are made with: the options, each with its check.
 
-import { Module } from '../runtime/module.ts';
+import { Module } from '../runtime/module/module.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
 import { aFlag, anObject, type Checks, instanceOf, listOf, oneOf, optionsOf, theOptions } from '../spec/options.ts';
 import { type EngineName, engineOption } from './engines.ts';

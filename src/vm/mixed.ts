@@ -8,7 +8,7 @@ import { hasStack, runNative } from '../rewrite/run/rewriter.ts';
 import { collect, tidyHostValues } from '../runtime/collect.ts';
 import type { Budget, Halt, HostPort, Mixing, Stop } from '../runtime/engine.ts';
 import { Thrown } from '../runtime/engine.ts';
-import type { Module } from '../runtime/module.ts';
+import type { Module } from '../runtime/module/module.ts';
 import type { Store } from '../runtime/store.ts';
 import { UncaughtError } from '../spec/errors.ts';
 import type { FuncAddr } from '../spec/types.ts';

@@ -3,7 +3,7 @@
 
 import type { Hosts } from '../host/port.ts';
 import type { Engine } from '../runtime/engine.ts';
-import type { Module } from '../runtime/module.ts';
+import type { Module } from '../runtime/module/module.ts';
 import type { Store, VmLimits } from '../runtime/store.ts';
 import { hostMade, type SnapshotData } from '../snapshot/data/format.ts';
 import { statesOf } from '../snapshot/data/states.ts';

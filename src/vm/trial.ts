@@ -2,7 +2,7 @@
 // which the interpreter does a lot by itself. That is seen by trying, and what was seen holds for all VMs of a module.
 
 import { interpretedPart } from '../rewrite/run/able.ts';
-import type { Module } from '../runtime/module.ts';
+import type { Module } from '../runtime/module/module.ts';
 import type { Store } from '../runtime/store.ts';
 
 /** Not constant, so that tests can have engines that mix in any case. */

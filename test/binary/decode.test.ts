@@ -3,7 +3,7 @@ import { decode } from '../../src/binary/decode.ts';
 import { limits } from '../../src/binary/limits.ts';
 import { typeName } from '../../src/spec/types.ts';
 import { otherwise } from '../spec/files.ts';
-import { suiteTest } from '../spec/suite-test.ts';
+import { suiteTest } from '../spec/run/suite-test.ts';
 import { bodyOf, hex, malformed, moduleOf, suiteModules, unhex } from './modules.ts';
 
 suiteTest('every malformed binary of the suite is refused in its words', async (t) => {

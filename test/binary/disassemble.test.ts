@@ -5,7 +5,7 @@ import { InstructionReader } from '../../src/binary/instruction.ts';
 import type { ModuleSyntax } from '../../src/binary/module.ts';
 import { UsageError } from '../../src/spec/errors.ts';
 import { typeName } from '../../src/spec/types.ts';
-import { assembleText } from '../spec/assemble.ts';
+import { assembleText } from '../spec/script/assemble.ts';
 import {
   bodyOf,
   canonical,

@@ -3,7 +3,7 @@ import binaryen from 'binaryen';
 import { decode } from '../../src/binary/decode.ts';
 import { encode } from '../../src/binary/encode.ts';
 import type { DataMode, ElemMode, Expr, ModuleSyntax, Span } from '../../src/binary/module.ts';
-import { suiteTest } from '../spec/suite-test.ts';
+import { suiteTest } from '../spec/run/suite-test.ts';
 import { canonical, hex, lodepng, moduleOf, programs, type SuiteModule, suiteModules, unhex } from './modules.ts';
 
 /** A module without its offsets: spans become what they span, instructions in their shortest form. */

@@ -8,9 +8,9 @@ import { InstructionReader } from '../../src/binary/instruction.ts';
 import type { Span } from '../../src/binary/module.ts';
 import { Writer } from '../../src/binary/writer.ts';
 import { MalformedError } from '../../src/spec/errors.ts';
-import { AssembleError, assemble } from '../spec/assemble.ts';
 import { scripts, testsuite } from '../spec/locate.ts';
-import { parseScript } from '../spec/script.ts';
+import { AssembleError, assemble } from '../spec/script/assemble.ts';
+import { parseScript } from '../spec/script/script.ts';
 
 const dependencies = fileURLToPath(new URL('../../node_modules/', import.meta.url));
 const load = (name: string) => {

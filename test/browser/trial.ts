@@ -3,7 +3,7 @@
 
 import { concatBytes } from '@noble/hashes/utils.js';
 import { Module, type Outcome, Snapshot, Trap, VM, type VmOptions } from '../../src/index.ts';
-import { hashOf } from '../../src/runtime/sha256.ts';
+import { hashOf } from '../../src/runtime/beneath/sha256.ts';
 import { contentsOf, readParts } from '../../src/snapshot/container/parts.ts';
 import { Random } from '../fuzz/random.ts';
 import type { Signature } from '../fuzz/shape.ts';

@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import test from 'ava';
-import { assembleText } from '../spec/assemble.ts';
+import { assembleText } from '../spec/script/assemble.ts';
 import { Folder } from './wasbox.ts';
 
 let folder: Folder;

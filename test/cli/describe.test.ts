@@ -1,9 +1,9 @@
 // What `inspect` tells of modules and saved programs that are made to be told at length.
 
 import test from 'ava';
-import { describeModule } from '../../src/cli/describe.ts';
-import { toJson } from '../../src/cli/print.ts';
-import { describeSaved } from '../../src/cli/stack.ts';
+import { describeModule } from '../../src/cli/inspect/describe.ts';
+import { describeSaved } from '../../src/cli/inspect/stack.ts';
+import { toJson } from '../../src/cli/told/print.ts';
 import { Snapshot, VM } from '../../src/index.ts';
 import { moduleOf } from '../wat.ts';
 

@@ -1,8 +1,8 @@
 // A program that is driven through its calls, and asked to stop at any time: nothing of it is lost.
 
 import test from 'ava';
-import { Calls } from '../../src/cli/course.ts';
-import { drive, type End } from '../../src/cli/drive.ts';
+import { Calls } from '../../src/cli/go/course.ts';
+import { drive, type End } from '../../src/cli/go/drive.ts';
 import { asyncHostFunction, hostFunction, Snapshot, VM } from '../../src/index.ts';
 import { moduleOf } from '../wat.ts';
 

@@ -3,7 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import test from 'ava';
 import { Module, VM } from '../../src/index.ts';
-import { assembleText } from '../spec/assemble.ts';
+import { assembleText } from '../spec/script/assemble.ts';
 import { Folder, main } from './wasbox.ts';
 
 let folder: Folder;

@@ -9,7 +9,7 @@ import { History, historyFile, mostHistory } from '../../src/cli/javascript/hist
 import { isIncomplete } from '../../src/cli/javascript/incomplete.ts';
 import { callLines } from '../../src/cli/javascript/told.ts';
 import { harmless, jsonOf, printed, resultLines, shown } from '../../src/cli/javascript/values.ts';
-import { toJson } from '../../src/cli/print.ts';
+import { toJson } from '../../src/cli/told/print.ts';
 import { LimitError } from '../../src/index.ts';
 import { js } from '../javascript/programs.ts';
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { split } from '../../src/cli/lines.ts';
+import { split } from '../../src/cli/read/lines.ts';
 import { UsageError } from '../../src/spec/errors.ts';
 
 async function* chunks(...texts: string[]) {

@@ -103,7 +103,7 @@ test('a job of a program, as a pool has saved it, goes on step by step and may b
 });
 
 test('a second signal ends the process as it would without us', async (t) => {
-  const listening = new URL('../../dist/src/cli/signals.js', import.meta.url).href;
+  const listening = new URL('../../dist/src/cli/told/signals.js', import.meta.url).href;
   await folder.write(
     'listen.mjs',
     `import { listen } from '${listening}';

@@ -3,7 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import test from 'ava';
 import { onSmallDisk, withSmallDisk } from '../small-disk.ts';
-import { assembleText } from '../spec/assemble.ts';
+import { assembleText } from '../spec/script/assemble.ts';
 import { Folder, type Ran } from './wasbox.ts';
 
 let folder: Folder;

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import type { Entry } from '../../src/pool/durable/entry.ts';
 import { Ledger } from '../../src/pool/durable/ledger.ts';
-import { assembleText } from '../spec/assemble.ts';
+import { assembleText } from '../spec/script/assemble.ts';
 import { Folder } from './wasbox.ts';
 
 let folder: Folder;

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { assembleText } from '../spec/assemble.ts';
+import { assembleText } from '../spec/script/assemble.ts';
 
 export const main = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
 /** For modules of host functions. */

@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { suiteModules } from '../binary/modules.ts';
-import { suiteTest } from '../spec/suite-test.ts';
+import { suiteTest } from '../spec/run/suite-test.ts';
 import { forgery, judgeForged, originals } from './forge.ts';
 import { damaged, judge } from './hostile.ts';
 import { Random } from './random.ts';

@@ -1,8 +1,8 @@
 // What is told of a module is small, however long its names and lists are.
 
 import test from 'ava';
-import { describeModule } from '../../src/cli/describe.ts';
-import { columns } from '../../src/cli/print.ts';
+import { describeModule } from '../../src/cli/inspect/describe.ts';
+import { columns } from '../../src/cli/told/print.ts';
 import { InvalidError, Module, Trap, VM } from '../../src/index.ts';
 import { constant, funcType, i32, moduleOf, name, noType, op, sized, times, u } from './assembly.ts';
 

@@ -1,10 +1,10 @@
 // Instructions, run here and by the host's own engine: each in functions that take its operands from memory and put its
 // result there, so that all bits are seen.
 
-import { Module } from '../../src/runtime/module.ts';
+import { Module } from '../../src/runtime/module/module.ts';
 import { bytesAccessed, type Immediate, type Instruction, type OperandType } from '../../src/spec/instructions.ts';
 import { VM } from '../../src/vm.ts';
-import { assembleText } from '../spec/assemble.ts';
+import { assembleText } from '../spec/script/assemble.ts';
 
 /** Where operands stand, 16 bytes each, where memory instructions go, and where the result is put. */
 const operandsAt = 16;

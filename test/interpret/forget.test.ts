@@ -5,7 +5,7 @@ import test from 'ava';
 import { hostFunction, type Module, VM } from '../../src/index.ts';
 import { codeBytes, codeOf, spareCode } from '../../src/interpret/machine/code.ts';
 import { createWebAssembly } from '../../src/js-api/index.ts';
-import { bounds } from '../../src/runtime/bounds.ts';
+import { bounds } from '../../src/runtime/kept/bounds.ts';
 import { collectedUntil } from '../gc.ts';
 import { bytesOf, moduleOf } from '../wat.ts';
 

@@ -12,7 +12,7 @@ import {
   type VmOptions,
 } from '../../src/index.ts';
 import { collect } from '../../src/runtime/collect.ts';
-import type { Ref } from '../../src/runtime/ref.ts';
+import type { Ref } from '../../src/runtime/heap/ref.ts';
 import { ExhaustionError } from '../../src/spec/errors.ts';
 import { moduleOf } from '../wat.ts';
 

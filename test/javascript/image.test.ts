@@ -9,7 +9,7 @@ import type { Base } from '../../src/javascript/machine/base.ts';
 import { baseIn } from '../../src/javascript/machine/image.ts';
 import { keptOf } from '../../src/rewrite/module/code-cache.ts';
 import { codeName, rewriteBytes } from '../../src/rewrite/module/module.ts';
-import { hashOf } from '../../src/runtime/sha256.ts';
+import { hashOf } from '../../src/runtime/beneath/sha256.ts';
 import { codesOf } from '../../src/validate/module.ts';
 import { image, lying, resealed, summedAt } from './images.ts';
 import { js as booted, engines, otherEngine, resultOf, tokenOf } from './programs.ts';

@@ -4,7 +4,7 @@ import type { Base } from '../../src/javascript/machine/base.ts';
 import { vmOf } from '../../src/javascript/machine/base.ts';
 import { baseIn, makeImage, writeImage } from '../../src/javascript/machine/image.ts';
 import { codeName, rewriteBytes } from '../../src/rewrite/module/module.ts';
-import { sha256 } from '../../src/runtime/sha256.ts';
+import { sha256 } from '../../src/runtime/beneath/sha256.ts';
 import { quickjsBytes } from './quickjs.ts';
 
 export const image = makeImage(quickjsBytes);

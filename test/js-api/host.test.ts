@@ -4,11 +4,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createWebAssembly } from '../../src/js-api/index.ts';
-import { AssembleError, assemble } from '../spec/assemble.ts';
 import { type Group, groups } from '../spec/files.ts';
 import { testsuite } from '../spec/locate.ts';
-import { type Action, type Command, parseScript } from '../spec/script.ts';
-import { suiteTest } from '../spec/suite-test.ts';
+import { suiteTest } from '../spec/run/suite-test.ts';
+import { AssembleError, assemble } from '../spec/script/assemble.ts';
+import { type Action, type Command, parseScript } from '../spec/script/script.ts';
 
 type Api = Pick<typeof WebAssembly, 'Module' | 'Instance'>;
 type Exports = Record<string, unknown>;

@@ -2,8 +2,8 @@
 
 import test from 'ava';
 import { allocate, initialise } from '../../src/link/instantiate.ts';
+import type { Value } from '../../src/runtime/heap/ref.ts';
 import { type ExternVal, exported } from '../../src/runtime/instance.ts';
-import type { Value } from '../../src/runtime/ref.ts';
 import { defaultLimits, globalWords, type InstanceInst, Store, type VmLimits } from '../../src/runtime/store.ts';
 import { readValue } from '../../src/runtime/value.ts';
 import { LimitError, Trap } from '../../src/spec/errors.ts';

@@ -1,7 +1,7 @@
 // Small guests for the pool's tests.
 
 import { Module } from '../../src/index.ts';
-import { assembleText } from '../spec/assemble.ts';
+import { assembleText } from '../spec/script/assemble.ts';
 
 export const moduleOf = async (wat: string): Promise<Module> => Module.from(await assembleText(wat));
 

@@ -9,7 +9,7 @@ import { deferred } from '../../src/pool/line/deferred.ts';
 import { stages } from '../../src/pool/told/protocol.ts';
 import { engines, resultOf, tokenOf } from '../javascript/programs.ts';
 import { moduleOf } from '../wat.ts';
-import { threadsOf } from './threads-of.ts';
+import { threadsOf } from './thread/threads-of.ts';
 
 const killAll = (pool: Pool) => {
   const threads = threadsOf(pool);

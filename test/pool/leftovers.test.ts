@@ -8,7 +8,7 @@ import { type Job, Pool, type Service } from '../../src/pool/index.ts';
 import { Line } from '../../src/pool/line/line.ts';
 import { Shelf } from '../../src/pool/line/shelf.ts';
 import { addSlice, mostThreads, noStats } from '../../src/pool/told/stats.ts';
-import { weightOf } from '../../src/runtime/weight.ts';
+import { weightOf } from '../../src/runtime/memory/weight.ts';
 import { type Sample, sample } from '../soak/measure.ts';
 import { arithmetic, moduleOf } from './guests.ts';
 

@@ -4,7 +4,7 @@ import test from 'ava';
 import { hostFunction, Module, VM } from '../../src/index.ts';
 import { keptContinuations } from '../../src/rewrite/module/continuation.ts';
 import { keptWrappers } from '../../src/rewrite/module/hosts.ts';
-import { bounds } from '../../src/runtime/bounds.ts';
+import { bounds } from '../../src/runtime/kept/bounds.ts';
 import { collectedUntil } from '../gc.ts';
 import { bytesOf } from '../wat.ts';
 

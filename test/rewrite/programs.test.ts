@@ -1,8 +1,8 @@
 // Real programs: the same answers and the same fuel on both engines, however the native run is sliced.
 
 import test from 'ava';
-import type { Guest } from '../../bench/guest.ts';
-import { programs } from '../../bench/work.ts';
+import type { Guest } from '../../bench/measure/guest.ts';
+import { programs } from '../../bench/measure/work.ts';
 import { Module, VM } from '../../src/index.ts';
 
 /** A guest whose calls run in slices of so much fuel. */

@@ -17,7 +17,7 @@ import {
 } from '../../src/index.ts';
 import { spareNatives } from '../../src/rewrite/run/reserve.ts';
 import { entryOf } from '../../src/rewrite/run/rewriter.ts';
-import { bounds } from '../../src/runtime/bounds.ts';
+import { bounds } from '../../src/runtime/kept/bounds.ts';
 import { collectedUntil } from '../gc.ts';
 import { moduleOf } from '../wat.ts';
 import { show } from './differential.ts';

@@ -13,8 +13,8 @@ import {
 } from '../../src/index.ts';
 import { spareNatives } from '../../src/rewrite/run/reserve.ts';
 import { entryOf } from '../../src/rewrite/run/rewriter.ts';
-import { bounds } from '../../src/runtime/bounds.ts';
 import { spareStacks } from '../../src/runtime/frame.ts';
+import { bounds } from '../../src/runtime/kept/bounds.ts';
 import { moduleOf } from '../wat.ts';
 import { show } from './differential.ts';
 

@@ -4,7 +4,7 @@ import test from 'ava';
 import { VM } from '../../src/index.ts';
 import { isRewritten } from '../../src/rewrite/module/module.ts';
 import { TableMirror } from '../../src/rewrite/module/tables.ts';
-import { refKinds } from '../../src/runtime/ref.ts';
+import { refKinds } from '../../src/runtime/heap/ref.ts';
 import { TableInst } from '../../src/runtime/table.ts';
 import type { TableType } from '../../src/spec/types.ts';
 import { bytesOf, moduleOf } from '../wat.ts';

@@ -1,7 +1,7 @@
 // Comparing bytes: as the host does it, as browsers have it, and the code of our own that looks for zeros.
 
 import test from 'ava';
-import { comparison, zeros, zeroTests } from '../../src/runtime/compare.ts';
+import { comparison, zeros, zeroTests } from '../../src/runtime/memory/compare.ts';
 import { bytesOf } from '../wat.ts';
 
 const pageBytes = 65_536;

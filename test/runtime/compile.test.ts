@@ -16,9 +16,9 @@ import {
   WasboxError,
   WorkerError,
 } from '../../src/index.ts';
-import { aside, threadCount } from '../../src/runtime/aside.ts';
+import { aside, threadCount } from '../../src/runtime/module/aside.ts';
 import { lodepng } from '../binary/modules.ts';
-import { assembleText } from '../spec/assemble.ts';
+import { assembleText } from '../spec/script/assemble.ts';
 
 const text = (functions: number): string => `(module
   (import "env" "log" (func (param i32)))

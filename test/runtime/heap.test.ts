@@ -1,7 +1,7 @@
 import test from 'ava';
 import { collect, newException, newObject } from '../../src/runtime/collect.ts';
-import { refKinds } from '../../src/runtime/ref.ts';
-import { shapeOf, sizeOf } from '../../src/runtime/shape.ts';
+import { refKinds } from '../../src/runtime/heap/ref.ts';
+import { shapeOf, sizeOf } from '../../src/runtime/heap/shape.ts';
 import { defaultLimits, globalWords, Store } from '../../src/runtime/store.ts';
 import { type DefType, defineFunc, defineGroup } from '../../src/spec/deftypes.ts';
 import { ExhaustionError } from '../../src/spec/errors.ts';

@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import fc from 'fast-check';
-import { Lru } from '../../src/runtime/lru.ts';
+import { Lru } from '../../src/runtime/kept/lru.ts';
 
 test('what was used stays, what was not goes, and the newest always stays', (t) => {
   const lru = new Lru<string, number>(() => 30);

@@ -1,9 +1,9 @@
 // Memories that were given back serve the next, whatever it wants, up to a bound of all of them together.
 
 import test from 'ava';
-import { bounds } from '../../src/runtime/bounds.ts';
-import { hostWasm } from '../../src/runtime/host-wasm.ts';
-import { allocateMemory, spareMemories } from '../../src/runtime/memory.ts';
+import { hostWasm } from '../../src/runtime/beneath/host-wasm.ts';
+import { bounds } from '../../src/runtime/kept/bounds.ts';
+import { allocateMemory, spareMemories } from '../../src/runtime/memory/memory.ts';
 import { LimitError } from '../../src/spec/errors.ts';
 import type { MemType } from '../../src/spec/types.ts';
 

@@ -2,8 +2,8 @@
 
 import test from 'ava';
 import fc from 'fast-check';
-import { Recent } from '../../src/runtime/recent.ts';
-import type { Ref } from '../../src/runtime/ref.ts';
+import { Recent } from '../../src/runtime/heap/recent.ts';
+import type { Ref } from '../../src/runtime/heap/ref.ts';
 
 type Step = { readonly add: number } | { readonly keep: number } | 'clear';
 const anAddress = fc.oneof(fc.integer({ min: 0, max: 300 }), fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }));

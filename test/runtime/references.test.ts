@@ -2,8 +2,8 @@
 
 import test from 'ava';
 import { hostFunction, type Module, UsageError, VM } from '../../src/index.ts';
-import { bounds } from '../../src/runtime/bounds.ts';
-import type { Ref } from '../../src/runtime/ref.ts';
+import type { Ref } from '../../src/runtime/heap/ref.ts';
+import { bounds } from '../../src/runtime/kept/bounds.ts';
 import { collectedUntil } from '../gc.ts';
 import { moduleOf } from '../wat.ts';
 

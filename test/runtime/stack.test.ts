@@ -1,6 +1,6 @@
 import test from 'ava';
 import { Stack } from '../../src/runtime/frame.ts';
-import { WeakRows } from '../../src/runtime/weak-rows.ts';
+import { WeakRows } from '../../src/runtime/kept/weak-rows.ts';
 import { ExhaustionError } from '../../src/spec/errors.ts';
 
 /** A stack of frames of one slot each, with the numbers of its slots in them. */

@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { hostFunction, LimitError, UsageError, VM } from '../../src/index.ts';
-import { mostTextBytes, readText } from '../../src/runtime/text.ts';
+import { mostTextBytes, readText } from '../../src/runtime/memory/text.ts';
 import { moduleOf } from '../wat.ts';
 
 const plain = await moduleOf('(memory (export "memory") 1) (memory (export "other") 1)');

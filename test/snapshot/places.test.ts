@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { Module, SnapshotError, VM } from '../../src/index.ts';
-import { bounds } from '../../src/runtime/bounds.ts';
+import { bounds } from '../../src/runtime/kept/bounds.ts';
 import { keptFrameShapes } from '../../src/snapshot/data/frames.ts';
 import { Snapshot } from '../../src/snapshot/snapshot.ts';
 import { bytesOf } from '../wat.ts';

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { queryObjects, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { threadId } from 'node:worker_threads';
-import { spareMemories } from '../../src/runtime/memory.ts';
-import { Module } from '../../src/runtime/module.ts';
+import { spareMemories } from '../../src/runtime/memory/memory.ts';
+import { Module } from '../../src/runtime/module/module.ts';
 import { Store } from '../../src/runtime/store.ts';
 
 /** Bytes, and counts of objects. */

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { shapeOf } from '../../src/runtime/shape.ts';
+import { shapeOf } from '../../src/runtime/heap/shape.ts';
 import { type DefType, defineFunc, defineGroup, internedGroups } from '../../src/spec/deftypes.ts';
 import type { RecType } from '../../src/spec/types.ts';
 import { collectedUntil } from '../gc.ts';

@@ -4,8 +4,8 @@
 
 import { heat } from '../../src/vm/heat.ts';
 import { files, type Group, groups } from './files.ts';
-import { runFile } from './runner.ts';
-import { suiteTest } from './suite-test.ts';
+import { runFile } from './run/runner.ts';
+import { suiteTest } from './run/suite-test.ts';
 
 Object.assign(heat, { least: 0, perByte: 0 });
 

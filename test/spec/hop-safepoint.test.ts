@@ -1,5 +1,5 @@
 // The hop test by safe points; hop.ts says what it is.
 
-import { declareHops } from './hop.ts';
+import { declareHops } from './run/hop.ts';
 
 declareHops('safepoint');

@@ -2,8 +2,8 @@
 
 import { heat } from '../../src/vm/heat.ts';
 import { files } from './files.ts';
-import { runFile } from './runner.ts';
-import { suiteTest } from './suite-test.ts';
+import { runFile } from './run/runner.ts';
+import { suiteTest } from './run/suite-test.ts';
 
 Object.assign(heat, { least: 0, perByte: 0 });
 

@@ -2,9 +2,9 @@
 
 import test from 'ava';
 import { VM } from '../../src/vm.ts';
-import { resultsMatch } from './expect.ts';
-import { type Mode, runScript } from './runner.ts';
-import { type Expected, parseScript } from './script.ts';
+import { resultsMatch } from './run/expect.ts';
+import { type Mode, runScript } from './run/runner.ts';
+import { type Expected, parseScript } from './script/script.ts';
 
 const modes: readonly Mode[] = ['whole', 'step', 'safepoint'];
 

@@ -2,8 +2,8 @@
 
 import { files, left } from './files.ts';
 import { scripts } from './locate.ts';
-import { runFile } from './runner.ts';
-import { suiteTest } from './suite-test.ts';
+import { runFile } from './run/runner.ts';
+import { suiteTest } from './run/suite-test.ts';
 
 for (const [file, assertions] of files)
   suiteTest(file, async (t) => {

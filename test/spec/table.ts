@@ -4,7 +4,7 @@
 
 import { heat } from '../../src/vm/heat.ts';
 import { type Group, groups } from './files.ts';
-import { type Mode, type Report, runFile } from './runner.ts';
+import { type Mode, type Report, runFile } from './run/runner.ts';
 
 const modes: readonly string[] = ['whole', 'step', 'safepoint', 'engines'] satisfies readonly (Mode | 'engines')[];
 

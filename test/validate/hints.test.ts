@@ -1,6 +1,6 @@
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
 import test from 'ava';
-import { Module } from '../../src/runtime/module.ts';
+import { Module } from '../../src/runtime/module/module.ts';
 import { branchHints } from '../../src/validate/hints.ts';
 
 test('branch hints are read by function and pc', async (t) => {

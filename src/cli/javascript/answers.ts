@@ -3,7 +3,7 @@
 import type { ResumeOptions, WaitingCall } from '../../javascript/node/index.ts';
 import { UsageError } from '../../spec/errors.ts';
 import { quoted } from '../../spec/told.ts';
-import { readBytes } from '../files.ts';
+import { readBytes } from '../read/files.ts';
 import { parseJson, textOf } from './options.ts';
 
 export interface AnswerOptions {

@@ -2,7 +2,7 @@
 
 import { type ConsoleEvent, defaultProgramLimits } from '../../javascript/node/index.ts';
 import { LimitError } from '../../spec/errors.ts';
-import { print } from '../output.ts';
+import { print } from '../told/output.ts';
 import { harmless, printed } from './values.ts';
 
 const isBad = ({ level }: ConsoleEvent): boolean => level === 'warn' || level === 'error';

@@ -14,12 +14,12 @@ import {
 } from '../../javascript/node/index.ts';
 import { UsageError } from '../../spec/errors.ts';
 import { isA, messageOf } from '../../spec/told.ts';
-import { attended } from '../attended.ts';
-import { type Why, whyOf } from '../drive.ts';
-import { adviceFor, at, isAtRest, readBytes } from '../files.ts';
-import { print, warn } from '../output.ts';
-import { Place } from '../place.ts';
-import { count, formatBytes } from '../print.ts';
+import { type Why, whyOf } from '../go/drive.ts';
+import { Place } from '../go/place.ts';
+import { adviceFor, at, isAtRest, readBytes } from '../read/files.ts';
+import { attended } from '../told/attended.ts';
+import { print, warn } from '../told/output.ts';
+import { count, formatBytes } from '../told/print.ts';
 import { type AnswerOptions, answersTo } from './answers.ts';
 import { Console } from './console.ts';
 import { isIncomplete } from './incomplete.ts';

@@ -9,12 +9,12 @@ import {
   type RunningProgram,
 } from '../../javascript/node/index.ts';
 import { cut, isA, plain } from '../../spec/told.ts';
-import { attended } from '../attended.ts';
-import { type Why, whyOf } from '../drive.ts';
-import type { Exit } from '../exit.ts';
-import type { Bounds } from '../go.ts';
-import { count, formatBytes } from '../print.ts';
-import type { Told } from '../told.ts';
+import { type Why, whyOf } from '../go/drive.ts';
+import type { Bounds } from '../go/go.ts';
+import { attended } from '../told/attended.ts';
+import type { Exit } from '../told/exit.ts';
+import { count, formatBytes } from '../told/print.ts';
+import type { Told } from '../told/went.ts';
 import { Console } from './console.ts';
 import { sealed } from './key.ts';
 import { type Given, limitsBy, type ProgramGoOptions } from './options.ts';

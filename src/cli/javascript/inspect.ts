@@ -2,8 +2,8 @@
 
 import { quickjs, type TokenInfo } from '../../javascript/node/index.ts';
 import { isSealed } from '../../javascript/token/marks.ts';
-import { at } from '../files.ts';
-import { count, formatBytes, type Report } from '../print.ts';
+import { at } from '../read/files.ts';
+import { count, formatBytes, type Report } from '../told/print.ts';
 import { readKey, tokenIn } from './key.ts';
 import { limitsBy, type ProgramGoOptions } from './options.ts';
 import { callLines, callsJson, timeOf } from './told.ts';

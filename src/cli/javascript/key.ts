@@ -3,7 +3,7 @@
 import { type SealKey, type TokenSeal, tokenSeal } from '../../javascript/node/index.ts';
 import { isSealed } from '../../javascript/token/marks.ts';
 import { UsageError } from '../../spec/errors.ts';
-import { at, readBytes } from '../files.ts';
+import { at, readBytes } from '../read/files.ts';
 
 /** A key a line: its name, and its 32 bytes as hexadecimal digits. The first one seals, all of them open. */
 const keyLine = /^(\S{1,255})\s+([0-9a-f]{64})$/i;

@@ -5,9 +5,9 @@ import { asyncTool, type ProgramOptions, pause, type Tools } from '../../javascr
 import { limitOptions, type ProgramLimitOptions } from '../../javascript/run/limits.ts';
 import { UsageError } from '../../spec/errors.ts';
 import { messageOf, quoted } from '../../spec/told.ts';
-import { parseBytes, parseCount } from '../arguments.ts';
-import { at, loaded, readBytes } from '../files.ts';
-import { Bounds, type GoOptions } from '../go.ts';
+import { Bounds, type GoOptions } from '../go/go.ts';
+import { parseBytes, parseCount } from '../read/arguments.ts';
+import { at, loaded, readBytes } from '../read/files.ts';
 import { readKey } from './key.ts';
 
 export interface ProgramGoOptions

@@ -2,9 +2,9 @@
 
 import { UsageError } from '../../spec/errors.ts';
 import { quoted } from '../../spec/told.ts';
-import { checkFor, parseMs } from '../arguments.ts';
-import { codeOf, type Exit, errorLine, known } from '../exit.ts';
-import { flushed, print, warn } from '../output.ts';
+import { checkFor, parseMs } from '../read/arguments.ts';
+import { codeOf, type Exit, errorLine, known } from '../told/exit.ts';
+import { flushed, print, warn } from '../told/output.ts';
 import { beginning, type JsOptions } from './begin.ts';
 import { Evaluator } from './evaluator.ts';
 import { boundsOf, givenBy } from './options.ts';

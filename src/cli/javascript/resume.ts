@@ -2,8 +2,8 @@
 
 import { quickjs, type ResumeOptions } from '../../javascript/node/index.ts';
 import { UsageError } from '../../spec/errors.ts';
-import type { Exit } from '../exit.ts';
-import { at } from '../files.ts';
+import { at } from '../read/files.ts';
+import type { Exit } from '../told/exit.ts';
 import { type AnswerOptions, answersTo } from './answers.ts';
 import { go } from './go.ts';
 import { tokenIn } from './key.ts';

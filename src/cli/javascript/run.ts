@@ -1,7 +1,7 @@
 // `wasbox js FILE`: runs a JavaScript program in a sandbox. Without a file it is a REPL (repl.ts).
 
 import { quickjs } from '../../javascript/node/index.ts';
-import type { Exit } from '../exit.ts';
+import type { Exit } from '../told/exit.ts';
 import { beginning, type JsOptions } from './begin.ts';
 import { go } from './go.ts';
 import { boundsOf, givenBy } from './options.ts';

@@ -2,9 +2,9 @@
 
 import type { SourceType } from '../../javascript/node/index.ts';
 import { UsageError } from '../../spec/errors.ts';
-import { fileError } from '../exit.ts';
-import { adviceFor, type FileKind, kindOf, readBytes } from '../files.ts';
-import { standardInput } from '../lines.ts';
+import { adviceFor, type FileKind, kindOf, readBytes } from '../read/files.ts';
+import { standardInput } from '../read/lines.ts';
+import { fileError } from '../told/exit.ts';
 import { nameOf, textOf } from './options.ts';
 
 export interface Source {

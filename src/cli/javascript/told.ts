@@ -2,7 +2,7 @@
 
 import type { Failure, WaitingCall } from '../../javascript/node/index.ts';
 import { attempt, cut, isError, mostOfMessage, plain } from '../../spec/told.ts';
-import { count } from '../print.ts';
+import { count } from '../told/print.ts';
 import { argument, jsonOf } from './values.ts';
 
 const mostArguments = 20;

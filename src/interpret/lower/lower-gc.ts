@@ -1,6 +1,6 @@
 // How structures, arrays and casts are lowered: each to a routine of gc.ts.
 
-import { type Shape, shapeOf } from '../../runtime/shape.ts';
+import { type Shape, shapeOf } from '../../runtime/heap/shape.ts';
 import type { DefType } from '../../spec/deftypes.ts';
 import type { Special } from '../../spec/instructions.ts';
 import type { Lowerer } from './lowerer.ts';

@@ -1,9 +1,9 @@
 // Lowered code: words in the one array of the thread, and for each function where its code lies and how places in it
 // correspond to the canonical frame's pc.
 
-import { bounds } from '../../runtime/bounds.ts';
-import type { Module } from '../../runtime/module.ts';
-import type { Shape } from '../../runtime/shape.ts';
+import type { Shape } from '../../runtime/heap/shape.ts';
+import { bounds } from '../../runtime/kept/bounds.ts';
+import type { Module } from '../../runtime/module/module.ts';
 import type { FuncIdx, HeapType, RefType } from '../../spec/types.ts';
 import { threadArrays } from './thread-arrays.ts';
 

@@ -2,11 +2,11 @@
 
 import type { Mixing } from '../../runtime/engine.ts';
 import { frameWords } from '../../runtime/frame.ts';
-import type { MemoryInst } from '../../runtime/memory.ts';
+import type { MemoryInst } from '../../runtime/memory/memory.ts';
+import type { PendingWait } from '../../runtime/memory/wait.ts';
 import type { FuncInst, InstanceInst, Store } from '../../runtime/store.ts';
 import { globalWords } from '../../runtime/store.ts';
 import type { TableInst } from '../../runtime/table.ts';
-import type { PendingWait } from '../../runtime/wait.ts';
 import { codeOf, type Form, type ModuleCode } from './code.ts';
 import { threadArrays } from './thread-arrays.ts';
 

@@ -2,8 +2,8 @@
 // atomics, so that a memory which other threads share needs nothing else.
 // https://webassembly.github.io/threads/core/exec/instructions.html#atomic-memory-instructions
 
-import type { MemoryInst } from '../../runtime/memory.ts';
-import { notify, waitClock, waitResults } from '../../runtime/wait.ts';
+import type { MemoryInst } from '../../runtime/memory/memory.ts';
+import { notify, waitClock, waitResults } from '../../runtime/memory/wait.ts';
 import { Trap } from '../../spec/errors.ts';
 import { bytesAccessed, type Instruction, instructions } from '../../spec/instructions.ts';
 import type { Machine } from '../machine/machine.ts';

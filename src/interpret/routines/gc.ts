@@ -2,9 +2,9 @@
 // https://webassembly.github.io/spec/core/exec/instructions.html#aggregate-reference-instructions
 
 import { newObject } from '../../runtime/collect.ts';
-import type { Heap } from '../../runtime/heap.ts';
-import { refKinds } from '../../runtime/ref.ts';
-import type { Field, Shape } from '../../runtime/shape.ts';
+import type { Heap } from '../../runtime/heap/heap.ts';
+import { refKinds } from '../../runtime/heap/ref.ts';
+import type { Field, Shape } from '../../runtime/heap/shape.ts';
 import { Trap } from '../../spec/errors.ts';
 import { type BulkName, bulk, grown } from '../../spec/fuel.ts';
 import type { RefType } from '../../spec/types.ts';

@@ -1,7 +1,7 @@
 // Where loads and stores go that the loop does not carry out itself: of any memory, with addresses of either type.
 // https://webassembly.github.io/spec/core/exec/instructions.html#memory-instructions
 
-import type { MemoryInst } from '../../runtime/memory.ts';
+import type { MemoryInst } from '../../runtime/memory/memory.ts';
 import { Trap } from '../../spec/errors.ts';
 import type { Machine } from '../machine/machine.ts';
 

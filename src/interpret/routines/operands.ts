@@ -1,6 +1,6 @@
 // How routines read and write operands that are sizes or addresses of memories and tables, of either address type.
 
-import type { MemoryInst } from '../../runtime/memory.ts';
+import type { MemoryInst } from '../../runtime/memory/memory.ts';
 import type { TableInst } from '../../runtime/table.ts';
 import { Trap } from '../../spec/errors.ts';
 import type { Machine } from '../machine/machine.ts';

@@ -1,7 +1,7 @@
 // What the loop leaves to routines: instructions that are rare, long, or work on more than the stack.
 // https://webassembly.github.io/spec/core/exec/instructions.html
 
-import { refKinds } from '../../runtime/ref.ts';
+import { refKinds } from '../../runtime/heap/ref.ts';
 import { Trap } from '../../spec/errors.ts';
 import { grown } from '../../spec/fuel.ts';
 import type { Machine } from '../machine/machine.ts';

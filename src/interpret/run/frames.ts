@@ -3,7 +3,7 @@
 // those of runs that wait for a host function, which has begun the run that lacks it.
 
 import { frameWords } from '../../runtime/frame.ts';
-import type { Module } from '../../runtime/module.ts';
+import type { Module } from '../../runtime/module/module.ts';
 import type { FuncInst, Store } from '../../runtime/store.ts';
 import { CrashError } from '../../spec/errors.ts';
 import { lower } from '../lower/lower.ts';

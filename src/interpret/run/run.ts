@@ -4,10 +4,10 @@
 import { newException } from '../../runtime/collect.ts';
 import { type Budget, type Halt, type HostPort, type Mixing, type Stop, Thrown } from '../../runtime/engine.ts';
 import { frameWords } from '../../runtime/frame.ts';
-import type { MemoryInst } from '../../runtime/memory.ts';
-import { refKinds } from '../../runtime/ref.ts';
+import { refKinds } from '../../runtime/heap/ref.ts';
+import type { MemoryInst } from '../../runtime/memory/memory.ts';
+import { join, type PendingWait } from '../../runtime/memory/wait.ts';
 import type { FuncInst, Store } from '../../runtime/store.ts';
-import { join, type PendingWait } from '../../runtime/wait.ts';
 import { CrashError, LimitError, Trap, UncaughtError } from '../../spec/errors.ts';
 import { hostCall } from '../../spec/fuel.ts';
 import { type FuncAddr, slotsOfAll, type TagAddr } from '../../spec/types.ts';

@@ -2,8 +2,8 @@
 // same package, for clocks and random numbers stand still meanwhile; so a token holds only what differs from it, and names
 // it by its hash. What is made once can be kept as bytes: image.ts.
 
-import type { Module } from '../../runtime/module.ts';
-import { hashOf } from '../../runtime/sha256.ts';
+import { hashOf } from '../../runtime/beneath/sha256.ts';
+import type { Module } from '../../runtime/module/module.ts';
 import type { Snapshot } from '../../snapshot/snapshot.ts';
 import { CrashError, LinkError } from '../../spec/errors.ts';
 import type { EngineName } from '../../vm/engines.ts';

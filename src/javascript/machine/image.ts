@@ -14,8 +14,8 @@
 import { concatBytes } from '@noble/hashes/utils.js';
 import { bringAlong, type Kept, readKept, rewriterVersion, writeKept } from '../../rewrite/module/code-cache.ts';
 import { codeName, rewriteBytes } from '../../rewrite/module/module.ts';
-import { Module } from '../../runtime/module.ts';
-import { sha256 } from '../../runtime/sha256.ts';
+import { sha256 } from '../../runtime/beneath/sha256.ts';
+import { Module } from '../../runtime/module/module.ts';
 import { codings, deflate, unpack } from '../../snapshot/container/packing.ts';
 import { formatVersion, type SnapshotData } from '../../snapshot/data/format.ts';
 import { putPages } from '../../snapshot/pages/memories.ts';

@@ -8,7 +8,7 @@
 //   program  in that form; of form 2 behind 4 bytes, the beginning of the dictionary's SHA-256
 
 import { concatBytes, hexToBytes } from '@noble/hashes/utils.js';
-import { sha256 } from '../../runtime/sha256.ts';
+import { sha256 } from '../../runtime/beneath/sha256.ts';
 import { mostDictionary } from '../../snapshot/container/packing.ts';
 import { Snapshot } from '../../snapshot/snapshot.ts';
 import { SnapshotError } from '../../spec/errors.ts';

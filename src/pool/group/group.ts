@@ -2,8 +2,8 @@
 // A group of VMs on a pool, as its users have it. What goes on between slices is in driver.ts, what happens in one on the thread.
 
 import { randomUUID } from 'node:crypto';
-import { Module } from '../../runtime/module.ts';
-import type { Value } from '../../runtime/ref.ts';
+import type { Value } from '../../runtime/heap/ref.ts';
+import { Module } from '../../runtime/module/module.ts';
 import { UsageError } from '../../spec/errors.ts';
 import { quoted } from '../../spec/told.ts';
 import { PeerError } from '../../talk/errors.ts';

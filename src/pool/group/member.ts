@@ -1,6 +1,6 @@
 // A member of a group on a pool, as its users have it.
 
-import type { Value } from '../../runtime/ref.ts';
+import type { Value } from '../../runtime/heap/ref.ts';
 import type { MemberOutcome } from '../../talk/members/member.ts';
 import { deferred } from '../line/deferred.ts';
 

@@ -1,6 +1,6 @@
 // What groups on a pool, and members of them, are made with; each option with its check.
 
-import type { Value } from '../../runtime/ref.ts';
+import type { Value } from '../../runtime/heap/ref.ts';
 import {
   aCount,
   aList,

@@ -1,6 +1,6 @@
 // What a service answers to a guest's call: its value, or its failure, as data that threads and stores take.
 
-import type { Value } from '../../runtime/ref.ts';
+import type { Value } from '../../runtime/heap/ref.ts';
 import { HostError } from '../../spec/errors.ts';
 import { cut } from '../../spec/told.ts';
 import { toData } from '../told/errors.ts';

@@ -2,7 +2,7 @@
 // runs when and where is life.ts's; what is in the store ledger.ts's.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Lru } from '../../runtime/lru.ts';
+import { Lru } from '../../runtime/kept/lru.ts';
 import { UsageError, WasboxError } from '../../spec/errors.ts';
 import { isA, quoted } from '../../spec/told.ts';
 import { type Store, StoreError } from '../../store/index.ts';

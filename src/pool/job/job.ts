@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // A job as its owner holds it.
 
-import type { Value } from '../../runtime/ref.ts';
+import type { Value } from '../../runtime/heap/ref.ts';
 import type { ResumeOptions } from '../told/options.ts';
 import type { JobSnapshot } from '../told/snapshot.ts';
 import type { JobStats, RunStatus } from '../told/stats.ts';

@@ -2,7 +2,7 @@
 // scheduler.ts's, how a slice gets to a thread threads.ts's, what happens there worker.ts's, what users ask for pool.ts's.
 
 import type { ProgramThread } from '../../javascript/run/afar.ts';
-import { Module } from '../../runtime/module.ts';
+import { Module } from '../../runtime/module/module.ts';
 import { CrashError, UsageError, type WasboxError } from '../../spec/errors.ts';
 import { mostMs } from '../../spec/options.ts';
 import { isA } from '../../spec/told.ts';

@@ -1,6 +1,6 @@
 // A job for each input, no more of them at a time than asked for, their outputs in order.
 
-import type { Value } from '../../runtime/ref.ts';
+import type { Value } from '../../runtime/heap/ref.ts';
 import { UsageError } from '../../spec/errors.ts';
 import type { ModuleLike } from '../told/module-bytes.ts';
 import type { CallSpec, JobOptions, MapOptions, ProgramSpec, WasiSpec } from '../told/options.ts';

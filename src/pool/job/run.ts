@@ -2,7 +2,7 @@
 // slice gets; everything that involves other jobs or threads is life.ts's.
 
 import { randomUUID } from 'node:crypto';
-import { weightOf } from '../../runtime/weight.ts';
+import { weightOf } from '../../runtime/memory/weight.ts';
 import { mapWords } from '../../snapshot/data/format.ts';
 import { CrashError } from '../../spec/errors.ts';
 import { toldThrown } from '../../spec/told.ts';

@@ -3,7 +3,7 @@
 // write a program's files does.
 
 import { concatBytes } from '@noble/hashes/utils.js';
-import { hashOf } from '../../runtime/sha256.ts';
+import { hashOf } from '../../runtime/beneath/sha256.ts';
 import { StoreError } from '../../spec/errors.ts';
 import { attempt, cut } from '../../spec/told.ts';
 import type { Carried } from '../told/module-bytes.ts';

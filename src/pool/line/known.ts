@@ -1,7 +1,7 @@
 // What a pool has seen of the jobs that make the same call: how long one takes, and how much fuel a slice of one should have.
 // A guess about the next ones, and no more.
 
-import { Lru } from '../../runtime/lru.ts';
+import { Lru } from '../../runtime/kept/lru.ts';
 import { bounds } from './bounds.ts';
 import { firstFuel, fuelFor } from './pace.ts';
 

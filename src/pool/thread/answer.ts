@@ -1,6 +1,6 @@
 // How what a service has answered reaches the guest that waits for it.
 
-import type { Value } from '../../runtime/ref.ts';
+import type { Value } from '../../runtime/heap/ref.ts';
 import { SnapshotError } from '../../spec/errors.ts';
 import type { ValType } from '../../spec/types.ts';
 import type { VM } from '../../vm.ts';

@@ -2,7 +2,7 @@
 // becomes of one is a slice's business (worker.ts), which goes on with it.
 
 import type { Outcome } from '../../runtime/engine.ts';
-import type { Module } from '../../runtime/module.ts';
+import type { Module } from '../../runtime/module/module.ts';
 import { VM } from '../../vm.ts';
 import {
   arePlain,

@@ -2,8 +2,8 @@
 // between. The main thread hears of all of it at the end of the slice, and not before.
 
 import { deserialize, serialize } from 'node:v8';
-import type { Module } from '../../runtime/module.ts';
-import type { Value } from '../../runtime/ref.ts';
+import type { Value } from '../../runtime/heap/ref.ts';
+import type { Module } from '../../runtime/module/module.ts';
 import { CrashError } from '../../spec/errors.ts';
 import type { Signal } from '../../spec/options.ts';
 import type { Receiver, Sender } from '../../talk/ends.ts';

@@ -1,8 +1,8 @@
 // Calls of services by members of a group: who has asked what, until the main thread has the answer.
 
 import type { HostContext, HostFunction } from '../../host/define.ts';
-import type { Module } from '../../runtime/module.ts';
-import type { Value } from '../../runtime/ref.ts';
+import type { Value } from '../../runtime/heap/ref.ts';
+import type { Module } from '../../runtime/module/module.ts';
 import { cut } from '../../spec/told.ts';
 import type { ValType } from '../../spec/types.ts';
 import type { MemberAnswer, MemberCall } from '../told/group.ts';

@@ -2,7 +2,7 @@
 
 import { moduleFrom } from '../../rewrite/module/code-cache.ts';
 import { adopt, compiledOf } from '../../rewrite/module/module.ts';
-import { Module } from '../../runtime/module.ts';
+import { Module } from '../../runtime/module/module.ts';
 import { CrashError } from '../../spec/errors.ts';
 import type { CodeParcel, ModuleParcel, Order } from '../told/protocol.ts';
 

@@ -1,7 +1,7 @@
 // VMs of jobs as bytes, on a worker's thread: all of one, or what has changed since the checkpoint before; and back.
 
 import { threadId } from 'node:worker_threads';
-import { Lru } from '../../runtime/lru.ts';
+import { Lru } from '../../runtime/kept/lru.ts';
 import { lastOf } from '../../snapshot/container/whole.ts';
 import { rowsOf } from '../../snapshot/pages/rows.ts';
 import { mostOfSnapshot } from '../../snapshot/restore.ts';

@@ -1,7 +1,7 @@
 // What modules import of services, whose answers come from the main thread.
 
 import { asyncHostFunction, type HostFunction } from '../../host/define.ts';
-import type { Module } from '../../runtime/module.ts';
+import type { Module } from '../../runtime/module/module.ts';
 import type { FuncType, ValType } from '../../spec/types.ts';
 
 /** What a function of a service does: it gets the guest's arguments and the context. */

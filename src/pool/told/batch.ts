@@ -2,7 +2,7 @@
 // numbers of an export of a new VM. The thread runs their first slices one after another; what does not end in that comes back
 // as from any slice, and what was not begun as it was.
 
-import type { Value } from '../../runtime/ref.ts';
+import type { Value } from '../../runtime/heap/ref.ts';
 import { type Parcel, pack } from './parcel.ts';
 import { firstStep } from './program.ts';
 import type { CodeParcel, Order, Progress, SliceEnd } from './protocol.ts';

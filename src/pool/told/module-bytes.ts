@@ -1,8 +1,8 @@
 // Modules that nobody has decoded yet: a pool can be given bytes, which its threads decode and check within the job's own
 // time. The main thread only hashes them.
 
-import { Module } from '../../runtime/module.ts';
-import { hashOf } from '../../runtime/sha256.ts';
+import { hashOf } from '../../runtime/beneath/sha256.ts';
+import { Module } from '../../runtime/module/module.ts';
 import { check } from '../../spec/options.ts';
 import { shareBytes } from './parcel.ts';
 

@@ -1,7 +1,7 @@
 // What a job and a pool are told by their users: every option, its default, and the checks. Nothing is done here.
 
 import { availableParallelism } from 'node:os';
-import type { Value } from '../../runtime/ref.ts';
+import type { Value } from '../../runtime/heap/ref.ts';
 import type { VmLimits } from '../../runtime/store.ts';
 import { UsageError } from '../../spec/errors.ts';
 import {

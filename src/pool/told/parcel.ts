@@ -3,7 +3,7 @@
 // out not to be one that can travel.
 
 import { Deserializer, Serializer } from 'node:v8';
-import { asShared, sharedCopy } from '../../runtime/shared.ts';
+import { asShared, sharedCopy } from '../../runtime/beneath/shared.ts';
 import { SnapshotError, UsageError } from '../../spec/errors.ts';
 import { messageOf } from '../../spec/told.ts';
 

@@ -29,8 +29,8 @@
 // what structured clone can copy; references into the guest are not. A job module may also export `imports`, host
 // functions as in `VM.instantiate`, under the same rule.
 
+import type { Value } from '../../runtime/heap/ref.ts';
 import { parseArguments } from '../../runtime/literals.ts';
-import type { Value } from '../../runtime/ref.ts';
 import type { PlannedCall } from '../../snapshot/container/extras.ts';
 import { HostError, UsageError } from '../../spec/errors.ts';
 import { cut, messageOf, quoted } from '../../spec/told.ts';

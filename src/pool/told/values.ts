@@ -1,7 +1,7 @@
 // Values at the edge of a VM that crosses threads: what may leave it, and how a service's answer becomes results.
 // Whether a value is of its type at all is checked where it enters a slot (runtime/value.ts).
 
-import { Ref, type Value } from '../../runtime/ref.ts';
+import { Ref, type Value } from '../../runtime/heap/ref.ts';
 import { UsageError } from '../../spec/errors.ts';
 import type { ValType } from '../../spec/types.ts';
 

@@ -1,7 +1,7 @@
 // What guest code calls the engine for on arrays: what is made of segments, and work that has a length, a chunk at a time.
 
-import { refKinds } from '../../runtime/ref.ts';
-import { type Shape, shapeOf } from '../../runtime/shape.ts';
+import { refKinds } from '../../runtime/heap/ref.ts';
+import { type Shape, shapeOf } from '../../runtime/heap/shape.ts';
 import type { InstanceInst, Store } from '../../runtime/store.ts';
 import type { DefType } from '../../spec/deftypes.ts';
 import { Trap } from '../../spec/errors.ts';

@@ -1,6 +1,6 @@
 // What modules of equal bytes share.
 
-import type { Module } from '../../runtime/module.ts';
+import type { Module } from '../../runtime/module/module.ts';
 
 /**
  * One value for all modules of equal bytes, made when it is first asked for. It lasts as long as one of them; then `over`

@@ -3,8 +3,8 @@
 // version of the rewriter or validator, is as good as none.
 
 import { concatBytes } from '@noble/hashes/utils.js';
-import { Module } from '../../runtime/module.ts';
-import { hashOf, sha256 } from '../../runtime/sha256.ts';
+import { hashOf, sha256 } from '../../runtime/beneath/sha256.ts';
+import { Module } from '../../runtime/module/module.ts';
 import { check } from '../../spec/options.ts';
 import { validatorVersion } from '../../validate/module.ts';
 import { hasMultipleMemories } from '../read/support.ts';

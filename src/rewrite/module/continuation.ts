@@ -3,10 +3,10 @@
 // needed, kept as long as the guest's module, and as long as there is room for it among those of the thread.
 
 import { Writer } from '../../binary/writer.ts';
-import { bounds, compiledBytes } from '../../runtime/bounds.ts';
-import { hostWasm } from '../../runtime/host-wasm.ts';
-import { Lru } from '../../runtime/lru.ts';
-import type { Module } from '../../runtime/module.ts';
+import { hostWasm } from '../../runtime/beneath/host-wasm.ts';
+import { bounds, compiledBytes } from '../../runtime/kept/bounds.ts';
+import { Lru } from '../../runtime/kept/lru.ts';
+import type { Module } from '../../runtime/module/module.ts';
 import { CrashError } from '../../spec/errors.ts';
 import type { FuncIdx, FuncType } from '../../spec/types.ts';
 import { placeOf } from '../../validate/context.ts';

@@ -3,7 +3,7 @@
 // as much as there are globals, and most calls of the host and most slices do not ask.
 
 import { Writer } from '../../binary/writer.ts';
-import { hostWasm } from '../../runtime/host-wasm.ts';
+import { hostWasm } from '../../runtime/beneath/host-wasm.ts';
 import { type GlobalInst, globalWords, type InstanceInst, type Store } from '../../runtime/store.ts';
 import type { GlobalAddr } from '../../spec/types.ts';
 import type { ScratchFunc } from '../read/index-spaces.ts';

@@ -1,9 +1,9 @@
 // Host functions as guest code sees them: a function of the rewritten type, whose code passes the arguments to the engine
 // through the scratch memory and takes the results from there.
 
-import { bounds, compiledBytes } from '../../runtime/bounds.ts';
-import { hostWasm } from '../../runtime/host-wasm.ts';
-import { Lru } from '../../runtime/lru.ts';
+import { hostWasm } from '../../runtime/beneath/host-wasm.ts';
+import { bounds, compiledBytes } from '../../runtime/kept/bounds.ts';
+import { Lru } from '../../runtime/kept/lru.ts';
 import type { FuncType } from '../../spec/types.ts';
 import { type ScratchFunc, scratchFunc } from '../read/index-spaces.ts';
 import { functionParams, functionResults, lowAll, TypeSection } from '../read/types.ts';

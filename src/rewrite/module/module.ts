@@ -3,10 +3,10 @@
 // after imported functions, everything else that is new comes last.
 
 import type { Func } from '../../binary/module.ts';
-import type { HostModule } from '../../runtime/host-wasm.ts';
-import { hostWasm } from '../../runtime/host-wasm.ts';
-import { hostMaxPages } from '../../runtime/memory.ts';
-import type { Module } from '../../runtime/module.ts';
+import type { HostModule } from '../../runtime/beneath/host-wasm.ts';
+import { hostWasm } from '../../runtime/beneath/host-wasm.ts';
+import { hostMaxPages } from '../../runtime/memory/memory.ts';
+import type { Module } from '../../runtime/module/module.ts';
 import { CrashError } from '../../spec/errors.ts';
 import type { FuncIdx, FuncType } from '../../spec/types.ts';
 import { funcType } from '../../validate/context.ts';

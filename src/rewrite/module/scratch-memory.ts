@@ -9,8 +9,8 @@
 //                function index, pc, and four bytes unused
 
 import { Writer } from '../../binary/writer.ts';
-import { hostWasm } from '../../runtime/host-wasm.ts';
-import { refKinds } from '../../runtime/ref.ts';
+import { hostWasm } from '../../runtime/beneath/host-wasm.ts';
+import { refKinds } from '../../runtime/heap/ref.ts';
 import { left, mostLeft, type ScratchFunc, scratchFunc, scratchFuncs } from '../read/index-spaces.ts';
 import { type Low, TypeSection } from '../read/types.ts';
 import { code, Op } from '../write/ops.ts';

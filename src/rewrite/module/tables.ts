@@ -1,8 +1,8 @@
 // Tables of functions as native code sees them: each a host table that follows the store's. The store's is the truth, and
 // tells which of its elements have changed.
 
-import { hostWasm } from '../../runtime/host-wasm.ts';
-import { refKinds } from '../../runtime/ref.ts';
+import { hostWasm } from '../../runtime/beneath/host-wasm.ts';
+import { refKinds } from '../../runtime/heap/ref.ts';
 import type { TableInst } from '../../runtime/table.ts';
 import { hierarchyOf } from '../../runtime/value.ts';
 import type { FuncAddr } from '../../spec/types.ts';

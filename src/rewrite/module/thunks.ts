@@ -2,9 +2,9 @@
 // https://webassembly.github.io/spec/core/exec/instructions.html
 
 import { newPinnedObject } from '../../runtime/collect.ts';
-import type { MemoryInst } from '../../runtime/memory.ts';
-import { refKinds } from '../../runtime/ref.ts';
-import { type Shape, shapeOf } from '../../runtime/shape.ts';
+import { refKinds } from '../../runtime/heap/ref.ts';
+import { type Shape, shapeOf } from '../../runtime/heap/shape.ts';
+import type { MemoryInst } from '../../runtime/memory/memory.ts';
 import type { FuncInst, InstanceInst, Store } from '../../runtime/store.ts';
 import type { TableInst } from '../../runtime/table.ts';
 import type { DefType } from '../../spec/deftypes.ts';

@@ -1,8 +1,8 @@
 // Which functions of a module can be rewritten, and what of the engine they need: told by the instructions that they have.
 
 import { InstructionReader } from '../../binary/instruction.ts';
-import { hostWasm } from '../../runtime/host-wasm.ts';
-import type { Module } from '../../runtime/module.ts';
+import { hostWasm } from '../../runtime/beneath/host-wasm.ts';
+import type { Module } from '../../runtime/module/module.ts';
 import { type Feature, type Instruction, instructionNamed, instructions } from '../../spec/instructions.ts';
 import { checkDeadline } from '../../spec/patience.ts';
 import type { FuncIdx } from '../../spec/types.ts';

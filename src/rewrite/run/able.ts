@@ -1,6 +1,6 @@
 // What of a store can run as native code: which modules, which functions, and what is yet to be done for that.
 
-import type { Module } from '../../runtime/module.ts';
+import type { Module } from '../../runtime/module/module.ts';
 import type { InstanceInst, Store } from '../../runtime/store.ts';
 import { hierarchyOf } from '../../runtime/value.ts';
 import { LimitError } from '../../spec/errors.ts';

@@ -1,11 +1,11 @@
 // A store as native code: an instance of the host for each instance, tables that follow the store's, and what enters a
 // frame. It lasts as long as the store; the store stays the truth whenever native code does not run.
 
+import { type HostMemory, type HostModule, hostWasm } from '../../runtime/beneath/host-wasm.ts';
 import type { Thrown } from '../../runtime/engine.ts';
-import { type HostMemory, type HostModule, hostWasm } from '../../runtime/host-wasm.ts';
-import type { MemoryInst } from '../../runtime/memory.ts';
-import type { Module } from '../../runtime/module.ts';
-import { shapeOf } from '../../runtime/shape.ts';
+import { shapeOf } from '../../runtime/heap/shape.ts';
+import type { MemoryInst } from '../../runtime/memory/memory.ts';
+import type { Module } from '../../runtime/module/module.ts';
 import type { FuncInst, InstanceInst, Store } from '../../runtime/store.ts';
 import { TableInst } from '../../runtime/table.ts';
 import type { DefType } from '../../spec/deftypes.ts';

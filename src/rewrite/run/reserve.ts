@@ -1,8 +1,8 @@
 // Native stores whose stores are gone, for the next ones of the same modules: to make instances of the host's takes longer
 // than most short calls. One is of use only with the memories that it was made with, which are given back with it.
 
-import { bounds } from '../../runtime/bounds.ts';
-import { type MemoryInst, whenMemoryIsGone } from '../../runtime/memory.ts';
+import { bounds } from '../../runtime/kept/bounds.ts';
+import { type MemoryInst, whenMemoryIsGone } from '../../runtime/memory/memory.ts';
 import type { Store } from '../../runtime/store.ts';
 import type { NativeStore } from './native.ts';
 

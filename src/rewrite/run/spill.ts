@@ -2,7 +2,7 @@
 // are read outermost first, as the stack has them.
 
 import type { Stack } from '../../runtime/frame.ts';
-import type { Module } from '../../runtime/module.ts';
+import type { Module } from '../../runtime/module/module.ts';
 import type { InstanceInst, Store } from '../../runtime/store.ts';
 import { CrashError } from '../../spec/errors.ts';
 import type { FuncIdx } from '../../spec/types.ts';

@@ -3,8 +3,8 @@
 // what is dead can be found.
 
 import { Writer } from '../../binary/writer.ts';
-import { cells, placesAt } from '../../runtime/heap-words.ts';
-import { headers, type Shape } from '../../runtime/shape.ts';
+import { headers, type Shape } from '../../runtime/heap/shape.ts';
+import { cells, placesAt } from '../../runtime/heap/words.ts';
 import type { TypeIdx } from '../../spec/types.ts';
 import type { Local } from '../read/types.ts';
 import type { BodyWriter } from './body-writer.ts';

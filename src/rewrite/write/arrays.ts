@@ -1,6 +1,6 @@
 // How instructions on arrays are written.
 
-import { type Field, headers, longHeader, type Shape, shapeOf } from '../../runtime/shape.ts';
+import { type Field, headers, longHeader, type Shape, shapeOf } from '../../runtime/heap/shape.ts';
 import type { DefType } from '../../spec/deftypes.ts';
 import { bulk } from '../../spec/fuel.ts';
 import type { Special } from '../../spec/instructions.ts';

@@ -1,9 +1,9 @@
 // How types of references are looked at. Those of structures and arrays are by the row that the heap has for the shape
 // of an object; a few others are asked of the engine.
 
-import { rowKinds, rowWords } from '../../runtime/heap-words.ts';
-import { refKinds } from '../../runtime/ref.ts';
-import { headers } from '../../runtime/shape.ts';
+import { refKinds } from '../../runtime/heap/ref.ts';
+import { headers } from '../../runtime/heap/shape.ts';
+import { rowKinds, rowWords } from '../../runtime/heap/words.ts';
 import type { DefType } from '../../spec/deftypes.ts';
 import type { HeapType, TypeIdx } from '../../spec/types.ts';
 import type { Local } from '../read/types.ts';

@@ -1,10 +1,10 @@
-// How code reaches objects: the store's heap is a memory (runtime/heap-words.ts). A reference is the address of an object and
+// How code reaches objects: the store's heap is a memory (runtime/heap/words.ts). A reference is the address of an object and
 // its kind; the object's first byte stands in the place that the address has.
 
 import type { Writer } from '../../binary/writer.ts';
-import { cells, placesAt } from '../../runtime/heap-words.ts';
-import { refKinds } from '../../runtime/ref.ts';
-import type { Field } from '../../runtime/shape.ts';
+import { refKinds } from '../../runtime/heap/ref.ts';
+import type { Field } from '../../runtime/heap/shape.ts';
+import { cells, placesAt } from '../../runtime/heap/words.ts';
 import { type Local, type Low, lowOf } from '../read/types.ts';
 import type { BodyWriter } from './body-writer.ts';
 import { code, Op } from './ops.ts';

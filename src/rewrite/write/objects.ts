@@ -1,6 +1,6 @@
 // How instructions on structures and small integers are written, and what else is done with references to objects.
 
-import { type Shape, shapeOf } from '../../runtime/shape.ts';
+import { type Shape, shapeOf } from '../../runtime/heap/shape.ts';
 import type { DefType } from '../../spec/deftypes.ts';
 import type { Special } from '../../spec/instructions.ts';
 import { structNew, structNewDefault } from './allocate.ts';

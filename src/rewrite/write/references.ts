@@ -1,6 +1,6 @@
 // How instructions on typed references are written. A reference is an i64, and null is zero.
 
-import { refKinds } from '../../runtime/ref.ts';
+import { refKinds } from '../../runtime/heap/ref.ts';
 import type { Special } from '../../spec/instructions.ts';
 import type { Low } from '../read/types.ts';
 import type { BodyWriter } from './body-writer.ts';

@@ -1,8 +1,8 @@
 // What anybody of wasbox has saved, taken apart and put together: the VM's container, which a thread or a VM wants by
 // itself, and what stood beside it. Forms that older versions wrote are read, too.
 
-import { Module } from '../../runtime/module.ts';
-import { hashOf } from '../../runtime/sha256.ts';
+import { hashOf } from '../../runtime/beneath/sha256.ts';
+import { Module } from '../../runtime/module/module.ts';
 import type { SnapshotData } from '../data/format.ts';
 import { type DecodeOptions, decodeSnapshot, encodeSnapshot } from './container.ts';
 import { type Extras, extraParts, extrasOf, isSome, type Opened } from './extras.ts';

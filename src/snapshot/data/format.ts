@@ -130,7 +130,7 @@ export interface SavedHeap<W> {
   readonly types: W;
   /**
    * All objects by address: each an index in `types`, for an array the count of its elements, then its fields, elements
-   * or values as runtime/shape.ts says.
+   * or values as runtime/heap/shape.ts says.
    */
   readonly objects: W;
 }
@@ -143,7 +143,7 @@ export interface SavedCall<W> {
   readonly args: W;
 }
 
-/** A wait as runtime/wait.ts explains it. A restored VM waits again; who notified meanwhile has not woken it. */
+/** A wait as runtime/memory/wait.ts explains it. A restored VM waits again; who notified meanwhile has not woken it. */
 export interface SavedWait {
   readonly memory: number;
   readonly address: number;

@@ -2,8 +2,8 @@
 // together, each function's body is read once: so the cost is that of the code and of the stack, whatever stands in it. What
 // is known of a place is kept: to read the loop of QuickJS up to there takes four milliseconds.
 
-import { bounds } from '../../runtime/bounds.ts';
-import { Lru } from '../../runtime/lru.ts';
+import { bounds } from '../../runtime/kept/bounds.ts';
+import { Lru } from '../../runtime/kept/lru.ts';
 import { checkDeadline } from '../../spec/patience.ts';
 import type { FuncIdx } from '../../spec/types.ts';
 import type { ModuleContext } from '../../validate/context.ts';

@@ -2,9 +2,9 @@
 // order in which they are met: so equal states have equal objects, and dead ones are not saved. Likewise for values of the
 // host. What is believed of saved objects stands here too.
 
-import { type Heap, isHeapKind } from '../../runtime/heap.ts';
-import { refKinds } from '../../runtime/ref.ts';
-import { holdsRefs, longHeader, type Shape, shapeOf, sizeOf, structHeader } from '../../runtime/shape.ts';
+import { type Heap, isHeapKind } from '../../runtime/heap/heap.ts';
+import { refKinds } from '../../runtime/heap/ref.ts';
+import { holdsRefs, longHeader, type Shape, shapeOf, sizeOf, structHeader } from '../../runtime/heap/shape.ts';
 import type { Store } from '../../runtime/store.ts';
 import type { DefType } from '../../spec/deftypes.ts';
 import { checkDeadline } from '../../spec/patience.ts';

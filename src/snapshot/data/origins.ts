@@ -2,7 +2,7 @@
 // themselves are not saved: they follow from the modules, except for what the host made.
 
 import { type ExternType, externMatches } from '../../link/match.ts';
-import type { Module } from '../../runtime/module.ts';
+import type { Module } from '../../runtime/module/module.ts';
 import { globalWords, type Store } from '../../runtime/store.ts';
 import { type DefType, defineFunc } from '../../spec/deftypes.ts';
 import { SnapshotError } from '../../spec/errors.ts';

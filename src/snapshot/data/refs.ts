@@ -1,7 +1,7 @@
 // Whether references are what their types say. What stands for a reference is told in runtime/value.ts.
 
-import { refKinds } from '../../runtime/ref.ts';
-import type { Shape } from '../../runtime/shape.ts';
+import { refKinds } from '../../runtime/heap/ref.ts';
+import type { Shape } from '../../runtime/heap/shape.ts';
 import { type DefType, heapMatches } from '../../spec/deftypes.ts';
 import { checkDeadline } from '../../spec/patience.ts';
 import { type RefType, typeName } from '../../spec/types.ts';

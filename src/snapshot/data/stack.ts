@@ -1,7 +1,7 @@
 // Believes a saved stack, or does not. The invariants are those of runtime/frame.ts.
 
 import { frameWords } from '../../runtime/frame.ts';
-import type { Module } from '../../runtime/module.ts';
+import type { Module } from '../../runtime/module/module.ts';
 import type { VmLimits } from '../../runtime/store.ts';
 import { allMatch, type DefType } from '../../spec/deftypes.ts';
 import { checkDeadline } from '../../spec/patience.ts';

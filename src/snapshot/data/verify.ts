@@ -6,7 +6,7 @@
 
 import type { ExternType } from '../../link/match.ts';
 import { type Counts, checkCounts, countsOf } from '../../runtime/counts.ts';
-import type { Module } from '../../runtime/module.ts';
+import type { Module } from '../../runtime/module/module.ts';
 import { defaultLimits, globalWords, limitsFrom, type VmLimits } from '../../runtime/store.ts';
 import { maxTableSize } from '../../runtime/table.ts';
 import { cut } from '../../spec/told.ts';

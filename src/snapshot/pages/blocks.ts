@@ -2,7 +2,7 @@
 // has. Nobody writes to a block that was saved, so bytes at the same place of the same buffer are equal without a look.
 
 import { blockCost } from '../../host/state.ts';
-import { sharedBytes } from '../../runtime/shared.ts';
+import { sharedBytes } from '../../runtime/beneath/shared.ts';
 import { checkDeadline, checkDeadlineNow } from '../../spec/patience.ts';
 import { bad } from '../data/form.ts';
 import { pageBytes, type SnapshotData, zeroPage } from '../data/format.ts';

@@ -2,9 +2,9 @@
 // VM has already: it takes the time that reading the memory takes, and the room of what has changed. Putting them back
 // writes only what differs.
 
-import { comparison, zeros } from '../../runtime/compare.ts';
-import type { HostMemory } from '../../runtime/host-wasm.ts';
-import type { MemoryInst } from '../../runtime/memory.ts';
+import type { HostMemory } from '../../runtime/beneath/host-wasm.ts';
+import { comparison, zeros } from '../../runtime/memory/compare.ts';
+import type { MemoryInst } from '../../runtime/memory/memory.ts';
 import { checkDeadline, checkDeadlineNow } from '../../spec/patience.ts';
 import { bad } from '../data/form.ts';
 import { pageBytes, type SavedMemory, zeroPage } from '../data/format.ts';

@@ -1,7 +1,7 @@
 // A call from one VM to another, as the group keeps it.
 
-import type { Module } from '../../runtime/module.ts';
-import type { Value } from '../../runtime/ref.ts';
+import type { Value } from '../../runtime/heap/ref.ts';
+import type { Module } from '../../runtime/module/module.ts';
 import { quoted } from '../../spec/told.ts';
 import { PeerError } from '../errors.ts';
 

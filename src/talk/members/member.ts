@@ -1,8 +1,8 @@
 // A member of a group: a VM, what it has been asked to do, and what came of it. Who goes on when is the group's.
 
 import type { Outcome } from '../../runtime/engine.ts';
-import type { Module } from '../../runtime/module.ts';
-import type { Value } from '../../runtime/ref.ts';
+import type { Value } from '../../runtime/heap/ref.ts';
+import type { Module } from '../../runtime/module/module.ts';
 import { LimitError, UsageError } from '../../spec/errors.ts';
 import { quoted } from '../../spec/told.ts';
 import type { FrameView, Imports, VM } from '../../vm.ts';

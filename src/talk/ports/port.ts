@@ -1,7 +1,7 @@
 // A port: a bounded queue of messages, first in, first out, and who has hold of its two ends. It knows nothing of VMs: who
 // waits is whatever can be woken.
 
-import { LateMap } from '../../runtime/late-map.ts';
+import { LateMap } from '../../runtime/kept/late-map.ts';
 
 export type Side = 'send' | 'receive';
 export const sides: readonly Side[] = ['send', 'receive'];

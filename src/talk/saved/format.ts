@@ -1,6 +1,6 @@
 // What a group is as data.
 
-import type { Value } from '../../runtime/ref.ts';
+import type { Value } from '../../runtime/heap/ref.ts';
 import type { Snapshot } from '../../snapshot/snapshot.ts';
 import type { Fuel } from '../members/member.ts';
 import type { Side } from '../ports/port.ts';

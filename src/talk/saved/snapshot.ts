@@ -3,7 +3,7 @@
 //   members   the containers of the members' VMs, one after the other
 //   messages  the bytes of all messages, one after the other
 
-import type { Value } from '../../runtime/ref.ts';
+import type { Value } from '../../runtime/heap/ref.ts';
 import { readMetadata, writeMetadata } from '../../snapshot/container/metadata.ts';
 import { contentsOf, isOfGroup, joinParts, type Part, partsOf, readParts } from '../../snapshot/container/parts.ts';
 import { Snapshot, snapshotBytes } from '../../snapshot/snapshot.ts';

@@ -1,6 +1,6 @@
 // What parts of a group write to each other about calls: some text, and values, which are numbers.
 
-import type { Value } from '../../runtime/ref.ts';
+import type { Value } from '../../runtime/heap/ref.ts';
 import { CrashError } from '../../spec/errors.ts';
 
 /** Bytes of a value before its own: what it is. */

@@ -3,8 +3,8 @@
 import { type HostContext, type HostFunction, retryHostFunction } from '../../host/define.ts';
 import { ownedBy } from '../../host/module.ts';
 import { NotYet } from '../../host/not-yet.ts';
-import { Module } from '../../runtime/module.ts';
-import type { Value } from '../../runtime/ref.ts';
+import type { Value } from '../../runtime/heap/ref.ts';
+import { Module } from '../../runtime/module/module.ts';
 import { LinkError } from '../../spec/errors.ts';
 import { aText, instanceOf } from '../../spec/options.ts';
 import { quoted } from '../../spec/told.ts';

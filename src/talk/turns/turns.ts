@@ -1,7 +1,7 @@
 // Whose turn it is: the members of a group that can go on do so one after the other, each for some fuel; the others are woken
 // when what they wait for is there. Nothing here grows with the number of those that wait.
 
-import type { Value } from '../../runtime/ref.ts';
+import type { Value } from '../../runtime/heap/ref.ts';
 import { CrashError, WasboxError } from '../../spec/errors.ts';
 import { isA, quoted } from '../../spec/told.ts';
 import type { Interrupts } from '../../vm/interrupts.ts';

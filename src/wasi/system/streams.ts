@@ -2,7 +2,7 @@
 // and what a VM has of them, which is its state: bytes that came and were not read, bytes that were written and are kept.
 
 import { concatBytes } from '@noble/hashes/utils.js';
-import { sharedCopy } from '../../runtime/shared.ts';
+import { sharedCopy } from '../../runtime/beneath/shared.ts';
 import { SnapshotError, UsageError } from '../../spec/errors.ts';
 import { told } from '../../spec/told.ts';
 import { ErrnoError, fail } from '../errno.ts';

@@ -8,7 +8,7 @@ import type { PoolOptions } from '../../../src/pool/index.ts';
 import { pack, unpack } from '../../../src/pool/told/parcel.ts';
 import type { Store } from '../../../src/store/index.ts';
 import * as guests from '../guests.ts';
-import { threadsOf } from '../threads-of.ts';
+import { threadsOf } from '../thread/threads-of.ts';
 import {
   CancelledError,
   JobLimitError,

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { threadsOf } from '../threads-of.ts';
+import { threadsOf } from '../thread/threads-of.ts';
 import { openStore, Pool } from './built.ts';
 import { answerTo, asking, expected } from './guests.ts';
 

@@ -4,7 +4,7 @@ import type { Pool, PoolGroup, PoolGroupOptions, PoolMemberOptions, PoolSender }
 import { bytesOf, script, talking } from '../../talk/guests.ts';
 import { links } from '../../talk/ring.ts';
 import { moduleOf } from '../../wat.ts';
-import { threadsOf } from '../threads-of.ts';
+import { threadsOf } from '../thread/threads-of.ts';
 
 export { bytesOf, codes, script, talking, textOf } from '../../talk/guests.ts';
 export { expected, links, restoredRing, resultsOf, ringOf } from '../../talk/ring.ts';

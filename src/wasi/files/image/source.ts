@@ -2,7 +2,7 @@
 // and whoever restores it gives the image again.
 
 import { concatBytes } from '@noble/hashes/utils.js';
-import { hashOf } from '../../../runtime/sha256.ts';
+import { hashOf } from '../../../runtime/beneath/sha256.ts';
 import { bad } from '../../../snapshot/data/form.ts';
 import { optionsOf, theOptions } from '../../../spec/options.ts';
 import { defaultFileLimits } from '../limits.ts';

@@ -2,7 +2,7 @@
 // frozen: then others may have them too, in other file systems and on other threads, and whoever wants to write to one
 // takes a new page instead. Buffers hold many pages, so that there are few to hand over.
 
-import { asShared, sharedBytes } from '../../../runtime/shared.ts';
+import { asShared, sharedBytes } from '../../../runtime/beneath/shared.ts';
 import { pageBytes } from '../../../snapshot/data/format.ts';
 
 /** As large as those of snapshots, which look for equal ones. */

@@ -22,7 +22,7 @@
 
 import { Reader } from '../../../binary/reader.ts';
 import { Writer } from '../../../binary/writer.ts';
-import { sharedBytes } from '../../../runtime/shared.ts';
+import { sharedBytes } from '../../../runtime/beneath/shared.ts';
 import { bad, isCount } from '../../../snapshot/data/form.ts';
 import { LimitError, MalformedError } from '../../../spec/errors.ts';
 import { checkDeadline } from '../../../spec/patience.ts';
