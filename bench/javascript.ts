@@ -2,11 +2,16 @@
 // its own code takes; and our tokens.
 
 import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { newQuickJSWASMModuleFromVariant, type QuickJSSyncVariant } from 'quickjs-emscripten-core';
 import { QuickJS } from 'quickjs-wasi';
 import { pause, quickjs, run } from 'wasbox/javascript';
 import { figure, quantile, time } from './measure/measure.ts';
 import type { Section } from './measure/table.ts';
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
 
 const wasm = new WebAssembly.Module(readFileSync(new URL(import.meta.resolve('quickjs-wasi/quickjs.wasm'))));
 const snippet = 'const order = { id: 7, items: [1, 2, 3] }; order.items.map((x) => x * order.id).join()';
@@ -32,6 +37,8 @@ interface Sandbox {
   readonly name: string;
   /** A new program from a warm start. */
   run(code: string): Promise<unknown>;
+  /** One that stays once it has run code; gives what ends it. */
+  keep(code: string): Promise<() => void>;
 }
 
 /** Its types nest its default export once more than it does. */
@@ -52,6 +59,11 @@ async function sandboxes(): Promise<Sandbox[]> {
         const outcome = await js.run(code, { engine: 'native' });
         return outcome.status === 'done' ? outcome.value : outcome.status;
       },
+      keep: async (code) => {
+        const session = js.session({ engine: 'native' });
+        await session.run(code);
+        return () => session.close();
+      },
     },
     {
       name: restored,
@@ -60,6 +72,11 @@ async function sandboxes(): Promise<Sandbox[]> {
         const value = vm.evalCode(code).consume((handle) => vm.dump(handle));
         vm.dispose();
         return value;
+      },
+      keep: async (code) => {
+        const vm = await QuickJS.restore(snapshot, { wasm });
+        vm.evalCode(code).dispose();
+        return () => vm.dispose();
       },
     },
     {
@@ -71,6 +88,47 @@ async function sandboxes(): Promise<Sandbox[]> {
         handle.dispose();
         vm.dispose();
         return value;
+      },
+      keep: async (code) => {
+        const vm = emscripten.newContext();
+        vm.unwrapResult(vm.evalCode(code)).dispose();
+        return () => vm.dispose();
+      },
+    },
+    ...(await isolates()),
+  ];
+}
+
+/** What is used of `isolated-vm`, which is native code: it is measured where somebody has installed it beside. */
+interface Isolates {
+  readonly Isolate: new (options: {
+    readonly memoryLimit: number;
+  }) => {
+    createContextSync(): { evalSync(code: string): unknown };
+    dispose(): void;
+  };
+}
+
+async function isolates(): Promise<Sandbox[]> {
+  const name = 'isolated-vm';
+  const found = await import(name).catch(() => undefined);
+  if (found === undefined) return [];
+  const { Isolate } = found.default as Isolates;
+  const begun = (code: string) => {
+    const isolate = new Isolate({ memoryLimit: 64 });
+    return { isolate, value: isolate.createContextSync().evalSync(code) };
+  };
+  return [
+    {
+      name: 'isolated-vm, new isolate',
+      run: async (code) => {
+        const { isolate, value } = begun(code);
+        isolate.dispose();
+        return value;
+      },
+      keep: async (code) => {
+        const { isolate } = begun(code);
+        return () => isolate.dispose();
       },
     },
   ];
@@ -84,6 +142,18 @@ async function timesOf(act: () => Promise<unknown>, count: number): Promise<numb
 }
 
 const ms = (value: number) => value.toFixed(2);
+
+const keptAtOnce = 100;
+
+/** KiB that each of those adds to the process that have run the snippet and stay. */
+async function roomOf({ keep }: Sandbox): Promise<number> {
+  const ends = [await keep(snippet)];
+  const before = used();
+  for (let i = 0; i < keptAtOnce; i++) ends.push(await keep(snippet));
+  const each = (used() - before) / keptAtOnce / 1024;
+  for (const end of ends) end();
+  return each;
+}
 
 /** Milliseconds of each sandbox in each turn that is told. */
 async function inTurns(all: readonly Sandbox[]): Promise<number[][]> {
@@ -99,7 +169,9 @@ async function inTurns(all: readonly Sandbox[]): Promise<number[][]> {
 export async function javascript(): Promise<Section> {
   const all = await sandboxes();
   const rows: string[][] = [];
-  for (const { name, run } of all) {
+  const rooms: string[] = [];
+  for (const sandbox of all) rooms.push((await roomOf(sandbox)).toFixed(0));
+  for (const [i, { name, run }] of all.entries()) {
     if ((await run(snippet)) !== answer) throw new Error(`${name} gives another answer`);
     await timesOf(() => run(snippet), warmUps);
     const taken = await timesOf(() => run(snippet), times);
@@ -110,6 +182,7 @@ export async function javascript(): Promise<Section> {
       ms(quantile(taken, 0.5)),
       ms(quantile(taken, 0.99)),
       ((1000 * times) / sum).toFixed(0),
+      rooms[i] as string,
       ms(quantile(first, 0.5)),
     ]);
   }
@@ -121,11 +194,14 @@ export async function javascript(): Promise<Section> {
   });
   return {
     title: 'JavaScript from a warm start',
-    text: `A snippet from a warm start to its value, ${times} times after ${warmUps}, and a program that computes, ${turns.first} times after that, and, once all have done it ${turns.untold} times more, in ${turns.told} turns; in milliseconds, medians. Last: beside quickjs-wasi in the same turns.`,
-    head: ['sandbox', 'p50', 'p99', 'runs a second', 'compute, first', 'compute', 'beside quickjs-wasi'],
+    text: `A snippet from a warm start to its value, ${times} times after ${warmUps}, and a program that computes, ${turns.first} times after that, and, once all have done it ${turns.untold} times more, in ${turns.told} turns; in milliseconds, medians. Last: beside quickjs-wasi in the same turns. KiB: what each of ${keptAtOnce} adds to the process that have run the snippet and are kept.`,
+    head: ['sandbox', 'p50', 'p99', 'runs a second', 'KiB each', 'compute, first', 'compute', 'beside quickjs-wasi'],
     rows,
   };
 }
+
+/** The first of all rows has what the host's compiler has not done yet. */
+const tokenWarmUps = 200;
 
 const atRest: Readonly<Record<string, string>> = {
   'a call': 'ask(7)',
@@ -152,19 +228,19 @@ export async function tokens(): Promise<Section> {
       if (outcome.token === undefined) throw new Error(`${name} is ${outcome.status}`);
       ({ token } = outcome);
     };
-    await timesOf(run, 50);
+    await timesOf(run, tokenWarmUps);
     const made = await timesOf(run, 50);
     const resume = async () => {
       const outcome = await js.resume(token, { results: { 'b-1': 1 }, tools: { ask: () => 1 }, engine: 'native' });
       if (outcome.status !== 'done' && outcome.status !== 'sleeping') throw new Error(`${name} is ${outcome.status}`);
     };
-    await timesOf(resume, 50);
+    await timesOf(resume, tokenWarmUps);
     const resumed = await timesOf(resume, 50);
     rows.push([name, String(token.length), ms(quantile(made, 0.5)), ms(quantile(resumed, 0.5))]);
   }
   return {
     title: 'Tokens',
-    text: 'Programs at rest: bytes, and milliseconds (p50) from the beginning to the token, and from the token to the end; of the sleep, to the next token.',
+    text: `Programs at rest: bytes, and milliseconds (p50 of 50 after ${tokenWarmUps}) from the beginning to the token, and from the token to the end; of the sleep, to the next token.`,
     head: ['program', 'bytes', 'to the token', 'from it'],
     rows,
   };
@@ -213,6 +289,6 @@ export async function waitingPrograms(): Promise<Section> {
 
 /** Bytes of the process that are in use. */
 function used(): number {
-  globalThis.gc?.();
+  collect();
   return process.memoryUsage().rss;
 }

@@ -6,7 +6,9 @@ import { check, instanceOf, optionsOf, theOptions } from '../spec/options.ts';
 import { type Base, makeBase } from './machine/base.ts';
 import { baseIn } from './machine/image.ts';
 import { giveMachine, type Machine, takeMachine } from './machine/machine.ts';
-import { begin, type RunningProgram, started } from './run/begin.ts';
+import { codeStart, FarProgram, type ProgramThreads } from './run/afar.ts';
+import { begin, type RunningProgram } from './run/begin.ts';
+import { begunHere, Turns } from './run/here.ts';
 import { inspectMachine, type TokenInfo } from './run/inspect.ts';
 import { limitsOf, type ProgramLimitOptions } from './run/limits.ts';
 import { checkResume, checkRun, type Driven, type ResumeOptions, type RunOptions } from './run/options.ts';
@@ -30,13 +32,23 @@ export interface QuickJSOptions {
 const quickjsOptions = optionsOf<QuickJSOptions>({ image: instanceOf(Uint8Array, 'a Uint8Array') });
 
 /** Each throws UsageError. */
-export function checkCode(code: string, options: RunOptions): void {
+function checkCode(code: string, options: RunOptions): void {
   codeText(code, 'the code');
   checkRun(options, theOptions);
 }
-export function checkToken(token: Uint8Array, options: ResumeOptions): void {
+function checkToken(token: Uint8Array, options: ResumeOptions): void {
   wasmBytes(token, 'a token');
   checkResume(options, theOptions);
+}
+
+/** Programs whose code runs on threads of somebody else. Each throws UsageError. */
+export function runAfar(threads: ProgramThreads, code: string, options: RunOptions): FarProgram {
+  checkCode(code, options);
+  return new FarProgram(threads, codeStart(code, options), options);
+}
+export function resumedAfar(threads: ProgramThreads, token: Uint8Array, options: ResumeOptions): FarProgram {
+  checkToken(token, options);
+  return new FarProgram(threads, { kind: 'token', token }, options);
 }
 
 /** What a VM's memory may grow to: QuickJS counts what it hands out, and needs room besides. */
@@ -46,6 +58,8 @@ const roomFor = ({ memory }: ReturnType<typeof limitsOf>): number =>
 /** QuickJS, ready to run programs. It is made once for a thread. */
 export class JavaScript {
   private made: Base | undefined;
+  /** For programs that have no QuickJS of their own. @hidden */
+  readonly turns: ProgramThreads = new Turns(this);
 
   private constructor(
     private readonly bytes: Uint8Array,
@@ -73,10 +87,13 @@ export class JavaScript {
    * UsageError for options that are none.
    */
   run(code: string, options: RunOptions = {}): RunningProgram {
-    return started(() => {
-      checkCode(code, options);
-      return this.program(code, options);
-    });
+    return begunHere(
+      () => {
+        checkCode(code, options);
+        return this.program(code, options);
+      },
+      () => runAfar(this.turns, code, options),
+    );
   }
 
   /** @hidden */
@@ -93,10 +110,13 @@ export class JavaScript {
    * with SnapshotError for bytes that are no token.
    */
   resume(token: Uint8Array, options: ResumeOptions = {}): RunningProgram {
-    return started(() => {
-      checkToken(token, options);
-      return this.resumed(token, options);
-    });
+    return begunHere(
+      () => {
+        checkToken(token, options);
+        return this.resumed(token, options);
+      },
+      () => resumedAfar(this.turns, token, options),
+    );
   }
 
   /** @hidden */

@@ -1,8 +1,7 @@
 // What tests of programs have in common: QuickJS, made once for a test file, and the engines.
 
 import { JavaScript, type ProgramOutcome, type ResumeOptions, type RunOptions } from '../../src/javascript/index.ts';
-import { thisThread } from '../../src/javascript/node/here.ts';
-import { resume, run } from '../../src/javascript/node/index.ts';
+import { quickjs, resume, run } from '../../src/javascript/node/index.ts';
 import { Pool } from '../../src/pool/index.ts';
 import { quickjsBytes } from './quickjs.ts';
 
@@ -16,8 +15,8 @@ const onPool = {
 };
 /** As programs do that begin on this thread where many are there. */
 const onMany = {
-  run: (code: string, options?: RunOptions) => run(code, { ...options, pool: thisThread }),
-  resume: (token: Uint8Array, options?: ResumeOptions) => resume(token, { ...options, pool: thisThread }),
+  run: (code: string, options?: RunOptions) => run(code, { ...options, pool: quickjs().turns }),
+  resume: (token: Uint8Array, options?: ResumeOptions) => resume(token, { ...options, pool: quickjs().turns }),
 };
 /** Where programs run: on each engine, in this thread, alone and as one of many, and on those of a pool. */
 export const places = engines.flatMap((engine) => [

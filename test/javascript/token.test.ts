@@ -5,8 +5,9 @@ import test from 'ava';
 import { deflateSync, inflateSync } from 'fflate';
 import { SnapshotError, UsageError, WasboxError } from '../../src/index.ts';
 import { ProgramLimitError, pause, type Tools, tokenSeal } from '../../src/javascript/index.ts';
-import { contentsOf } from '../../src/javascript/token/frame.ts';
-import { decodeToken, encodeToken } from '../../src/javascript/token/token.ts';
+import { Near } from '../../src/javascript/token/near.ts';
+import { readStack, toldStack } from '../../src/javascript/token/stack.ts';
+import { encodeToken } from '../../src/javascript/token/token.ts';
 import { codings, deflate, mostDictionary, unpack } from '../../src/snapshot/container/packing.ts';
 import { engines, js, resultOf, tokenOf } from './programs.ts';
 
@@ -21,7 +22,11 @@ const sizes: Readonly<Record<string, readonly [code: string, most: number]>> = {
   'Promise.all': ['await Promise.all([ask.async(1), ask.async(2)])', 3_900],
   'a sort': ['[3, 1, 2].sort((a, b) => ask(a, b))', 3_200],
   'a generator': ['function* g() { yield ask(1); } [...g()]', 2_600],
-  'a regular expression': ['"aXbXc".replace(/X/g, (m) => ask(m))', 3_800],
+  'a regular expression': ['"aXbXc".replace(/X/g, (m) => ask(m))', 3_600],
+  'a chain of closures': [
+    'let f = () => ask(0); for (let i = 0; i < 20; i++) { const g = f; f = () => g() + i; } f()',
+    4_096,
+  ],
 };
 
 test('a program at rest is a few KB at most, a session without one less than one', async (t) => {
@@ -33,21 +38,71 @@ test('a program at rest is a few KB at most, a session without one less than one
   t.true(length < 1_024, `a session: ${length} bytes`);
 });
 
-test('tokens of the form without a dictionary are read, and those beside another one are refused', async (t) => {
+test('tokens of other forms, and those beside another dictionary, are refused', async (t) => {
   const token = tokenOf(await js.run('ask({ a: 1 })', { tools, id: 'r' }));
-  t.is(token[4], 2);
-  const { base } = js;
-  const data = decodeToken(base, token, 2 ** 26).data;
-  const contents = contentsOf(data, base.snapshot.data) as Uint8Array;
-  const size = Uint8Array.from(new Uint8Array(Uint32Array.of(contents.length).buffer));
-  const plain = concatBytes(token.subarray(0, 21), size, deflate(contents, 9));
-  plain[4] = 0;
-  t.is(resultOf(await js.resume(plain, { results: { 'r-1': 5 } })), 5);
+  t.is(token[4], 3);
+  for (const form of [0, 2, 4, 255]) {
+    const other = token.slice();
+    other[4] = form;
+    await t.throwsAsync(js.resume(other), { instanceOf: SnapshotError, message: /a form that is not known/ });
+  }
   for (const at of [21, 24]) {
     const other = token.slice();
     other[at] = (other[at] as number) ^ 1;
     await t.throwsAsync(js.resume(other), { instanceOf: SnapshotError, message: /another version of wasbox/ });
   }
+});
+
+/** Words of all kinds that there are in memories, often near to each other and to their place. */
+function* someWords(seed: number): Iterable<number> {
+  let state = seed;
+  const below = (most: number) => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return state % most;
+  };
+  let last = 0x12_0000;
+  for (let at = 0; at < 4_000; at += 4) {
+    const kinds = [
+      below(2 ** 32),
+      below(400),
+      last + below(300) - 150,
+      last + 8 * below(20) - 80,
+      at + below(2_000) - 1_000,
+    ];
+    last = (below(20) === 0 ? below(1_100) - 0x100_0000 : (kinds[below(kinds.length)] as number)) | 0;
+    yield last;
+  }
+}
+
+test('every word is told by another one, wherever it stands', (t) => {
+  for (let seed = 0; seed < 50; seed++)
+    for (const from of [0, 0x12_0000, 2 ** 31 - 2_000, 2 ** 32 - 0x100_0000 - 2_000, 2 ** 32 - 2_000, undefined]) {
+      const [words, writes, reads] = [[...someWords(seed)], new Near(), new Near()];
+      const place = (i: number) => (from === undefined ? undefined : from + 4 * i);
+      const told = words.map((word, i) => writes.told(word, place(i)) | 0);
+      t.deepEqual(
+        told.map((word, i) => reads.read(word, place(i)) | 0),
+        words,
+      );
+    }
+});
+
+test('every stack is told by another one, and what is none is refused', (t) => {
+  const words = [...someWords(7)];
+  const frames = Int32Array.of(3, 9, 0, 5, 1, 2, 5, 1, 12, 5, 1, 22, 5, 2, 32, 5, 2, 32, 7, 2, 40);
+  for (const ofFrames of [0, 3, 9, frames.length])
+    for (const count of [80, 200]) {
+      const [some, slots] = [frames.slice(0, ofFrames), Int32Array.from(words.slice(0, count))];
+      t.deepEqual(readStack(toldStack(some, slots), ofFrames), { frames: some, slots });
+    }
+  for (const wrong of [
+    Int32Array.of(3, 9, -1, 5, 1, 3),
+    Int32Array.of(3, 9, 4, 5, 1, -1),
+    Int32Array.of(3, 9, 0, 5, 1, 90),
+  ])
+    t.throws(() => readStack(Int32Array.of(...wrong, ...words.slice(0, 20)), wrong.length), {
+      instanceOf: SnapshotError,
+    });
 });
 
 test('what is packed with a dictionary by either packer the other one unpacks', (t) => {

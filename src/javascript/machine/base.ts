@@ -13,6 +13,7 @@ import { type Entry, entries, libraryFile } from '../guest/ops.ts';
 import { imports, programs } from './imports.ts';
 import { GuestMemory, type Handle } from './memory.ts';
 import { ProgramState } from './state.ts';
+import { sortFreeItems } from './tidy.ts';
 
 /** Bytes of the guest's own stack, of which QuickJS may use so many: then code that recurses ends with its RangeError. */
 export const mostStack = 512 * 1024;
@@ -74,6 +75,7 @@ export function makeBase(module: Module, engine: EngineName): Base {
   Object.assign(state, new ProgramState());
   const seedAt = findSeed(memory, () => instance.memory('memory').bytes);
   memory.call('qjs_run_gc');
+  sortFreeItems(instance.memory('memory').bytes);
   const image = instance.memory('memory').bytes.slice();
   const base = { module, entries: found, seedAt, scratch, image, fuel: vm.fuelUsed, snapshot: vm.save() };
   vm.dispose();

@@ -26,7 +26,7 @@ import { believe } from '../../vm/rest.ts';
 import { type Base, hashOfBase, makeBase, recipe } from './base.ts';
 import { bringSamples, sampleSources, samplesOf } from './sample.ts';
 
-const magic = Uint8Array.of(0x77, 0x62, 0x71, 2);
+const magic = Uint8Array.of(0x77, 0x62, 0x71, 3);
 const sumBytes = 32;
 const recipeAt = magic.length + sumBytes;
 const sizesAt = recipeAt + sumBytes;

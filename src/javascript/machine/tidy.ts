@@ -41,6 +41,9 @@ class Words {
   half(at: number): number {
     return this.view.getUint16(at, true);
   }
+  setHalf(at: number, value: number): void {
+    this.view.setUint16(at, value, true);
+  }
 }
 
 /** A range of bytes that mean nothing. */
@@ -81,33 +84,59 @@ function freeChunks(words: Words): Range[] | undefined {
   return at === end ? found : undefined;
 }
 
-function freeItems(words: Words): Range[] {
-  const found: Range[] = [];
+const freeItems = (words: Words): Range[] =>
+  [...slabsOf(words)].flatMap(({ items, stride }) => items.map((at): Range => [at + 4, at + stride]));
+
+/**
+ * Has the free items of each slab handed out in the order in which they stand: what is made one after the other stands so then,
+ * and is told by little.
+ */
+export function sortFreeItems(memory: Uint8Array): void {
+  const words = new Words(memory);
+  for (const { slab, items, stride } of slabsOf(words)) {
+    items.sort((a, b) => a - b);
+    let before = slab + 22;
+    for (const item of items) {
+      words.setHalf(before, (item - slab - slabHead) / stride);
+      before = item;
+    }
+    words.setHalf(before, noItem);
+  }
+}
+
+/** A slab, and where its free items stand, in the order in which they are handed out. */
+interface Slab {
+  readonly slab: number;
+  readonly stride: number;
+  readonly items: number[];
+}
+
+/** Those with free items. */
+function* slabsOf(words: Words): Iterable<Slab> {
   for (let size = 0; size < slabClasses; size++) {
     const head = slabLists + 8 * size;
     let left = words.bytes.length / 2048;
     for (let slab = words.word(head + 4); slab !== head && left > 0; slab = words.word(slab + 4), left--) {
-      const items = itemsOf(words, slab, size);
-      if (items === undefined) break;
-      found.push(...items);
+      const found = slabAt(words, slab, size);
+      if (found === undefined) break;
+      yield found;
     }
   }
-  return found;
 }
 
-/** The free items of a slab; undefined where it is none. */
-function itemsOf(words: Words, slab: number, size: number): Range[] | undefined {
+/** Undefined where there is none. */
+function slabAt(words: Words, slab: number, size: number): Slab | undefined {
   if (!words.has(slab - 4, slabHead + 4) || words.bytes[slab + 16] !== size) return undefined;
   const room = ((words.word(slab - 4) & ~7) >>> 0) - chunkWords - slabHead;
   const [used, count] = [words.half(slab + 18), words.half(slab + 20)];
   const stride = Math.floor(room / count / 8) * 8;
   if (!(used <= count) || !(stride >= 16) || !words.has(slab, slabHead + room)) return undefined;
-  const found: Range[] = [];
+  const items: number[] = [];
   for (let item = words.half(slab + 22); item !== noItem; ) {
-    if (item >= count || found.length >= count - used) return undefined;
+    if (item >= count || items.length >= count - used) return undefined;
     const at = slab + slabHead + item * stride;
-    found.push([at + 4, at + stride]);
+    items.push(at);
     item = words.half(at);
   }
-  return found;
+  return { slab, stride, items };
 }

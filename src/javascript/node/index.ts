@@ -1,12 +1,11 @@
 // The public names of `wasbox/javascript` on Node: those of all hosts, and runs with the QuickJS of the package.
 
-import { checkCode, checkToken } from '../javascript.ts';
-import { codeStart, FarProgram, type ProgramThreads } from '../run/afar.ts';
-import type { RunningProgram } from '../run/begin.ts';
+import { resumedAfar, runAfar } from '../javascript.ts';
+import type { ProgramThreads } from '../run/afar.ts';
+import { type RunningProgram, started } from '../run/begin.ts';
 import type { TokenInfo } from '../run/inspect.ts';
 import type { ResumeOptions, RunOptions } from '../run/options.ts';
 import type { Session, SessionOptions } from '../run/session.ts';
-import { begun } from './here.ts';
 import { quickjs } from './quickjs.ts';
 
 export * from '../index.ts';
@@ -24,25 +23,11 @@ export interface OnThreads {
 
 /** `JavaScript.run`, with the QuickJS of the package. With a `pool` it rejects with its WorkerError, too, and CancelledError. */
 export const run = (code: string, { pool, ...options }: RunOptions & OnThreads = {}): RunningProgram =>
-  begun(
-    pool,
-    () => quickjs().run(code, options),
-    (threads) => {
-      checkCode(code, options);
-      return new FarProgram(threads, codeStart(code, options), options);
-    },
-  );
+  pool === undefined ? quickjs().run(code, options) : started(() => runAfar(pool, code, options));
 
 /** `JavaScript.resume`, with the QuickJS of the package; with a `pool` as `run`. */
 export const resume = (token: Uint8Array, { pool, ...options }: ResumeOptions & OnThreads = {}): RunningProgram =>
-  begun(
-    pool,
-    () => quickjs().resume(token, options),
-    (threads) => {
-      checkToken(token, options);
-      return new FarProgram(threads, { kind: 'token', token }, options);
-    },
-  );
+  pool === undefined ? quickjs().resume(token, options) : started(() => resumedAfar(pool, token, options));
 
 /** `JavaScript.session`, with the QuickJS of the package. */
 export const session = (options?: SessionOptions): Session => quickjs().session(options);

@@ -1,8 +1,8 @@
 // A program as few bytes: what of a snapshot differs from the snapshot of the image. Most of it are words here and there in
 // the memory, so those are told one run after the other: how many words are as before, how many follow, and in a row of
-// their own the words themselves, as they are: pointers to the same object are equal then, and pack to little.
+// their own the words themselves, as near.ts tells them; then the stack, as stack.ts does.
 //
-// It is packed by deflate as a whole, with a dictionary where it says so, behind a u32 that tells its size:
+// It is packed by deflate as a whole, with a dictionary, behind a u32 that tells its size:
 //   u32 ×6  bytes of each of what follows
 //   text    JSON: pages of memory, counts of the VM, the pending call, what the host keeps, lengths of rows and blocks
 //   counts  varints: runs of words in the memory
@@ -16,6 +16,8 @@ import { countOf, numbersOf, PageReader, pageWords, Runs } from '../../snapshot/
 import { SnapshotError } from '../../spec/errors.ts';
 import { attempt } from '../../spec/told.ts';
 import { programs } from '../machine/imports.ts';
+import { Near } from './near.ts';
+import { readStack, toldStack } from './stack.ts';
 
 const wasmPageBytes = 65_536;
 const parts = 6;
@@ -44,11 +46,8 @@ export function contentsOf(data: SnapshotData, base: SnapshotData): Uint8Array |
     ...[memories[0]?.size, calls, fuelUsed, debt, pending && [pending.id, pending.func, [...pending.args]]],
     ...[state?.data, frames.length, blocks.map(({ length }) => length)],
   ]);
-  const stack = new Int32Array(frames.length + slots.length);
-  stack.set(frames);
-  stack.set(slots, frames.length);
   const rows = [utf8.encode(text), Uint8Array.from(changed.counts), bytesOf(Int32Array.from(changed.words))];
-  const all = [...rows, bytesOf(stack), bytesOf(globals), concatBytes(...blocks)];
+  const all = [...rows, bytesOf(toldStack(frames, slots)), bytesOf(globals), concatBytes(...blocks)];
   const sizes = Uint32Array.from(all, ({ length }) => length);
   return concatBytes(bytesOf(sizes), ...all);
 }
@@ -65,6 +64,7 @@ class Changes {
   private first = 0;
   private last = 0;
   private isOpen = false;
+  private readonly near = new Near();
   private readonly pages: PageReader;
   private readonly basePages: PageReader;
 
@@ -106,7 +106,7 @@ class Changes {
       } else {
         if (!this.isOpen) this.first = start + i;
         this.isOpen = true;
-        do words.push(now[i++] as number);
+        do words.push(this.near.told(now[i] as number, 4 * (start + i++)));
         while (i < pageWords && now[i] !== before[i]);
       }
     }
@@ -143,7 +143,7 @@ export function unpackProgram(
   packed: Uint8Array,
   base: SnapshotData,
   most: number,
-  dictionary?: Uint8Array,
+  dictionary: Uint8Array,
 ): SnapshotData {
   const [text, counts, words, stack, globals, blocks] = rowsOf(inflated(packed, most, dictionary));
   const [pages, calls, fuelUsed, debt, pending, state, frameWords, blockSizes] = list(parsed(text));
@@ -154,18 +154,19 @@ export function unpackProgram(
   const rows = wordsOf(stack);
   const ofFrames = count(frameWords);
   if (ofFrames > rows.length) bad('a stack that is none');
+  const { frames, slots } = readStack(rows, ofFrames);
   const own = blocksOf(blocks, counted(blockSizes));
   return {
     ...base,
     ...memory.taken(),
-    ...{ globals: wordsOf(globals), frames: rows.slice(0, ofFrames), slots: rows.slice(ofFrames) },
+    ...{ globals: wordsOf(globals), frames, slots },
     ...{ calls: count(calls), fuelUsed: count(fuelUsed), debt: count(debt), pending: pendingOf(pending) },
     states: [{ name: programs.name, data: state, blocks: Int32Array.from(own, (_, i) => i) }],
     blocks: own,
   };
 }
 
-function inflated(packed: Uint8Array, most: number, dictionary?: Uint8Array): Uint8Array<ArrayBuffer> {
+function inflated(packed: Uint8Array, most: number, dictionary: Uint8Array): Uint8Array<ArrayBuffer> {
   if (packed.length < 4) return bad('cut short');
   const size = new DataView(packed.buffer, packed.byteOffset).getUint32(0, true);
   const body = { coding: codings.deflate, bytes: packed.subarray(4) };
@@ -265,6 +266,7 @@ class Written {
 }
 
 function writeWords(memory: Written, counts: Uint8Array, words: Int32Array): void {
+  const near = new Near();
   let [at, from, used] = [0, 0, 0];
   const next = () => {
     let [value, shift] = [0, 0];
@@ -279,6 +281,7 @@ function writeWords(memory: Written, counts: Uint8Array, words: Int32Array): voi
     from += next();
     const length = next();
     if (from + length > memory.length || used + length > words.length) bad('a run beyond the memory');
+    for (let i = 0; i < length; i++) words[used + i] = near.read(words[used + i] as number, 4 * (from + i));
     memory.set(words, used, used + length, from);
     used += length;
     from += length;

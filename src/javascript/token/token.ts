@@ -2,10 +2,10 @@
 // which image that is, and whoever resumes it makes that image of the same package.
 //
 //   magic    4 bytes: 'w' 'b' 'j' 0x01
-//   form     u8: 0 as frame.ts tells, without a dictionary, as older versions wrote it; 1 a snapshot
-//            (snapshot/container.ts) whose base is the image's; 2 as frame.ts tells, with a dictionary
+//   form     u8: 1 a snapshot (snapshot/container/) whose base is the image's; 3 as frame.ts tells. Older versions, whose
+//            images were others, had 0 and 2
 //   image    16 bytes: the beginning of the image's SHA-256
-//   program  in that form; of form 2 behind 4 bytes, the beginning of the dictionary's SHA-256
+//   program  in that form; of form 3 behind 4 bytes, the beginning of the dictionary's SHA-256
 
 import { concatBytes, hexToBytes } from '@noble/hashes/utils.js';
 import { sha256 } from '../../runtime/beneath/sha256.ts';
@@ -17,7 +17,7 @@ import { samplesOf } from '../machine/sample.ts';
 import { contentsOf, packProgram, unpackProgram } from './frame.ts';
 import { imageAt, imageBytes, isToken, tokenMagic } from './marks.ts';
 
-const forms = { alone: 0, snapshot: 1, beside: 2 } as const;
+const forms = { snapshot: 1, beside: 3 } as const;
 const markBytes = 4;
 
 /** What tokens of a base are packed beside: programs that are like most. */
@@ -55,13 +55,14 @@ export function decodeToken(base: Base, token: Uint8Array, most: number): Snapsh
     throw new SnapshotError('made with another version of quickjs-wasi or of wasbox', 'token');
   const program = token.subarray(imageAt + imageBytes);
   const { data } = base.snapshot;
-  if (token[tokenMagic.length] === forms.alone) return new Snapshot(unpackProgram(program, data, most));
-  if (token[tokenMagic.length] === forms.beside) {
+  const form = token[tokenMagic.length];
+  if (form === forms.beside) {
     const { bytes, mark } = dictionaryOf(base);
     if (!mark.every((byte, i) => program[i] === byte))
       throw new SnapshotError('made with another version of wasbox', 'token');
     return new Snapshot(unpackProgram(program.subarray(markBytes), data, most, bytes));
   }
+  if (form !== forms.snapshot) throw new SnapshotError(`of a form that is not known: ${form}`, 'token');
   const snapshot = Snapshot.decode(program, { base: base.snapshot, maxBytes: most });
   const { modules, instances } = snapshot.data;
   if (modules.length !== 1 || modules[0] !== base.module.hash || instances.length !== 1)

@@ -7,7 +7,7 @@ import { type ProgramReply, type ProgramTask, pauses, stages, type WorkerData } 
 const sliceMs = { crowded: 50, free: 500 } as const;
 
 /** To ask for it each time takes longer than a short slice. */
-let loaded: typeof import('../../javascript/node/slice.ts') | undefined;
+let loaded: Awaited<ReturnType<typeof load>> | undefined;
 
 /** Never rejects. */
 export async function programSlice(
@@ -16,13 +16,19 @@ export async function programSlice(
 ): Promise<ProgramReply> {
   Atomics.store(stage, slot, stages.begun);
   try {
-    loaded ??= await import('../../javascript/node/slice.ts');
-    const { runSlice } = loaded;
+    loaded ??= await load();
+    const { runSlice, quickjs } = loaded;
     const begunAt = performance.now();
     const mayRun = () => (Atomics.load(crowded, 0) === 0 ? sliceMs.free : sliceMs.crowded);
     const shallRest = () => Atomics.load(pause, slot) !== pauses.none || performance.now() - begunAt > mayRun();
-    return { kind: 'slice', result: await runSlice(order, () => isAsked || shallRest()) };
+    return { kind: 'slice', result: await runSlice(quickjs(), order, () => isAsked || shallRest()) };
   } catch (error) {
     return { kind: 'failed', error: toData(error) };
   }
+}
+
+async function load() {
+  const { runSlice } = await import('../../javascript/run/slice.ts');
+  const { quickjs } = await import('../../javascript/node/quickjs.ts');
+  return { runSlice, quickjs };
 }

@@ -2,14 +2,19 @@
 // them.
 
 import { isA } from '../../spec/told.ts';
-import type { SliceOrder, SliceResult } from '../run/afar.ts';
-import { ProgramLimitError, type ProgramLimits } from '../run/limits.ts';
-import type { Driven } from '../run/options.ts';
-import type { Program } from '../run/program.ts';
-import { AwaitedTool, pause, type ToolCall } from '../run/tools.ts';
 import { decodeValue } from '../values/decode.ts';
 import type { Message } from '../values/format.ts';
-import { quickjs } from './quickjs.ts';
+import type { SliceOrder, SliceResult } from './afar.ts';
+import { ProgramLimitError, type ProgramLimits } from './limits.ts';
+import type { Driven, RunOptions } from './options.ts';
+import type { Program } from './program.ts';
+import { AwaitedTool, pause, type ToolCall } from './tools.ts';
+
+/** What makes programs: a `JavaScript`. Each throws what is wrong with what it is told. */
+export interface Programs {
+  program(code: string, options: RunOptions & Driven): Program;
+  resumed(token: Uint8Array, options: Driven): Program;
+}
 
 /** How often it is looked at whether the slice is to rest, in ms. */
 const lookMs = 10;
@@ -17,12 +22,12 @@ const lookMs = 10;
 const shortestSleep = 2;
 
 /** Runs until the program is over, at rest, or `isAsked` says that it is to rest. Rejects as `run` and `resume` do. */
-export async function runSlice(order: SliceOrder, isAsked: () => boolean): Promise<SliceResult> {
+export async function runSlice(programs: Programs, order: SliceOrder, isAsked: () => boolean): Promise<SliceResult> {
   const stop = new AbortController();
   if (isAsked()) stop.abort();
   const printed: [string, Message][] = [];
   const open = new Open(order);
-  const program = programOf(order, {
+  const program = programOf(programs, order, {
     ...{ modules: order.modules, limits: order.limits, engine: order.engine, replies: order.replies },
     ...{ tools: open.tools, signal: stop.signal, longestSleep: shortestSleep },
     printed: (level, message) => void printed.push([level, message]),
@@ -48,10 +53,10 @@ export async function runSlice(order: SliceOrder, isAsked: () => boolean): Promi
   }
 }
 
-function programOf({ start }: SliceOrder, driven: Driven): Program {
-  if (start.kind === 'token') return quickjs().resumed(start.token, driven);
+function programOf(programs: Programs, { start }: SliceOrder, driven: Driven): Program {
+  if (start.kind === 'token') return programs.resumed(start.token, driven);
   const input = start.input === undefined ? {} : { input: decodeValue(start.input) };
-  return quickjs().program(start.code, { ...driven, ...start.options, ...input });
+  return programs.program(start.code, { ...driven, ...start.options, ...input });
 }
 
 /** Calls that have no reply. */
