@@ -1,4 +1,4 @@
-// Nothing is left behind: each program of fixtures/ending.ts ends by itself.
+// Nothing is left behind: each program of fixtures/ending.ts ends by itself, and closings.js does.
 
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -30,6 +30,14 @@ for (const [way, seen] of Object.entries(endings))
     t.is(stderr, '');
     t.deepEqual(JSON.parse(stdout), seen);
   });
+
+test('pools are closed while their threads load, and the process lives', async (t) => {
+  t.timeout(120_000);
+  const closings = fileURLToPath(new URL('./fixtures/closings.js', import.meta.url));
+  const { stdout, stderr } = await run(process.execPath, [closings], { timeout: 100_000 });
+  t.is(stderr, '');
+  t.is(stdout, 'closed\n');
+});
 
 test('a closed pool takes no jobs, and can be closed again', async (t) => {
   const pool = new Pool({ threads: 1 });

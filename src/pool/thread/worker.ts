@@ -60,6 +60,7 @@ holdWhilePacking(shared.hold, () => slot);
 export async function slice(
   order: Order | BatchOrder | TogetherOrder | Tidy | ProgramTask | GroupTask,
 ): Promise<unknown> {
+  markLoaded();
   if ('kind' in order && order.kind === 'tidy') return drop(order.drop);
   slot = order.slot;
   if ('kind' in order) {
@@ -474,5 +475,10 @@ const unanswerable = (): never => {
   throw new CrashError('a service was called on a worker');
 };
 
-// From now on the thread can be ended (job/threads.ts).
-Atomics.store(shared.loaded, loadedAt(threadId), threadId);
+/** From now on the thread can be ended (job/threads.ts). */
+function markLoaded(): void {
+  Atomics.store(shared.loaded, loadedAt(threadId), threadId);
+}
+
+// The host is not done with a module when that has run to its end, but before anything else happens.
+setImmediate(markLoaded);
