@@ -12,7 +12,7 @@ import { eventLoop } from './eventloop/section.ts';
 import { execution } from './execution.ts';
 import { objects } from './gc/section.ts';
 import { hostileGrowth } from './growth/section.ts';
-import { javascript, tokens, waitingPrograms } from './javascript.ts';
+import { javascript, tokens, waitingPrograms } from './javascript/section.ts';
 import { latency } from './latency/latency.ts';
 import { moving } from './latency/moving.ts';
 import { slices, snapshots } from './latency/snapshots.ts';

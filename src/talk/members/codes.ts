@@ -18,7 +18,7 @@ export const codes = {
   invalid: -7,
 } as const;
 
-/** A call of a guest that comes to a code. */
+/** A call of a guest that comes to a code, out of the midst of something; what often comes to one gives it back instead. */
 export class Refused extends Error {
   constructor(readonly result: number) {
     super();

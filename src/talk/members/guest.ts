@@ -29,8 +29,8 @@ const pollBytes = 256;
 
 function send(scene: Scene, handle: number, at: number, length: number, list = 0, count = 0): Result {
   const { port } = scene.handles.at(handle, 'send');
-  if (port.isOver('send')) refuse('closed');
-  if (!port.takes(length) || count > mostEnds) refuse('tooLarge');
+  if (port.isOver('send')) return codes.closed;
+  if (!port.takes(length) || count > mostEnds) return codes.tooLarge;
   const bytes = scene.bytes(at, length);
   const along = count === 0 ? [] : scene.list(list, count);
   // Each is there, and there once.
@@ -40,7 +40,7 @@ function send(scene: Scene, handle: number, at: number, length: number, list = 0
     port.join();
     return scene.wait({ port, side: 'send' });
   }
-  if (!port.take(length)) return port.isOver('send') ? refuse('closed') : scene.wait({ port, side: 'send' });
+  if (!port.take(length)) return port.isOver('send') ? codes.closed : scene.wait({ port, side: 'send' });
   port.push({ bytes: port.isHere ? bytes.slice() : bytes, ends: along.map((other) => scene.handles.take(other)) });
   return codes.done;
 }
@@ -49,7 +49,7 @@ function send(scene: Scene, handle: number, at: number, length: number, list = 0
 function receive(scene: Scene, handle: number, at: number, capacity: number, list = 0, most = 0, count = -1): Result {
   const { port } = scene.handles.at(handle, 'receive');
   const message = port.next;
-  if (message === undefined) return port.isOver('receive') ? refuse('closed') : scene.wait({ port, side: 'receive' });
+  if (message === undefined) return port.isOver('receive') ? codes.closed : scene.wait({ port, side: 'receive' });
   const { bytes, ends } = message;
   if (bytes.length > capacity) return bytes.length;
   const into = scene.bytes(at, bytes.length);
@@ -81,7 +81,7 @@ function poll(scene: Scene, list: number, count: number, timeout: bigint): Resul
   const ready = wants.findIndex(({ port, side }) => port.isReady(side));
   if (ready >= 0) return ready;
   const until = scene.again ? handles.until : timeout < 0n ? undefined : Date.now() + Number(timeout) / 1e6;
-  if (until !== undefined && until <= Date.now()) refuse('again');
+  if (until !== undefined && until <= Date.now()) return codes.again;
   return { wants, until };
 }
 
@@ -90,7 +90,7 @@ const atOnce =
   (act: Act): Act =>
   (scene, ...args) => {
     const result = act(scene, ...args);
-    return typeof result === 'number' ? result : refuse('again');
+    return typeof result === 'number' ? result : codes.again;
   };
 
 // Handles

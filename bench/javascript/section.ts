@@ -1,21 +1,12 @@
 // JavaScript in a sandbox, by us and by others who run QuickJS as WebAssembly: what a run costs from a warm start, and what
 // its own code takes; and our tokens.
 
-import { readFileSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
-import { newQuickJSWASMModuleFromVariant, type QuickJSSyncVariant } from 'quickjs-emscripten-core';
-import { QuickJS } from 'quickjs-wasi';
 import { pause, quickjs, run } from 'wasbox/javascript';
-import { figure, quantile, time } from './measure/measure.ts';
-import type { Section } from './measure/table.ts';
+import { figure, quantile, time } from '../measure/measure.ts';
+import type { Section } from '../measure/table.ts';
+import { keptAtOnce, roomOf, used } from './room.ts';
+import { answer, restored, type Sandbox, sandboxes, snippet } from './sandboxes.ts';
 
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
-
-const wasm = new WebAssembly.Module(readFileSync(new URL(import.meta.resolve('quickjs-wasi/quickjs.wasm'))));
-const snippet = 'const order = { id: 7, items: [1, 2, 3] }; order.items.map((x) => x * order.id).join()';
-const answer = '7,14,21';
 const compute = `(() => {
   const fib = (n) => (n < 2 ? n : fib(n - 1) + fib(n - 2));
   const list = Array.from({ length: 20000 }, (_, i) => ({ k: 'x' + ((i * 7919) % 1000), v: i }));
@@ -31,109 +22,6 @@ const times = 2000;
  */
 const turns = { first: 9, untold: 30, told: 15 };
 
-const restored = 'quickjs-wasi, restore of a snapshot';
-
-interface Sandbox {
-  readonly name: string;
-  /** A new program from a warm start. */
-  run(code: string): Promise<unknown>;
-  /** One that stays once it has run code; gives what ends it. */
-  keep(code: string): Promise<() => void>;
-}
-
-/** Its types nest its default export once more than it does. */
-async function variant(): Promise<QuickJSSyncVariant> {
-  const { default: found } = await import('@jitl/quickjs-wasmfile-release-sync');
-  return found as unknown as QuickJSSyncVariant;
-}
-
-async function sandboxes(): Promise<Sandbox[]> {
-  const js = quickjs();
-  const emscripten = await newQuickJSWASMModuleFromVariant(await variant());
-  const first = await QuickJS.create({ wasm });
-  const snapshot = first.snapshot();
-  return [
-    {
-      name: 'wasbox/javascript',
-      run: async (code) => {
-        const outcome = await js.run(code, { engine: 'native' });
-        return outcome.status === 'done' ? outcome.value : outcome.status;
-      },
-      keep: async (code) => {
-        const session = js.session({ engine: 'native' });
-        await session.run(code);
-        return () => session.close();
-      },
-    },
-    {
-      name: restored,
-      run: async (code) => {
-        const vm = await QuickJS.restore(snapshot, { wasm });
-        const value = vm.evalCode(code).consume((handle) => vm.dump(handle));
-        vm.dispose();
-        return value;
-      },
-      keep: async (code) => {
-        const vm = await QuickJS.restore(snapshot, { wasm });
-        vm.evalCode(code).dispose();
-        return () => vm.dispose();
-      },
-    },
-    {
-      name: 'quickjs-emscripten, new context',
-      run: async (code) => {
-        const vm = emscripten.newContext();
-        const handle = vm.unwrapResult(vm.evalCode(code));
-        const value = vm.dump(handle);
-        handle.dispose();
-        vm.dispose();
-        return value;
-      },
-      keep: async (code) => {
-        const vm = emscripten.newContext();
-        vm.unwrapResult(vm.evalCode(code)).dispose();
-        return () => vm.dispose();
-      },
-    },
-    ...(await isolates()),
-  ];
-}
-
-/** What is used of `isolated-vm`, which is native code: it is measured where somebody has installed it beside. */
-interface Isolates {
-  readonly Isolate: new (options: {
-    readonly memoryLimit: number;
-  }) => {
-    createContextSync(): { evalSync(code: string): unknown };
-    dispose(): void;
-  };
-}
-
-async function isolates(): Promise<Sandbox[]> {
-  const name = 'isolated-vm';
-  const found = await import(name).catch(() => undefined);
-  if (found === undefined) return [];
-  const { Isolate } = found.default as Isolates;
-  const begun = (code: string) => {
-    const isolate = new Isolate({ memoryLimit: 64 });
-    return { isolate, value: isolate.createContextSync().evalSync(code) };
-  };
-  return [
-    {
-      name: 'isolated-vm, new isolate',
-      run: async (code) => {
-        const { isolate, value } = begun(code);
-        isolate.dispose();
-        return value;
-      },
-      keep: async (code) => {
-        const { isolate } = begun(code);
-        return () => isolate.dispose();
-      },
-    },
-  ];
-}
-
 /** Milliseconds of each. */
 async function timesOf(act: () => Promise<unknown>, count: number): Promise<number[]> {
   const all: number[] = [];
@@ -142,18 +30,6 @@ async function timesOf(act: () => Promise<unknown>, count: number): Promise<numb
 }
 
 const ms = (value: number) => value.toFixed(2);
-
-const keptAtOnce = 100;
-
-/** KiB that each of those adds to the process that have run the snippet and stay. */
-async function roomOf({ keep }: Sandbox): Promise<number> {
-  const ends = [await keep(snippet)];
-  const before = used();
-  for (let i = 0; i < keptAtOnce; i++) ends.push(await keep(snippet));
-  const each = (used() - before) / keptAtOnce / 1024;
-  for (const end of ends) end();
-  return each;
-}
 
 /** Milliseconds of each sandbox in each turn that is told. */
 async function inTurns(all: readonly Sandbox[]): Promise<number[][]> {
@@ -170,7 +46,7 @@ export async function javascript(): Promise<Section> {
   const all = await sandboxes();
   const rows: string[][] = [];
   const rooms: string[] = [];
-  for (const sandbox of all) rooms.push((await roomOf(sandbox)).toFixed(0));
+  for (const sandbox of all) rooms.push(await roomOf(sandbox));
   for (const [i, { name, run }] of all.entries()) {
     if ((await run(snippet)) !== answer) throw new Error(`${name} gives another answer`);
     await timesOf(() => run(snippet), warmUps);
@@ -285,10 +161,4 @@ export async function waitingPrograms(): Promise<Section> {
       ],
     ],
   };
-}
-
-/** Bytes of the process that are in use. */
-function used(): number {
-  collect();
-  return process.memoryUsage().rss;
 }
