@@ -1,5 +1,5 @@
 // The life of jobs: owns the state of all of them between their slices and decides what becomes of them. Who is next is
-// scheduler.ts's, how a slice gets to a thread threads.ts's, what happens there worker.ts's, what users ask for pool.ts's.
+// scheduler.ts's, how a slice gets to a thread threads.ts's, what happens there slice.ts's, what users ask for pool.ts's.
 
 import type { ProgramThread } from '../../javascript/run/afar.ts';
 import { Module } from '../../runtime/module/module.ts';

@@ -1,5 +1,5 @@
 // Short jobs that came in one message, as a worker does them. A call that returns plain values is over here; whatever else
-// becomes of one is a slice's business (worker.ts), which goes on with it.
+// becomes of one is a slice's business (slice.ts), which goes on with it.
 
 import type { Outcome } from '../../runtime/engine.ts';
 import type { Module } from '../../runtime/module/module.ts';
