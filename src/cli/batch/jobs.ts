@@ -201,7 +201,7 @@ function specOf(fields: Fields, module: Module, folder: string): Specified {
       ...(fuel !== undefined && { fuel: parseCount(String(fuel), 'fuel') }),
       ...(memory !== undefined && { memory: parseBytes(String(memory), 'memory') }),
     },
-    ...(deadline !== undefined && { deadline: parseMs(String(deadline), 'deadline') }),
+    ...(deadline !== undefined && { deadline: parseMs(String(deadline), 'deadline'), deadlineFrom: 'start' as const }),
   };
   if (program !== undefined)
     return { spec: { ...common, program: urlOf(program, folder), input: inputOf(fields, folder) }, type: undefined };

@@ -343,6 +343,7 @@ export class Life {
     if (run.place.vm.kind === 'stored' && !(await this.bring(run, thread))) return;
     const before = run.lastThread;
     if (before !== thread) this.threads.cool(before, run.id);
+    this.stops.begin(run);
     run.status = 'running';
     run.lastThread = thread;
     const sentAt = performance.now();

@@ -116,7 +116,8 @@ export class Run implements Ticket, Placed, Waiter<Run>, Followed {
   /** What can end it from outside has been set up. */
   watched = false;
 
-  private bornAt = clock();
+  /** When its time begins; undefined where that is with its first slice, and there was none. */
+  private bornAt: number | undefined;
   /** Made when they are asked for: few jobs call a service, or are saved. */
   private known: string | undefined;
   private over: AbortController | undefined;
@@ -146,6 +147,7 @@ export class Run implements Ticket, Placed, Waiter<Run>, Followed {
     this.place = { ...origin, paid: 0 };
     this.checkpoint = this.place;
     this.answer = origin.answer;
+    if (spec.deadlineFrom !== 'start') this.bornAt = clock();
   }
 
   /** What services know it by. */
@@ -154,9 +156,19 @@ export class Run implements Ticket, Placed, Waiter<Run>, Followed {
     return this.known;
   }
 
-  /** Ms under way. */
+  /** Ms under way: those that its deadline counts. */
   get age(): number {
-    return clock() - this.bornAt;
+    return this.bornAt === undefined ? 0 : clock() - this.bornAt;
+  }
+
+  /** Whether its time has begun. */
+  get hasBegun(): boolean {
+    return this.bornAt !== undefined;
+  }
+
+  /** A thread takes it up. */
+  begin(): void {
+    this.bornAt ??= clock();
   }
 
   /** Goes on from a place that was kept in a store, where it had been under way for so many ms. */
@@ -164,7 +176,7 @@ export class Run implements Ticket, Placed, Waiter<Run>, Followed {
     this.put(place);
     this.answer = place.answer;
     this.known = identity;
-    this.bornAt = clock() - age;
+    if (age > 0 || this.hasBegun) this.bornAt = clock() - age;
   }
 
   /** What it holds while it waits. */
@@ -343,7 +355,7 @@ export class Run implements Ticket, Placed, Waiter<Run>, Followed {
   private get times(): Order['times'] {
     const { deadline, overtime } = this.spec;
     if (deadline === undefined) return undefined;
-    const over = this.bornAt + deadline;
+    const over = clock() - this.age + deadline;
     return { run: over + overtime / 4, save: over + overtime * 0.6 };
   }
 

@@ -31,6 +31,7 @@ const kept = [
   'checkpointEvery',
   'fuel',
   'deadline',
+  'deadlineFrom',
   'overtime',
   'saveEvery',
 ] as const satisfies readonly (keyof JobSpec)[];

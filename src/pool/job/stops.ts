@@ -49,21 +49,33 @@ export class Stops {
   ) {}
 
   /** Sets up what can end a job from outside. */
-  watch(run: Run, { signal, deadline, overtime }: JobSpec): void {
+  watch(run: Run, { signal }: JobSpec): void {
     if (signal !== undefined) {
       const abort = () => this.stop(run, { kind: 'suspend', cause: signal.reason });
       signal.addEventListener('abort', abort);
       run.cleanups.push(() => signal.removeEventListener('abort', abort));
       if (signal.aborted) abort();
     }
-    if (deadline !== undefined) {
-      const left = Math.max(0, deadline - run.age);
-      const timers = [
-        setTimeout(() => this.stop(run, { kind: 'limit', limit: 'deadline' }), left),
-        setTimeout(() => this.late(run, undefined), left + overtime),
-      ];
-      run.cleanups.push(() => timers.forEach(clearTimeout));
-    }
+    if (run.hasBegun) this.time(run);
+  }
+
+  /** A thread takes the job up: its time begins, if it has not. */
+  begin(run: Run): void {
+    if (run.hasBegun) return;
+    run.begin();
+    this.time(run);
+  }
+
+  /** The job's time goes by. */
+  private time(run: Run): void {
+    const { deadline, overtime } = run.spec;
+    if (deadline === undefined) return;
+    const left = Math.max(0, deadline - run.age);
+    const timers = [
+      setTimeout(() => this.stop(run, { kind: 'limit', limit: 'deadline' }), left),
+      setTimeout(() => this.late(run, undefined), left + overtime),
+    ];
+    run.cleanups.push(() => timers.forEach(clearTimeout));
   }
 
   /** The job ends, and this is where it goes on. Rejects with UsageError where it has ended. */

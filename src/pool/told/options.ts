@@ -158,6 +158,8 @@ export interface JobOptions {
   readonly signal?: AbortSignal | undefined;
   /** Ends the job after so many ms from now: its time in the queue, decoding and compiling its module are included. */
   readonly deadline?: number | undefined;
+  /** From when the deadline counts: from now (`submit`, unless told), or from when a thread first takes the job up (`start`). */
+  readonly deadlineFrom?: 'submit' | 'start' | undefined;
   /**
    * How many ms after its deadline a job may take to come to rest and be saved, 150 unless told. What takes longer is
    * given up, without a snapshot; a thread that is busy with it for a second more, or the pool's `grace`, is replaced.
@@ -260,6 +262,7 @@ export interface JobSpec {
   /** Counted or watched from the start of the job, never inherited. */
   readonly fuel: number;
   readonly deadline: number | undefined;
+  readonly deadlineFrom: 'submit' | 'start';
   readonly overtime: number;
   readonly signal: AbortSignal | undefined;
 }
@@ -319,6 +322,7 @@ const jobChecks: Checks<JobOptions> = {
   engine: engineOption,
   signal: aSignal,
   deadline: aTime,
+  deadlineFrom: oneOf('submit', 'start'),
   overtime: aTime,
   tenant: anIdentity,
   priority: aNumber(priorities.least, priorities.most),
@@ -444,6 +448,7 @@ export function jobSpec(
     saveEvery: options.saveEvery ?? { ms: 1000 },
     fuel,
     deadline: options.deadline,
+    deadlineFrom: options.deadlineFrom ?? 'submit',
     overtime: options.overtime ?? inherited?.overtime ?? 150,
     signal: options.signal,
   };

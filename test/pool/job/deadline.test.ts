@@ -1,8 +1,12 @@
 // A deadline is one, whatever its job is busy with; and whoever shares its thread is served.
 
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
 import { InvalidError, LimitError, MalformedError, Module, Trap, UsageError, VM } from '../../../src/index.ts';
-import { JobLimitError, Pool } from '../../../src/pool/index.ts';
+import { JobLimitError, type JobOptions, Pool } from '../../../src/pool/index.ts';
+import { openStore } from '../../../src/store/open/open.ts';
 import { arithmetic, moduleOf } from '../guests.ts';
 import { hostileModules } from '../hostile.ts';
 
@@ -114,4 +118,45 @@ test.serial('bytes of a module are as good as the module, and what is wrong with
     await t.throwsAsync(bad.result, { instanceOf: MalformedError });
   }
   t.is(Module.from(bytes).hash, arithmetic.hash);
+});
+
+for (const engine of ['interpreter', 'native'] as const)
+  for (const key of [undefined, 'kept'])
+    test(`a deadline counts from the submission or from the start: ${engine}${key ? ', in a store' : ''}`, async (t) => {
+      const store = key === undefined ? undefined : await openStore(await mkdtemp(join(tmpdir(), 'wasbox-deadline-')));
+      // Of a tenant's jobs one has a VM at a time.
+      const pool = new Pool({ threads: 1, tenants: { one: { live: 1 } }, ...(store && { store }) });
+      const job = (name: string, options: JobOptions) =>
+        pool.submit({
+          ...{
+            module: arithmetic,
+            export: name,
+            args: name === 'add' ? [1, 2] : [],
+            engine,
+            tenant: 'one',
+            ...options,
+          },
+          ...(key && { key: `${key} ${name} ${JSON.stringify(options)}` }),
+        });
+      const isLate = { instanceOf: JobLimitError, message: /used up its \d+ ms/ };
+      const first = job('spin', { deadline: 400 });
+      const late = job('add', { deadline: 100 });
+      const patient = job('add', { deadline: 100, deadlineFrom: 'start' });
+      const spinning = job('spin', { deadline: 100, deadlineFrom: 'start' });
+      await Promise.all([
+        t.throwsAsync(first.result, isLate),
+        t.throwsAsync(late.result, isLate),
+        t.throwsAsync(spinning.result, isLate),
+        patient.result.then((values) => t.deepEqual(values, [3])),
+      ]);
+      t.is(late.stats.slices, 0);
+      await pool.close();
+      await store?.close();
+    });
+
+test('from when a deadline counts must be told in one of two words', (t) => {
+  t.throws(() => pool.submit({ module: arithmetic, export: 'add', deadlineFrom: 'birth' as never }), {
+    instanceOf: UsageError,
+    message: /deadlineFrom/,
+  });
 });
