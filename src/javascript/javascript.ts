@@ -66,7 +66,10 @@ export class JavaScript {
     private image: Uint8Array | undefined,
   ) {}
 
-  /** Of the bytes of `quickjs-wasi/quickjs.wasm`. Throws UsageError. */
+  /**
+   * Of the bytes of `quickjs-wasi/quickjs.wasm`. Throws UsageError for what is no bytes; what is in them is looked at when the
+   * first program begins, which rejects with MalformedError, InvalidError or LinkError where that is another module.
+   */
   static from(bytes: Uint8Array, options: QuickJSOptions = {}): JavaScript {
     wasmBytes(bytes, 'QuickJS');
     quickjsOptions(options, theOptions);

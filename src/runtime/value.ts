@@ -73,7 +73,7 @@ export function writeValue(
   }
   if (type === 'v128') {
     if (!(value instanceof Uint8Array) || value.length !== 16) misfit(value, type, what, index);
-    words.set(new Int32Array(value.slice().buffer), at);
+    words.set(new Int32Array(new Uint8Array(value).buffer), at);
     return;
   }
   writeNumber(type, value, what, index);

@@ -170,7 +170,7 @@ export class Sender extends HostEnd {
       if (end === this) throw new UsageError('an end cannot be sent through itself');
     }
     if (!port.take(bytes.length)) return false;
-    port.push({ bytes: transfer ? bytes : bytes.slice(), ends: ports.map((end) => end.give()) });
+    port.push({ bytes: transfer ? bytes : new Uint8Array(bytes), ends: ports.map((end) => end.give()) });
     return true;
   }
 }

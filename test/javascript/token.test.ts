@@ -184,6 +184,25 @@ test('a sealed token is opened by whoever has its key, for its context, in its t
   t.throws(() => tokenSeal({ keys: [{ id: 'x', secret: new Uint8Array(16) }] }), { instanceOf: UsageError });
 });
 
+test('a sealed token and a secret may be pieces of a larger buffer, as those of Node mostly are', async (t) => {
+  const piece = (bytes: Uint8Array, around: number) => {
+    const all = Buffer.alloc(bytes.length + 64, around);
+    all.set(bytes, 40);
+    return all.subarray(40, 40 + bytes.length);
+  };
+  const secret = piece(new Uint8Array(32).fill(1), 9);
+  const seal = tokenSeal({ keys: [{ id: 'k', secret }] });
+  const same = tokenSeal({ keys: [{ id: 'k', secret: new Uint8Array(32).fill(1) }] });
+  secret.fill(7); // the seal has its own
+  const token = new Uint8Array(100).fill(5);
+  const [forever, over] = [await seal.seal(piece(token, 9)), await seal.seal(token, { lifetime: 0 })];
+  // Bytes around it that are no time at all, one long ago, and one far off.
+  for (const around of [0xff, 0x00, 0x41]) {
+    t.deepEqual(await same.open(piece(forever, around)), token);
+    await t.throwsAsync(same.open(piece(over, around)), { instanceOf: SnapshotError, message: /time is over/ });
+  }
+});
+
 for (const engine of engines)
   test(`${engine}: a token tells what it is, and nothing of its program runs`, async (t) => {
     const limits = { fuel: 5_000_000 };

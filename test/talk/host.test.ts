@@ -39,6 +39,14 @@ test('bytes are copied unless they are transferred', async (t) => {
   t.is((await receiver.receive())?.bytes, bytes);
 });
 
+test('a Buffer of Node is copied as other bytes are', async (t) => {
+  const { sender, receiver } = port();
+  const bytes = Buffer.from('abc');
+  await sender.send(bytes);
+  bytes[0] = 65;
+  t.is(toldOf(await receiver.receive()), 'abc');
+});
+
 test('who sends waits for room', async (t) => {
   const { sender, receiver } = port({ messages: 1 });
   await sender.send(bytesOf('1'));

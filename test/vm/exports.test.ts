@@ -207,3 +207,18 @@ test('Module.from copies, so the lists stay what they are', (t) => {
   t.deepEqual(again.imports, module.imports);
   t.deepEqual(again.exports, module.exports);
 });
+
+for (const engine of ['interpreter', 'native'] as const)
+  test(`${engine}: a vector may be a Buffer of Node, whose bytes are a piece of a larger buffer`, async (t) => {
+    const same = await moduleOf(
+      '(global (export "g") (mut v128) (v128.const i64x2 0 0)) (func (export "f") (param v128) (result v128) (local.get 0))',
+    );
+    const bytes = Uint8Array.from({ length: 16 }, (_, i) => i);
+    const piece = Buffer.alloc(64, 0xff).subarray(7, 23);
+    piece.set(bytes);
+    const instance = new VM({ engine }).instantiate<{ f(vector: Uint8Array): Uint8Array }>(same);
+    t.deepEqual(instance.exports.f(piece), bytes);
+    const global = instance.global('g');
+    global.value = piece;
+    t.deepEqual(global.value, bytes);
+  });

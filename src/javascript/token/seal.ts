@@ -74,7 +74,11 @@ export class TokenSeal {
     const expires = Date.now() + (options.lifetime ?? Number.POSITIVE_INFINITY);
     new DataView(head.buffer).setFloat64(sealMagic.length + 1 + name.length, expires, true);
     crypto.getRandomValues(head.subarray(head.length - nonceBytes));
-    const sealed = await crypto.subtle.encrypt(gcm(head, options.context), await imported(secret), token.slice());
+    const sealed = await crypto.subtle.encrypt(
+      gcm(head, options.context),
+      await imported(secret),
+      new Uint8Array(token),
+    );
     const all = new Uint8Array(head.length + sealed.byteLength);
     all.set(head);
     all.set(new Uint8Array(sealed), head.length);
@@ -91,7 +95,7 @@ export class TokenSeal {
     const { id, expires, head } = headOf(sealed);
     const known = this.keys.find((each) => each.id === id);
     if (known === undefined) return bad('sealed with a key that is not among these');
-    const token = await opened(known.secret, head, sealed.slice(head.length), options.context);
+    const token = await opened(known.secret, head, new Uint8Array(sealed.subarray(head.length)), options.context);
     // Only now is the time believed.
     return expires > Date.now() ? token : bad('its time is over');
   }
@@ -109,7 +113,7 @@ async function opened(secret: Uint8Array, head: Uint8Array, sealed: Uint8Array<A
 function headOf(sealed: Uint8Array): { id: string; expires: number; head: Uint8Array } {
   const length = sealMagic.length + 1 + (sealed[sealMagic.length] ?? 0) + 8 + nonceBytes;
   if (sealed.length < length || !isSealed(sealed)) return bad('not a sealed token');
-  const head = sealed.slice(0, length);
+  const head = new Uint8Array(sealed.subarray(0, length));
   const expiresAt = length - nonceBytes - 8;
   const id = new TextDecoder().decode(head.subarray(sealMagic.length + 1, expiresAt));
   return { id, head, expires: new DataView(head.buffer).getFloat64(expiresAt, true) };
@@ -123,11 +127,11 @@ const gcm = (head: Uint8Array, context = '') => ({
 });
 
 const imported = (secret: Uint8Array) =>
-  crypto.subtle.importKey('raw', secret.slice(), 'AES-GCM', false, ['encrypt', 'decrypt']);
+  crypto.subtle.importKey('raw', new Uint8Array(secret), 'AES-GCM', false, ['encrypt', 'decrypt']);
 
 /** Throws UsageError for keys that are none. */
 export function tokenSeal(options: SealOptions): TokenSeal {
   sealOptions(options, theOptions);
   oneOrMore(options.keys, 'keys');
-  return new TokenSeal(options.keys.map(({ id, secret }) => ({ id, secret: secret.slice() })));
+  return new TokenSeal(options.keys.map(({ id, secret }) => ({ id, secret: new Uint8Array(secret) })));
 }

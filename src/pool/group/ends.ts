@@ -118,7 +118,7 @@ export class PoolSender extends PoolEnd {
     signal?.throwIfAborted();
     const ends = ports.map((end) => end.give(this.group));
     try {
-      await this.group.send(this.id, bytes.slice(), ends, signal);
+      await this.group.send(this.id, new Uint8Array(bytes), ends, signal);
     } catch (error) {
       for (const end of ports) end.takeBack();
       throw error;
