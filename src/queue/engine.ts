@@ -67,6 +67,7 @@ export async function letGo(
 
 export class Engine {
   private readonly isPostgres: boolean;
+  private isOver = false;
 
   constructor(
     private readonly place: Place,
@@ -95,9 +96,14 @@ export class Engine {
     return {
       url: url.replace(/^valkey/, 'redis'),
       maxRetriesPerRequest: null,
-      retryStrategy: (times: number) => Math.min(times * 100, 2000),
+      retryStrategy: (times: number) => (this.isOver ? null : Math.min(times * 100, 2000)),
       socketTimeout: silence,
     } as ConnectionOptions;
+  }
+
+  /** A server that was never there is looked for no more: to `disconnect` from it BullMQ waits until it is there, for ever. */
+  end(): void {
+    this.isOver = true;
   }
 
   private get options() {

@@ -301,6 +301,7 @@ export class Queue {
   }
 
   private async finish(): Promise<void> {
+    this.engine.end();
     await this.watch.close(new UsageError('the queue is closed'));
     await letGo([this.opened, this.producer]);
     await this.ledger.close();

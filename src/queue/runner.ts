@@ -302,6 +302,7 @@ export class Runner {
     this.locks.close();
     for (const work of late) work.abandon();
     if (!inTime) await letGo([this.worker], over);
+    this.engine.end();
     await letGo([this.events, this.producer, this.bull]);
     await this.pool.terminate();
     return late.length;

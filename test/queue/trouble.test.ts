@@ -1,7 +1,8 @@
 // What a queue must bear: what others write into it, a store and a server that fail for a while, a network that is cut.
 
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { promisify } from 'node:util';
 import test from 'ava';
 import { arithmetic } from '../pool/guests.ts';
 import { PostgresServer } from '../servers/postgres.ts';
@@ -264,6 +265,27 @@ withRedis('a runner whose server is gone for good ends, and its process with it'
   const [code] = await over;
   t.is(code, 0);
 });
+
+const never = `
+  import { Queue, Runner } from 'wasbox/queue';
+  import { memoryStore } from 'wasbox/store';
+  const place = { url: 'redis://127.0.0.1:1', store: memoryStore() };
+  const ends = { Queue: () => new Queue(place), Runner: () => new Runner({ ...place, threads: 1 }) }[process.argv[1]]();
+  const trying = process.argv[1] === 'Queue' ? ends.submit({ module: Uint8Array.of(), export: 'f', key: 'a' }).result : ends.ready();
+  const tried = trying.catch(({ name }) => name);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  await ends.close();
+  console.log(typeof (await tried));
+`;
+
+for (const which of ['Queue', 'Runner'])
+  test(`a ${which} whose server was never there is closed, and its process ends`, async (t) => {
+    t.timeout(60_000);
+    const run = promisify(execFile)(process.execPath, ['--input-type=module', '--eval', never, which], {
+      timeout: 50_000,
+    });
+    t.is((await run).stdout.trim(), 'string');
+  });
 
 for (const how of ['cut', 'silence'] as const)
   withRedis(
