@@ -33,8 +33,8 @@ const dirOption = [
   collected,
 ] as const;
 const envOption = [
-  '--env <NAME=VALUE>',
-  'an environment variable of a program for WASI; repeatable',
+  '--env <NAME[=VALUE]>',
+  'an environment variable of a program for WASI, by its name alone as it is here; repeatable',
   collected,
 ] as const;
 const storeOption = [

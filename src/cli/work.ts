@@ -35,7 +35,7 @@ const graceMs = 10_000;
 export async function work(options: WorkOptions): Promise<Exit> {
   const grace = options.grace === undefined ? graceMs : parseCount(options.grace, '--grace', 0, mostMs);
   const told = await runnerOptions(options);
-  const { Runner } = await queueRoom();
+  const { Runner } = await queueRoom(told.url);
   const interrupt = listen();
   const runner = new Runner(told);
   try {
@@ -93,12 +93,13 @@ async function readServices(path: string): Promise<Readonly<Record<string, Servi
 }
 
 /** BullMQ is installed by whoever needs it. */
-async function queueRoom(): Promise<typeof import('../queue/index.ts')> {
+async function queueRoom(url: string): Promise<typeof import('../queue/index.ts')> {
   try {
     return await import('../queue/index.ts');
   } catch (cause) {
     if (!isA(cause, Error) || (cause as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw cause;
-    throw new UsageError(`work needs a package that is not there: npm install bullmq ioredis (${messageOf(cause)})`, {
+    const client = /^postgres/.test(url) ? 'pg' : 'ioredis';
+    throw new UsageError(`work needs a package that is not there: npm install bullmq ${client} (${messageOf(cause)})`, {
       cause,
     });
   }

@@ -20,6 +20,10 @@ test.before(async () => {
     folder.write('empty.wasm', ''),
     folder.write('invalid.wasm', invalid),
     folder.write('component.wasm', component),
+    folder.write(
+      'member.wasm',
+      await assembleText('(module (import "wasbox" "close" (func (param i32) (result i32))) (func (export "main")))'),
+    ),
     folder.write('needy.wbx', vm.save().encode()),
     folder.write('throws.mjs', 'throw new Error("no host today");'),
     folder.write('nothing.mjs', 'export const other = 1;'),
@@ -69,6 +73,12 @@ const failures: readonly [string, number, string, RegExp][] = [
     4,
     'link',
     /3 imports are missing: env\.a \(.*\), env\.b \(.*\), other\.c \(.*\); give them with --host/,
+  ],
+  [
+    'run member.wasm',
+    4,
+    'link',
+    /wasbox\.close \(.*\); a member of a group has what `wasbox` gives \(`Group` of wasbox\/talk\)/,
   ],
   ['run many.wasm --host twice.mjs', 4, 'link', /3 imports are missing: .*; twice\.mjs does not give them/],
   [

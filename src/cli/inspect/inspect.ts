@@ -45,7 +45,8 @@ export async function inspect(file: string, options: InspectOptions): Promise<Ex
 
 /** A folder is a store, or a mistake. */
 async function reportStored(path: string, options: InspectOptions): Promise<Report> {
-  if (!isDatabase(path) && !existsSync(join(path, 'data.mdb'))) readBytes(path);
+  if (!isDatabase(path) && !existsSync(join(path, 'data.mdb')))
+    throw new UsageError(`${path} is a folder, and no store: it has no file data.mdb`);
   checkFor('a store', options, 'func', 'bytes', 'module', 'base', 'key', 'memory');
   return (await import('./heads.ts')).reportStore(path);
 }

@@ -38,7 +38,11 @@ function check(wanted: readonly Wanted[], imports: Imports, host: string | undef
   const more = names.length > mostTold ? `, and ${names.length - mostTold} more` : '';
   const many = names.length === 1 ? 'an import is missing' : `${names.length} imports are missing`;
   const them = names.length === 1 ? 'it' : 'them';
-  const remedy = host === undefined ? `give ${them} with --host FILE` : `${host} does not give ${them}`;
+  const remedy = missing.every(({ module }) => module === 'wasbox')
+    ? 'a member of a group has what `wasbox` gives (`Group` of wasbox/talk)'
+    : host === undefined
+      ? `give ${them} with --host FILE`
+      : `${host} does not give ${them}`;
   throw new LinkError(`${many}: ${names.slice(0, mostTold).join(', ')}${more}; ${remedy}`);
 }
 

@@ -109,9 +109,18 @@ function rootAt(path: string, reach: Reach): Folder['root'] {
     return reach.root(path);
   } catch (thrown) {
     if (!(thrown instanceof ErrnoError)) throw thrown;
-    throw new UsageError(`the folder ${quoted(path)} cannot be opened: ${thrown.errno}`, { cause: thrown });
+    throw new UsageError(`the folder ${quoted(path)} cannot be opened: ${reasons[thrown.errno] ?? thrown.errno}`, {
+      cause: thrown,
+    });
   }
 }
+
+/** Where they are told to people; the others by what WASI calls them. */
+const reasons: Readonly<Record<string, string>> = {
+  noent: 'there is no such folder',
+  notdir: 'it is no folder',
+  acces: 'permission denied',
+};
 
 /** Throws SnapshotError. */
 function checkNode(saved: unknown): SavedNode {

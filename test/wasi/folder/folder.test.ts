@@ -331,8 +331,11 @@ withSmallDisk('a disk that is full', (t) => {
 test('folders that there are not', (t) => {
   const path = folder(t);
   fs.writeFileSync(join(path, 'f'), '');
-  t.throws(() => folderFiles(join(path, 'none')), { instanceOf: UsageError, message: /none" cannot be opened: noent/ });
-  t.throws(() => folderFiles(join(path, 'f')), { instanceOf: UsageError, message: /notdir/ });
+  t.throws(() => folderFiles(join(path, 'none')), {
+    instanceOf: UsageError,
+    message: /none" cannot be opened: there is no such folder/,
+  });
+  t.throws(() => folderFiles(join(path, 'f')), { instanceOf: UsageError, message: /it is no folder/ });
   t.throws(() => folderFiles(5 as never), { instanceOf: UsageError });
   t.throws(() => folderFiles(path, { readonly: true } as never), { instanceOf: UsageError });
   t.notThrows(() => folderFiles(path).create(surroundings()).dispose());
