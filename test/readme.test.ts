@@ -9,10 +9,10 @@ import { examples, preparation, promised } from './readme.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 test('there are examples of all that the README tells of, and each prints something', (t) => {
-  t.is(examples.length, 9);
+  t.is(examples.length, 10);
   t.deepEqual(
     examples.map((example) => promised(example).length),
-    [2, 3, 4, 3, 2, 3, 2, 3, 1],
+    [2, 3, 4, 3, 2, 2, 3, 2, 3, 1],
   );
   t.is(preparation[0], 'npm install wasbox');
 });
