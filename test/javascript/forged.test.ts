@@ -34,6 +34,20 @@ const withCount = (data: SnapshotData, place: number, value: number) =>
     (state[1] as number[])[place] = value;
   });
 
+/** A program that sleeps, whose own function stands where the library's does that tells when its first timer is due. */
+async function withDue(source: string): Promise<Uint8Array> {
+  const data = await atRest(`globalThis.due = ${source}; await new Promise((done) => setTimeout(done, 1e9))`);
+  const { vm, memory } = takeMachine(js.base, 'interpreter', 2 ** 26, new Snapshot(data));
+  const name = memory.put(new TextEncoder().encode('due'));
+  const own = memory.call('qjs_get_prop_string', memory.call('qjs_get_global'), name);
+  vm.instance()
+    .memory('memory')
+    .bytes.copyWithin(js.base.entries.due, own, own + 8);
+  const token = encodeToken(js.base, vm.save());
+  vm.dispose();
+  return token;
+}
+
 const [current, fuelBefore, callsBefore] = [1, 3, 5];
 
 for (const engine of engines) {
@@ -83,19 +97,19 @@ for (const engine of engines) {
   });
 
   test(`${engine}: a function of the library that goes round for ever ends`, async (t) => {
-    const data = await atRest(
-      'globalThis.due = () => { for (;;); }; await new Promise((done) => setTimeout(done, 1e9))',
-    );
-    const { vm, memory } = takeMachine(js.base, 'interpreter', 2 ** 26, new Snapshot(data));
-    const name = memory.put(new TextEncoder().encode('due'));
-    const own = memory.call('qjs_get_prop_string', memory.call('qjs_get_global'), name);
-    vm.instance()
-      .memory('memory')
-      .bytes.copyWithin(js.base.entries.due, own, own + 8);
-    const token = encodeToken(js.base, vm.save());
-    vm.dispose();
+    const token = await withDue('() => { for (;;); }');
     await t.throwsAsync(js.resume(token, { engine, limits }), { instanceOf: LimitError });
     if (engine === 'interpreter') t.throws(() => js.inspect(token), { instanceOf: HostError });
+  });
+
+  test(`${engine}: a time that is none is refused, and others are times`, async (t) => {
+    for (const due of ['NaN', 'undefined', '"text"', '{}']) {
+      const token = await withDue(`() => (${due})`);
+      await t.throwsAsync(js.resume(token, { engine, limits }), { instanceOf: HostError, message: /no time/ });
+      if (engine === 'interpreter') t.throws(() => js.inspect(token), { instanceOf: HostError, message: /no time/ });
+    }
+    for (const due of ['1e300', 'Infinity'])
+      t.is((await js.resume(await withDue(`() => ${due}`), { engine, limits })).status, 'sleeping');
   });
 }
 
