@@ -241,4 +241,12 @@ for (const engine of engines)
 test('a timer that is never due is waited for, or rests', async (t) => {
   const outcome = await js.run('await new Promise((done) => setTimeout(done, Infinity))');
   t.like(outcome, { status: 'sleeping', until: Number.POSITIVE_INFINITY });
+  for (const ms of [1e13, 1e18, 1e300]) {
+    const code = `await new Promise((done) => setTimeout(done, ${ms}))`;
+    const own = await js.run(code, { clock: { start: 0n }, limits: { time: 20_000 } });
+    t.is(own.status, 'sleeping');
+    t.is((await js.resume(tokenOf(own), { limits: { time: 20_000 } })).status, 'sleeping');
+  }
+  const late = await js.run('await new Promise((done) => setTimeout(done, 9e12)); 7', { clock: { start: 0n } });
+  t.is(resultOf(late), 7);
 });

@@ -26,6 +26,9 @@ const sliceMs = 100;
 const longestMs = 50;
 let freeAt = performance.now();
 
+/** No clock comes to a later time, in ms since 1970: they count nanoseconds up to 2 ** 63. */
+const mostDue = 2 ** 63 / 1e6 - 1;
+
 type Suspended = Extract<Outcome, { status: 'suspended' }>;
 
 export class Program {
@@ -338,7 +341,7 @@ export class Program {
 
   /** Until when the program sleeps, which may be for ever; a clock of its own goes there at once. */
   private sleep(due: number): number {
-    if (due === Number.POSITIVE_INFINITY) return due;
+    if (due > mostDue) return due;
     const ms = Math.max(0, due - this.now());
     // By a clock of the host it is due when it was due before, however often the program comes to rest meanwhile.
     return this.state.clock.sleep(BigInt(Math.ceil(ms)) * 1_000_000n) === undefined ? this.now() : due;
