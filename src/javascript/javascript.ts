@@ -13,6 +13,7 @@ import { inspectMachine, type TokenInfo } from './run/inspect.ts';
 import { limitsOf, type ProgramLimitOptions } from './run/limits.ts';
 import { checkResume, checkRun, type Driven, type ResumeOptions, type RunOptions } from './run/options.ts';
 import { Program } from './run/program.ts';
+import { checkRestored } from './run/restored.ts';
 import { checkSession, Session, type SessionOptions } from './run/session.ts';
 import { decodeToken } from './token/token.ts';
 
@@ -147,8 +148,8 @@ export class JavaScript {
   }
 
   /**
-   * What a token is; nothing of its program runs. `limits`: of its memory, as for `resume`. Throws SnapshotError, and HostError
-   * for one that tells calls which no program makes.
+   * What a token is; nothing of its program runs. `limits`: of its memory and values, as for `resume`. Throws SnapshotError,
+   * ProgramLimitError, and HostError for one that tells calls which no program makes.
    */
   inspect(token: Uint8Array, { limits }: Pick<ResumeOptions, 'limits'> = {}): TokenInfo {
     wasmBytes(token, 'a token');
@@ -163,8 +164,16 @@ export class JavaScript {
 
   private restored(token: Uint8Array, { limits, engine = 'auto' }: Pick<ResumeOptions, 'limits' | 'engine'>): Machine {
     const { base } = this;
-    const memory = roomFor(limitsOf(limits as ProgramLimitOptions));
-    return takeMachine(base, engine, memory, decodeToken(base, token, memory + roomBesides));
+    const all = limitsOf(limits as ProgramLimitOptions);
+    const memory = roomFor(all);
+    const machine = takeMachine(base, engine, memory, decodeToken(base, token, memory + roomBesides));
+    try {
+      checkRestored(machine, all);
+      return machine;
+    } catch (error) {
+      machine.vm.dispose();
+      throw error;
+    }
   }
 }
 

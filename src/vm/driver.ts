@@ -132,14 +132,17 @@ export class Driver {
     }
   }
 
-  /** A call to its end, on top of whatever is suspended. It cannot wait. A host function sees the `caller`. */
-  invoke(func: FuncAddr, args: readonly Value[], caller?: InstanceInst): Value[] {
+  /**
+   * A call to its end, on top of whatever is suspended. It cannot wait. A host function sees the `caller`. `most`: units of
+   * fuel, unless it comes from inside a host function.
+   */
+  invoke(func: FuncAddr, args: readonly Value[], caller?: InstanceInst, most = Number.POSITIVE_INFINITY): Value[] {
     const { store } = this;
     if (this.isGone) throw new UsageError('the VM is gone: it was disposed of, sent away, or set back');
     const { stack } = store;
     const { depth, top } = stack;
     return onTop(store, () => {
-      if (this.enter(func, args)) this.driveInner(depth, top);
+      if (this.enter(func, args)) this.driveInner(depth, top, most);
       else this.guarded(depth, top, false, () => this.port.call(func, top, caller));
       return readValues(stack.words, top, store.funcType(func).results, store);
     });
@@ -317,14 +320,14 @@ export class Driver {
   }
 
   /** Runs a call that cannot be suspended: from inside a host function it has a bound of its own. */
-  private driveInner(floor: number, top: number): void {
-    const { innerFuel } = this.store.limits;
-    const fuel = this.store.hostDepth > 0 ? innerFuel : Infinity;
+  private driveInner(floor: number, top: number, most: number): void {
+    const isInside = this.store.hostDepth > 0;
+    const fuel = isInside ? this.store.limits.innerFuel : most;
     this.guarded(floor, top, false, () => {
       if (this.engine.run(this.store, floor, { fuel }, this.port) === 'returned') return;
-      throw new LimitError(`a call from inside a host function used up its ${innerFuel} fuel`, {
+      throw new LimitError(`a call${isInside ? ' from inside a host function' : ''} used up its ${fuel} fuel`, {
         limit: 'innerFuel',
-        value: innerFuel,
+        value: fuel,
       });
     });
   }

@@ -253,10 +253,15 @@ export class VM implements Runner {
    * back in this way. Throws Trap or HostError; UsageError where it would have to wait for an async host function.
    */
   invoke(func: FuncLike, args: readonly Value[] = []): Value[] {
+    return this.invokeWithin(func, args);
+  }
+
+  /** As `invoke`; throws LimitError for a call that takes more units of fuel than `most`, which leaves it midway. @hidden */
+  invokeWithin(func: FuncLike, args: readonly Value[], most = Number.POSITIVE_INFINITY): Value[] {
     return calledFrom(VM.prototype.invoke, () => {
       this.checkUsable();
       aList(args, 'the arguments');
-      return this.driver.invoke(this.funcAddr(func), args);
+      return this.driver.invoke(this.funcAddr(func), args, undefined, most);
     });
   }
 

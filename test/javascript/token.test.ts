@@ -38,6 +38,27 @@ test('a program at rest is a few KB at most, a session without one less than one
   t.true(length < 1_024, `a session: ${length} bytes`);
 });
 
+for (const engine of engines)
+  test(`${engine}: a token is no larger for the calls that were made before it`, async (t) => {
+    const loops = {
+      'plain values': 'for (let i = 0; i < 30; i++) ask(1)',
+      'values of all kinds': 'for (let i = 0; i < 30; i++) ask(new Map([[{ i: [1, { a: "text" }] }, new Set([2n])]]))',
+      'calls at once': 'for (let i = 0; i < 15; i++) await Promise.all([ask.async(i), ask.async(i)])',
+      'copies, and what cannot be copied':
+        'for (let i = 0; i < 30; i++) { structuredClone({ i }); try { structuredClone(() => {}); } catch {} ask(1); }',
+    };
+    for (const [name, code] of Object.entries(loops)) {
+      const sizeAt = async (call: number) => {
+        const answer = (n: number) => (n % 2 === 0 ? { n, list: [n] } : n);
+        let called = 0;
+        const tools = { ask: () => (++called < call ? answer(called) : pause) };
+        return tokenOf(await js.run(code, { engine, tools, id: 'r', random: 1, clock: { start: 0n } })).length;
+      };
+      const [early, late] = [await sizeAt(4), await sizeAt(28)];
+      t.true(late < early * 1.25, `${name}: ${early} bytes, then ${late}`);
+    }
+  });
+
 test('tokens of other forms, and those beside another dictionary, are refused', async (t) => {
   const token = tokenOf(await js.run('ask({ a: 1 })', { tools, id: 'r' }));
   t.is(token[4], 3);
@@ -239,4 +260,12 @@ for (const engine of engines)
 test('a timer that is never due is waited for, or rests', async (t) => {
   const outcome = await js.run('await new Promise((done) => setTimeout(done, Infinity))');
   t.like(outcome, { status: 'sleeping', until: Number.POSITIVE_INFINITY });
+  for (const ms of [1e13, 1e18, 1e300]) {
+    const code = `await new Promise((done) => setTimeout(done, ${ms}))`;
+    const own = await js.run(code, { clock: { start: 0n }, limits: { time: 20_000 } });
+    t.is(own.status, 'sleeping');
+    t.is((await js.resume(tokenOf(own), { limits: { time: 20_000 } })).status, 'sleeping');
+  }
+  const late = await js.run('await new Promise((done) => setTimeout(done, 9e12)); 7', { clock: { start: 0n } });
+  t.is(resultOf(late), 7);
 });

@@ -48,6 +48,9 @@ for (const name of ['Promise', 'WeakMap', 'WeakSet', 'WeakRef', 'FinalizationReg
 const mostDepth = 400;
 const hidden = (object, name, value) =>
   defineProperty(object, name, { __proto__: null, value, writable: true, configurable: true, enumerable: false });
+// Functions that name each other are let go of as soon as one that all of them lead to is forgotten; they would stay until
+// garbage is collected, and be told in each token meanwhile.
+
 // A value as { text, blobs }. What cannot be copied is an error that names the path to it; or, where it is only to be
 // shown, a text.
 const encode = (root, shown) => {
@@ -61,7 +64,7 @@ const encode = (root, shown) => {
     for (let i = 0; i < depth; i++) at += typeof path[i] === 'number' ? '[' + path[i] + ']' : '.' + path[i];
     throw new DataError('a ' + what + ' cannot be copied' + (at === '' ? '' : ': it is at ' + at), 'DataCloneError');
   };
-  const write = (value, depth) => {
+  let write = (value, depth) => {
     switch (typeof value) {
       case 'string':
         return stringify(value);
@@ -175,15 +178,18 @@ const encode = (root, shown) => {
       ',' + (isData ? dataOffset : arrayOffset)(value) + ',' + (isData ? dataLength : arrayLength)(value) + ']}'
     );
   };
-  const text = write(root, 0);
-  return { __proto__: null, text, blobs };
+  try {
+    return { __proto__: null, text: write(root, 0), blobs };
+  } finally {
+    write = undefined;
+  }
 };
 
 // A value of a text; blobs[first] is the first of its buffers.
 const decode = (text, blobs, first) => {
   const known = { __proto__: null };
   let count = 0;
-  const read = (node) => {
+  let read = (node) => {
     if (typeof node !== 'object' || node === null) return node;
     if (isArray(node)) {
       known[count++] = node;
@@ -259,6 +265,10 @@ const decode = (text, blobs, first) => {
     if (parts[5] !== 0) hidden(value, 'errors', read(parts[5][0]));
     return value;
   };
-  return read(parse(text));
+  try {
+    return read(parse(text));
+  } finally {
+    read = undefined;
+  }
 };
 `;

@@ -53,7 +53,11 @@ export interface Asked {
   readonly args: readonly Handle[];
 }
 
+/** QuickJS calls no function with more arguments; a forged token may say that it does. */
+const mostArgs = 2 ** 16;
+
 export function askedOf(memory: GuestMemory, count: number, address: number): Asked {
+  if (count > mostArgs) throw new HostError('the library asked with more than there can be');
   const [op = 0, ...args] = memory.words(address, count);
   return { op: memory.number(op), args };
 }

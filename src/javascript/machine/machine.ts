@@ -2,6 +2,7 @@
 // machine whose program is over is set back to the image and used again: that takes a fraction of a new instance.
 
 import type { Snapshot } from '../../snapshot/snapshot.ts';
+import { HostError } from '../../spec/errors.ts';
 import type { EngineName } from '../../vm/engines.ts';
 import { examine } from '../../vm/rest.ts';
 import type { VM } from '../../vm/vm.ts';
@@ -118,6 +119,7 @@ export class Machine {
     const due = this.vm.invoke(this.export('qjs_get_float64'), [result])[0] as number;
     memory.drop(result);
     memory.drop(self);
+    if (Number.isNaN(due)) throw new HostError('the library told no time');
     return due < 0 ? undefined : due;
   }
 

@@ -7,6 +7,7 @@ import { SnapshotError } from '../../spec/errors.ts';
 import { type Clock, clockOf, restoreClock } from '../../wasi/system/clock.ts';
 import { type Random, randomOf, restoreRandom } from '../../wasi/system/random.ts';
 import type { Message } from '../values/format.ts';
+import { parseFew } from '../values/parse.ts';
 
 /** A call of a tool. */
 export interface ToolRequest {
@@ -108,13 +109,7 @@ const text = (value: unknown, what: string): string => (typeof value === 'string
 const list = (value: unknown, what: string): readonly unknown[] => (Array.isArray(value) ? value : bad(what));
 const counts = (value: unknown, what: string): number[] => list(value, what).map((item) => count(item, what));
 
-function parsed(data: unknown): unknown {
-  try {
-    return JSON.parse(text(data, 'text'));
-  } catch {
-    return bad('JSON');
-  }
-}
+const parsed = (data: unknown): unknown => parseFew(text(data, 'text')) ?? bad('JSON');
 
 /** With the bigints that are in it, some levels deep. */
 function withBigints(value: unknown, depth = 3): unknown {
@@ -136,6 +131,7 @@ export function restoreState({ data, blocks }: WholeState): ProgramState {
     counted,
     'counts',
   );
+  if (callsBefore > calls || current > calls) bad('number of calls');
   const state = new ProgramState();
   state.begun = list(begun, 'calls').map((item) => {
     const [number, tool, args, reply] = list(item, 'call');
@@ -144,6 +140,13 @@ export function restoreState({ data, blocks }: WholeState): ProgramState {
       reply: reply === null ? null : message(reply),
     };
   });
+  const numbers = new Set(state.begun.map(({ number }) => number));
+  if (
+    numbers.size < state.begun.length ||
+    numbers.has(current) ||
+    [...numbers].some((number) => number < 1 || number > calls)
+  )
+    bad('number of a call');
   if (ending !== null) {
     const [failed, ended] = list(ending, 'ending');
     state.ending = { failed: failed === true, ...message(ended) };

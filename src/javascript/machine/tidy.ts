@@ -55,9 +55,13 @@ export function tidyMemory(memory: Uint8Array, image: Uint8Array, stackPointer: 
   const chunks = freeChunks(words);
   if (chunks === undefined) return;
   const stack: Range = [0, stackPointer >= redZone && stackPointer <= stackEnd ? stackPointer - redZone : 0];
-  for (const [from, to] of [stack, ...chunks, ...freeItems(words)])
-    if (to - from > fewBytes) setBack(memory, image, from, to);
-    else for (let at = from; at < to; at++) memory[at] = image[at] ?? 0;
+  for (const [from, to] of [stack, ...chunks]) clear(memory, image, from, to);
+  for (const { items, stride } of slabsOf(words)) for (const at of items) clear(memory, image, at + 4, at + stride);
+}
+
+function clear(memory: Uint8Array, image: Uint8Array, from: number, to: number): void {
+  if (to - from > fewBytes) setBack(memory, image, from, to);
+  else for (let at = from; at < to; at++) memory[at] = image[at] ?? 0;
 }
 
 /** Views of parts of an array cost more than to set so many bytes back one by one. */
@@ -84,9 +88,6 @@ function freeChunks(words: Words): Range[] | undefined {
   return at === end ? found : undefined;
 }
 
-const freeItems = (words: Words): Range[] =>
-  [...slabsOf(words)].flatMap(({ items, stride }) => items.map((at): Range => [at + 4, at + stride]));
-
 /**
  * Has the free items of each slab handed out in the order in which they stand: what is made one after the other stands so then,
  * and is told by little.
@@ -109,16 +110,20 @@ interface Slab {
   readonly slab: number;
   readonly stride: number;
   readonly items: number[];
+  /** How many bytes it has. */
+  readonly size: number;
 }
 
-/** Those with free items. */
+/** Those with free items. They have no byte in common, so there is an end of them also where a list goes round. */
 function* slabsOf(words: Words): Iterable<Slab> {
+  let left = words.bytes.length;
   for (let size = 0; size < slabClasses; size++) {
     const head = slabLists + 8 * size;
-    let left = words.bytes.length / 2048;
-    for (let slab = words.word(head + 4); slab !== head && left > 0; slab = words.word(slab + 4), left--) {
+    for (let slab = words.word(head + 4); slab !== head; slab = words.word(slab + 4)) {
       const found = slabAt(words, slab, size);
       if (found === undefined) break;
+      left -= found.size;
+      if (left < 0) return;
       yield found;
     }
   }
@@ -138,5 +143,5 @@ function slabAt(words: Words, slab: number, size: number): Slab | undefined {
     items.push(at);
     item = words.half(at);
   }
-  return { slab, stride, items };
+  return { slab, stride, items, size: slabHead + room };
 }

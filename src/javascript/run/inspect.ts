@@ -1,5 +1,7 @@
 // What a token is, for whoever has one: it is verified as if it were resumed, and nothing of its program runs.
 
+import { HostError, LimitError, Trap } from '../../spec/errors.ts';
+import { isA } from '../../spec/told.ts';
 import { ops } from '../guest/ops.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { ToolRequest } from '../machine/state.ts';
@@ -31,7 +33,17 @@ export interface TokenInfo {
   readonly image: string;
 }
 
+/** Throws HostError for a program that no token of ours tells. */
 export function inspectMachine(machine: Machine): TokenInfo {
+  try {
+    return lookedInto(machine);
+  } catch (cause) {
+    if (!isA(cause, Trap) && !isA(cause, LimitError)) throw cause;
+    throw new HostError(`the program cannot be looked into: ${cause.message}`, { cause });
+  }
+}
+
+function lookedInto(machine: Machine): TokenInfo {
   const { base, state, vm } = machine;
   // Looking at it uses some.
   const used = { fuel: vm.fuelUsed - state.fuelBefore, called: state.calls };

@@ -11,10 +11,12 @@ import type { Machine } from '../machine/machine.ts';
 import type { Handle } from '../machine/memory.ts';
 import type { Owner, Phase, ToolRequest } from '../machine/state.ts';
 import { encodeToken } from '../token/token.ts';
+import type { Message } from '../values/format.ts';
 import { Calls } from './calls.ts';
 import { limitsOf, overLimit, ProgramLimitError, type ProgramLimits } from './limits.ts';
 import { type Driven, longestSleep } from './options.ts';
 import { eventOf, type RawOutcome, type Timer } from './outcome.ts';
+import { sizeOf } from './restored.ts';
 import { Stop } from './stop.ts';
 
 /** How long a program keeps the thread, in ms: to leave native code and to go on costs some. */
@@ -23,6 +25,9 @@ const sliceMs = 100;
 /** After so long other code of the thread has a turn before the next program begins, in ms. */
 const longestMs = 50;
 let freeAt = performance.now();
+
+/** No clock comes to a later time, in ms since 1970: they count nanoseconds up to 2 ** 63. */
+const mostDue = 2 ** 63 / 1e6 - 1;
 
 type Suspended = Extract<Outcome, { status: 'suspended' }>;
 
@@ -122,7 +127,9 @@ export class Program {
   /** A token may come with more than this run allows. */
   private checkUsed(): void {
     const { machine, state, limits } = this;
-    if (this.called > limits.calls) throw overLimit('calls', limits.calls);
+    // Those that a session's evaluations before have left open are made again.
+    const open = state.begun.filter(({ reply }) => reply === null).length;
+    if (Math.max(this.called, open) > limits.calls) throw overLimit('calls', limits.calls);
     if (state.printed > limits.output) throw overLimit('output', limits.output);
     if (machine.limit(limits.memory, limits.stack) > limits.memory) throw overLimit('memory', limits.memory);
   }
@@ -267,9 +274,8 @@ export class Program {
     machine.answer(machine.numberOf(request.number));
   }
 
-  private checkSize({ text, blobs }: { readonly text: string; readonly blobs: readonly Uint8Array[] }): void {
-    const size = blobs.reduce((sum, blob) => sum + blob.length, text.length);
-    if (size > this.limits.value) throw overLimit('value', this.limits.value);
+  private checkSize(message: Message): void {
+    if (sizeOf(message) > this.limits.value) throw overLimit('value', this.limits.value);
   }
 
   // Nothing of the guest runs
@@ -335,7 +341,7 @@ export class Program {
 
   /** Until when the program sleeps, which may be for ever; a clock of its own goes there at once. */
   private sleep(due: number): number {
-    if (due === Number.POSITIVE_INFINITY) return due;
+    if (due > mostDue) return due;
     const ms = Math.max(0, due - this.now());
     // By a clock of the host it is due when it was due before, however often the program comes to rest meanwhile.
     return this.state.clock.sleep(BigInt(Math.ceil(ms)) * 1_000_000n) === undefined ? this.now() : due;

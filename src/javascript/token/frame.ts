@@ -16,6 +16,7 @@ import { countOf, numbersOf, PageReader, pageWords, Runs } from '../../snapshot/
 import { SnapshotError } from '../../spec/errors.ts';
 import { attempt } from '../../spec/told.ts';
 import { programs } from '../machine/imports.ts';
+import { parseFew } from '../values/parse.ts';
 import { Near } from './near.ts';
 import { readStack, toldStack } from './stack.ts';
 
@@ -196,13 +197,8 @@ const count = (value: unknown): number =>
   Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : bad('no count');
 const counted = (value: unknown): number[] => list(value).map(count);
 
-function parsed(text: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(text));
-  } catch {
-    return bad('no JSON');
-  }
-}
+const parsed = (text: Uint8Array): unknown =>
+  parseFew(attempt(() => new TextDecoder('utf-8', { fatal: true }).decode(text), '')) ?? bad('no JSON');
 
 const wordsOf = (bytes: Uint8Array): Int32Array =>
   bytes.length % 4 === 0 ? new Int32Array(bytes.slice().buffer) : bad('no whole words');
@@ -242,6 +238,7 @@ class Written {
   private page(number: number): Int32Array {
     const known = this.written.get(number);
     if (known !== undefined) return known;
+    if (this.written.size === mostPages) bad(`more than ${mostPages} pages`);
     const page = wordsAt(placeOf(this.pages, this.numbers[number])).slice();
     this.written.set(number, page);
     return page;
@@ -280,18 +277,21 @@ function writeWords(memory: Written, counts: Uint8Array, words: Int32Array): voi
   while (at < counts.length) {
     from += next();
     const length = next();
+    if (length === 0) bad('a run of no words');
     if (from + length > memory.length || used + length > words.length) bad('a run beyond the memory');
     for (let i = 0; i < length; i++) words[used + i] = near.read(words[used + i] as number, 4 * (from + i));
     memory.set(words, used, used + length, from);
     used += length;
     from += length;
   }
+  if (used !== words.length) bad('words of no run');
 }
 
 function pendingOf(pending: unknown): SnapshotData['pending'] {
   if (pending === null) return null;
   const [id, func, args] = list(pending);
-  return { id: count(id), func: count(func), args: Int32Array.from(list(args), (word) => Number(word) | 0) };
+  const words = list(args).map((word) => (typeof word === 'number' ? word : bad('no word')));
+  return { id: count(id), func: count(func), args: Int32Array.from(words) };
 }
 
 function blocksOf(bytes: Uint8Array, sizes: readonly number[]): Uint8Array[] {
