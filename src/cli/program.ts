@@ -303,6 +303,17 @@ function program(): Command {
     .option(...noCacheOption)
     .action(exiting(runWork));
 
+  all.helpCommand(false);
+  command('help [command]')
+    .description('tell what a command does')
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .action((name?: string) => {
+      const told = name === undefined ? all : all.commands.find((each) => each.name() === name);
+      if (told === undefined) all.error(`unknown command '${name}'`, { code: 'commander.unknownCommand' });
+      told?.help();
+    });
+
   return all;
 }
 

@@ -1,9 +1,8 @@
 // JavaScript for programs of others: runs, and goes on with tokens. What drives them is in run/, what they run in in
 // machine/.
 
-import { Module } from '../runtime/module/module.ts';
 import { check, instanceOf, optionsOf, theOptions } from '../spec/options.ts';
-import { type Base, makeBase } from './machine/base.ts';
+import { type Base, makeBase, quickjsModule } from './machine/base.ts';
 import { baseIn } from './machine/image.ts';
 import { giveMachine, type Machine, takeMachine } from './machine/machine.ts';
 import { codeStart, FarProgram, type ProgramThreads } from './run/afar.ts';
@@ -69,7 +68,7 @@ export class JavaScript {
 
   /**
    * Of the bytes of `quickjs-wasi/quickjs.wasm`. Throws UsageError for what is no bytes; what is in them is looked at when the
-   * first program begins, which rejects with MalformedError, InvalidError or LinkError where that is another module.
+   * first program begins, which rejects with LinkError where that is another module or none.
    */
   static from(bytes: Uint8Array, options: QuickJSOptions = {}): JavaScript {
     wasmBytes(bytes, 'QuickJS');
@@ -82,7 +81,7 @@ export class JavaScript {
     if (this.made !== undefined) return this.made;
     const { image, bytes } = this;
     this.image = undefined;
-    this.made = (image && baseIn(image, bytes)) ?? makeBase(Module.from(bytes), 'auto');
+    this.made = (image && baseIn(image, bytes)) ?? makeBase(quickjsModule(bytes), 'auto');
     return this.made;
   }
 

@@ -13,6 +13,16 @@ test.before(async () => {
 });
 test.after.always(() => folder.remove());
 
+test('help tells of all commands, or of one', async (t) => {
+  const all = await wasbox('help');
+  t.is(all.code, 0);
+  t.is(all.out, (await wasbox('--help')).out);
+  const one = await wasbox('help', 'batch');
+  t.is(one.code, 0);
+  t.regex(one.out, /^Usage: wasbox batch/);
+  t.is(one.out, (await wasbox('batch', '--help')).out);
+});
+
 test('the help names the commands and the exit codes', async (t) => {
   const { code, out } = await wasbox('--help');
   t.is(code, 0);

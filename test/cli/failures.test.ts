@@ -94,6 +94,7 @@ const failures: readonly [string, number, string, RegExp][] = [
   ['run math.wasm --wrong', 2, 'usage', /unknown option '--wrong'/],
   ['run', 2, 'usage', /missing required argument 'file'/],
   ['launch', 2, 'usage', /unknown command 'launch'/],
+  ['help launch', 2, 'usage', /unknown command 'launch'/],
   ['inspect missing.wasm', 2, 'usage', /cannot read missing\.wasm/],
   ['inspect text.wasm', 2, 'usage', /neither a WebAssembly module nor a saved program/],
   ['inspect module.wat', 2, 'usage', /it is WebAssembly text/],

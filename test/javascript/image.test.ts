@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { concatBytes } from '@noble/hashes/utils.js';
 import test from 'ava';
-import { Module, SnapshotError, UsageError } from '../../src/index.ts';
+import { LinkError, Module, SnapshotError, UsageError } from '../../src/index.ts';
 import { JavaScript, pause, type Tools } from '../../src/javascript/index.ts';
 import type { Base } from '../../src/javascript/machine/base.ts';
 import { baseIn } from '../../src/javascript/machine/image.ts';
@@ -108,6 +108,18 @@ test('an image that lies about its memory is another one, and no token of it pas
   await t.throwsAsync(booted.resume(token, { results }), { instanceOf: SnapshotError, message: /another version/ });
   const own = tokenOf(await booted.run(programs.small, fixed));
   await t.throwsAsync(liar.resume(own, { results }), { instanceOf: SnapshotError, message: /another version/ });
+});
+
+test('bytes that are not those of QuickJS are told by the first program', async (t) => {
+  const bytes = [
+    new Uint8Array(0),
+    new TextEncoder().encode('hello'),
+    quickjsBytes.subarray(0, 1000),
+    Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0),
+  ];
+  for (const wrong of bytes)
+    for (const options of [{}, { image }])
+      await t.throwsAsync(JavaScript.from(wrong, options).run('1'), { instanceOf: LinkError, message: /quickjs-wasi/ });
 });
 
 test('an image must be bytes', (t) => {

@@ -3,9 +3,10 @@
 // it by its hash. What is made once can be kept as bytes: image.ts.
 
 import { hashOf } from '../../runtime/beneath/sha256.ts';
-import type { Module } from '../../runtime/module/module.ts';
+import { Module } from '../../runtime/module/module.ts';
 import type { Snapshot } from '../../snapshot/snapshot.ts';
 import { CrashError, LinkError } from '../../spec/errors.ts';
+import { messageOf } from '../../spec/told.ts';
 import type { EngineName } from '../../vm/engines.ts';
 import { VM } from '../../vm/vm.ts';
 import { librarySource } from '../guest/library.ts';
@@ -61,6 +62,15 @@ const evaluation = { global: 0, script: 1 << 7, module: 1 } as const;
 
 /** All that makes a base what it is, but for the module and for how it is made here. */
 export const recipe = (): readonly unknown[] => [mostStack, entries, librarySource, rehearsal, lastRehearsal];
+
+/** Throws LinkError for bytes that are no module. */
+export function quickjsModule(bytes: Uint8Array): Module {
+  try {
+    return Module.from(bytes);
+  } catch (cause) {
+    throw new LinkError(`the bytes are not those of quickjs-wasi: ${messageOf(cause)}`, { cause });
+  }
+}
 
 /** Throws LinkError for a module that is not the QuickJS of the package. */
 export function makeBase(module: Module, engine: EngineName): Base {
