@@ -106,6 +106,17 @@ test('there is none where none is wanted, and the command line goes first', asyn
   }
 });
 
+test('whoever names one that cannot be is told, and the command does its work', async (t) => {
+  const home = await emptyFolder(t);
+  const file = join(home, 'file');
+  writeFileSync(file, '');
+  for (const named of [file, join(file, 'below')]) {
+    const { code, out, err } = await inEnvironment({ HOME: home }, ...call, '--cache', named);
+    t.deepEqual({ code, out }, { code: 0, out: expected.out });
+    t.is(err, `wasbox: the cache ${named} is not used, as ${file} is no folder\n`);
+  }
+});
+
 test('a folder of the user where others can write is not used, and that is told', async (t) => {
   const home = await emptyFolder(t);
   const path = join(home, 'wasbox');
