@@ -1,8 +1,7 @@
 // The process that measures modules of hostile shapes: writes a row of the table as a line of JSON for each shape.
 
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { hostFunction, Module, type Outcome, VM } from 'wasbox';
+import { gc } from '../../test/gc.ts';
 import { type Shape, shapes } from '../../test/growth/shapes.ts';
 import { codeName, decode, lower, ModuleCode, rewriteBytes, supports, validate } from '../measure/built.ts';
 import { marked } from '../measure/marked.ts';
@@ -13,9 +12,6 @@ const sizes = [1, 2, 4, 8] as const;
 const fewRounds = 3;
 const longMs = 6000;
 const longestMs = 30_000;
-
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as (options: { type: 'minor' }) => void;
 
 type Times = Partial<Record<Stage, number>>;
 
@@ -81,7 +77,7 @@ function once(shape: Shape, bytes: Uint8Array, ends: Sized['ends'] & Record<stri
   const times: Times = {};
   const timed = <T>(stage: Stage, act: () => T): T => {
     // A full collection would throw compiled code away, too.
-    collect({ type: 'minor' });
+    gc({ type: 'minor' });
     const started = performance.now();
     try {
       return act();

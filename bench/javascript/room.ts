@@ -4,8 +4,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { gc } from '../../test/gc.ts';
 import { type Sandbox, sandboxes, snippet } from './sandboxes.ts';
 
 export const keptAtOnce = 100;
@@ -17,12 +16,9 @@ export async function roomOf({ name }: Sandbox): Promise<string> {
   return stdout.trim();
 }
 
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
-
 /** Bytes of the process that are in use. */
 export function used(): number {
-  collect();
+  gc();
   return process.memoryUsage().rss;
 }
 

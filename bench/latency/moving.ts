@@ -70,9 +70,10 @@ async function poolSlices(size: number, affinity: 'keep' | 'spread'): Promise<[s
       before = now;
       if (times.length === warmUps + slices) resolve();
     };
-    holder(size).then((module) =>
-      pool.submit({ module, export: 'run', engine: 'native', affinity, sliceFuel: 100, onProgress }),
-    );
+    // The job is cancelled with its pool, which nobody waits for.
+    holder(size).then((module) => {
+      pool.submit({ module, export: 'run', engine: 'native', affinity, sliceFuel: 100, onProgress });
+    });
   });
   await pool.terminate();
   const where = affinity === 'keep' ? 'the thread of the one before' : 'another thread than the one before';

@@ -5,12 +5,11 @@ import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { asyncHostFunction, Module, VM } from 'wasbox';
 import { type Job, JobSnapshot, Pool } from 'wasbox/pool';
 import { openStore } from 'wasbox/store';
 import type { Entry } from '../../src/pool/durable/entry.ts';
+import { gc } from '../../test/gc.ts';
 import { Ledger } from '../measure/built.ts';
 import { asker, outcome } from './sleepers-guest.ts';
 
@@ -23,9 +22,6 @@ export interface Order {
 /** Named lists of samples: ms, bytes, counts. */
 export type Found = Readonly<Record<string, readonly number[]>>;
 export type Said = { readonly told: string } | { readonly found: Found };
-
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
 const say = (said: Said) => process.send?.(said);
 const module = Module.from(asker);
 const keyOf = (who: number): string => `sleeper ${who}`;
@@ -37,7 +33,7 @@ interface Memory {
 }
 async function memory(): Promise<Memory> {
   for (let i = 0; i < 3; i++) {
-    collect();
+    gc();
     await sleep(50);
   }
   const { rss, heapUsed, external } = process.memoryUsage();

@@ -1,9 +1,8 @@
 // What waiters.ts measures, in a process of its own, whose memory is then that of the members.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { Group, type Receiver, type Sender } from 'wasbox/talk';
+import { gc } from '../../test/gc.ts';
 import { time } from '../measure/measure.ts';
 import { firstWord, relay, words } from './guests.ts';
 import type { Engine } from './racers.ts';
@@ -26,15 +25,12 @@ export interface Found {
   readonly endMs: number;
 }
 
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
-
 /** Bytes of the one page that each has. */
 const pageBytes = 65_536;
 
 async function memory(): Promise<NodeJS.MemoryUsage> {
   for (let i = 0; i < 3; i++) {
-    collect();
+    gc();
     await sleep(50);
   }
   return process.memoryUsage();

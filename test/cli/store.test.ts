@@ -210,7 +210,7 @@ test('failures are told as everywhere', async (t) => {
     ['jobs resume whole b', 2, 'usage', /whole has no job "b"/],
     ['jobs list cut', 9, 'store', /damaged/],
     ['inspect cut', 9, 'store', /damaged/],
-    ['inspect .', 2, 'usage', /\. is a folder, and no store: it has no file data\.mdb/],
+    ['inspect .', 2, 'usage', /\. is no store: it has no file data\.mdb/],
     ['run math.wasm --invoke add 1 1 --store cut', 9, 'store', /damaged/],
     ['run math.wasm --invoke add 1 1 --store file', 9, 'store', /the folder cannot be made/],
     ['run math.wasm --invoke add 1 1 --store whole --save-every 0', 2, 'usage', /--save-every/],

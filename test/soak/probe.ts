@@ -1,12 +1,12 @@
 // What this thread holds once its garbage is gone. As a job module it tells so of the thread that the job is on.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { queryObjects, setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { queryObjects } from 'node:v8';
 import { threadId } from 'node:worker_threads';
 import { spareMemories } from '../../src/runtime/memory/memory.ts';
 import { Module } from '../../src/runtime/module/module.ts';
 import { Store } from '../../src/runtime/store.ts';
+import { gc } from '../gc.ts';
 
 /** Bytes, and counts of objects. */
 export interface Held {
@@ -19,13 +19,10 @@ export interface Held {
   readonly modules: number;
 }
 
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
-
 const count = (made: object): number => queryObjects(made as never, { format: 'count' });
 
 export async function held(): Promise<Held> {
-  collect();
+  gc();
   // What finalizers let go of is found by the next collections; counting is one, too.
   await sleep(2);
   const [memories, stores] = [count(WebAssembly.Memory) - spareMemories().count, count(Store)];

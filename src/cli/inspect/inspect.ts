@@ -1,8 +1,7 @@
 // `wasbox inspect`: which kind of file it is, and what is in it. Modules are told in describe.ts, saved programs in
 // stack.ts; what both come to is a report, printed as text or as JSON.
 
-import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { statSync } from 'node:fs';
 import { Module } from '../../runtime/module/module.ts';
 import { modulesAmong } from '../../snapshot/container/whole.ts';
 import { restoreStore } from '../../snapshot/restore.ts';
@@ -10,6 +9,7 @@ import type { Snapshot } from '../../snapshot/snapshot.ts';
 import { UsageError } from '../../spec/errors.ts';
 import { plain, quoted } from '../../spec/told.ts';
 import { isDatabase } from '../../store/open/url.ts';
+import { checkStore } from '../keep/store.ts';
 import { checkFor, parseCount } from '../read/arguments.ts';
 import { adviceFor, at, checkModules, isAtRest, kindOf, readBytes, readModule } from '../read/files.ts';
 import type { Exit } from '../told/exit.ts';
@@ -45,8 +45,7 @@ export async function inspect(file: string, options: InspectOptions): Promise<Ex
 
 /** A folder is a store, or a mistake. */
 async function reportStored(path: string, options: InspectOptions): Promise<Report> {
-  if (!isDatabase(path) && !existsSync(join(path, 'data.mdb')))
-    throw new UsageError(`${path} is a folder, and no store: it has no file data.mdb`);
+  checkStore(path);
   checkFor('a store', options, 'func', 'bytes', 'module', 'base', 'key', 'memory');
   return (await import('./heads.ts')).reportStore(path);
 }

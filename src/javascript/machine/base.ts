@@ -37,18 +37,18 @@ export interface Base {
 }
 
 /**
- * Units of fuel that a call of an export may take, and for each byte of the memory besides: what is asked of QuickJS looks at
+ * Units of fuel that a call of an export may take, and for each page of the memory besides: what is asked of QuickJS looks at
  * each byte some times at most, but a forged token may have it go round for ever.
  */
 const callFuel = 2 ** 26;
-const byteFuel = 256;
+const pageFuel = 2 ** 24;
 
 /** How calls of exports and the memory are reached from outside of host functions. */
 export const reachOf = (vm: VM) => {
   const instance = vm.instance();
   const memory = instance.memory('memory');
   const call = (name: string, args: readonly number[]) =>
-    vm.invokeWithin(instance.func(name), args, callFuel + byteFuel * memory.bytes.length)[0];
+    vm.invokeWithin(instance.func(name), args, callFuel + pageFuel * memory.pages)[0];
   return {
     call: (name: string, ...args: number[]) => call(name, args) as number,
     callLong: (name: string, ...args: number[]) => call(name, args) as bigint,

@@ -19,6 +19,8 @@ const inUse = 2;
 const slabLists = 0x11d030;
 const slabClasses = 32;
 const slabHead = 24;
+/** Where a slab has the number of its first free item. */
+const slabFirst = 22;
 const noItem = 0xffff;
 
 /** Where the stack ends that C functions have their variables on: it grows down. */
@@ -96,7 +98,7 @@ export function sortFreeItems(memory: Uint8Array): void {
   const words = new Words(memory);
   for (const { slab, items, stride } of slabsOf(words)) {
     items.sort((a, b) => a - b);
-    let before = slab + 22;
+    let before = slab + slabFirst;
     for (const item of items) {
       words.setHalf(before, (item - slab - slabHead) / stride);
       before = item;
@@ -137,7 +139,7 @@ function slabAt(words: Words, slab: number, size: number): Slab | undefined {
   const stride = Math.floor(room / count / 8) * 8;
   if (!(used <= count) || !(stride >= 16) || !words.has(slab, slabHead + room)) return undefined;
   const items: number[] = [];
-  for (let item = words.half(slab + 22); item !== noItem; ) {
+  for (let item = words.half(slab + slabFirst); item !== noItem; ) {
     if (item >= count || items.length >= count - used) return undefined;
     const at = slab + slabHead + item * stride;
     items.push(at);

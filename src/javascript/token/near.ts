@@ -12,7 +12,7 @@ const step = 64;
 /** Here stand differences to the word's own address. */
 const besideFrom = -0x100_0000;
 
-/** Words from here on may be pointers: the stack ends there, and the heap begins. */
+/** Words from here on may be pointers: into the upper end of the stack, which is what programs use of it, and into the heap. */
 const lowest = 0xf_0000;
 const highest = 0x1000_0000;
 const pageBits = 12;

@@ -375,7 +375,7 @@ export class Threads {
 
   /**
    * Until all threads have loaded what they run. Node 20 ends its whole process where a thread is ended while it does
-   * ("Module::IsGraphAsync must be used on an instantiated module", in `require` of an ES module).
+   * ("Module::IsGraphAsync must be used on an instantiated module", in `require` of an ES module), or has just run it to its end.
    */
   private async allLoaded(): Promise<void> {
     const isLoading = ({ threadId }: { readonly threadId: number }) =>
