@@ -1,5 +1,6 @@
 // Every program of the corpus comes to the same end, with the same fuel, on both engines and however it is paused and moved
-// to the other one, and to another process, on its way. WASBOX_POINTS tells at how many random units of fuel each is paused; three unless told.
+// to the other one, and to another process, on its way. WASBOX_POINTS tells at how many random units of fuel each is paused; three
+// unless told.
 
 import { runInNewContext } from 'node:vm';
 import test from 'ava';

@@ -1,5 +1,5 @@
-// Another process, which goes on with programs: `Elsewhere` is what the tests have of it. Started with no argument of its own it
-// is that process.
+// Another process, which goes on with programs: `Elsewhere` is what the tests have of it. Run by itself, this file is that
+// process.
 
 import { type ChildProcess, type ForkOptions, fork } from 'node:child_process';
 import { once } from 'node:events';

@@ -9,7 +9,8 @@ import {
   type ProgramOutcome,
   pause,
 } from '../../src/javascript/index.ts';
-import { engines, errorOf, js, otherEngine, places, resultOf, tokenOf } from './programs.ts';
+import { places } from './places.ts';
+import { engines, errorOf, js, otherEngine, resultOf, tokenOf } from './programs.ts';
 
 for (const { where, engine, js } of places) {
   test(`${where}: a program comes to its value`, async (t) => {
